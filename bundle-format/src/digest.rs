@@ -1,0 +1,188 @@
+//! Digests as types: a digest is never a bare string or array outside this module.
+
+use std::{fmt, str::FromStr};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Payloads are cut into chunks of this many bytes (16 MiB); each has a digest of its own.
+pub const CHUNK_SIZE: u64 = 16 * 1024 * 1024;
+
+/// A text that is no digest.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[error("{text:?} is not a {name} digest ({expected})")]
+pub struct BadDigest {
+    text: String,
+    name: &'static str,
+    expected: &'static str,
+}
+
+macro_rules! digest_type {
+    ($(#[$doc:meta])* $name:ident, $len:literal, $hasher:ty, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; $len]);
+
+        impl $name {
+            /// Length in bytes.
+            pub const LEN: usize = $len;
+
+            /// Wraps raw digest bytes.
+            pub const fn from_bytes(bytes: [u8; $len]) -> Self {
+                Self(bytes)
+            }
+
+            /// The raw digest bytes.
+            pub const fn as_bytes(&self) -> &[u8; $len] {
+                &self.0
+            }
+
+            /// Hashes `bytes`.
+            pub fn of(bytes: &[u8]) -> Self {
+                use sha2::Digest as _;
+                Self(<$hasher>::digest(bytes).into())
+            }
+
+            /// The digest in a byte slice of exactly the right length.
+            ///
+            /// # Errors
+            /// [`BadDigest`] for any other length.
+            pub fn from_slice(bytes: &[u8]) -> Result<Self, BadDigest> {
+                <[u8; $len]>::try_from(bytes).map(Self).map_err(|_| BadDigest {
+                    text: hex::encode(bytes.get(..bytes.len().min(40)).unwrap_or_default()),
+                    name: $what,
+                    expected: concat!(stringify!($len), " bytes"),
+                })
+            }
+
+            /// Reads standard base64, as update documents write digests.
+            ///
+            /// # Errors
+            /// [`BadDigest`] for other text.
+            pub fn from_base64(text: &str) -> Result<Self, BadDigest> {
+                let bad = || BadDigest {
+                    text: text.chars().take(100).collect(),
+                    name: $what,
+                    expected: concat!("base64 of ", stringify!($len), " bytes"),
+                };
+                let bytes = STANDARD.decode(text.trim()).map_err(|_| bad())?;
+                <[u8; $len]>::try_from(bytes.as_slice()).map(Self).map_err(|_| bad())
+            }
+
+            /// Standard base64, as update documents write digests.
+            pub fn to_base64(&self) -> String {
+                STANDARD.encode(self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}:{self}", $what)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadDigest;
+
+            /// Reads lower- or upper-case hexadecimal.
+            fn from_str(text: &str) -> Result<Self, BadDigest> {
+                let mut bytes = [0; $len];
+                hex::decode_to_slice(text, &mut bytes).map_err(|_| BadDigest {
+                    text: text.chars().take(100).collect(),
+                    name: $what,
+                    expected: concat!("hexadecimal of ", stringify!($len), " bytes"),
+                })?;
+                Ok(Self(bytes))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+digest_type!(
+    /// A SHA-256 digest: the name of every object, and the digest that content is verified against.
+    Sha256, 32, sha2::Sha256, "SHA-256"
+);
+digest_type!(
+    /// A SHA-1 digest: how agents and WSUS name a payload. A name, never a proof.
+    Sha1, 20, sha1::Sha1, "SHA-1"
+);
+
+/// What one pass over a payload yields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayloadDigests {
+    /// Of the whole payload.
+    pub sha256: Sha256,
+    /// Of the whole payload.
+    pub sha1: Sha1,
+    /// In bytes.
+    pub size: u64,
+    /// SHA-256 of each [`CHUNK_SIZE`] piece; empty payloads have none.
+    pub chunks: Vec<Sha256>,
+}
+
+/// Hashes a payload in one pass: whole SHA-256 and SHA-1, and the SHA-256 of each chunk.
+#[derive(Default)]
+pub struct PayloadHasher {
+    sha256: sha2::Sha256,
+    sha1: sha1::Sha1,
+    size: u64,
+    chunk: sha2::Sha256,
+    chunks: Vec<Sha256>,
+}
+
+impl PayloadHasher {
+    /// A hasher that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, mut bytes: &[u8]) {
+        use sha2::Digest as _;
+        self.sha256.update(bytes);
+        self.sha1.update(bytes);
+        while !bytes.is_empty() {
+            let room = CHUNK_SIZE - self.size % CHUNK_SIZE;
+            let take = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+            let (now, rest) = bytes.split_at(take);
+            self.chunk.update(now);
+            self.size += now.len() as u64;
+            if self.size % CHUNK_SIZE == 0 {
+                self.chunks.push(Sha256(self.chunk.finalize_reset().into()));
+            }
+            bytes = rest;
+        }
+    }
+
+    /// The digests of all bytes taken.
+    pub fn finish(mut self) -> PayloadDigests {
+        use sha2::Digest as _;
+        if self.size % CHUNK_SIZE != 0 {
+            self.chunks.push(Sha256(self.chunk.finalize().into()));
+        }
+        PayloadDigests {
+            sha256: Sha256(self.sha256.finalize().into()),
+            sha1: Sha1(self.sha1.finalize().into()),
+            size: self.size,
+            chunks: self.chunks,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Every bound on input, with the attack that it stops.
+
+/// Bounds on what a bundle may hold. The defaults fit the largest real mirrors with room to spare.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of one metadata file in the head (endless head).
+    pub metadata_bytes: u64,
+    /// Root files in the head (endless root chain).
+    pub roots: u64,
+    /// Bytes of the compressed snapshot index or policy (endless target).
+    pub index_bytes: u64,
+    /// Bytes of the unpacked snapshot index or policy (decompression bomb).
+    pub index_unpacked_bytes: u64,
+    /// Bytes of one compressed segment (endless object).
+    pub segment_bytes: u64,
+    /// Bytes of one unpacked segment (decompression bomb).
+    pub segment_unpacked_bytes: u64,
+    /// Bytes of one record, which bounds an update document (allocation bomb).
+    pub record_bytes: u64,
+    /// Bytes of one payload (endless payload).
+    pub payload_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            metadata_bytes: 1024 * 1024,
+            roots: 1024,
+            index_bytes: 16 * 1024 * 1024,
+            index_unpacked_bytes: 128 * 1024 * 1024,
+            segment_bytes: 8 * 1024 * 1024 * 1024 - 1,
+            segment_unpacked_bytes: 64 * 1024 * 1024 * 1024,
+            record_bytes: 129 * 1024 * 1024,
+            payload_bytes: 128 * 1024 * 1024 * 1024,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The catalogue: `catalog.sqlite`. Update revisions with their original documents, relationships,
+//! files, payload states, snapshots and generations. Written by sync, publish and intake only.
+//!
+//! Blocking and durable: WAL, `synchronous=FULL` on commit. Knows neither the protocol nor the
+//! other stores.
+
+mod error;
+mod read;
+mod rows;
+mod schema;
+mod snapshots;
+mod write;
+
+pub use error::CatalogError;
+pub use read::Catalog;
+pub use rows::*;
+pub use write::{Added, Numbering, Writer};

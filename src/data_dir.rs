@@ -1,0 +1,221 @@
+//! The data folder: where each file lives, and which side this is.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Which side a data folder belongs to; kept in `tidegate.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "side", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Side {
+    /// Fills the mirror and exports it.
+    Connected {
+        /// The mirror, the numbering authority of its revision IDs.
+        #[serde(rename = "mirror-id")]
+        mirror_id: Uuid,
+    },
+    /// Imports and serves.
+    Isolated {
+        /// The isolated network, as bundles name it.
+        site: String,
+    },
+}
+
+/// Why the data folder could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataDirError {
+    /// The disk failed.
+    #[error("cannot {doing} {path}")]
+    Io {
+        /// What was attempted.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no data folder yet.
+    #[error(
+        "{path} is no Tidegate data folder: run `tidegate init` (connected side) or `tidegate init --site NAME` (isolated side) first"
+    )]
+    NotInitialized {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// There is one already.
+    #[error("{path} is a Tidegate data folder already ({side}): choose another with --data")]
+    AlreadyInitialized {
+        /// Where.
+        path: PathBuf,
+        /// Which side it belongs to.
+        side: String,
+    },
+    /// `tidegate.json` cannot be read.
+    #[error("{path} is damaged: restore it from a backup")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A name that is not allowed.
+    #[error("{what}")]
+    Invalid {
+        /// What is wrong and what to do.
+        what: String,
+    },
+}
+
+/// A data folder that `init` has made.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    root: PathBuf,
+    side: Side,
+}
+
+impl DataDir {
+    /// Makes a new data folder.
+    ///
+    /// # Errors
+    /// When there is one already, the site's name is not usable, or the disk fails.
+    pub fn init(root: &Path, side: Side) -> Result<Self, DataDirError> {
+        if let Side::Isolated { site } = &side {
+            check_site(site)?;
+        }
+        let file = root.join("tidegate.json");
+        if file.exists() {
+            let side = match Self::open(root)?.side {
+                Side::Connected { .. } => "connected side".to_owned(),
+                Side::Isolated { site } => format!("isolated side, site {site}"),
+            };
+            return Err(DataDirError::AlreadyInitialized { path: root.to_owned(), side });
+        }
+        let io = |doing, path: &Path| {
+            let path = path.to_owned();
+            move |source| DataDirError::Io { doing, path, source }
+        };
+        fs::create_dir_all(root).map_err(io("make", root))?;
+        let mut json = serde_json::to_vec_pretty(&side)
+            .map_err(|source| DataDirError::Damaged { path: file.clone(), source })?;
+        json.push(b'\n');
+        write_durably(&file, &json).map_err(io("write", &file))?;
+        Ok(Self { root: root.to_owned(), side })
+    }
+
+    /// Opens an existing data folder.
+    ///
+    /// # Errors
+    /// When there is none, or its `tidegate.json` is damaged.
+    pub fn open(root: &Path) -> Result<Self, DataDirError> {
+        let file = root.join("tidegate.json");
+        let json = match fs::read(&file) {
+            Ok(json) => json,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(DataDirError::NotInitialized { path: root.to_owned() });
+            }
+            Err(source) => return Err(DataDirError::Io { doing: "read", path: file, source }),
+        };
+        let side = serde_json::from_slice(&json)
+            .map_err(|source| DataDirError::Damaged { path: file, source })?;
+        Ok(Self { root: root.to_owned(), side })
+    }
+
+    /// Which side this is.
+    pub fn side(&self) -> &Side {
+        &self.side
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The catalogue database.
+    pub fn catalog(&self) -> PathBuf {
+        self.root.join("catalog.sqlite")
+    }
+
+    /// The fleet database.
+    pub fn fleet(&self) -> PathBuf {
+        self.root.join("fleet.sqlite")
+    }
+
+    /// The folder of payloads.
+    pub fn content(&self) -> PathBuf {
+        self.root.join("content")
+    }
+
+    /// The folder of segments, by SHA-256.
+    pub fn segments(&self) -> PathBuf {
+        self.root.join("segments")
+    }
+
+    /// The folder with the signed head of a snapshot.
+    pub fn snapshot(&self, number: u64) -> PathBuf {
+        self.root.join("snapshots").join(number.to_string())
+    }
+
+    /// The trust state of the isolated side.
+    pub fn trust_state(&self) -> PathBuf {
+        self.root.join("trust").join("state")
+    }
+
+    /// The folder of key files and roots of the connected side.
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
+    /// The folder of fragment packs, derived from the catalogue.
+    pub fn packs(&self) -> PathBuf {
+        self.root.join("packs")
+    }
+
+    /// Where an import keeps what it has read before the bundle is accepted.
+    pub fn incoming(&self) -> PathBuf {
+        self.root.join("incoming")
+    }
+}
+
+/// Whether a text can name a site: 1 to 64 of `a-z`, `0-9`, `-`, `_`, `.`, beginning with a letter
+/// or digit. Names go into signed metadata and file names.
+///
+/// # Errors
+/// [`DataDirError::Invalid`] otherwise.
+pub fn check_site(site: &str) -> Result<(), DataDirError> {
+    let good = (1..=64).contains(&site.len())
+        && site
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b))
+        && site.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    if good {
+        return Ok(());
+    }
+    Err(DataDirError::Invalid {
+        what: format!(
+            "{site:?} cannot name a site: use 1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit"
+        ),
+    })
+}
+
+/// Writes a small file so that it is either the old or the new one after a crash: temporary name in
+/// the same folder, sync, rename, sync of the folder.
+///
+/// # Errors
+/// When the disk fails; the old file is then still there.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use io::Write as _;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
+    fs::File::open(folder)?.sync_all()
+}

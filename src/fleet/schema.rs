@@ -1,0 +1,1 @@
+//! Numbered migrations; a newer schema is refused.

@@ -1,0 +1,57 @@
+//! Tidegate: offline mirror and air-gapped update appliance for Windows updates.
+//!
+//! One program, two sides. The *connected* side fills a mirror (`sync`, `publish`), states what it
+//! is (`seal`) and packs what the other side lacks into a signed bundle (`export`). The *isolated*
+//! side checks every byte of a bundle before anything takes effect (`import`) and is a WSUS to
+//! Windows Update Agents (`serve`).
+//!
+//! # Layers
+//!
+//! A module imports only from layers below; siblings do not know each other. `tests/suite/layers.rs`
+//! enforces this table.
+//!
+//! | layer | modules | what lives there | never |
+//! |---|---|---|---|
+//! | 5 | `main.rs`, `cli/`, `config.rs` | parse, call one function, print, exit code | be imported |
+//! | 4 | [`upstream`] | sources (folder, wsusutil package), sync | server, transfer |
+//! | 4 | [`transfer`] | seal, export, verify, intake, switch: bundle ↔ stores | HTTP, SOAP |
+//! | 4 | [`server`] | the WSUS that agents see; view and pack of a generation | upstream, transfer, HTTP clients |
+//! | 4 | [`agent`] | a protocol-true stand-in for a Windows Update Agent | scope, server, stores |
+//! | 4 | [`publish`] | an installer becomes an update document | |
+//! | 3 | [`catalog`], [`content`], [`fleet`], [`data_dir`] | the stores: SQLite and files | protocol, each other |
+//! | 2 | [`scope`] | pure: what does this agent need? | I/O |
+//! | 2 | [`protocol`] | messages, error codes, cookies, Xpress | I/O |
+//! | 1 | [`soap`], [`update`] | envelopes and faults; update documents and fragments | I/O, clock |
+//! | 0 | `bundle-format` (crate) | container, index, segments, trust, limits | anything here |
+//!
+//! # Who owns which file
+//!
+//! All in the data folder, whose layout is [`data_dir::DataDir`]:
+//!
+//! | file | owner | written by |
+//! |---|---|---|
+//! | `tidegate.json` | [`data_dir`] | `init` |
+//! | `catalog.sqlite` | [`catalog`] | sync, publish, seal, import |
+//! | `content/ab/abcdef…` | [`content`] | sync, publish, import |
+//! | `fleet.sqlite` | [`fleet`] | the server, approvals, groups |
+//! | `segments/<sha256>` | [`transfer`] | seal, import |
+//! | `snapshots/<n>/` | [`transfer`] | seal, import: the signed head of a snapshot |
+//! | `trust/state` | [`transfer`] | `trust add`, import: newest root and rollback counters |
+//! | `keys/` | [`transfer`] | `keys init` |
+//! | `packs/` | [`server`] | the server: compressed fragments, derived, may be deleted |
+
+#[cfg(feature = "probe")]
+pub mod agent;
+pub mod catalog;
+pub mod content;
+pub mod data_dir;
+pub mod fleet;
+pub mod protocol;
+pub mod publish;
+pub mod scope;
+pub mod server;
+pub mod soap;
+pub mod transfer;
+pub mod update;
+#[cfg(feature = "upstream")]
+pub mod upstream;

@@ -1,0 +1,14 @@
+//! Update documents: Microsoft's XML as an upstream server hands it out, what we read from it, and
+//! the fragments that agents get. Pure: no I/O, no clock. [MS-WUSP] 3.1.1.1, [MS-WSUSSS] 2.2.4
+//!
+//! The original is kept byte for byte by whoever stores it; what is here is derived.
+
+mod document;
+mod error;
+mod fragments;
+mod identity;
+
+pub use document::*;
+pub use error::DocumentError;
+pub use fragments::{Fragments, LocalizedFragment, fragments};
+pub use identity::{RevisionId, UpdateId, UpdateIdentity};

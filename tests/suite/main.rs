@@ -1,0 +1,3 @@
+//! One integration binary: linking is what costs.
+
+mod layers;
