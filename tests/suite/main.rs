@@ -1,3 +1,4 @@
 //! One integration binary: linking is what costs.
 
 mod layers;
+mod real_data;
