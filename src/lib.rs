@@ -21,6 +21,7 @@
 //! | 3 | [`catalog`], [`content`], [`fleet`], [`data_dir`] | the stores: SQLite and files | protocol, each other |
 //! | 2 | [`scope`] | pure: what does this agent need? | I/O |
 //! | 2 | [`protocol`] | messages, error codes, cookies, Xpress | I/O |
+//! | 2 | `sqlite` | what the SQLite stores have in common | |
 //! | 1 | [`soap`], [`update`] | envelopes and faults; update documents and fragments | I/O, clock |
 //! | 0 | `bundle-format` (crate) | container, index, segments, trust, limits | anything here |
 //!
@@ -51,6 +52,7 @@ pub mod publish;
 pub mod scope;
 pub mod server;
 pub mod soap;
+mod sqlite;
 pub mod transfer;
 pub mod update;
 #[cfg(feature = "upstream")]

@@ -4,7 +4,10 @@
 //! Blocking and durable: WAL, `synchronous=FULL` on commit. Knows neither the protocol nor the
 //! other stores.
 
+mod columns;
 mod error;
+mod insert;
+mod nodes;
 mod read;
 mod rows;
 mod schema;

@@ -1,1 +1,9 @@
 //! Numbered migrations; a newer schema is refused.
+
+use crate::sqlite::Store;
+
+/// What `catalog.sqlite` is.
+pub(super) const STORE: Store = Store {
+    application_id: 0x5447_4361, // "TGCa"
+    migrations: &[include_str!("migrations/0001-catalogue.sql")],
+};

@@ -8,6 +8,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("update", 1),
     ("protocol", 2),
     ("scope", 2),
+    ("sqlite", 2),
     ("catalog", 3),
     ("content", 3),
     ("data_dir", 3),
@@ -34,7 +35,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["server", "cli"]),
     ("reqwest", &["agent", "upstream"]),
-    ("rusqlite", &["catalog", "fleet"]),
+    ("rusqlite", &["catalog", "fleet", "sqlite"]),
     ("anyhow", &["cli", "main"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli", "main"]),

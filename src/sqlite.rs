@@ -1,0 +1,217 @@
+//! What the SQLite stores have in common: opening with the same durability, numbered migrations,
+//! and columns as our types.
+
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use bundle_format::digest::{Sha1, Sha256};
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior, types::Type};
+use uuid::Uuid;
+
+use crate::update::UpdateId;
+
+/// How long a writer waits for another process.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// A kind of store: which files are ours, and how they came to be what they are.
+pub(crate) struct Store {
+    /// Stands in the header of the file (`PRAGMA application_id`).
+    pub(crate) application_id: i32,
+    /// Migration `n` (from 1) makes schema `n` (`PRAGMA user_version`) from `n - 1`.
+    pub(crate) migrations: &'static [&'static str],
+}
+
+/// Why a store cannot be opened.
+pub(crate) enum OpenError {
+    /// SQLite failed.
+    Sqlite { doing: &'static str, source: rusqlite::Error },
+    /// A newer program made it.
+    Newer { found: u32, known: u32 },
+    /// An older program made it and it may not be written now.
+    Older { found: u32, known: u32 },
+    /// It is something else.
+    Foreign { what: String },
+}
+
+fn sqlite(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> OpenError {
+    move |source| {
+        if source.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
+            return OpenError::Foreign { what: "it is no SQLite database".to_owned() };
+        }
+        OpenError::Sqlite { doing, source }
+    }
+}
+
+impl Store {
+    /// Opens a store, makes it if it is not there (or empty), and brings its schema up to date.
+    pub(crate) fn open(&self, path: &Path) -> Result<Connection, OpenError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite("open it"))?;
+        configure(&connection)?;
+        // Nothing is written before we know that the file is ours.
+        let found = self.check(&connection)?;
+        write_ahead(&connection)?;
+        if found < self.known() {
+            self.migrate(&mut connection)?;
+        }
+        Ok(connection)
+    }
+
+    /// Opens a store that is there, with exactly our schema, for reading.
+    pub(crate) fn open_read_only(&self, path: &Path) -> Result<Connection, OpenError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(sqlite("open it"))?;
+        configure(&connection)?;
+        let (found, known) = (self.check(&connection)?, self.known());
+        if found < known {
+            return Err(OpenError::Older { found, known });
+        }
+        Ok(connection)
+    }
+
+    fn known(&self) -> u32 {
+        u32::try_from(self.migrations.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The schema number of the file, 0 for an empty one.
+    fn check(&self, connection: &Connection) -> Result<u32, OpenError> {
+        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+        let application_id = pragma("application_id").map_err(sqlite("read its header"))?;
+        if application_id != self.application_id {
+            let tables: i64 = connection
+                .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+                .map_err(sqlite("read its tables"))?;
+            if application_id != 0 || tables != 0 {
+                let what = format!(
+                    "it is an SQLite database of another program (application id {application_id:#x})"
+                );
+                return Err(OpenError::Foreign { what });
+            }
+        }
+        let found = pragma("user_version").map_err(sqlite("read its header"))?;
+        let (found, known) = (u32::try_from(found).unwrap_or(u32::MAX), self.known());
+        if found > known {
+            return Err(OpenError::Newer { found, known });
+        }
+        Ok(found)
+    }
+
+    /// Runs the missing migrations, each in one transaction. Another process may do the same.
+    fn migrate(&self, connection: &mut Connection) -> Result<(), OpenError> {
+        for (number, sql) in (1_u32..).zip(self.migrations) {
+            let tx = connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(sqlite("begin a migration"))?;
+            if self.check(&tx)? >= number {
+                continue;
+            }
+            tx.execute_batch(sql)
+                .and_then(|()| tx.pragma_update(None, "application_id", self.application_id))
+                .and_then(|()| tx.pragma_update(None, "user_version", number))
+                .and_then(|()| tx.commit())
+                .map_err(sqlite("migrate it"))?;
+        }
+        Ok(())
+    }
+}
+
+fn configure(connection: &Connection) -> Result<(), OpenError> {
+    connection.set_prepared_statement_cache_capacity(64);
+    connection
+        .busy_timeout(BUSY)
+        .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
+        .and_then(|()| connection.pragma_update(None, "synchronous", "FULL"))
+        .map_err(sqlite("configure it"))
+}
+
+/// Readers and one writer side by side. The switch itself needs the file alone, and SQLite does
+/// not wait for that: we do.
+fn write_ahead(connection: &Connection) -> Result<(), OpenError> {
+    let deadline = Instant::now() + BUSY;
+    loop {
+        let mode = connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        match mode {
+            Err(e)
+                if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < deadline =>
+            {
+                thread::sleep(Duration::from_millis(20));
+            }
+            other => return other.map(drop).map_err(sqlite("switch to write-ahead logging")),
+        }
+    }
+}
+
+/// A size or counter as SQLite keeps it. Sizes over 8 EiB do not exist.
+pub(crate) fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A moment as text of fixed width, so that the order of texts is the order of time.
+pub(crate) fn moment(at: Timestamp) -> String {
+    format!("{at:.9}")
+}
+
+/// The error of a column that does not hold what it should.
+pub(crate) fn bad_column(
+    column: usize,
+    kind: Type,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, kind, error.into())
+}
+
+/// A size or counter.
+pub(crate) fn u64_at(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|e| bad_column(column, Type::Integer, e))
+}
+
+/// A moment.
+pub(crate) fn moment_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|e: jiff::Error| bad_column(column, Type::Text, e))
+}
+
+/// A moment, or NULL.
+pub(crate) fn optional_moment_at(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let Some(text) = row.get_ref(column)?.as_str_or_null()? else { return Ok(None) };
+    text.parse().map(Some).map_err(|e: jiff::Error| bad_column(column, Type::Text, e))
+}
+
+/// An id of 16 bytes.
+pub(crate) fn uuid_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
+    Uuid::from_slice(row.get_ref(column)?.as_blob()?).map_err(|e| bad_column(column, Type::Blob, e))
+}
+
+/// An update's id.
+pub(crate) fn update_at(row: &Row<'_>, column: usize) -> rusqlite::Result<UpdateId> {
+    uuid_at(row, column).map(UpdateId)
+}
+
+/// A SHA-1 digest.
+pub(crate) fn sha1_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Sha1> {
+    Sha1::from_slice(row.get_ref(column)?.as_blob()?).map_err(|e| bad_column(column, Type::Blob, e))
+}
+
+/// A SHA-256 digest.
+pub(crate) fn sha256_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Sha256> {
+    Sha256::from_slice(row.get_ref(column)?.as_blob()?)
+        .map_err(|e| bad_column(column, Type::Blob, e))
+}
+
+/// A SHA-256 digest, or NULL.
+pub(crate) fn optional_sha256_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Sha256>> {
+    let Some(bytes) = row.get_ref(column)?.as_blob_or_null()? else { return Ok(None) };
+    Sha256::from_slice(bytes).map(Some).map_err(|e| bad_column(column, Type::Blob, e))
+}
