@@ -1,6 +1,10 @@
 //! Digests as types: a digest is never a bare string or array outside this module.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    io::{self, Read, Write},
+    str::FromStr,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -184,5 +188,124 @@ impl PayloadHasher {
             size: self.size,
             chunks: self.chunks,
         }
+    }
+}
+
+/// Passes bytes on to `inner` and hashes them on the way.
+pub(crate) struct HashingWriter<W> {
+    inner: W,
+    sha256: sha2::Sha256,
+    size: u64,
+}
+
+impl<W: Write> HashingWriter<W> {
+    pub(crate) fn new(inner: W) -> Self {
+        Self { inner, sha256: sha2::Sha256::default(), size: 0 }
+    }
+
+    /// The inner writer, the digest of what it was given, and how many bytes that was.
+    pub(crate) fn finish(self) -> (W, Sha256, u64) {
+        use sha2::Digest as _;
+        (self.inner, Sha256(self.sha256.finalize().into()), self.size)
+    }
+}
+
+impl<W: Write> Write for HashingWriter<W> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        use sha2::Digest as _;
+        let written = self.inner.write(buf)?;
+        self.sha256.update(buf.get(..written).unwrap_or(buf));
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Reads from `inner` and hashes on the way.
+pub(crate) struct HashingReader<R> {
+    inner: R,
+    sha256: sha2::Sha256,
+    size: u64,
+}
+
+impl<R: Read> HashingReader<R> {
+    pub(crate) fn new(inner: R) -> Self {
+        Self { inner, sha256: sha2::Sha256::default(), size: 0 }
+    }
+
+    /// The digest of what was read, and how many bytes that was.
+    pub(crate) fn finish(self) -> (Sha256, u64) {
+        use sha2::Digest as _;
+        (Sha256(self.sha256.finalize().into()), self.size)
+    }
+}
+
+impl<R: Read> Read for HashingReader<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        use sha2::Digest as _;
+        let read = self.inner.read(buf)?;
+        self.sha256.update(buf.get(..read).unwrap_or(buf));
+        self.size += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn texts_of_a_digest() {
+        let digest = Sha256::of(b"abc");
+        assert_eq!(digest.to_string(), ABC);
+        assert_eq!(ABC.parse(), Ok(digest));
+        assert_eq!(ABC.to_uppercase().parse(), Ok(digest));
+        assert_eq!(Sha256::from_base64(&digest.to_base64()), Ok(digest));
+        assert_eq!(Sha256::from_slice(digest.as_bytes()), Ok(digest));
+        assert_eq!(serde_json::to_string(&digest).unwrap(), format!("\"{ABC}\""));
+        assert_eq!(Sha1::of(b"abc").to_string(), "a9993e364706816aba3e25717850c26c9cd0d89d");
+    }
+
+    #[test]
+    fn what_is_no_digest() {
+        assert!(ABC[..63].parse::<Sha256>().is_err());
+        assert!(ABC.parse::<Sha1>().is_err());
+        assert!(format!("0x{}", &ABC[2..]).parse::<Sha256>().is_err());
+        assert!(Sha256::from_base64("AAAA").is_err());
+        assert!(Sha256::from_slice(&[0; 31]).is_err());
+        assert!(serde_json::from_str::<Sha256>("\"abc\"").is_err());
+    }
+
+    #[test]
+    fn chunks_end_where_they_must() {
+        let chunk = usize::try_from(CHUNK_SIZE).unwrap();
+        let bytes: Vec<u8> = (0..chunk + 1).map(|i| (i % 251) as u8).collect();
+        for (length, chunks) in [(0, 0), (1, 1), (chunk - 1, 1), (chunk, 1), (chunk + 1, 2)] {
+            let mut hasher = PayloadHasher::new();
+            // Pieces of an odd size, so that a chunk's end falls within one.
+            bytes[..length].chunks(1_000_003).for_each(|piece| hasher.update(piece));
+            let digests = hasher.finish();
+            assert_eq!(digests.size, length as u64);
+            assert_eq!(digests.sha256, Sha256::of(&bytes[..length]));
+            assert_eq!(digests.sha1, Sha1::of(&bytes[..length]));
+            let expected: Vec<Sha256> = bytes[..length].chunks(chunk).map(Sha256::of).collect();
+            assert_eq!(expected.len(), chunks);
+            assert_eq!(digests.chunks, expected);
+        }
+    }
+
+    #[test]
+    fn hashing_on_the_way() {
+        let mut writer = HashingWriter::new(Vec::new());
+        writer.write_all(b"abc").unwrap();
+        assert_eq!(writer.finish(), (b"abc".to_vec(), Sha256::of(b"abc"), 3));
+        let mut reader = HashingReader::new(&b"abc"[..]);
+        io::copy(&mut reader, &mut io::sink()).unwrap();
+        assert_eq!(reader.finish(), (Sha256::of(b"abc"), 3));
     }
 }

@@ -1,13 +1,21 @@
 //! The snapshot index: what a mirror is, as a list of segments. The TUF target of every bundle.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::digest::Sha256;
+use crate::{digest::Sha256, limits::Limits, packed};
 
 /// The format version that this code writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// The largest snapshot number: JSON readers of all kinds hold it exactly, and so does a database.
+pub const MAX_SNAPSHOT: u64 = (1 << 53) - 1;
+
+/// Critical features that this code knows.
+const KNOWN_CRITICAL: [&str; 0] = [];
 
 /// The signed statement of what a mirror is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,4 +62,232 @@ pub struct SegmentRef {
     pub unpacked_size: u64,
     /// Number of records.
     pub records: u64,
+}
+
+/// Why a signed document (index or policy) is refused although its signature holds.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// A newer format: nothing is wrong with it, this program is too old.
+    #[error("the {document} {what}; update Tidegate on this side first")]
+    Unsupported {
+        /// Which document.
+        document: &'static str,
+        /// What it needs.
+        what: String,
+    },
+    /// It breaks the format or a limit.
+    #[error("the {document} is refused: {what}")]
+    Malformed {
+        /// Which document.
+        document: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl Index {
+    /// The index as the TUF target: JSON, compressed. The same index gives the same bytes.
+    ///
+    /// # Errors
+    /// When it breaks a rule that [`Index::from_zst`] would refuse it for.
+    pub fn to_zst(&self) -> Result<Vec<u8>, DocumentError> {
+        self.validate(&Limits::default())?;
+        to_zst("snapshot index", self)
+    }
+
+    /// Reads the TUF target. Its signature and digest must have been verified before.
+    ///
+    /// # Errors
+    /// When version, critical features, limits or shape are not ours.
+    pub fn from_zst(bytes: &[u8], limits: &Limits) -> Result<Self, DocumentError> {
+        let index: Self = from_zst("snapshot index", bytes, limits)?;
+        index.validate(limits)?;
+        Ok(index)
+    }
+
+    fn validate(&self, limits: &Limits) -> Result<(), DocumentError> {
+        let malformed =
+            |what: String| Err(DocumentError::Malformed { document: "snapshot index", what });
+        if !(1..=MAX_SNAPSHOT).contains(&self.snapshot) {
+            return malformed(format!("snapshot number {} is out of range", self.snapshot));
+        }
+        if self.sites.is_empty() {
+            return malformed("it names no site".to_owned());
+        }
+        if let Some(site) = self.sites.iter().find(|site| !is_site(site)) {
+            return malformed(format!("{site:?} cannot be the id of a site"));
+        }
+        if self.sites.iter().collect::<BTreeSet<_>>().len() != self.sites.len() {
+            return malformed("it names a site twice".to_owned());
+        }
+        let mut seen = BTreeSet::new();
+        for segment in &self.segments {
+            if !seen.insert(segment.sha256) {
+                return malformed(format!("it names the segment {} twice", segment.sha256));
+            }
+            if segment.size > limits.segment_bytes
+                || segment.unpacked_size > limits.segment_unpacked_bytes
+            {
+                return malformed(format!(
+                    "segment {} has {} bytes, {} unpacked; the limits are {} and {}",
+                    segment.sha256,
+                    segment.size,
+                    segment.unpacked_size,
+                    limits.segment_bytes,
+                    limits.segment_unpacked_bytes
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text can name a site: 1 to 64 of `a-z`, `0-9`, `-`, `_`, `.`, beginning with a letter
+/// or digit. ASCII, because the text is signed by TUF.
+pub fn is_site(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b))
+        && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+}
+
+/// Serializes and compresses a signed document.
+pub(crate) fn to_zst<T: Serialize>(
+    document: &'static str,
+    value: &T,
+) -> Result<Vec<u8>, DocumentError> {
+    let malformed = |what: String| DocumentError::Malformed { document, what };
+    let json = serde_json::to_vec(value).map_err(|e| malformed(format!("no JSON: {e}")))?;
+    packed::pack(&json).map_err(|e| malformed(format!("it cannot be compressed: {e}")))
+}
+
+/// Unpacks and parses a signed document; version and critical features come before all else, so
+/// that a newer format is named as such and not as damage.
+pub(crate) fn from_zst<T: DeserializeOwned>(
+    document: &'static str,
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<T, DocumentError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Preamble {
+        format_version: u32,
+        #[serde(default)]
+        critical: Vec<String>,
+    }
+
+    let malformed = |what: String| DocumentError::Malformed { document, what };
+    if bytes.len() as u64 > limits.index_bytes {
+        return Err(malformed(format!(
+            "it has {} bytes; the limit is {}",
+            bytes.len(),
+            limits.index_bytes
+        )));
+    }
+    let json = packed::unpack(bytes, limits.index_unpacked_bytes).map_err(malformed)?;
+    let parse = |e: serde_json::Error| malformed(format!("its JSON is not as it must be: {e}"));
+    let preamble: Preamble = serde_json::from_slice(&json).map_err(parse)?;
+    check_version(document, preamble.format_version)?;
+    if let Some(feature) =
+        preamble.critical.iter().find(|feature| !KNOWN_CRITICAL.contains(&feature.as_str()))
+    {
+        let what = format!("needs the feature {feature:?}, which this version does not know");
+        return Err(DocumentError::Unsupported { document, what });
+    }
+    serde_json::from_slice(&json).map_err(parse)
+}
+
+/// Refuses every format version but ours.
+pub(crate) fn check_version(document: &'static str, version: u32) -> Result<(), DocumentError> {
+    if version == FORMAT_VERSION {
+        return Ok(());
+    }
+    let what = format!("has format version {version}; this version reads {FORMAT_VERSION}");
+    Err(DocumentError::Unsupported { document, what })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn index() -> Index {
+        Index {
+            format_version: FORMAT_VERSION,
+            critical: Vec::new(),
+            mirror_id: Uuid::from_u128(7),
+            snapshot: 3,
+            created: "2026-01-02T03:04:05Z".parse().unwrap(),
+            sites: vec!["plant-7".to_owned()],
+            segments: vec![SegmentRef {
+                kind: SegmentKind::Catalogue,
+                sha256: Sha256::of(b"a segment"),
+                size: 9,
+                unpacked_size: 100,
+                records: 1,
+            }],
+        }
+    }
+
+    /// Packs the index after `change` has been made to its JSON.
+    fn changed(change: impl FnOnce(&mut Value)) -> Result<Index, DocumentError> {
+        let mut value = serde_json::to_value(index()).unwrap();
+        change(&mut value);
+        let bytes = packed::pack(&serde_json::to_vec(&value).unwrap()).unwrap();
+        Index::from_zst(&bytes, &Limits::default())
+    }
+
+    #[test]
+    fn there_and_back_and_always_the_same_bytes() {
+        let bytes = index().to_zst().unwrap();
+        assert_eq!(Index::from_zst(&bytes, &Limits::default()).unwrap(), index());
+        assert_eq!(
+            packed::unpack(&bytes, 10_000).unwrap(),
+            br#"{"format-version":1,"mirror-id":"00000000-0000-0000-0000-000000000007","snapshot":3,"#
+                .iter()
+                .chain(br#""created":"2026-01-02T03:04:05Z","sites":["plant-7"],"segments":[{"kind":"#)
+                .chain(br#""catalogue","sha256":""#)
+                .chain(Sha256::of(b"a segment").to_string().as_bytes())
+                .chain(br#"","size":9,"unpacked-size":100,"records":1}]}"#)
+                .copied()
+                .collect::<Vec<u8>>()
+        );
+    }
+
+    #[test]
+    fn unknown_optional_fields_are_ignored() {
+        assert_eq!(changed(|v| v["note"] = json!("later")).unwrap(), index());
+    }
+
+    #[test]
+    fn a_newer_format_is_named_as_such() {
+        let newer = changed(|v| *v = json!({ "format-version": 2, "all": "different" }));
+        assert!(matches!(newer, Err(DocumentError::Unsupported { .. })), "{newer:?}");
+        let critical = changed(|v| v["critical"] = json!(["teleport"]));
+        assert!(critical.unwrap_err().to_string().contains("\"teleport\""));
+    }
+
+    #[test]
+    fn broken_rules_are_refused() {
+        for (name, broken) in [
+            ("number 0", changed(|v| v["snapshot"] = json!(0))),
+            ("number too large", changed(|v| v["snapshot"] = json!(1u64 << 53))),
+            ("no site", changed(|v| v["sites"] = json!([]))),
+            ("a site twice", changed(|v| v["sites"] = json!(["a", "a"]))),
+            ("a site that is no name", changed(|v| v["sites"] = json!(["../a"]))),
+            (
+                "a segment twice",
+                changed(|v| {
+                    let segment = v["segments"][0].clone();
+                    v["segments"] = json!([segment, segment]);
+                }),
+            ),
+            ("a segment too large", changed(|v| v["segments"][0]["size"] = json!(u64::MAX))),
+            ("an unknown kind", changed(|v| v["segments"][0]["kind"] = json!("spells"))),
+            ("no mirror", changed(|v| v["mirror-id"] = Value::Null)),
+        ] {
+            assert!(matches!(broken, Err(DocumentError::Malformed { .. })), "{name}: {broken:?}");
+        }
+    }
 }

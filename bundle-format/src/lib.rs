@@ -23,6 +23,7 @@ pub mod digest;
 pub mod index;
 pub mod keys;
 pub mod limits;
+mod packed;
 pub mod policy;
 pub mod segment;
 pub mod trust;

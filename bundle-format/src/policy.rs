@@ -4,8 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::{
+    index::{self, DocumentError, FORMAT_VERSION},
+    limits::Limits,
+};
+
 /// Approvals and declines that travel, signed under the `policy` role.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Policy {
     /// See [`crate::index::FORMAT_VERSION`].
@@ -34,4 +39,64 @@ pub struct PolicyApproval {
     /// When it has to be installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+}
+
+impl Default for Policy {
+    /// A policy that decides nothing.
+    fn default() -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            critical: Vec::new(),
+            groups: Vec::new(),
+            approvals: Vec::new(),
+            declined: Vec::new(),
+        }
+    }
+}
+
+impl Policy {
+    /// The policy as its TUF target: JSON, compressed. The same policy gives the same bytes.
+    ///
+    /// # Errors
+    /// When it cannot be compressed.
+    pub fn to_zst(&self) -> Result<Vec<u8>, DocumentError> {
+        index::to_zst("policy", self)
+    }
+
+    /// Reads the TUF target. Its signature and digest must have been verified before.
+    ///
+    /// # Errors
+    /// When version, critical features, limits or shape are not ours.
+    pub fn from_zst(bytes: &[u8], limits: &Limits) -> Result<Self, DocumentError> {
+        index::from_zst("policy", bytes, limits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back() {
+        let policy = Policy {
+            groups: vec!["Servers".to_owned()],
+            approvals: vec![PolicyApproval {
+                update: Uuid::from_u128(1),
+                group: "Servers".to_owned(),
+                action: "install".to_owned(),
+                deadline: Some("2026-03-01T00:00:00Z".parse().unwrap()),
+            }],
+            declined: vec![Uuid::from_u128(2)],
+            ..Policy::default()
+        };
+        let bytes = policy.to_zst().unwrap();
+        assert_eq!(Policy::from_zst(&bytes, &Limits::default()).unwrap(), policy);
+    }
+
+    #[test]
+    fn a_newer_policy_is_named_as_such() {
+        let policy = Policy { format_version: 9, ..Policy::default() };
+        let error = Policy::from_zst(&policy.to_zst().unwrap(), &Limits::default()).unwrap_err();
+        assert!(matches!(error, DocumentError::Unsupported { .. }), "{error}");
+    }
 }
