@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("data_dir", 3),
     ("fleet", 3),
     ("agent", 4),
+    ("approval", 4),
     ("publish", 4),
     ("server", 4),
     ("transfer", 4),

@@ -1,0 +1,250 @@
+//! An administrator's decision becomes approvals: catalogue ↔ fleet.
+//!
+//! Only what can be approved is: the newest revision of an update that is explicitly deployable,
+//! not expired, whose licence (if it has one) is accepted. What else must be deployed with it
+//! (bundled revisions, prerequisites) is not written down here; it follows from the catalogue and is
+//! computed when the server loads its view.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    catalog::{Catalog, CatalogError, Filter, RevisionSummary},
+    fleet::{ApprovalAction, Fleet, FleetError, Origin},
+    update::{UpdateId, UpdateType},
+};
+
+/// Which updates are meant.
+#[derive(Debug, Clone)]
+pub enum Selection {
+    /// These.
+    Ids(Vec<UpdateId>),
+    /// All that carry this KB number (digits, `KB` before them is allowed).
+    Kb(String),
+    /// All that can be approved. Superseded ones only if asked for.
+    All {
+        /// Those too that a newer update supersedes.
+        superseded: bool,
+    },
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// For which group.
+    pub group: Uuid,
+    /// What to do.
+    pub action: ApprovalAction,
+    /// By when it has to be installed.
+    pub deadline: Option<Timestamp>,
+    /// The administrator accepts the licences on behalf of the computers.
+    pub accept_eulas: bool,
+    /// Look only.
+    pub dry_run: bool,
+}
+
+/// What became of an update that was selected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum Decision {
+    /// Approved, or would be.
+    Approved {
+        /// Whether that is new or different.
+        changed: bool,
+    },
+    /// Not approved.
+    Skipped {
+        /// Why, and what to do.
+        why: String,
+    },
+}
+
+/// An update and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decided {
+    /// The update.
+    pub update: UpdateId,
+    /// Its title.
+    pub title: String,
+    /// What became of it.
+    #[serde(flatten)]
+    pub decision: Decision,
+    /// Superseded by an update that is here.
+    pub superseded: bool,
+}
+
+/// Why nothing was approved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApprovalError {
+    /// The catalogue failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The fleet failed.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// Nothing is meant by the selection.
+    #[error("{what}")]
+    NoSuchUpdate {
+        /// What was looked for and how to find what is there.
+        what: String,
+    },
+}
+
+/// Approves what is selected for a group.
+///
+/// # Errors
+/// When nothing is selected, there is no such group, or a store fails.
+pub fn approve(
+    catalog: &Catalog,
+    fleet: &mut Fleet,
+    selection: &Selection,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Vec<Decided>, ApprovalError> {
+    let superseded = superseded_updates(catalog)?;
+    let mut decided = Vec::new();
+    for revision in select(catalog, selection, &superseded)? {
+        let update = revision.identity.id;
+        let decision = match obstacle(fleet, &revision, request)? {
+            Some(why) => Decision::Skipped { why },
+            None if request.dry_run => {
+                let changed = !fleet.approvals()?.iter().any(|a| {
+                    (a.update, a.group, a.action, a.deadline)
+                        == (update, request.group, request.action, request.deadline)
+                });
+                Decision::Approved { changed }
+            }
+            None => {
+                if let Some(eula) = &revision.eula_id {
+                    fleet.accept_eula(eula, now)?;
+                }
+                let Request { group, action, deadline, .. } = *request;
+                let changed = fleet.approve(update, group, action, deadline, Origin::Local, now)?;
+                Decision::Approved { changed }
+            }
+        };
+        decided.push(Decided {
+            update,
+            title: revision.title,
+            decision,
+            superseded: superseded.contains(&update),
+        });
+    }
+    Ok(decided)
+}
+
+/// Declines updates, or takes declines back. Returns those for which that changed anything.
+///
+/// # Errors
+/// When there is no such update, or a store fails.
+pub fn decline(
+    catalog: &Catalog,
+    fleet: &mut Fleet,
+    selection: &Selection,
+    undo: bool,
+    now: Timestamp,
+) -> Result<Vec<UpdateId>, ApprovalError> {
+    let superseded = superseded_updates(catalog)?;
+    let mut changed = Vec::new();
+    for revision in select(catalog, selection, &superseded)? {
+        let update = revision.identity.id;
+        let did = if undo {
+            fleet.undecline(update)?
+        } else {
+            fleet.decline(update, Origin::Local, now)?
+        };
+        if did {
+            changed.push(update);
+        }
+    }
+    Ok(changed)
+}
+
+/// Newest revisions of the updates that are meant, in the order of revision IDs.
+fn select(
+    catalog: &Catalog,
+    selection: &Selection,
+    superseded: &HashSet<UpdateId>,
+) -> Result<Vec<RevisionSummary>, ApprovalError> {
+    let mut found = Vec::new();
+    match selection {
+        Selection::Ids(ids) => {
+            for id in ids {
+                found.push(catalog.newest(*id)?.ok_or_else(|| ApprovalError::NoSuchUpdate {
+                    what: format!(
+                        "there is no update {id} here: `tidegate updates` lists what there is"
+                    ),
+                })?);
+            }
+        }
+        Selection::Kb(kb) => {
+            let digits = kb.trim_start_matches(['K', 'k', 'B', 'b']).to_owned();
+            let filter =
+                Filter { kb: Some(digits), newest: true, deployable: true, ..Filter::default() };
+            catalog.find(&filter, &mut |revision| found.push(revision))?;
+            if found.is_empty() {
+                return Err(ApprovalError::NoSuchUpdate {
+                    what: format!(
+                        "there is no update for {kb} here that can be approved: `tidegate updates` lists what there is"
+                    ),
+                });
+            }
+        }
+        Selection::All { superseded: too } => {
+            let filter = Filter { newest: true, deployable: true, ..Filter::default() };
+            catalog.find(&filter, &mut |revision| {
+                if !revision.expired && (*too || !superseded.contains(&revision.identity.id)) {
+                    found.push(revision);
+                }
+            })?;
+        }
+    }
+    Ok(found)
+}
+
+/// Why an update cannot be approved so.
+fn obstacle(
+    fleet: &Fleet,
+    revision: &RevisionSummary,
+    request: &Request,
+) -> Result<Option<String>, ApprovalError> {
+    let kind = match revision.update_type {
+        UpdateType::Category => Some("a category"),
+        UpdateType::Detectoid => Some("a detectoid"),
+        UpdateType::Software | UpdateType::Driver => None,
+    };
+    if let Some(kind) = kind {
+        return Ok(Some(format!("it is {kind}: deployed by itself with what requires it")));
+    }
+    if !revision.explicitly_deployable {
+        return Ok(Some("it is a member of another update: approve that one".into()));
+    }
+    if revision.expired {
+        return Ok(Some("its publisher has withdrawn it".into()));
+    }
+    if let Some(eula) = &revision.eula_id {
+        let installs =
+            matches!(request.action, ApprovalAction::Install | ApprovalAction::OptionalInstall);
+        if installs && !request.accept_eulas && !fleet.accepted_eulas()?.contains(eula) {
+            return Ok(Some(
+                "its licence is not accepted yet: read it and use --accept-eula".into(),
+            ));
+        }
+    }
+    Ok(None)
+}
+
+/// Updates that a newest revision in the catalogue supersedes.
+fn superseded_updates(catalog: &Catalog) -> Result<HashSet<UpdateId>, CatalogError> {
+    let mut superseded = HashSet::new();
+    catalog.nodes(&mut |node| {
+        if !node.expired {
+            superseded.extend(node.superseded);
+        }
+    })?;
+    Ok(superseded)
+}

@@ -1,0 +1,106 @@
+//! Exit codes: a public table (docs/operating.md), the same in every command's help.
+
+use std::{fmt, process::ExitCode};
+
+use bundle_format::{container::VolumeError, trust::TrustError};
+
+use super::output::Output;
+
+/// Shown below the help.
+pub(super) const HELP: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused by verification, 4 done in part.\n\
+Environment: TIDEGATE_DATA, TIDEGATE_CONFIG, TIDEGATE_LOG.";
+
+/// How a command that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// All of it.
+    Done,
+    /// A part; the rest was named.
+    Partial,
+}
+
+/// Why a command failed, as far as the exit code tells. Attached to an error as its context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// The command line or the configuration is wrong.
+    Usage,
+    /// Verification refused what was to be taken in.
+    Refused,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Usage => "the call is wrong",
+            Self::Refused => "refused",
+        })
+    }
+}
+
+impl std::error::Error for Exit {}
+
+/// A mistake in the call that the parser could not see.
+pub(super) fn usage(what: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> anyhow::Error {
+    anyhow::Error::msg(what).context(Exit::Usage)
+}
+
+/// Says what went wrong and turns the result into the exit code.
+pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode {
+    let error = match result {
+        Ok(Outcome::Done) => return ExitCode::SUCCESS,
+        Ok(Outcome::Partial) => return ExitCode::from(4),
+        Err(error) => error,
+    };
+    // `tidegate … | head`: whoever reads has enough.
+    let broken_pipe = error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    });
+    if broken_pipe {
+        return ExitCode::SUCCESS;
+    }
+    let mut message = String::new();
+    for cause in error.chain().filter(|cause| cause.downcast_ref::<Exit>().is_none()) {
+        let text = cause.to_string();
+        if !message.ends_with(&text) {
+            if !message.is_empty() {
+                message.push_str(": ");
+            }
+            message.push_str(&text);
+        }
+    }
+    out.error(&message);
+    ExitCode::from(code(&error))
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    if let Some(exit) = error.downcast_ref::<Exit>() {
+        return match exit {
+            Exit::Usage => 2,
+            Exit::Refused => 3,
+        };
+    }
+    let refused = error.chain().any(|cause| {
+        matches!(
+            cause.downcast_ref::<TrustError>(),
+            Some(TrustError::Refused { .. } | TrustError::State { .. })
+        ) || matches!(cause.downcast_ref::<VolumeError>(), Some(VolumeError::Refused { .. }))
+    });
+    if refused { 3 } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_3_wherever_it_stands_in_the_chain() {
+        let refused = TrustError::Refused { what: "x".into(), source: None };
+        assert_eq!(code(&anyhow::Error::new(refused).context("importing")), 3);
+        let volume = VolumeError::Refused { at: 0, what: "x".into() };
+        assert_eq!(code(&anyhow::Error::new(volume)), 3);
+        assert_eq!(code(&usage("x")), 2);
+        assert_eq!(code(&anyhow::anyhow!("x")), 1);
+    }
+}

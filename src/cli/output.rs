@@ -1,0 +1,155 @@
+//! stdout is data, stderr is progress and messages.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+/// Where a command writes.
+#[derive(Debug, Clone)]
+pub(super) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether data goes out as JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints data: the value as JSON, or the text.
+    pub(super) fn data<T: Serialize>(
+        &self,
+        value: &T,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        let mut out = io::stdout().lock();
+        if self.json {
+            serde_json::to_writer_pretty(&mut out, value)?;
+            writeln!(out)?;
+        } else {
+            let text = text();
+            if !text.is_empty() {
+                writeln!(out, "{}", text.trim_end())?;
+            }
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Says something that is no data.
+    pub(super) fn note(&self, text: &str) {
+        // Nobody can be told that nobody can be told.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Says that something deserves attention.
+    pub(super) fn warn(&self, text: &str) {
+        self.note(&format!("warning: {text}"));
+    }
+
+    /// Says why the command failed.
+    pub(super) fn error(&self, text: &str) {
+        self.note(&format!("error: {text}"));
+    }
+
+    /// A progress display for work on `total` bytes (0: not known).
+    pub(super) fn bytes(&self, what: &'static str, total: u64) -> Progress {
+        Progress::new(what, total, true)
+    }
+
+    /// A progress display for work on `total` things (0: not known).
+    pub(super) fn things(&self, what: &'static str, total: u64) -> Progress {
+        Progress::new(what, total, false)
+    }
+}
+
+/// A bar on a terminal, a plain line every few seconds elsewhere.
+pub(super) struct Progress {
+    what: &'static str,
+    bytes: bool,
+    bar: Option<ProgressBar>,
+    position: u64,
+    total: u64,
+    said: Instant,
+}
+
+/// How often a plain line is said.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
+
+impl Progress {
+    fn new(what: &'static str, total: u64, bytes: bool) -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let template = match (total > 0, bytes) {
+                (true, true) => {
+                    "{msg} [{bar:32}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left"
+                }
+                (true, false) => "{msg} [{bar:32}] {pos}/{len} {per_sec}, {eta} left",
+                (false, true) => "{msg} {spinner} {bytes} {bytes_per_sec}",
+                (false, false) => "{msg} {spinner} {pos} {per_sec}",
+            };
+            let bar = if total > 0 { ProgressBar::new(total) } else { ProgressBar::new_spinner() };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar.set_message(what);
+            bar
+        });
+        Self { what, bytes, bar, position: 0, total, said: Instant::now() }
+    }
+
+    /// That much is done in all.
+    pub(super) fn set(&mut self, position: u64) {
+        self.position = position;
+        if let Some(bar) = &self.bar {
+            bar.set_position(position);
+        } else if self.said.elapsed() >= PLAIN_INTERVAL {
+            self.said = Instant::now();
+            let text = match (self.bytes, self.total) {
+                (true, 0) => human_bytes(position),
+                (true, total) => format!("{} of {}", human_bytes(position), human_bytes(total)),
+                (false, 0) => position.to_string(),
+                (false, total) => format!("{position} of {total}"),
+            };
+            let _ = writeln!(io::stderr().lock(), "{}: {text}", self.what);
+        }
+    }
+
+    /// The whole is known only now.
+    pub(super) fn set_total(&mut self, total: u64) {
+        if self.total != total {
+            self.total = total;
+            if let Some(bar) = &self.bar {
+                bar.set_length(total);
+            }
+        }
+    }
+
+    /// Takes the display away.
+    pub(super) fn finish(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A size as people read it.
+pub(super) fn human_bytes(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+/// `1 update`, `2 updates`.
+pub(super) fn count(n: u64, thing: &str) -> String {
+    match (n, thing.strip_suffix('y')) {
+        (1, _) => format!("1 {thing}"),
+        (_, Some(stem)) if !thing.ends_with("ey") => format!("{n} {stem}ies"),
+        _ => format!("{n} {thing}s"),
+    }
+}
