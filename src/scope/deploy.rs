@@ -1,0 +1,176 @@
+//! What a set of target groups is deployed.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{
+    Decision, Decisions, FileState, Graph,
+    graph::{Index, key},
+};
+use crate::update::{RevisionId, UpdateType};
+
+/// `Deployment/Action`. [MS-WUSP] 2.2.2.2.4. Ordered: what has several roles gets the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Others depend on it: do not offer, do not report.
+    Evaluate,
+    /// Do not offer, report whether it is needed.
+    PreDeploymentCheck,
+    /// Part of an update that is deployed.
+    Bundle,
+    /// Offer, never by itself.
+    OptionalInstall,
+    /// Offer and install.
+    Install,
+    /// Remove.
+    Uninstall,
+}
+
+impl Action {
+    /// As the protocol spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Evaluate => "Evaluate",
+            Self::PreDeploymentCheck => "PreDeploymentCheck",
+            Self::Bundle => "Bundle",
+            Self::OptionalInstall => "OptionalInstall",
+            Self::Install => "Install",
+            Self::Uninstall => "Uninstall",
+        }
+    }
+}
+
+/// A deployed revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deployed {
+    /// Its number towards agents.
+    pub id: RevisionId,
+    /// What agents shall do with it.
+    pub action: Action,
+    /// By when.
+    pub deadline: Option<Timestamp>,
+    /// Approved itself, not only brought by others.
+    pub approved: bool,
+}
+
+/// All that is deployed to computers in these groups (ancestors included), in the order of revision
+/// IDs, closed under dependencies, one revision of each update. The rules are in the [module](super).
+pub fn deploy(graph: &Graph, decisions: &Decisions, groups: &[Uuid]) -> Vec<Deployed> {
+    let mut closure = Closure::default();
+    let mut deadlines = HashMap::new();
+    for update in decisions.approved() {
+        let Some(newest) = graph.newest_index(update) else { continue };
+        if decisions.is_declined(update) {
+            continue;
+        }
+        let Some((decision, deadline)) = decisions.resolve(update, groups) else { continue };
+        let Some(action) = action(graph, decisions, newest, decision) else { continue };
+        closure.reach(graph, newest, action);
+        let deadline = deadline.filter(|_| action > Action::Bundle);
+        deadlines.insert(newest, deadline);
+    }
+    closure.close(graph);
+
+    let mut chosen: HashMap<u32, (Action, Index)> = HashMap::with_capacity(closure.actions.len());
+    for (i, action) in closure.actions {
+        let rank = |(action, i): (Action, Index)| (action, graph.revision_number_at(i));
+        let best = chosen.entry(graph.update_at(i)).or_insert((action, i));
+        if rank((action, i)) > rank(*best) {
+            *best = (action, i);
+        }
+    }
+    let mut deployed: Vec<Deployed> = chosen
+        .into_values()
+        .map(|(action, i)| Deployed {
+            id: graph.id_at(i),
+            action,
+            deadline: deadlines.get(&i).copied().flatten(),
+            approved: deadlines.contains_key(&i),
+        })
+        .collect();
+    deployed.sort_unstable_by_key(|d| key(d.id));
+    deployed
+}
+
+/// All categories with everything that they require: what category scans may ask for although
+/// nothing is approved, always as [`Action::Evaluate`]. In the order of revision IDs.
+pub fn category_closure(graph: &Graph) -> Vec<RevisionId> {
+    let mut ids: Vec<RevisionId> =
+        close(graph, graph.categories()).map(|i| graph.id_at(i)).collect();
+    ids.sort_unstable_by_key(|id| key(*id));
+    ids
+}
+
+/// All that the roots bring with them, themselves included, in no order.
+pub(super) fn close(
+    graph: &Graph,
+    roots: impl IntoIterator<Item = Index>,
+) -> impl Iterator<Item = Index> {
+    let mut closure = Closure::default();
+    for root in roots {
+        closure.reach(graph, root, Action::Evaluate);
+    }
+    closure.close(graph);
+    closure.actions.into_keys()
+}
+
+/// What becomes of a decision on a revision.
+fn action(graph: &Graph, decisions: &Decisions, i: Index, decision: Decision) -> Option<Action> {
+    if matches!(graph.type_at(i), UpdateType::Category | UpdateType::Detectoid) {
+        return None;
+    }
+    let wanted = match decision {
+        Decision::Block => return None,
+        Decision::Uninstall => return Some(Action::Uninstall),
+        _ if graph.expired_at(i) => return None,
+        Decision::Detect => return Some(Action::PreDeploymentCheck),
+        Decision::Install => Action::Install,
+        Decision::OptionalInstall => Action::OptionalInstall,
+    };
+    if graph.eula_at(i).is_some_and(|eula| !decisions.is_accepted(eula)) {
+        return None;
+    }
+    if graph.files_at(i) == FileState::Complete {
+        Some(wanted)
+    } else {
+        Some(Action::PreDeploymentCheck)
+    }
+}
+
+/// Revisions with the strongest action found so far.
+#[derive(Default)]
+struct Closure {
+    actions: HashMap<Index, Action>,
+    open: Vec<Index>,
+}
+
+impl Closure {
+    fn reach(&mut self, graph: &Graph, i: Index, action: Action) {
+        let action = match graph.type_at(i) {
+            UpdateType::Category | UpdateType::Detectoid => Action::Evaluate,
+            UpdateType::Software | UpdateType::Driver => action,
+        };
+        match self.actions.get_mut(&i) {
+            Some(known) => *known = action.max(*known),
+            None => {
+                self.actions.insert(i, action);
+                self.open.push(i);
+            }
+        }
+    }
+
+    fn close(&mut self, graph: &Graph) {
+        while let Some(i) = self.open.pop() {
+            for clause in graph.clauses_at(i) {
+                for alternative in graph.alternatives(*clause) {
+                    self.reach(graph, alternative, Action::Evaluate);
+                }
+            }
+            for member in graph.bundled_at(i) {
+                self.reach(graph, *member, Action::Bundle);
+            }
+        }
+    }
+}
