@@ -1,1 +1,23 @@
-//! soap: to come.
+//! SOAP 1.1: bounded reading into a small tree, writing as WSUS writes, faults. Everything by
+//! namespace, never by prefix. Pure: no I/O, no clock. [MS-WUSP] 2.1, 2.2
+
+mod element;
+mod envelope;
+mod fault;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use element::{Attribute, Element};
+pub use envelope::{EnvelopeError, Style, body_of, envelope};
+pub use fault::{Fault, FaultCode};
+pub use read::{Limits, ReadError, read};
+pub use write::{Piece, Writer, escape_text};
+
+/// Namespace of a SOAP 1.1 envelope.
+pub const ENVELOPE: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+/// Namespace of `xsi:nil` and `xsi:type`.
+pub const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+/// Namespace of the schema types; answers declare it, as WSUS does.
+pub const XSD: &str = "http://www.w3.org/2001/XMLSchema";

@@ -1,0 +1,100 @@
+//! The envelope, read and written. Two families of services write it differently.
+
+use std::convert::Infallible;
+
+use super::{ENVELOPE, Element, Piece, Writer, XSD, XSI};
+
+/// Why a message has no operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// The root is an envelope of another SOAP version.
+    #[error("only SOAP 1.1 is spoken here")]
+    Version,
+    /// The root is no envelope.
+    #[error("the message is no SOAP envelope")]
+    NoEnvelope,
+    /// There is not exactly one element in the body.
+    #[error("the body must hold exactly one element")]
+    NoOperation,
+}
+
+/// How a family of services writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// The Client service: no declaration, prefix `s`, `<X/>`.
+    Client,
+    /// SimpleAuth and Reporting: a declaration, prefix `soap`, `<X />`.
+    Asmx,
+}
+
+impl Style {
+    /// The prefix of the envelope's elements.
+    pub(super) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Client => "s",
+            Self::Asmx => "soap",
+        }
+    }
+
+    const fn empty(self) -> &'static str {
+        match self {
+            Self::Client => "/>",
+            Self::Asmx => " />",
+        }
+    }
+
+    const fn declaration(self) -> &'static str {
+        match self {
+            Self::Client => "",
+            Self::Asmx => "<?xml version=\"1.0\" encoding=\"utf-8\"?>",
+        }
+    }
+}
+
+/// The only element in the body. Headers are ignored: no service of WSUS knows any.
+///
+/// # Errors
+/// When this is no SOAP 1.1 message with one element in its body.
+pub fn body_of(root: Element) -> Result<Element, EnvelopeError> {
+    if &*root.name != "Envelope" {
+        return Err(EnvelopeError::NoEnvelope);
+    }
+    if &*root.namespace != ENVELOPE {
+        return Err(EnvelopeError::Version);
+    }
+    let mut bodies = root.children.into_iter().filter(|child| child.is(ENVELOPE, "Body"));
+    let body = bodies.next().ok_or(EnvelopeError::NoOperation)?;
+    let mut operations = body.children.into_iter();
+    match (operations.next(), operations.next(), bodies.next()) {
+        (Some(operation), None, None) => Ok(operation),
+        _ => Err(EnvelopeError::NoOperation),
+    }
+}
+
+/// Writes an envelope around what `content` writes.
+pub fn envelope<F>(style: Style, content: impl FnOnce(&mut Writer<F>)) -> Vec<Piece<F>> {
+    let s = style.prefix();
+    let types = format!(" xmlns:xsi=\"{XSI}\" xmlns:xsd=\"{XSD}\"");
+    let (on_envelope, on_body) = match style {
+        Style::Client => ("", types.as_str()),
+        Style::Asmx => (types.as_str(), ""),
+    };
+    let mut writer = Writer::new(style.empty());
+    writer.raw(style.declaration());
+    writer.raw(&format!("<{s}:Envelope xmlns:{s}=\"{ENVELOPE}\"{on_envelope}><{s}:Body{on_body}>"));
+    content(&mut writer);
+    writer.raw(&format!("</{s}:Body></{s}:Envelope>"));
+    writer.finish()
+}
+
+/// Writes an envelope that holds everything itself.
+pub(super) fn whole(style: Style, content: impl FnOnce(&mut Writer<Infallible>)) -> String {
+    envelope(style, content)
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Foreign(never) => match never {},
+        })
+        .collect()
+}

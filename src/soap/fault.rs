@@ -1,0 +1,79 @@
+//! SOAP 1.1 faults as the services of WSUS send them: the children of `detail` have no namespace.
+//! [MS-WUSP] 2.2.2.4
+
+use super::{ENVELOPE, Element, Style, envelope::whole};
+
+/// Whose fault it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultCode {
+    /// The message was wrong.
+    Client,
+    /// The message may succeed later.
+    Server,
+    /// Another SOAP version.
+    VersionMismatch,
+}
+
+impl FaultCode {
+    /// The word on the wire, without prefix.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "Client",
+            Self::Server => "Server",
+            Self::VersionMismatch => "VersionMismatch",
+        }
+    }
+}
+
+/// A fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// `faultcode`.
+    pub code: FaultCode,
+    /// `faultstring`.
+    pub string: String,
+    /// Children of `detail`, in order; none: no `detail`.
+    pub detail: Vec<(String, String)>,
+}
+
+impl Fault {
+    /// The whole message.
+    pub fn write(&self, style: Style) -> String {
+        let s = style.prefix();
+        whole(style, |w| {
+            w.element(&format!("{s}:Fault"), |w| {
+                w.value("faultcode", format_args!("{s}:{}", self.code.as_str()));
+                w.value("faultstring", &self.string);
+                if !self.detail.is_empty() {
+                    w.element("detail", |w| {
+                        for (name, value) in &self.detail {
+                            w.value(name, value);
+                        }
+                    });
+                }
+            });
+        })
+    }
+
+    /// Reads the element in the body of an answer; `None` when it is no fault.
+    pub fn read(body: &Element) -> Option<Self> {
+        if !body.is(ENVELOPE, "Fault") {
+            return None;
+        }
+        let text = |name| body.child_in("", name).map_or("", |child| child.text.trim());
+        let code = match text("faultcode").rsplit(':').next() {
+            Some("Client") => FaultCode::Client,
+            Some("VersionMismatch") => FaultCode::VersionMismatch,
+            _ => FaultCode::Server,
+        };
+        let detail = body.child_in("", "detail").map_or(&[][..], |detail| &detail.children);
+        let detail =
+            detail.iter().map(|child| (child.name.to_string(), child.text.trim().to_owned()));
+        Some(Self { code, string: text("faultstring").to_owned(), detail: detail.collect() })
+    }
+
+    /// A child of `detail`.
+    pub fn detail(&self, name: &str) -> Option<&str> {
+        self.detail.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+}

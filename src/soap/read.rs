@@ -1,0 +1,242 @@
+//! Hostile bytes → a tree of bounded size.
+
+use std::sync::Arc;
+
+use quick_xml::{
+    NsReader, XmlVersion,
+    events::{BytesRef, BytesStart, Event},
+    name::{NamespaceResolver, QName, ResolveResult},
+};
+
+use super::{Attribute, Element};
+
+/// Bounds on a message.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of the message.
+    pub bytes: usize,
+    /// Nesting of elements. Real requests have about ten levels.
+    pub depth: usize,
+    /// Elements in all. The longest id lists of real agents have some thousands.
+    pub elements: usize,
+    /// Attributes of one element, namespace declarations included.
+    pub attributes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 8 * 1024 * 1024, depth: 32, elements: 200_000, attributes: 32 }
+    }
+}
+
+/// Why a message was not read. Positions are bytes from the start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// It is over a limit.
+    #[error("the message has more than {limit} {what}")]
+    TooLarge {
+        /// `bytes`, `elements`, `attributes` or `levels`.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// It is not UTF-8 XML, or holds a document type or entities of its own.
+    #[error("byte {at}: {what}")]
+    Xml {
+        /// Where.
+        at: u64,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// Reads a whole document.
+///
+/// # Errors
+/// When it is over a limit or not well-formed.
+pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, ReadError> {
+    if bytes.len() > limits.bytes {
+        return Err(ReadError::TooLarge { what: "bytes", limit: limits.bytes });
+    }
+    let text = std::str::from_utf8(bytes).map_err(|e| ReadError::Xml {
+        at: u64::try_from(e.valid_up_to()).unwrap_or(u64::MAX),
+        what: "not UTF-8".to_owned(),
+    })?;
+    let mut reader = NsReader::from_str(text.trim_start_matches('\u{feff}'));
+    reader.config_mut().check_comments = true;
+    let mut tree = Tree { limits, open: Vec::new(), root: None, elements: 0, names: Vec::new() };
+    loop {
+        let event = reader.read_event();
+        let step = match event {
+            Ok(Event::Eof) => break,
+            Ok(event) => tree.add(reader.resolver(), event),
+            Err(e) => Err(Wrong::Xml(e.to_string())),
+        };
+        step.map_err(|wrong| match wrong {
+            Wrong::TooLarge(what, limit) => ReadError::TooLarge { what, limit },
+            Wrong::Xml(what) => ReadError::Xml { at: reader.buffer_position(), what },
+        })?;
+    }
+    let at = reader.buffer_position();
+    if !tree.open.is_empty() {
+        return Err(ReadError::Xml { at, what: "it ends before its last element does".to_owned() });
+    }
+    tree.root.ok_or_else(|| ReadError::Xml { at, what: "there is no element".to_owned() })
+}
+
+enum Wrong {
+    TooLarge(&'static str, usize),
+    Xml(String),
+}
+
+struct Tree<'l> {
+    limits: &'l Limits,
+    open: Vec<Element>,
+    root: Option<Element>,
+    elements: usize,
+    /// Namespaces seen, so that elements share them.
+    names: Vec<Arc<str>>,
+}
+
+impl Tree<'_> {
+    fn add(&mut self, resolver: &NamespaceResolver, event: Event<'_>) -> Result<(), Wrong> {
+        match event {
+            Event::Start(start) => {
+                let element = self.element(resolver, &start)?;
+                self.open.push(element);
+                if self.open.len() > self.limits.depth {
+                    return Err(Wrong::TooLarge("levels", self.limits.depth));
+                }
+            }
+            Event::Empty(start) => {
+                let element = self.element(resolver, &start)?;
+                self.close(element);
+            }
+            // The reader has compared the names.
+            Event::End(_) => {
+                if let Some(element) = self.open.pop() {
+                    self.close(element);
+                }
+            }
+            Event::Text(text) => self.text(&text.xml10_content())?,
+            Event::CData(text) => self.text(&text.xml10_content())?,
+            Event::GeneralRef(entity) => self.text(resolve(&entity)?.encode_utf8(&mut [0; 4]))?,
+            Event::DocType(_) => return Err(Wrong::Xml("document types are refused".to_owned())),
+            Event::Decl(declaration) => {
+                if let Some(Ok(encoding)) = declaration.encoding()
+                    && !encoding.eq_ignore_ascii_case("utf-8")
+                {
+                    return Err(Wrong::Xml("only UTF-8 is read".to_owned()));
+                }
+            }
+            Event::Comment(_) | Event::PI(_) | Event::Eof => {}
+        }
+        Ok(())
+    }
+
+    fn element(
+        &mut self,
+        resolver: &NamespaceResolver,
+        start: &BytesStart<'_>,
+    ) -> Result<Element, Wrong> {
+        if self.root.is_some() {
+            return Err(Wrong::Xml("there is a second root element".to_owned()));
+        }
+        self.elements += 1;
+        if self.elements > self.limits.elements {
+            return Err(Wrong::TooLarge("elements", self.limits.elements));
+        }
+        let (namespace, name) = resolver.resolve_element(start.name());
+        let namespace = self.namespace(namespace)?;
+        let name = checked(name.as_ref())?.into();
+        let mut attributes = Vec::new();
+        // Repeated names are found among few only.
+        let few = start.attributes().with_checks(false).take(self.limits.attributes + 1).count();
+        if few > self.limits.attributes {
+            return Err(Wrong::TooLarge("attributes", self.limits.attributes));
+        }
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|e| Wrong::Xml(e.to_string()))?;
+            if is_declaration(attribute.key) {
+                continue;
+            }
+            let (namespace, name) = resolver.resolve_attribute(attribute.key);
+            let value = attribute
+                .normalized_value(XmlVersion::Implicit1_0)
+                .map_err(|e| Wrong::Xml(e.to_string()))?;
+            attributes.push(Attribute {
+                namespace: self.namespace(namespace)?,
+                name: checked(name.as_ref())?.into(),
+                value: checked(&value)?.to_owned(),
+            });
+        }
+        Ok(Element { namespace, name, attributes, text: String::new(), children: Vec::new() })
+    }
+
+    fn namespace(&mut self, resolved: ResolveResult<'_>) -> Result<Arc<str>, Wrong> {
+        let name = match resolved {
+            ResolveResult::Bound(namespace) => namespace.0,
+            ResolveResult::Unbound => "",
+            ResolveResult::Unknown(prefix) => {
+                return Err(Wrong::Xml(format!("the prefix {prefix:?} is not declared")));
+            }
+        };
+        if let Some(known) = self.names.iter().find(|known| ***known == *name) {
+            return Ok(Arc::clone(known));
+        }
+        let shared: Arc<str> = checked(name)?.into();
+        if self.names.len() < 16 {
+            self.names.push(Arc::clone(&shared));
+        }
+        Ok(shared)
+    }
+
+    fn close(&mut self, element: Element) {
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(element),
+            None => self.root = Some(element),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), Wrong> {
+        let text = checked(text)?;
+        match self.open.last_mut() {
+            Some(element) => element.text.push_str(text),
+            None if text.trim().is_empty() => {}
+            None => return Err(Wrong::Xml("there is text outside the root element".to_owned())),
+        }
+        Ok(())
+    }
+}
+
+fn is_declaration(key: QName<'_>) -> bool {
+    key.as_namespace_binding().is_some()
+}
+
+fn resolve(entity: &BytesRef<'_>) -> Result<char, Wrong> {
+    match entity.resolve_char_ref() {
+        Ok(Some(character)) => Ok(character),
+        Ok(None) => match &**entity {
+            "lt" => Ok('<'),
+            "gt" => Ok('>'),
+            "amp" => Ok('&'),
+            "apos" => Ok('\''),
+            "quot" => Ok('"'),
+            other => {
+                let other: String = other.chars().take(40).collect();
+                Err(Wrong::Xml(format!("the entity {other:?} is refused")))
+            }
+        },
+        Err(e) => Err(Wrong::Xml(e.to_string())),
+    }
+}
+
+/// The reader lets characters pass that XML does not allow, written plainly or as references.
+fn checked(text: &str) -> Result<&str, Wrong> {
+    let bad = |c: char| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
+    match text.chars().find(|c| bad(*c)) {
+        None => Ok(text),
+        Some(c) => Err(Wrong::Xml(format!("the character {c:?} is not allowed"))),
+    }
+}
