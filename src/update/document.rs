@@ -3,7 +3,13 @@
 use bundle_format::digest::{Sha1, Sha256};
 use serde::{Deserialize, Serialize};
 
-use super::{DocumentError, UpdateId, UpdateIdentity};
+use super::{
+    DocumentError, UpdateId, UpdateIdentity, drivers, files,
+    localized::localized_properties_collection,
+    properties,
+    relationships::{self, Relationships},
+    sections::{Section, sections},
+};
 
 /// Bounds on a document.
 #[derive(Debug, Clone)]
@@ -93,7 +99,7 @@ pub struct Properties {
     pub eula_id: Option<String>,
     /// `MaxDownloadSize` in bytes.
     pub max_download_size: Option<u64>,
-    /// `KBArticleID`, digits only, in document order.
+    /// `KBArticleID` without a leading `KB`, in document order: digits, but for some vendors.
     pub kb_article_ids: Vec<String>,
     /// `SecurityBulletinID`.
     pub security_bulletins: Vec<String>,
@@ -174,13 +180,61 @@ impl UpdateDocument {
     /// # Errors
     /// When it is over a limit, malformed, or not an update document; with line and column.
     pub fn parse(xml: &[u8], limits: &Limits) -> Result<Self, DocumentError> {
-        let _ = (xml, limits);
-        unimplemented!()
+        let mut identity = None;
+        let mut properties = None;
+        let (mut localized, mut eulas) = (Vec::new(), Vec::new());
+        let mut relationships = Relationships::default();
+        let (mut drivers, mut files) = (Vec::new(), Vec::new());
+        let mut category_type = None;
+        sections(xml, limits, |reader, section, tag| {
+            match section {
+                Section::Identity => identity = Some(relationships::identity(reader, &tag)?),
+                Section::Properties => properties = Some(properties::properties(reader, &tag)?),
+                Section::Localized => {
+                    localized_properties_collection(reader, &mut localized, &mut eulas)?;
+                }
+                Section::Relationships => relationships = relationships::relationships(reader)?,
+                Section::ApplicabilityRules => drivers = drivers::drivers(reader)?,
+                Section::Files => files = files::files(reader)?,
+                Section::HandlerSpecificData => reader.children(|_, tag| {
+                    if tag.namespace.is_msus() && tag.local == "CategoryInformation" {
+                        category_type = tag.attribute("CategoryType").map(str::to_owned);
+                    }
+                    Ok(())
+                })?,
+            }
+            Ok(())
+        })?;
+        // The outline holds both, or the walk would have failed.
+        let (Some(identity), Some((update_type, properties))) = (identity, properties) else {
+            let what = "no `UpdateIdentity` or `Properties`".into();
+            return Err(DocumentError::Invalid { line: 1, column: 1, what });
+        };
+        Ok(Self {
+            identity,
+            update_type,
+            properties,
+            localized,
+            eulas,
+            prerequisites: relationships.prerequisites,
+            bundled: relationships.bundled,
+            superseded: relationships.superseded,
+            files,
+            category_type,
+            drivers,
+        })
     }
 
     /// The title in `language`, else in the default language, else in English, else the first.
     pub fn title(&self, language: &str) -> Option<&str> {
-        let _ = language;
-        unimplemented!()
+        let default = self.properties.default_language.as_deref();
+        [Some(language), default, Some("en")]
+            .into_iter()
+            .flatten()
+            .find_map(|wanted| {
+                self.localized.iter().find(|texts| texts.language.eq_ignore_ascii_case(wanted))
+            })
+            .or(self.localized.first())
+            .map(|texts| texts.title.as_str())
     }
 }

@@ -3,10 +3,20 @@
 //!
 //! The original is kept byte for byte by whoever stores it; what is here is derived.
 
+mod characters;
 mod document;
+mod drivers;
 mod error;
+mod files;
 mod fragments;
 mod identity;
+mod localized;
+mod namespace;
+mod properties;
+mod reader;
+mod relationships;
+mod sections;
+mod writer;
 
 pub use document::*;
 pub use error::DocumentError;

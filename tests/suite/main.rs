@@ -2,3 +2,4 @@
 
 mod layers;
 mod real_data;
+mod update_captured;

@@ -1,0 +1,61 @@
+//! `Files`: payloads as a document names them.
+
+use bundle_format::digest::{Sha1, Sha256};
+
+use super::{
+    DocumentError, UpdateFile,
+    namespace::Namespace,
+    reader::{Reader, Tag},
+};
+
+pub(super) fn files(reader: &mut Reader<'_>) -> Result<Vec<UpdateFile>, DocumentError> {
+    let mut files = Vec::new();
+    reader.children(|reader, tag| {
+        if tag.namespace == Namespace::Update && tag.local == "File" {
+            files.push(file(reader, &tag)?);
+        }
+        Ok(())
+    })?;
+    Ok(files)
+}
+
+/// A `File` or `EulaFile`, read to its end.
+pub(super) fn file(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<UpdateFile, DocumentError> {
+    let what = tag.local;
+    let required = |name: &str| {
+        tag.attribute(name).ok_or_else(|| reader.invalid(format!("`{what}` without `{name}`")))
+    };
+    let digest = required("Digest")?;
+    let algorithm = tag.attribute("DigestAlgorithm").unwrap_or("SHA1");
+    if !algorithm.eq_ignore_ascii_case("SHA1") {
+        let what = format!("a file digest that is not SHA1 but `{algorithm}`");
+        return Err(reader.invalid(what));
+    }
+    let sha1 = Sha1::from_base64(digest.trim())
+        .map_err(|error| reader.invalid(format!("`Digest` of a `{what}`: {error}")))?;
+    let name = required("FileName")?.to_owned();
+    let size = required("Size")?;
+    let size = size.trim().parse().map_err(|_| reader.invalid(format!("`Size` is `{size}`")))?;
+
+    let mut sha256 = None;
+    reader.children(|reader, tag| {
+        let is_sha256 = tag.namespace == Namespace::Update
+            && tag.local == "AdditionalDigest"
+            && tag.attribute("Algorithm").is_some_and(|name| name.eq_ignore_ascii_case("SHA256"));
+        if is_sha256 {
+            let text = reader.text()?;
+            sha256 = Some(
+                Sha256::from_base64(text.trim())
+                    .map_err(|error| reader.invalid(format!("`AdditionalDigest`: {error}")))?,
+            );
+        }
+        Ok(())
+    })?;
+    Ok(UpdateFile {
+        sha1,
+        sha256,
+        name,
+        size,
+        patching_type: tag.attribute("PatchingType").map(str::to_owned),
+    })
+}

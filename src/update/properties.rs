@@ -1,0 +1,79 @@
+//! `Properties`: kind, publication and what an administrator sees.
+
+use super::{
+    DocumentError, Properties, UpdateType,
+    namespace::Namespace,
+    reader::{Reader, Tag},
+};
+
+pub(super) fn properties(
+    reader: &mut Reader<'_>,
+    tag: &Tag<'_>,
+) -> Result<(UpdateType, Properties), DocumentError> {
+    let value = |name: &str| tag.attribute(name).map(str::to_owned);
+    let flag = |name: &str, default: bool| match tag.attribute(name).map(str::trim) {
+        None => Ok(default),
+        Some("true" | "1") => Ok(true),
+        Some("false" | "0") => Ok(false),
+        Some(other) => Err(reader.invalid(format!("`{name}` is `{other}`, not true or false"))),
+    };
+    let size = |name: &str| match tag.attribute(name).map(str::trim) {
+        None => Ok(None),
+        Some(text) => {
+            text.parse().map(Some).map_err(|_| reader.invalid(format!("`{name}` is `{text}`")))
+        }
+    };
+    let update_type = match tag.attribute("UpdateType") {
+        Some("Software") => UpdateType::Software,
+        Some("Driver") => UpdateType::Driver,
+        Some("Category") => UpdateType::Category,
+        Some("Detectoid") => UpdateType::Detectoid,
+        Some(other) => return Err(reader.invalid(format!("`UpdateType` is `{other}`"))),
+        None => return Err(reader.invalid("`Properties` without `UpdateType`")),
+    };
+    let mut properties = Properties {
+        default_language: value("DefaultPropertiesLanguage"),
+        expired: tag.attribute("PublicationState") == Some("Expired"),
+        explicitly_deployable: flag("ExplicitlyDeployable", false)?,
+        is_public: flag("IsPublic", true)?,
+        locally_published: flag("IsLocallyPublished", false)?,
+        handler: value("Handler"),
+        msrc_severity: value("MsrcSeverity"),
+        creation_date: value("CreationDate"),
+        eula_id: value("EulaID"),
+        max_download_size: size("MaxDownloadSize")?,
+        ..Properties::default()
+    };
+    reader.children(|reader, tag| {
+        if tag.namespace != Namespace::Update {
+            return Ok(());
+        }
+        let into = match tag.local {
+            "KBArticleID" => &mut properties.kb_article_ids,
+            "SecurityBulletinID" => &mut properties.security_bulletins,
+            "Language" => &mut properties.languages,
+            "UninstallationBehavior" => {
+                properties.uninstallable = true;
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        let text = reader.text()?;
+        let text = match tag.local {
+            "KBArticleID" => without_kb(text.trim()),
+            _ => text.trim(),
+        };
+        if !text.is_empty() {
+            into.push(text.to_owned());
+        }
+        Ok(())
+    })?;
+    Ok((update_type, properties))
+}
+
+fn without_kb(text: &str) -> &str {
+    match text.split_at_checked(2) {
+        Some((kb, digits)) if kb.eq_ignore_ascii_case("kb") => digits.trim_start(),
+        _ => text,
+    }
+}

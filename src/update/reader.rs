@@ -1,0 +1,488 @@
+//! A strict, namespace-aware walk over a document: what the parser accepts too gladly is refused
+//! here, and every refusal says where.
+
+use std::borrow::Cow;
+
+use quick_xml::{
+    XmlVersion,
+    errors::Error as XmlError,
+    events::{
+        BytesDecl, BytesRef, Event as RawEvent,
+        attributes::{AttrError, Attributes},
+    },
+};
+
+use super::{
+    DocumentError, Limits,
+    characters::{first_forbidden, is_name},
+    namespace::{Namespace, Scope, XML, XMLNS},
+};
+
+/// Attributes of one element, declarations included. Real ones have under twenty.
+const MAX_ATTRIBUTES: usize = 256;
+/// Declarations in force at one place. Real documents have under ten.
+const MAX_BINDINGS: usize = 1024;
+
+/// What a walk meets. Comments and processing instructions carry nothing and are passed over; CDATA
+/// and references arrive as text.
+#[derive(Debug)]
+pub(super) enum Event<'a> {
+    Start(Tag<'a>),
+    Text(Cow<'a, str>),
+    End,
+}
+
+/// A start tag, its names resolved.
+#[derive(Debug)]
+pub(super) struct Tag<'a> {
+    pub(super) namespace: Namespace,
+    pub(super) local: &'a str,
+    /// In document order, without declarations.
+    pub(super) attributes: Vec<Attribute<'a>>,
+    /// Where among the attributes the element's own namespace was declared, if here.
+    pub(super) declared_at: Option<usize>,
+}
+
+/// An attribute, its value normalized.
+#[derive(Debug)]
+pub(super) struct Attribute<'a> {
+    pub(super) namespace: Namespace,
+    pub(super) local: &'a str,
+    pub(super) value: Cow<'a, str>,
+}
+
+impl<'a> Tag<'a> {
+    /// The value of an attribute without a namespace.
+    pub(super) fn attribute(&self, local: &str) -> Option<&str> {
+        self.attributes
+            .iter()
+            .find(|attribute| attribute.namespace == Namespace::None && attribute.local == local)
+            .map(|attribute| &*attribute.value)
+    }
+}
+
+/// Walks over one document.
+pub(super) struct Reader<'a> {
+    text: &'a str,
+    inner: quick_xml::Reader<&'a [u8]>,
+    scope: Scope<'a>,
+    depth: usize,
+    max_depth: usize,
+    /// Where the event handed out last begins.
+    event_at: usize,
+    seen_root: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(xml: &'a [u8], limits: &Limits) -> Result<Self, DocumentError> {
+        let size = xml.len() as u64;
+        if size > limits.bytes {
+            return Err(DocumentError::TooLarge { size, limit: limits.bytes });
+        }
+        let bytes = xml.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(xml);
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let (good, _) = bytes.split_at(error.valid_up_to());
+                let (line, column) = position(&String::from_utf8_lossy(good));
+                let what = if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+                    "UTF-16, but a document must be UTF-8"
+                } else {
+                    "not UTF-8"
+                };
+                return Err(DocumentError::Xml { line, column, what: what.into() });
+            }
+        };
+        let mut inner = quick_xml::Reader::from_str(text);
+        let config = inner.config_mut();
+        config.expand_empty_elements = true;
+        config.check_comments = true;
+        let reader = Self {
+            text,
+            inner,
+            scope: Scope::default(),
+            depth: 0,
+            max_depth: limits.depth,
+            event_at: 0,
+            seen_root: false,
+        };
+        match first_forbidden(text) {
+            Some(at) => Err(reader.malformed(at, "a character that XML does not allow")),
+            None => Ok(reader),
+        }
+    }
+
+    /// The next event, `None` at the end of a complete document.
+    pub(super) fn next(&mut self) -> Result<Option<Event<'a>>, DocumentError> {
+        loop {
+            self.event_at = self.offset();
+            let event = self.inner.read_event().map_err(|error| self.broken(&error))?;
+            match event {
+                RawEvent::Start(_) => return self.start().map(|tag| Some(Event::Start(tag))),
+                RawEvent::End(_) => {
+                    self.scope.leave(self.depth);
+                    self.depth -= 1;
+                    return Ok(Some(Event::End));
+                }
+                RawEvent::Text(text) => {
+                    if let Some(at) = text.find("]]>") {
+                        return Err(self.malformed(self.event_at + at, "`]]>` in text"));
+                    }
+                    let normalized = line_ends(text.into_inner());
+                    if self.depth > 0 {
+                        return Ok(Some(Event::Text(normalized)));
+                    }
+                    self.only_white_space(&normalized)?;
+                }
+                RawEvent::CData(data) => {
+                    if self.depth == 0 {
+                        return Err(self.malformed(self.event_at, "CDATA outside the root"));
+                    }
+                    return Ok(Some(Event::Text(line_ends(data.into_inner()))));
+                }
+                RawEvent::GeneralRef(reference) => {
+                    let resolved = self.reference(&reference)?;
+                    return Ok(Some(Event::Text(resolved)));
+                }
+                RawEvent::Comment(_) => {}
+                RawEvent::PI(instruction) => {
+                    let target = instruction.target();
+                    if !is_name(target) || target.eq_ignore_ascii_case("xml") {
+                        return Err(self.malformed(
+                            self.event_at,
+                            "a processing instruction without a proper target",
+                        ));
+                    }
+                }
+                RawEvent::Decl(declaration) => self.declaration(&declaration)?,
+                RawEvent::DocType(_) => {
+                    return Err(self.malformed(self.event_at, "a document type is not accepted"));
+                }
+                RawEvent::Empty(_) => {
+                    return Err(self.malformed(self.event_at, "an unexpected empty element"));
+                }
+                RawEvent::Eof => {
+                    return match (self.depth, self.seen_root) {
+                        (0, true) => Ok(None),
+                        (0, false) => Err(self.malformed(self.event_at, "no element at all")),
+                        (open, _) => Err(self.malformed(
+                            self.event_at,
+                            format!("the document ends with {open} elements still open"),
+                        )),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Nesting of the element that was entered last and not left: 1 inside the root.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Goes through the element whose start tag was read last, to its end, or through the whole
+    /// document at its beginning. `visit` gets each child and may read it to its end, or not.
+    pub(super) fn children(
+        &mut self,
+        mut visit: impl FnMut(&mut Self, Tag<'a>) -> Result<(), DocumentError>,
+    ) -> Result<(), DocumentError> {
+        let inside = self.depth;
+        while self.depth >= inside {
+            match self.next()? {
+                Some(Event::Start(tag)) if self.depth == inside + 1 => visit(self, tag)?,
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The text of the element whose start tag was read last, children's included, to its end.
+    pub(super) fn text(&mut self) -> Result<String, DocumentError> {
+        let inside = self.depth;
+        let mut text = String::new();
+        while self.depth >= inside {
+            match self.next()? {
+                Some(Event::Text(more)) => text.push_str(&more),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(text)
+    }
+
+    /// The document is XML, but what was met last must not be there.
+    pub(super) fn invalid(&self, what: impl Into<String>) -> DocumentError {
+        let (line, column) = self.position(self.event_at);
+        DocumentError::Invalid { line, column, what: what.into() }
+    }
+
+    fn start(&mut self) -> Result<Tag<'a>, DocumentError> {
+        if self.depth == 0 && self.seen_root {
+            return Err(self.malformed(self.event_at, "a second root element"));
+        }
+        self.seen_root = true;
+        if self.depth == self.max_depth {
+            let what = format!("elements nest deeper than {}", self.max_depth);
+            return Err(self.malformed(self.event_at, what));
+        }
+        self.depth += 1;
+
+        // The tag without its brackets. The parser's own event would not outlive this call.
+        let end = self.offset();
+        let content = self.text.get(self.event_at + 1..end.saturating_sub(1)).unwrap_or_default();
+        let content = content.strip_suffix('/').unwrap_or(content);
+        let name_length = content.find([' ', '\t', '\r', '\n']).unwrap_or(content.len());
+        let (name, _) = content.split_at(name_length);
+
+        let mut raw: Vec<(usize, &'a str, &'a str, Cow<'a, str>)> = Vec::new();
+        let mut own_declarations: Vec<(&'a str, usize)> = Vec::new();
+        for (count, attribute) in Attributes::new(content, name_length).enumerate() {
+            let attribute = attribute.map_err(|error| self.bad_attribute(&error))?;
+            let key = attribute.key.0;
+            let at = self.offset_of(key);
+            if count == MAX_ATTRIBUTES {
+                let what = format!("more than {MAX_ATTRIBUTES} attributes on one element");
+                return Err(self.malformed(at, what));
+            }
+            if !self.text.as_bytes().get(at - 1).is_some_and(u8::is_ascii_whitespace) {
+                return Err(self.malformed(at, "no white space before an attribute"));
+            }
+            let value = self.value(&attribute.value, at)?;
+            let (prefix, local) = self.split(key, at)?;
+            let declared = match (prefix, local) {
+                ("", "xmlns") => Some(""),
+                ("xmlns", declared) => Some(declared),
+                _ => None,
+            };
+            match declared {
+                Some(declared) => {
+                    self.declare(declared, &value, at)?;
+                    own_declarations.push((declared, raw.len()));
+                }
+                None => raw.push((at, prefix, local, value)),
+            }
+        }
+
+        let (prefix, local) = self.split(name, self.event_at + 1)?;
+        let namespace = self.resolve(prefix, self.event_at + 1)?;
+        let declared_at = own_declarations
+            .iter()
+            .find(|(declared, _)| *declared == prefix)
+            .or_else(|| {
+                own_declarations
+                    .iter()
+                    .find(|(other, _)| self.scope.resolve(other).as_ref() == Some(&namespace))
+            })
+            .map(|(_, at)| *at);
+        Ok(Tag { namespace, local, attributes: self.attributes(raw)?, declared_at })
+    }
+
+    fn attributes(
+        &self,
+        raw: Vec<(usize, &'a str, &'a str, Cow<'a, str>)>,
+    ) -> Result<Vec<Attribute<'a>>, DocumentError> {
+        let mut attributes: Vec<Attribute<'a>> = Vec::with_capacity(raw.len());
+        let mut any_prefix = false;
+        for (at, prefix, local, value) in raw {
+            // An attribute without a prefix is in no namespace, whatever the default is.
+            let namespace = match prefix {
+                "" => Namespace::None,
+                _ => self.resolve(prefix, at)?,
+            };
+            any_prefix |= !prefix.is_empty();
+            // Without prefixes the parser has seen to it. With them, two may mean the same, or
+            // become the same once the prefixes are gone from the fragments.
+            let xml = namespace == Namespace::Xml;
+            if any_prefix
+                && attributes
+                    .iter()
+                    .any(|other| other.local == local && (other.namespace == Namespace::Xml) == xml)
+            {
+                let what = format!("two attributes named `{local}`, apart from their prefixes");
+                return Err(self.malformed(at, what));
+            }
+            attributes.push(Attribute { namespace, local, value });
+        }
+        Ok(attributes)
+    }
+
+    fn declare(&mut self, prefix: &'a str, uri: &str, at: usize) -> Result<(), DocumentError> {
+        if self.scope.len() == MAX_BINDINGS {
+            let what = format!("more than {MAX_BINDINGS} namespace declarations in force");
+            return Err(self.malformed(at, what));
+        }
+        let wrong = match prefix {
+            "xmlns" => true,
+            "xml" => uri != XML,
+            "" => uri == XML || uri == XMLNS,
+            _ => uri.is_empty() || uri == XML || uri == XMLNS,
+        };
+        if wrong {
+            return Err(self.malformed(at, "a namespace declaration that XML does not allow"));
+        }
+        self.scope.bind(self.depth, prefix, Namespace::of(uri));
+        Ok(())
+    }
+
+    fn resolve(&self, prefix: &str, at: usize) -> Result<Namespace, DocumentError> {
+        self.scope
+            .resolve(prefix)
+            .ok_or_else(|| self.malformed(at, format!("prefix `{prefix}` is not bound")))
+    }
+
+    fn split(&self, name: &'a str, at: usize) -> Result<(&'a str, &'a str), DocumentError> {
+        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+        let prefixed = local.len() < name.len();
+        if !is_name(local) || (prefixed && !is_name(prefix)) {
+            return Err(self.malformed(at, format!("`{}` is not a name", shortened(name))));
+        }
+        Ok((prefix, local))
+    }
+
+    fn value(&self, raw: &Cow<'a, str>, at: usize) -> Result<Cow<'a, str>, DocumentError> {
+        if raw.contains('<') {
+            return Err(self.malformed(at, "`<` in an attribute value"));
+        }
+        let attribute = quick_xml::events::attributes::Attribute {
+            key: quick_xml::name::QName(""),
+            value: raw.clone(),
+        };
+        let value =
+            attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| match error {
+                XmlError::Escape(error) => {
+                    self.malformed(at, format!("in an attribute value: {error}"))
+                }
+                error => self.malformed(at, error.to_string()),
+            })?;
+        if matches!(value, Cow::Owned(_)) && first_forbidden(&value).is_some() {
+            return Err(self.malformed(at, "a reference to a character that XML does not allow"));
+        }
+        Ok(value)
+    }
+
+    fn reference(&self, reference: &BytesRef<'a>) -> Result<Cow<'a, str>, DocumentError> {
+        let name: &str = reference;
+        if self.depth == 0 {
+            return Err(self.malformed(self.event_at, "a reference outside the root"));
+        }
+        let character = reference
+            .resolve_char_ref()
+            .map_err(|error| self.malformed(self.event_at, error.to_string()))?;
+        if let Some(character) = character {
+            let text = String::from(character);
+            return match first_forbidden(&text) {
+                None => Ok(Cow::Owned(text)),
+                Some(_) => Err(self.malformed(
+                    self.event_at,
+                    format!("`&{}`: a character that XML does not allow", shortened(name)),
+                )),
+            };
+        }
+        quick_xml::escape::resolve_predefined_entity(name).map(Cow::Borrowed).ok_or_else(|| {
+            let what = format!("entity `{}` is not accepted", shortened(name));
+            self.malformed(self.event_at, what)
+        })
+    }
+
+    fn declaration(&self, declaration: &BytesDecl<'_>) -> Result<(), DocumentError> {
+        if self.event_at != 0 {
+            return Err(
+                self.malformed(self.event_at, "an XML declaration that is not at the start")
+            );
+        }
+        match declaration.version() {
+            Ok(version) if version == "1.0" => {}
+            Ok(_) => return Err(self.malformed(0, "an XML version other than 1.0")),
+            Err(error) => return Err(self.malformed(0, error.to_string())),
+        }
+        match declaration.encoding() {
+            None => Ok(()),
+            Some(Ok(name))
+                if ["utf-8", "us-ascii"].contains(&name.to_ascii_lowercase().as_str()) =>
+            {
+                Ok(())
+            }
+            Some(Ok(name)) => {
+                let what = format!("encoding `{}`, but a document must be UTF-8", shortened(&name));
+                Err(self.malformed(0, what))
+            }
+            Some(Err(error)) => Err(self.bad_attribute(&error)),
+        }
+    }
+
+    fn only_white_space(&self, text: &str) -> Result<(), DocumentError> {
+        match text.find(|c| !matches!(c, ' ' | '\t' | '\r' | '\n')) {
+            None => Ok(()),
+            Some(at) => Err(self.malformed(self.event_at + at, "text outside the root")),
+        }
+    }
+
+    fn broken(&self, error: &XmlError) -> DocumentError {
+        let at = usize::try_from(self.inner.error_position()).unwrap_or(usize::MAX);
+        let what = match error {
+            XmlError::Syntax(error) => error.to_string(),
+            XmlError::IllFormed(error) => error.to_string(),
+            error => error.to_string(),
+        };
+        self.malformed(at, what)
+    }
+
+    fn bad_attribute(&self, error: &AttrError) -> DocumentError {
+        let (within, what) = match error {
+            AttrError::ExpectedEq(at) => (at, "an attribute without `=`"),
+            AttrError::ExpectedValue(at) => (at, "an attribute without a value"),
+            AttrError::UnquotedValue(at) => (at, "an attribute value without quotes"),
+            AttrError::ExpectedQuote(at, _) => (at, "an attribute value without its closing quote"),
+            AttrError::Duplicated(at, _) => (at, "the same attribute twice"),
+        };
+        self.malformed(self.event_at + 1 + within, what)
+    }
+
+    fn malformed(&self, at: usize, what: impl Into<String>) -> DocumentError {
+        let (line, column) = self.position(at);
+        DocumentError::Xml { line, column, what: what.into() }
+    }
+
+    fn position(&self, at: usize) -> (u64, u64) {
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        position(self.text.get(..at).unwrap_or_default())
+    }
+
+    fn offset(&self) -> usize {
+        // The document is in memory, so its offsets fit.
+        usize::try_from(self.inner.buffer_position()).unwrap_or(usize::MAX)
+    }
+
+    /// Where a part of the document lies in it.
+    fn offset_of(&self, part: &str) -> usize {
+        (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
+    }
+}
+
+/// Line and column of the end of `before`, both from 1. A column is a character.
+fn position(before: &str) -> (u64, u64) {
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() as u64 + 1;
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    (line, last.chars().count() as u64 + 1)
+}
+
+/// Line ends become `\n`, as XML 1.0 2.11 asks of every processor.
+fn line_ends(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\r') {
+        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        text
+    }
+}
+
+/// For messages: the beginning of something that may be megabytes long.
+fn shortened(text: &str) -> &str {
+    match text.char_indices().nth(40) {
+        Some((at, _)) => text.get(..at).unwrap_or_default(),
+        None => text,
+    }
+}
