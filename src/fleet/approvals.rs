@@ -2,11 +2,21 @@
 //! what is offered.
 
 use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Fleet, Result};
-use crate::update::UpdateId;
+use super::{
+    Fleet, Result,
+    error::Fault,
+    groups::{all, find},
+    limits::{NAME, clip},
+    touch,
+};
+use crate::{
+    sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
+    update::UpdateId,
+};
 
 /// What an approval asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,8 +64,11 @@ pub struct Approval {
 }
 
 impl Fleet {
-    /// Approves an update for a group, or changes the approval; true if that changed anything. An
-    /// approval takes back a decline of the same origin. A `Policy` one never replaces a `Local` one.
+    /// Approves an update for a group, or changes the approval; true if that changed anything.
+    ///
+    /// An administrator's approval takes back every decline. One by policy takes back a decline by
+    /// policy only, and is dropped where an administrator has declined the update or decided
+    /// otherwise for the group.
     ///
     /// # Errors
     /// When there is no such group.
@@ -68,8 +81,43 @@ impl Fleet {
         origin: Origin,
         now: Timestamp,
     ) -> Result<bool> {
-        let _ = (update, group, action, deadline, origin, now);
-        unimplemented!()
+        self.write("approve an update", |db| {
+            find(&all(db)?, &group.to_string())?;
+            let old = approval(db, update, group)?;
+            let decline = declined_by(db, update)?;
+            let local = Some(Origin::Local);
+            if origin == Origin::Policy
+                && (decline == local || old.as_ref().map(|a| a.origin) == local)
+            {
+                return Ok(false);
+            }
+            let same = old.is_some_and(|old| {
+                (old.action, old.deadline, old.origin) == (action, deadline, origin)
+            });
+            if same && decline.is_none() {
+                return Ok(false);
+            }
+            let change = touch(db)?;
+            db.prepare_cached("DELETE FROM declined WHERE update_id = ?1")?
+                .execute([update.0.as_bytes()])?;
+            db.prepare_cached(
+                "INSERT INTO approval (update_id, group_id, action, deadline, origin, changed,
+                    change)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (update_id, group_id) DO UPDATE SET
+                    action = ?3, deadline = ?4, origin = ?5, changed = ?6, change = ?7",
+            )?
+            .execute(params![
+                update.0.as_bytes(),
+                group.as_bytes(),
+                action_name(action),
+                deadline.map(moment),
+                origin_name(origin),
+                moment(now),
+                int(change)
+            ])?;
+            Ok(true)
+        })
     }
 
     /// Takes an approval back; true if there was one.
@@ -77,8 +125,13 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn unapprove(&mut self, update: UpdateId, group: Uuid) -> Result<bool> {
-        let _ = (update, group);
-        unimplemented!()
+        self.write("take an approval back", |db| {
+            removed(
+                db,
+                "DELETE FROM approval WHERE update_id = ?1 AND group_id = ?2",
+                params![update.0.as_bytes(), group.as_bytes()],
+            )
+        })
     }
 
     /// All approvals, by update, then group.
@@ -86,16 +139,47 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn approvals(&self) -> Result<Vec<Approval>> {
-        unimplemented!()
+        self.read("list the approvals", |db| {
+            Ok(db
+                .prepare_cached(&format!("{APPROVAL} ORDER BY update_id, group_id"))?
+                .query_map([], approval_row)?
+                .collect::<rusqlite::Result<_>>()?)
+        })
     }
 
     /// Declines an update: it is offered to nobody, its approvals go; true if that changed anything.
     ///
+    /// A policy cannot decline what an administrator has approved for some group; then only the
+    /// approvals by policy go.
+    ///
     /// # Errors
     /// When SQLite fails.
     pub fn decline(&mut self, update: UpdateId, origin: Origin, now: Timestamp) -> Result<bool> {
-        let _ = (update, origin, now);
-        unimplemented!()
+        self.write("decline an update", |db| {
+            let id = update.0.as_bytes();
+            let approved_locally = db
+                .prepare_cached("SELECT 1 FROM approval WHERE update_id = ?1 AND origin = 'local'")?
+                .exists([id])?;
+            if origin == Origin::Policy && approved_locally {
+                return removed(
+                    db,
+                    "DELETE FROM approval WHERE update_id = ?1 AND origin = 'policy'",
+                    [id],
+                );
+            }
+            let old = declined_by(db, update)?;
+            if old == Some(origin) || old == Some(Origin::Local) {
+                return Ok(false);
+            }
+            let change = touch(db)?;
+            db.prepare_cached("DELETE FROM approval WHERE update_id = ?1")?.execute([id])?;
+            db.prepare_cached(
+                "INSERT INTO declined (update_id, origin, changed, change) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (update_id) DO UPDATE SET origin = ?2, changed = ?3, change = ?4",
+            )?
+            .execute(params![id, origin_name(origin), moment(now), int(change)])?;
+            Ok(true)
+        })
     }
 
     /// Takes a decline back; true if there was one.
@@ -103,8 +187,9 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn undecline(&mut self, update: UpdateId) -> Result<bool> {
-        let _ = update;
-        unimplemented!()
+        self.write("take a decline back", |db| {
+            removed(db, "DELETE FROM declined WHERE update_id = ?1", [update.0.as_bytes()])
+        })
     }
 
     /// Declined updates, sorted.
@@ -112,16 +197,37 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn declined(&self) -> Result<Vec<UpdateId>> {
-        unimplemented!()
+        self.read("list the declined updates", |db| {
+            Ok(db
+                .prepare_cached("SELECT update_id FROM declined ORDER BY update_id")?
+                .query_map([], |row| update_at(row, 0))?
+                .collect::<rusqlite::Result<_>>()?)
+        })
     }
 
-    /// Records that the administrator accepted a licence on behalf of the computers.
+    /// Records that the administrator accepted a licence on behalf of the computers; true if it was
+    /// not accepted before.
     ///
     /// # Errors
-    /// When SQLite fails.
+    /// When the id is empty or longer than 256 bytes, or SQLite fails.
     pub fn accept_eula(&mut self, eula_id: &str, now: Timestamp) -> Result<bool> {
-        let _ = (eula_id, now);
-        unimplemented!()
+        self.write("accept a licence", |db| {
+            if eula_id.is_empty() || clip(eula_id, NAME) != eula_id {
+                return Err(Fault::Invalid(format!("a licence id has 1 to {NAME} bytes")));
+            }
+            let known = db
+                .prepare_cached("SELECT 1 FROM eula_accepted WHERE eula_id = ?1")?
+                .exists([eula_id])?;
+            if known {
+                return Ok(false);
+            }
+            let change = touch(db)?;
+            db.prepare_cached(
+                "INSERT INTO eula_accepted (eula_id, accepted, change) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![eula_id, moment(now), int(change)])?;
+            Ok(true)
+        })
     }
 
     /// Accepted licences, sorted.
@@ -129,6 +235,85 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn accepted_eulas(&self) -> Result<Vec<String>> {
-        unimplemented!()
+        self.read("list the accepted licences", |db| {
+            Ok(db
+                .prepare_cached("SELECT eula_id FROM eula_accepted ORDER BY eula_id")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?)
+        })
     }
+}
+
+const APPROVAL: &str =
+    "SELECT update_id, group_id, action, deadline, origin, changed, change FROM approval";
+
+fn approval(db: &Connection, update: UpdateId, group: Uuid) -> rusqlite::Result<Option<Approval>> {
+    db.prepare_cached(&format!("{APPROVAL} WHERE update_id = ?1 AND group_id = ?2"))?
+        .query_row(params![update.0.as_bytes(), group.as_bytes()], approval_row)
+        .optional()
+}
+
+fn approval_row(row: &Row<'_>) -> rusqlite::Result<Approval> {
+    let action = match row.get_ref(2)?.as_str()? {
+        "install" => ApprovalAction::Install,
+        "optional-install" => ApprovalAction::OptionalInstall,
+        "uninstall" => ApprovalAction::Uninstall,
+        "detect" => ApprovalAction::Detect,
+        "block" => ApprovalAction::Block,
+        other => return Err(bad_column(2, Type::Text, format!("{other:?} is no action"))),
+    };
+    Ok(Approval {
+        update: update_at(row, 0)?,
+        group: uuid_at(row, 1)?,
+        action,
+        deadline: optional_moment_at(row, 3)?,
+        origin: origin_at(row, 4)?,
+        changed: moment_at(row, 5)?,
+        change: u64_at(row, 6)?,
+    })
+}
+
+fn action_name(action: ApprovalAction) -> &'static str {
+    match action {
+        ApprovalAction::Install => "install",
+        ApprovalAction::OptionalInstall => "optional-install",
+        ApprovalAction::Uninstall => "uninstall",
+        ApprovalAction::Detect => "detect",
+        ApprovalAction::Block => "block",
+    }
+}
+
+/// Who declined an update, if anyone.
+fn declined_by(db: &Connection, update: UpdateId) -> rusqlite::Result<Option<Origin>> {
+    db.prepare_cached("SELECT origin FROM declined WHERE update_id = ?1")?
+        .query_row([update.0.as_bytes()], |row| origin_at(row, 0))
+        .optional()
+}
+
+fn origin_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Origin> {
+    match row.get_ref(column)?.as_str()? {
+        "local" => Ok(Origin::Local),
+        "policy" => Ok(Origin::Policy),
+        other => Err(bad_column(column, Type::Text, format!("{other:?} is no origin"))),
+    }
+}
+
+fn origin_name(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Local => "local",
+        Origin::Policy => "policy",
+    }
+}
+
+/// Deletes rows; true, and a change, if there were any.
+fn removed(
+    db: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> std::result::Result<bool, Fault> {
+    let any = db.prepare_cached(sql)?.execute(params)? > 0;
+    if any {
+        touch(db)?;
+    }
+    Ok(any)
 }

@@ -1,10 +1,20 @@
 //! Computers.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Fleet, Result};
+use super::{
+    ALL_COMPUTERS, Fleet, Result, UNASSIGNED_COMPUTERS,
+    error::Fault,
+    groups::{all, find, parents, same, with_ancestors},
+    limits::{NAME, TEXT, clip, clip_json},
+    touch,
+};
+use crate::sqlite::{moment, moment_at, optional_moment_at, uuid_at};
 
 /// A computer as lists show it. All of it is what the computer said of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,10 +53,10 @@ pub enum Contact {
 impl Fleet {
     /// A computer presents itself (GetAuthorizationCookie). If `requested_group` names a group and
     /// no administrator has put the computer elsewhere, it joins that group (the first that exists
-    /// of several names divided by `;`).
+    /// of several names divided by `;`), and leaves it when it asks for another or for none.
     ///
     /// # Errors
-    /// When SQLite fails.
+    /// When the id is empty or longer than 256 bytes, or SQLite fails.
     pub fn hello(
         &mut self,
         id: &str,
@@ -54,11 +64,18 @@ impl Fleet {
         requested_group: Option<&str>,
         now: Timestamp,
     ) -> Result<()> {
-        let _ = (id, dns_name, requested_group, now);
-        unimplemented!()
+        self.write("note a computer", |db| {
+            seen(db, id, now)?;
+            let requested = requested_group.map(|name| clip(name, TEXT));
+            db.prepare_cached(
+                "UPDATE computer SET dns_name = ?2, requested_group = ?3 WHERE computer_id = ?1",
+            )?
+            .execute(params![id, clip(dns_name, NAME), requested])?;
+            place_as_requested(db, id, requested)
+        })
     }
 
-    /// Keeps what RegisterComputer said.
+    /// Keeps what RegisterComputer said; texts are cut at 4 KiB.
     ///
     /// # Errors
     /// When SQLite fails.
@@ -68,8 +85,12 @@ impl Fleet {
         details: &serde_json::Value,
         now: Timestamp,
     ) -> Result<()> {
-        let _ = (id, details, now);
-        unimplemented!()
+        self.write("register a computer", |db| {
+            seen(db, id, now)?;
+            db.prepare_cached("UPDATE computer SET details = ?2 WHERE computer_id = ?1")?
+                .execute(params![id, serde_json::to_string(&clip_json(details))?])?;
+            Ok(())
+        })
     }
 
     /// Notes a contact.
@@ -77,8 +98,7 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn contact(&mut self, id: &str, contact: Contact, now: Timestamp) -> Result<()> {
-        let _ = (id, contact, now);
-        unimplemented!()
+        self.write("note a contact", |db| touched(db, id, contact, now))
     }
 
     /// Whether RegisterComputer has been called for it.
@@ -86,8 +106,13 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn is_registered(&self, id: &str) -> Result<bool> {
-        let _ = id;
-        unimplemented!()
+        self.read("look up a computer", |db| {
+            Ok(db
+                .prepare_cached(
+                    "SELECT 1 FROM computer WHERE computer_id = ?1 AND details IS NOT NULL",
+                )?
+                .exists([id])?)
+        })
     }
 
     /// All computers, by name.
@@ -95,7 +120,27 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn computers(&self) -> Result<Vec<Computer>> {
-        unimplemented!()
+        self.read("list the computers", |db| {
+            let mut memberships: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
+            let mut statement = db.prepare_cached(
+                "SELECT computer_id, group_id FROM membership ORDER BY computer_id, group_id",
+            )?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                memberships.entry(row.get(0)?).or_default().push(uuid_at(row, 1)?);
+            }
+            let mut statement = db.prepare_cached(
+                "SELECT computer_id, dns_name, requested_group, details, first_seen, last_seen,
+                        last_sync, last_report
+                 FROM computer ORDER BY dns_name COLLATE NOCASE, computer_id",
+            )?;
+            let computers = statement.query_map([], |row| {
+                let id: String = row.get(0)?;
+                let groups = memberships.remove(&id).unwrap_or_else(|| vec![UNASSIGNED_COMPUTERS]);
+                computer(row, id, groups)
+            })?;
+            Ok(computers.collect::<rusqlite::Result<_>>()?)
+        })
     }
 
     /// The groups of a computer with all ancestors, sorted by id; those of an unassigned computer
@@ -104,25 +149,182 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn groups_of(&self, id: &str) -> Result<Vec<Uuid>> {
-        let _ = id;
-        unimplemented!()
+        self.read("read the groups of a computer", |db| {
+            let mut groups = memberships(db, id)?;
+            if groups.is_empty() {
+                groups.push(UNASSIGNED_COMPUTERS);
+            }
+            Ok(with_ancestors(&parents(db)?, groups))
+        })
     }
 
-    /// Puts a computer (by id or DNS name) into exactly these groups; none means unassigned.
+    /// Puts a computer (by id or DNS name) into exactly these groups. It stays there whatever it
+    /// asks for; only with none it is unassigned until it asks for a group by itself.
     ///
     /// # Errors
-    /// When there is no such computer or group.
+    /// When there is no such computer or group, several computers have the name, or the groups
+    /// exclude each other.
     pub fn assign(&mut self, id_or_name: &str, groups: &[Uuid]) -> Result<()> {
-        let _ = (id_or_name, groups);
-        unimplemented!()
+        self.write("assign a computer", |db| {
+            let id = resolve(db, id_or_name)?;
+            let known = all(db)?;
+            for group in groups {
+                find(&known, &group.to_string())?;
+            }
+            if groups.contains(&ALL_COMPUTERS) {
+                return Err(Fault::Invalid(
+                    "every computer is in All Computers: name the other groups only".to_owned(),
+                ));
+            }
+            let unassigned = groups.contains(&UNASSIGNED_COMPUTERS);
+            if unassigned && groups.iter().any(|group| *group != UNASSIGNED_COMPUTERS) {
+                return Err(Fault::Invalid(
+                    "a computer is in Unassigned Computers or in other groups, not in both"
+                        .to_owned(),
+                ));
+            }
+            let placed = if groups.is_empty() { "nobody" } else { "administrator" };
+            db.prepare_cached("UPDATE computer SET placed = ?2 WHERE computer_id = ?1")?
+                .execute([id.as_str(), placed])?;
+            let groups = if unassigned { &[] } else { groups };
+            put(db, &id, groups)
+        })
     }
 
-    /// Forgets a computer.
+    /// Forgets a computer, with what it reported.
     ///
     /// # Errors
-    /// When there is no such computer.
+    /// When there is no such computer, or several have the name.
     pub fn remove_computer(&mut self, id_or_name: &str) -> Result<()> {
-        let _ = id_or_name;
-        unimplemented!()
+        self.write("remove a computer", |db| {
+            let id = resolve(db, id_or_name)?;
+            put(db, &id, &[])?;
+            db.execute("DELETE FROM computer WHERE computer_id = ?1", [id])?;
+            Ok(())
+        })
     }
+}
+
+/// Notes a contact.
+pub(super) fn touched(
+    db: &Connection,
+    id: &str,
+    contact: Contact,
+    now: Timestamp,
+) -> std::result::Result<(), Fault> {
+    seen(db, id, now)?;
+    let sql = match contact {
+        Contact::Seen => return Ok(()),
+        Contact::Synced => "UPDATE computer SET last_sync = ?2 WHERE computer_id = ?1",
+        Contact::Reported => "UPDATE computer SET last_report = ?2 WHERE computer_id = ?1",
+    };
+    db.prepare_cached(sql)?.execute(params![id, moment(now)])?;
+    Ok(())
+}
+
+/// Notes that a computer came. One that was forgotten meanwhile is known again.
+fn seen(db: &Connection, id: &str, now: Timestamp) -> std::result::Result<(), Fault> {
+    if id.is_empty() || id.len() > NAME {
+        return Err(Fault::Invalid(format!(
+            "a computer's id has 1 to {NAME} bytes, this one has {}",
+            id.len()
+        )));
+    }
+    db.prepare_cached(
+        "INSERT INTO computer (computer_id, dns_name, first_seen, last_seen)
+         VALUES (?1, '', ?2, ?2)
+         ON CONFLICT (computer_id) DO UPDATE SET last_seen = ?2",
+    )?
+    .execute(params![id, moment(now)])?;
+    Ok(())
+}
+
+/// Client-side targeting. What an administrator chose stands.
+fn place_as_requested(
+    db: &Connection,
+    id: &str,
+    requested: Option<&str>,
+) -> std::result::Result<(), Fault> {
+    let placed: String = db
+        .prepare_cached("SELECT placed FROM computer WHERE computer_id = ?1")?
+        .query_row([id], |row| row.get(0))?;
+    if placed == "administrator" || (placed == "nobody" && requested.is_none()) {
+        return Ok(());
+    }
+    let groups = all(db)?;
+    let wanted = requested.into_iter().flat_map(|names| names.split(';')).find_map(|name| {
+        groups.iter().find(|g| g.id != ALL_COMPUTERS && same(&g.name, name.trim()))
+    });
+    let group = wanted.map(|group| group.id).filter(|id| *id != UNASSIGNED_COMPUTERS);
+    let now_placed = if group.is_some() { "client" } else { "nobody" };
+    if now_placed != placed {
+        db.prepare_cached("UPDATE computer SET placed = ?2 WHERE computer_id = ?1")?
+            .execute([id, now_placed])?;
+    }
+    put(db, id, group.as_slice())
+}
+
+/// Makes the memberships of a computer exactly these.
+fn put(db: &Connection, id: &str, groups: &[Uuid]) -> std::result::Result<(), Fault> {
+    let mut groups = groups.to_vec();
+    groups.sort_unstable();
+    groups.dedup();
+    if memberships(db, id)? == groups {
+        return Ok(());
+    }
+    db.prepare_cached("DELETE FROM membership WHERE computer_id = ?1")?.execute([id])?;
+    for group in &groups {
+        db.prepare_cached("INSERT INTO membership (computer_id, group_id) VALUES (?1, ?2)")?
+            .execute(params![id, group.as_bytes()])?;
+    }
+    touch(db)?;
+    Ok(())
+}
+
+/// The groups that a computer was put into, sorted.
+fn memberships(db: &Connection, id: &str) -> rusqlite::Result<Vec<Uuid>> {
+    db.prepare_cached("SELECT group_id FROM membership WHERE computer_id = ?1 ORDER BY group_id")?
+        .query_map([id], |row| uuid_at(row, 0))?
+        .collect()
+}
+
+/// The id of a computer by id, else by DNS name.
+fn resolve(db: &Connection, id_or_name: &str) -> std::result::Result<String, Fault> {
+    let by_id: Option<String> = db
+        .prepare_cached("SELECT computer_id FROM computer WHERE computer_id = ?1")?
+        .query_row([id_or_name], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = by_id {
+        return Ok(id);
+    }
+    let by_name = db
+        .prepare_cached("SELECT computer_id FROM computer WHERE dns_name = ?1 COLLATE NOCASE")?
+        .query_map([id_or_name], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<String>>>()?;
+    match by_name.as_slice() {
+        [id] => Ok(id.clone()),
+        [] => Err(Fault::Invalid(format!(
+            "there is no computer {id_or_name:?}: see `tidegate computers`"
+        ))),
+        ids => Err(Fault::Invalid(format!(
+            "{} computers are called {id_or_name:?}: use one of the ids {}",
+            ids.len(),
+            ids.join(", ")
+        ))),
+    }
+}
+
+fn computer(row: &Row<'_>, id: String, groups: Vec<Uuid>) -> rusqlite::Result<Computer> {
+    let details: Option<String> = row.get(3)?;
+    Ok(Computer {
+        id,
+        dns_name: row.get(1)?,
+        requested_group: row.get(2)?,
+        details: details.and_then(|json| serde_json::from_str(&json).ok()),
+        groups,
+        first_seen: moment_at(row, 4)?,
+        last_seen: moment_at(row, 5)?,
+        last_sync: optional_moment_at(row, 6)?,
+        last_report: optional_moment_at(row, 7)?,
+    })
 }

@@ -1,11 +1,17 @@
 //! Deployments: what each set of groups was last offered. Gives a deployment its id, and a change
 //! mark that grows when its action, deadline or leaf state changes. [MS-WUSP] 3.1.1
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
-use super::{Fleet, Result};
-use crate::update::RevisionId;
+use super::{Fleet, Result, count};
+use crate::{
+    sqlite::{int, moment, moment_at, optional_moment_at, u64_at},
+    update::RevisionId,
+};
 
 /// A deployment as it shall be now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +40,8 @@ pub struct Recorded {
 impl Fleet {
     /// Makes the recorded deployments of a set of groups equal to `wanted`, touching only what
     /// differs, and returns them in the order of `wanted`. New and changed ones get the change mark
-    /// `change` (the caller's view number, which only grows). Removed ones are forgotten.
+    /// `change` (the caller's view number, which only grows). Removed ones are forgotten: should
+    /// they come again, it is with a new id. A revision is wanted once.
     ///
     /// # Errors
     /// When SQLite fails.
@@ -45,8 +52,48 @@ impl Fleet {
         change: u64,
         now: Timestamp,
     ) -> Result<Vec<Recorded>> {
-        let _ = (groups, wanted, change, now);
-        unimplemented!()
+        let scope = scope(groups);
+        self.write("record the deployments", |db| {
+            let mut old = recorded(db, &scope)?;
+            let mut insert = db.prepare_cached(
+                "INSERT INTO deployment (scope, revision_id, action, deadline, is_leaf, changed,
+                    change)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (scope, revision_id) DO UPDATE SET
+                    action = ?3, deadline = ?4, is_leaf = ?5, changed = ?6, change = ?7
+                 RETURNING deployment_id",
+            )?;
+            let mut all = Vec::with_capacity(wanted.len());
+            for wanted in wanted {
+                if let Some(row) = old.remove(&wanted.revision)
+                    && row.action == wanted.action
+                    && row.deadline == wanted.deadline
+                    && row.is_leaf == wanted.is_leaf
+                {
+                    all.push(row.recorded);
+                    continue;
+                }
+                let deployment_id = insert.query_row(
+                    params![
+                        scope,
+                        wanted.revision.0,
+                        wanted.action,
+                        wanted.deadline.map(moment),
+                        wanted.is_leaf,
+                        moment(now),
+                        int(change)
+                    ],
+                    |row| row.get(0),
+                )?;
+                all.push(Recorded { deployment_id, change, changed: now });
+            }
+            let mut delete =
+                db.prepare_cached("DELETE FROM deployment WHERE scope = ?1 AND revision_id = ?2")?;
+            for revision in old.keys() {
+                delete.execute(params![scope, revision.0])?;
+            }
+            Ok(all)
+        })
     }
 
     /// The next view number: a counter of its own, never the same twice.
@@ -54,6 +101,44 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn next_view(&mut self) -> Result<u64> {
-        unimplemented!()
+        self.write("number a view", |db| Ok(count(db, "view")?))
     }
+}
+
+/// The canonical name of a set of groups.
+fn scope(groups: &[Uuid]) -> String {
+    let mut names: Vec<_> = groups.iter().map(|id| id.simple().to_string()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(",")
+}
+
+/// A deployment as it is.
+struct Old {
+    action: String,
+    deadline: Option<Timestamp>,
+    is_leaf: bool,
+    recorded: Recorded,
+}
+
+fn recorded(db: &Connection, scope: &str) -> rusqlite::Result<HashMap<RevisionId, Old>> {
+    let row = |row: &Row<'_>| {
+        let old = Old {
+            action: row.get(1)?,
+            deadline: optional_moment_at(row, 2)?,
+            is_leaf: row.get(3)?,
+            recorded: Recorded {
+                deployment_id: row.get(4)?,
+                changed: moment_at(row, 5)?,
+                change: u64_at(row, 6)?,
+            },
+        };
+        Ok((RevisionId(row.get(0)?), old))
+    };
+    db.prepare_cached(
+        "SELECT revision_id, action, deadline, is_leaf, deployment_id, changed, change
+         FROM deployment WHERE scope = ?1",
+    )?
+    .query_map([scope], row)?
+    .collect()
 }

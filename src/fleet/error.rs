@@ -1,13 +1,15 @@
 //! What may go wrong with the fleet.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::sqlite::OpenError;
 
 /// Why the fleet could not be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FleetError {
     /// SQLite failed.
-    #[error("cannot {doing} in the fleet database {path}")]
+    #[error("fleet database {path}: cannot {doing}")]
     Sqlite {
         /// What was attempted.
         doing: &'static str,
@@ -29,10 +31,61 @@ pub enum FleetError {
         /// Ours.
         known: u32,
     },
+    /// The file is something else.
+    #[error(
+        "{path} is not a Tidegate fleet database: {what}; move it away or choose another --data"
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
     /// There is no such group or computer, or it may not be changed so.
     #[error("{what}")]
     Invalid {
         /// What is wrong and what to do.
         what: String,
     },
+}
+
+impl FleetError {
+    pub(super) fn opening(path: &Path, error: OpenError) -> Self {
+        let path = path.to_owned();
+        match error {
+            OpenError::Sqlite { doing, source } => Self::Sqlite { doing, path, source },
+            OpenError::Newer { found, known } | OpenError::Older { found, known } => {
+                Self::NewerSchema { path, found, known }
+            }
+            OpenError::Foreign { what } => Self::Foreign { path, what },
+        }
+    }
+}
+
+/// Why some work on the database failed, before it is said which work it was.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Sqlite(rusqlite::Error),
+    Invalid(String),
+}
+
+impl Fault {
+    pub(super) fn told(self, doing: &'static str, path: &Path) -> FleetError {
+        match self {
+            Self::Sqlite(source) => FleetError::Sqlite { doing, path: path.to_owned(), source },
+            Self::Invalid(what) => FleetError::Invalid { what },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<serde_json::Error> for Fault {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Sqlite(rusqlite::Error::ToSqlConversionFailure(error.into()))
+    }
 }

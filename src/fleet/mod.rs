@@ -8,33 +8,41 @@ mod computers;
 mod deployments;
 mod error;
 mod groups;
+mod limits;
+mod outcome;
 mod reports;
 mod schema;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, types::Type};
 
 pub use approvals::*;
 pub use computers::*;
 pub use deployments::*;
+use error::Fault;
 pub use error::FleetError;
 pub use groups::*;
 pub use reports::*;
+
+use crate::sqlite::bad_column;
 
 type Result<T> = std::result::Result<T, FleetError>;
 
 /// `fleet.sqlite`, open. One per thread or behind a mutex.
 pub struct Fleet {
-    // rusqlite::Connection, path
+    connection: Connection,
+    path: PathBuf,
 }
 
 impl Fleet {
     /// Opens the fleet, makes it if it is not there, and brings its schema up to date.
     ///
     /// # Errors
-    /// When it cannot be opened, or a newer program made it.
+    /// When it cannot be opened, a newer program made it, or the file is something else.
     pub fn open(path: &Path) -> Result<Self> {
-        let _ = path;
-        unimplemented!()
+        let connection = schema::STORE.open(path).map_err(|e| FleetError::opening(path, e))?;
+        Ok(Self { connection, path: path.to_owned() })
     }
 
     /// A counter that grows with every change of groups, memberships, approvals, declines and
@@ -43,24 +51,88 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn change(&self) -> Result<u64> {
-        unimplemented!()
+        self.read("read the change counter", |db| {
+            let text: String = db
+                .prepare_cached("SELECT CAST(value AS TEXT) FROM meta WHERE key = 'change'")?
+                .query_row([], |row| row.get(0))?;
+            Ok(counter(&text)?)
+        })
     }
 
-    /// A value that belongs to the server: `server-id`, `cookie-key`, `last-change`.
+    /// A value that belongs to the server: `server-id`, `cookie-key`.
     ///
     /// # Errors
     /// When SQLite fails.
     pub fn value(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        let _ = key;
-        unimplemented!()
+        self.read("read a value", |db| Ok(value(db, key)?))
     }
 
     /// Sets such a value if it is not there yet, and returns the one that is there then.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn value_or_insert(&mut self, key: &str, value: &[u8]) -> Result<Vec<u8>> {
-        let _ = (key, value);
-        unimplemented!()
+    pub fn value_or_insert(&mut self, key: &str, new: &[u8]) -> Result<Vec<u8>> {
+        self.write("write a value", |db| {
+            db.prepare_cached("INSERT OR IGNORE INTO meta (key, value) VALUES (?1, ?2)")?
+                .execute((key, new))?;
+            Ok(value(db, key)?.unwrap_or_else(|| new.to_vec()))
+        })
     }
+
+    /// One consistent look at the database.
+    fn read<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> std::result::Result<T, Fault>,
+    ) -> Result<T> {
+        let look = || {
+            let tx = self.connection.unchecked_transaction()?;
+            work(&tx)
+        };
+        look().map_err(|fault| fault.told(doing, &self.path))
+    }
+
+    /// One transaction, kept as a whole or not at all.
+    fn write<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> std::result::Result<T, Fault>,
+    ) -> Result<T> {
+        let Self { connection, path } = self;
+        let change = || {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let result = work(&tx)?;
+            tx.commit()?;
+            Ok(result)
+        };
+        change().map_err(|fault: Fault| fault.told(doing, path))
+    }
+}
+
+fn value(db: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    db.prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()
+}
+
+fn counter(text: &str) -> rusqlite::Result<u64> {
+    text.parse().map_err(|e: std::num::ParseIntError| bad_column(0, Type::Blob, e))
+}
+
+/// Moves a counter on and gives its new value.
+fn count(db: &Connection, key: &str) -> rusqlite::Result<u64> {
+    let text: String = db
+        .prepare_cached(
+            "INSERT INTO meta (key, value) VALUES (?1, CAST('1' AS BLOB))
+             ON CONFLICT (key) DO UPDATE SET
+                value = CAST(CAST(CAST(value AS TEXT) AS INTEGER) + 1 AS BLOB)
+             RETURNING CAST(value AS TEXT)",
+        )?
+        .query_row([key], |row| row.get(0))?;
+    counter(&text)
+}
+
+/// Notes a change that the server's view depends on, and gives its mark.
+fn touch(db: &Connection) -> rusqlite::Result<u64> {
+    count(db, "change")
 }

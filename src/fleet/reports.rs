@@ -3,11 +3,24 @@
 //! Claims of the computers, never proofs.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use rusqlite::{Connection, Row, params, types::Type};
+use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{Fleet, Result};
-use crate::update::UpdateId;
+use super::{
+    Contact, Fleet, Result,
+    computers::touched,
+    error::Fault,
+    limits::{TEXT, clip, clip_all, clip_json},
+    outcome::{Outcome, Outcomes, apply},
+};
+use crate::{
+    sqlite::{bad_column, moment, moment_at, update_at, uuid_at},
+    update::UpdateId,
+};
+
+/// Events that are kept of one computer; the oldest are dropped.
+pub const EVENTS_KEPT: u32 = 10_000;
 
 /// One event as reported.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,20 +84,54 @@ impl Fleet {
     /// Keeps a batch of events in its order; those whose instance is known are dropped. Derives the
     /// compliance states. Returns how many were new.
     ///
+    /// Texts are kept up to 4 KiB each and [`EVENTS_KEPT`] events of a computer; the states are
+    /// derived from all that was said, up to 20,000 updates of a computer.
+    ///
     /// # Errors
     /// When SQLite fails; then none was kept.
     pub fn report(&mut self, computer: &str, events: &[Event], now: Timestamp) -> Result<usize> {
-        let _ = (computer, events, now);
-        unimplemented!()
+        self.write("keep a report", |db| {
+            touched(db, computer, Contact::Reported, now)?;
+            let mut new = Vec::new();
+            for event in events {
+                if keep(db, computer, event, now)? {
+                    new.push(event);
+                }
+            }
+            if new.is_empty() {
+                return Ok(0);
+            }
+            drop_oldest(db, computer)?;
+            let old = outcomes(db, computer)?;
+            let mut now_known = old.clone();
+            apply(&mut now_known, &new);
+            record(db, computer, &old, &now_known, now)?;
+            Ok(new.len())
+        })
     }
 
-    /// Compliance of one computer, or of all.
+    /// Compliance of one computer (by id), or of all; by computer, then update.
     ///
     /// # Errors
     /// When SQLite fails.
     pub fn compliance(&self, computer: Option<&str>) -> Result<Vec<Compliance>> {
-        let _ = computer;
-        unimplemented!()
+        self.read("read the compliance", |db| {
+            Ok(db
+                .prepare_cached(
+                    "SELECT computer_id, update_id, state, hresult, changed FROM compliance
+                     WHERE ?1 IS NULL OR computer_id = ?1 ORDER BY computer_id, update_id",
+                )?
+                .query_map([computer], |row| {
+                    Ok(Compliance {
+                        computer: row.get(0)?,
+                        update: update_at(row, 1)?,
+                        state: state_at(row, 2)?,
+                        hresult: row.get(3)?,
+                        changed: moment_at(row, 4)?,
+                    })
+                })?
+                .collect::<rusqlite::Result<_>>()?)
+        })
     }
 
     /// The newest events of a computer, newest first, at most `limit`.
@@ -92,7 +139,144 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn events(&self, computer: &str, limit: u32) -> Result<Vec<Event>> {
-        let _ = (computer, limit);
-        unimplemented!()
+        self.read("read the events", |db| {
+            Ok(db
+                .prepare_cached(
+                    "SELECT event_instance_id, at_target, namespace_id, event_id, source_id,
+                            update_id, revision_number, hresult, app_name, strings, misc, extended
+                     FROM event WHERE computer_id = ?1 ORDER BY arrival DESC LIMIT ?2",
+                )?
+                .query_map(params![computer, limit], event_row)?
+                .collect::<rusqlite::Result<_>>()?)
+        })
+    }
+}
+
+/// Stores an event; false if it is here already.
+fn keep(
+    db: &Connection,
+    computer: &str,
+    event: &Event,
+    now: Timestamp,
+) -> std::result::Result<bool, Fault> {
+    let rows = db
+        .prepare_cached(
+            "INSERT INTO event (computer_id, event_instance_id, received, at_target, namespace_id,
+                event_id, source_id, update_id, revision_number, hresult, app_name, strings, misc,
+                extended)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             ON CONFLICT (computer_id, event_instance_id) DO NOTHING",
+        )?
+        .execute(params![
+            computer,
+            event.instance.as_bytes(),
+            moment(now),
+            clip(&event.at_target, TEXT),
+            event.namespace_id,
+            event.event_id,
+            event.source_id,
+            event.update.as_ref().map(|(update, _)| update.0.as_bytes()),
+            event.update.map(|(_, revision)| revision),
+            event.hresult,
+            event.app_name.as_ref().map(|name| clip(name, TEXT)),
+            serde_json::to_string(&clip_all(&event.strings))?,
+            serde_json::to_string(&clip_all(&event.misc))?,
+            serde_json::to_string(&clip_json(&event.extended))?,
+        ])?;
+    Ok(rows > 0)
+}
+
+fn drop_oldest(db: &Connection, computer: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "DELETE FROM event WHERE computer_id = ?1 AND arrival <= (
+            SELECT arrival FROM event WHERE computer_id = ?1
+            ORDER BY arrival DESC LIMIT 1 OFFSET ?2)",
+    )?
+    .execute(params![computer, EVENTS_KEPT])?;
+    Ok(())
+}
+
+fn outcomes(db: &Connection, computer: &str) -> rusqlite::Result<Outcomes> {
+    db.prepare_cached("SELECT update_id, state, hresult FROM compliance WHERE computer_id = ?1")?
+        .query_map([computer], |row| {
+            Ok((update_at(row, 0)?, Outcome { state: state_at(row, 1)?, hresult: row.get(2)? }))
+        })?
+        .collect()
+}
+
+/// Writes what differs.
+fn record(
+    db: &Connection,
+    computer: &str,
+    old: &Outcomes,
+    new: &Outcomes,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    for update in old.keys().filter(|update| !new.contains_key(update)) {
+        db.prepare_cached("DELETE FROM compliance WHERE computer_id = ?1 AND update_id = ?2")?
+            .execute(params![computer, update.0.as_bytes()])?;
+    }
+    for (update, outcome) in new.iter().filter(|(update, new)| old.get(update) != Some(new)) {
+        db.prepare_cached(
+            "INSERT INTO compliance (computer_id, update_id, state, hresult, changed)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (computer_id, update_id) DO UPDATE SET
+                state = ?3, hresult = ?4, changed = ?5",
+        )?
+        .execute(params![
+            computer,
+            update.0.as_bytes(),
+            state_name(outcome.state),
+            outcome.hresult,
+            moment(now)
+        ])?;
+    }
+    Ok(())
+}
+
+fn event_row(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let update = if row.get_ref(5)?.as_blob_or_null()?.is_some() {
+        Some((update_at(row, 5)?, row.get(6)?))
+    } else {
+        None
+    };
+    Ok(Event {
+        instance: uuid_at(row, 0)?,
+        at_target: row.get(1)?,
+        namespace_id: row.get(2)?,
+        event_id: row.get(3)?,
+        source_id: row.get(4)?,
+        update,
+        hresult: row.get(7)?,
+        app_name: row.get(8)?,
+        strings: json_at(row, 9)?,
+        misc: json_at(row, 10)?,
+        extended: json_at(row, 11)?,
+    })
+}
+
+fn json_at<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?)
+        .map_err(|e| bad_column(column, Type::Text, e))
+}
+
+fn state_name(state: ComplianceState) -> &'static str {
+    match state {
+        ComplianceState::Needed => "needed",
+        ComplianceState::Installed => "installed",
+        ComplianceState::Downloaded => "downloaded",
+        ComplianceState::RestartPending => "restart-pending",
+        ComplianceState::Failed => "failed",
+    }
+}
+
+fn state_at(row: &Row<'_>, column: usize) -> rusqlite::Result<ComplianceState> {
+    match row.get_ref(column)?.as_str()? {
+        "needed" => Ok(ComplianceState::Needed),
+        "installed" => Ok(ComplianceState::Installed),
+        "downloaded" => Ok(ComplianceState::Downloaded),
+        "restart-pending" => Ok(ComplianceState::RestartPending),
+        "failed" => Ok(ComplianceState::Failed),
+        other => Err(bad_column(column, Type::Text, format!("{other:?} is no state"))),
     }
 }

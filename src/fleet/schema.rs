@@ -1,1 +1,9 @@
 //! Numbered migrations; a newer schema is refused.
+
+use crate::sqlite::Store;
+
+/// What `fleet.sqlite` is.
+pub(super) const STORE: Store = Store {
+    application_id: 0x5447_466c, // "TGFl"
+    migrations: &[include_str!("migrations/0001-fleet.sql")],
+};

@@ -1,7 +1,7 @@
 -- The fleet: the only data that agents change. Change marks are counters, never clocks.
 
 CREATE TABLE meta (
-    key   TEXT PRIMARY KEY,            -- 'change', 'server-id', 'cookie-key', 'last-change', …
+    key   TEXT PRIMARY KEY,            -- 'change', 'view', 'server-id', 'cookie-key', …
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -19,12 +19,16 @@ CREATE TABLE computer (
     first_seen      TEXT NOT NULL,
     last_seen       TEXT NOT NULL,
     last_sync       TEXT,
-    last_report     TEXT
+    last_report     TEXT,
+    -- Who chose its groups. An administrator's choice stands; one by client-side targeting follows
+    -- what the computer asks for.
+    placed          TEXT NOT NULL DEFAULT 'nobody' CHECK (placed IN ('nobody', 'client', 'administrator'))
 ) STRICT, WITHOUT ROWID;
 
 -- A computer without a row here is in Unassigned Computers.
 CREATE TABLE membership (
-    computer_id TEXT NOT NULL REFERENCES computer (computer_id) ON DELETE CASCADE,
+    computer_id TEXT NOT NULL COLLATE NOCASE
+                REFERENCES computer (computer_id) ON DELETE CASCADE,
     group_id    BLOB NOT NULL REFERENCES target_group (group_id) ON DELETE CASCADE,
     PRIMARY KEY (computer_id, group_id)
 ) STRICT, WITHOUT ROWID;
@@ -66,11 +70,14 @@ CREATE TABLE deployment (
     UNIQUE (scope, revision_id)
 ) STRICT;
 
+-- What computers reported, in the order in which it arrived. Instance ids are unique for a computer,
+-- not among computers: copies of one machine may report the same event.
 CREATE TABLE event (
-    event_instance_id BLOB PRIMARY KEY,
-    computer_id       TEXT NOT NULL,
+    arrival           INTEGER PRIMARY KEY,
+    computer_id       TEXT NOT NULL COLLATE NOCASE
+                      REFERENCES computer (computer_id) ON DELETE CASCADE,
+    event_instance_id BLOB NOT NULL,
     received          TEXT NOT NULL,
-    batch_position    INTEGER NOT NULL,
     at_target         TEXT NOT NULL,
     namespace_id      INTEGER NOT NULL,
     event_id          INTEGER NOT NULL,
@@ -81,12 +88,14 @@ CREATE TABLE event (
     app_name          TEXT,
     strings           TEXT NOT NULL,   -- JSON array
     misc              TEXT NOT NULL,   -- JSON array
-    extended          TEXT NOT NULL    -- JSON object
-) STRICT, WITHOUT ROWID;
-CREATE INDEX event_by_computer ON event (computer_id, received, batch_position);
+    extended          TEXT NOT NULL,   -- JSON
+    UNIQUE (computer_id, event_instance_id)
+) STRICT;
+CREATE INDEX event_by_computer ON event (computer_id, arrival);
 
 CREATE TABLE compliance (
-    computer_id TEXT NOT NULL,
+    computer_id TEXT NOT NULL COLLATE NOCASE
+                REFERENCES computer (computer_id) ON DELETE CASCADE,
     update_id   BLOB NOT NULL,
     state       TEXT NOT NULL CHECK (state IN ('needed', 'installed', 'downloaded', 'restart-pending', 'failed')),
     hresult     INTEGER NOT NULL,

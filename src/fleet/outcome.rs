@@ -1,0 +1,128 @@
+//! What follows from reported events: the state of each update on a computer. Pure.
+//!
+//! The rules follow recordings of a real agent; event ids that were never seen in one rest on the
+//! texts of Microsoft's table of client events.
+//!
+//! | event | what it says |
+//! |---|---|
+//! | 156 | the whole inventory, see below; of several in a batch the last one counts |
+//! | 162, 164 | downloaded: progress, only where nothing or *needed* is known |
+//! | 182, 195, 198, 204 | failed |
+//! | 183, 190, 197, 203 | installed |
+//! | 184, 191, 199, 201 | installed, but the computer must restart |
+//!
+//! A negative result code turns any of the last two rows into *failed*; a positive one is no failure
+//! (201 comes with 0x00240005). All others mean nothing here: 181 comes even when the download has
+//! failed, 161 (download failed) leaves an update as needed as it was.
+//!
+//! The inventory replaces what was known: `V` is installed, `U` is needed, an update in neither list
+//! is not applicable and forgotten. Two things outlive it until `V` or a later event says otherwise:
+//! a failure or a download of an update that is in `U` still, and a pending restart, because no
+//! event tells when it is done. `W` (restart pending), `h` (downloaded) and `g` (failed) of the
+//! specification refine it when they are there. [MS-WUSP] 2.2.2.3.1
+//!
+//! Events count in the order in which they stand in a batch: their times are those of the post.
+
+use std::collections::BTreeMap;
+
+use super::{ComplianceState, Event, limits::UPDATES};
+use crate::update::UpdateId;
+
+/// State of one update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) state: ComplianceState,
+    /// Of a failure, else 0.
+    pub(super) hresult: i32,
+}
+
+impl From<ComplianceState> for Outcome {
+    fn from(state: ComplianceState) -> Self {
+        Self { state, hresult: 0 }
+    }
+}
+
+/// States of all updates of one computer.
+pub(super) type Outcomes = BTreeMap<UpdateId, Outcome>;
+
+/// Status of the client: the inventory.
+const STATUS: i32 = 156;
+
+/// Takes a batch in.
+pub(super) fn apply(outcomes: &mut Outcomes, events: &[&Event]) {
+    let is_status = |event: &Event| event.namespace_id == 1 && event.event_id == STATUS;
+    let last_status = events.iter().rposition(|event| is_status(event));
+    for (position, event) in events.iter().enumerate() {
+        if is_status(event) {
+            if Some(position) == last_status {
+                inventory(outcomes, &event.misc);
+            }
+        } else if event.namespace_id == 1
+            && let Some((update, _)) = event.update
+        {
+            step(outcomes, update, event);
+        }
+    }
+}
+
+fn step(outcomes: &mut Outcomes, update: UpdateId, event: &Event) {
+    let failed = Outcome { state: ComplianceState::Failed, hresult: event.hresult };
+    let unless_negative = |state: ComplianceState| {
+        if event.hresult < 0 { failed } else { state.into() }
+    };
+    let old = outcomes.get(&update).map(|outcome| outcome.state);
+    let outcome = match (event.event_id, old) {
+        (162 | 164, None | Some(ComplianceState::Needed)) => ComplianceState::Downloaded.into(),
+        (182 | 195 | 198 | 204, _) => failed,
+        (183 | 190 | 197 | 203, _) => unless_negative(ComplianceState::Installed),
+        (184 | 191 | 199 | 201, _) => unless_negative(ComplianceState::RestartPending),
+        _ => return,
+    };
+    put(outcomes, update, outcome);
+}
+
+fn inventory(outcomes: &mut Outcomes, misc: &[String]) {
+    use ComplianceState::{Downloaded, Failed, Installed, Needed, RestartPending};
+    let old = std::mem::take(outcomes);
+    let list = |tag: &'static str| {
+        misc.iter()
+            .filter_map(move |text| text.strip_prefix(tag)?.strip_prefix('='))
+            .flat_map(|ids| ids.split(';'))
+            .filter_map(|id| id.trim().parse::<UpdateId>().ok())
+    };
+    for (update, outcome) in &old {
+        if outcome.state == RestartPending {
+            put(outcomes, *update, *outcome);
+        }
+    }
+    for update in list("U") {
+        let kept = old
+            .get(&update)
+            .filter(|outcome| matches!(outcome.state, Failed | Downloaded | RestartPending));
+        put(outcomes, update, kept.copied().unwrap_or(Needed.into()));
+    }
+    let mut refine = |tag, from: &[ComplianceState], to| {
+        for update in list(tag) {
+            if let Some(outcome) = outcomes.get_mut(&update)
+                && from.contains(&outcome.state)
+            {
+                *outcome = Outcome::from(to);
+            }
+        }
+    };
+    refine("h", &[Needed], Downloaded);
+    refine("g", &[Needed, Downloaded], Failed);
+    for update in list("W") {
+        put(outcomes, update, RestartPending.into());
+    }
+    for update in list("V") {
+        put(outcomes, update, Installed.into());
+    }
+}
+
+/// Notes a state, unless the computer claims more updates than there can be.
+fn put(outcomes: &mut Outcomes, update: UpdateId, outcome: Outcome) {
+    if !update.0.is_nil() && (outcomes.len() < UPDATES || outcomes.contains_key(&update)) {
+        outcomes.insert(update, outcome);
+    }
+}
