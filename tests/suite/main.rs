@@ -2,4 +2,5 @@
 
 mod layers;
 mod real_data;
+mod sync;
 mod update_captured;

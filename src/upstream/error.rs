@@ -1,0 +1,78 @@
+//! What may go wrong with a source.
+
+use std::{io, path::PathBuf};
+
+use crate::{catalog::CatalogError, content::ContentError};
+
+/// Why a text names no source.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// It is an address on the network.
+    #[error(
+        "{0}: this version cannot synchronize over the network; give a wsusutil package (.cab) or a folder"
+    )]
+    Network(String),
+    /// There is nothing.
+    #[error("there is no file or folder {path}")]
+    Absent {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The compressed form of `wsusutil export`.
+    #[error(
+        "{path} is compressed with gzip; only the cabinet form is read: run `wsusutil export PACKAGE.cab LOGFILE` on the WSUS"
+    )]
+    Gzip {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is a file of another kind.
+    #[error("{path} is neither a wsusutil package (.cab) nor a folder; put single files into a folder")]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It cannot be looked at.
+    #[error("cannot read {path}")]
+    Io {
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Why a synchronization failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// The source could not be read.
+    #[error("cannot {doing} {path}")]
+    Io {
+        /// What was attempted.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A package is incomplete or was changed.
+    #[error(
+        "the package {path} is damaged or incomplete: {what}. Nothing was taken from it; copy it again, or export it again"
+    )]
+    Damaged {
+        /// The package.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The catalogue failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The store of payloads failed.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+}

@@ -1,0 +1,188 @@
+//! Packages of `wsusutil export`: a cabinet with `package.xml`, which lists the identities, and
+//! `metadata.txt`, which holds the documents. They carry no payloads and no approvals.
+
+use std::{
+    cell::Cell,
+    fs::File,
+    io::{self, BufReader, Read},
+    path::Path,
+    rc::Rc,
+};
+
+use quick_xml::{Reader, events::Event};
+
+use super::{
+    Progress, SyncError, SyncOptions, SyncReport,
+    records::{RecordError, Records},
+    take::take,
+};
+use crate::{
+    cabinet::{Cabinet, CabinetError},
+    catalog::Catalog,
+    update::{UpdateId, UpdateIdentity},
+};
+
+/// Identities that one package may list: four times the largest real catalogue, with revisions.
+const IDENTITIES: usize = 4_000_000;
+
+/// Bytes of one element or text in `package.xml` (allocation bomb).
+const EVENT_BYTES: u64 = 1024 * 1024;
+
+/// Takes in all documents of a package, or, when it is damaged, none.
+pub(super) fn sync(
+    path: &Path,
+    catalog: &mut Catalog,
+    options: &SyncOptions,
+    progress: &mut dyn FnMut(Progress<'_>),
+    report: &mut SyncReport,
+) -> Result<(), SyncError> {
+    let io = |source| SyncError::Io { doing: "read", path: path.to_owned(), source };
+    let damaged = |what: String| SyncError::Damaged { path: path.to_owned(), what };
+    let cabinet_error = |e| match e {
+        CabinetError::Io(e) => io(e),
+        other => damaged(other.to_string()),
+    };
+    let file = File::open(path).map_err(io)?;
+    let mut cabinet = Cabinet::open(BufReader::new(file)).map_err(cabinet_error)?;
+
+    let list = cabinet.member("package.xml").map_err(cabinet_error)?;
+    let list = identities(list).map_err(|e| match e {
+        ListError::Io(e) => cabinet_error(CabinetError::from_read(e)),
+        ListError::Malformed(what) => damaged(format!("package.xml: {what}")),
+    })?;
+    let mut seen = vec![false; list.len()];
+
+    let member = cabinet.member("metadata.txt").map_err(cabinet_error)?;
+    let mut records = Records::new(BufReader::with_capacity(64 * 1024, member), options.limits.bytes);
+    let mut writer = catalog.write()?;
+    let mut xml = Vec::new();
+    let mut done = 0;
+    let total = Some(list.len() as u64);
+    while let Some(record) = records.next(&mut xml).map_err(|e| match e {
+        RecordError::Io(e) => cabinet_error(CabinetError::from_read(e)),
+        malformed => damaged(malformed.to_string()),
+    })? {
+        let identity = record.identity;
+        match list.binary_search(&identity).ok().and_then(|at| seen.get_mut(at)) {
+            Some(seen) => *seen = true,
+            None => {
+                return Err(damaged(format!(
+                    "metadata.txt holds {identity}, which package.xml does not list"
+                )));
+            }
+        }
+        let at = identity.to_string();
+        if let Some(size) = record.oversized {
+            let limit = options.limits.bytes;
+            report.problem(at, format!("the document has {size} bytes, over the limit of {limit}"));
+        } else {
+            take(&mut writer, &xml, Some(identity), &at, options, report)?;
+        }
+        done += 1;
+        progress(Progress::Documents { done, total });
+    }
+    let missing: Vec<_> =
+        list.iter().zip(&seen).filter(|(_, seen)| !**seen).map(|(id, _)| id).collect();
+    if let Some(first) = missing.first() {
+        return Err(damaged(format!(
+            "metadata.txt lacks {} of {} documents that package.xml lists, the first is {first}",
+            missing.len(),
+            list.len()
+        )));
+    }
+    writer.commit()?;
+    Ok(())
+}
+
+enum ListError {
+    Io(io::Error),
+    Malformed(String),
+}
+
+/// The identities that `package.xml` lists, sorted, each once. Streams: file lists and languages
+/// are passed over.
+fn identities(xml: impl Read) -> Result<Vec<UpdateIdentity>, ListError> {
+    let budget = Rc::new(Cell::new(EVENT_BYTES));
+    let input = Budgeted { inner: xml, budget: budget.clone() };
+    let mut reader = Reader::from_reader(BufReader::new(input));
+    let malformed = |what: String| ListError::Malformed(what);
+    let mut buffer = Vec::new();
+    let mut path: Vec<String> = Vec::new();
+    let mut all = Vec::new();
+    let mut complete = false;
+    loop {
+        buffer.clear();
+        budget.set(EVENT_BYTES);
+        let event = reader.read_event_into(&mut buffer).map_err(|e| match e {
+            quick_xml::Error::Io(e) => {
+                ListError::Io(io::Error::new(e.kind(), e.to_string()))
+            }
+            other => ListError::Malformed(other.to_string()),
+        })?;
+        let (start, empty) = match event {
+            Event::Start(start) => (start, false),
+            Event::Empty(start) => (start, true),
+            Event::End(_) => {
+                complete |= path.len() == 1;
+                path.pop();
+                continue;
+            }
+            Event::Eof => break,
+            Event::DocType(_) => return Err(malformed("it has a document type".to_owned())),
+            _ => continue,
+        };
+        let name = start.local_name().as_ref().to_owned();
+        let parents: Vec<_> = path.iter().map(String::as_str).collect();
+        match (parents.as_slice(), name.as_str()) {
+            ([], "ExportPackage") => complete |= empty,
+            ([], other) => {
+                return Err(malformed(format!("it begins with {other:?}, not with ExportPackage")));
+            }
+            (["ExportPackage", "Updates"], "Update") => {
+                if all.len() == IDENTITIES {
+                    return Err(malformed(format!("it lists more than {IDENTITIES} updates")));
+                }
+                let attribute = |name| {
+                    Some(start.try_get_attribute(name).ok().flatten()?.value.into_owned())
+                };
+                let identity = attribute("UpdateId")
+                    .and_then(|id| id.parse::<UpdateId>().ok())
+                    .zip(attribute("RevisionNumber").and_then(|n| n.parse().ok()))
+                    .map(|(id, revision)| UpdateIdentity { id, revision });
+                all.push(identity.ok_or_else(|| {
+                    malformed(format!("update number {} has no identity", all.len() + 1))
+                })?);
+            }
+            _ => {}
+        }
+        if !empty {
+            if path.len() > 16 {
+                return Err(malformed("it nests too deeply".to_owned()));
+            }
+            path.push(name);
+        }
+    }
+    if !complete || !path.is_empty() {
+        return Err(malformed("it is cut short".to_owned()));
+    }
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
+}
+
+/// Fails when more is read than the budget, which is renewed for each event, allows.
+struct Budgeted<R> {
+    inner: R,
+    budget: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Budgeted<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.budget.get() == 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an element is too large"));
+        }
+        let n = self.inner.read(buf)?;
+        self.budget.set(self.budget.get().saturating_sub(n as u64));
+        Ok(n)
+    }
+}

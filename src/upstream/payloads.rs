@@ -1,0 +1,176 @@
+//! Matching files with the payloads that documents name, and taking them in.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use bundle_format::digest::{PayloadDigests, PayloadHasher, Sha1, Sha256};
+
+use super::{Progress, SyncError, SyncReport, folder::shown};
+use crate::{
+    catalog::{Catalog, PayloadRow},
+    content::{ContentError, ContentStore, Incoming},
+};
+
+/// Payloads are synced to the disk and noted in the catalogue in batches of so many bytes…
+const BATCH_BYTES: u64 = 1 << 30;
+/// …or files.
+const BATCH_FILES: usize = 64;
+
+/// A payload that some document names and whose bytes are not here.
+struct Wanted {
+    sha1: Sha1,
+    sha256: Option<Sha256>,
+    name: String,
+}
+
+/// Takes in those of `files` (with their sizes) that some document names and that are not here.
+/// Only files of a wanted size are read. What matches nothing is a problem.
+pub(super) fn take(
+    root: &Path,
+    files: &[(PathBuf, u64)],
+    catalog: &mut Catalog,
+    content: &ContentStore,
+    progress: &mut dyn FnMut(Progress<'_>),
+    report: &mut SyncReport,
+) -> Result<(), SyncError> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let mut wanted: HashMap<u64, Vec<Wanted>> = HashMap::new();
+    catalog.missing_files(&mut |sha1, sha256, size, name| {
+        wanted.entry(size).or_default().push(Wanted { sha1, sha256, name });
+    })?;
+    let mut held = HashSet::new();
+    catalog.payloads(&mut |row| {
+        if row.present {
+            held.insert(row.size);
+        }
+    })?;
+    let mut batch = Batch::default();
+    for (path, size) in files {
+        let at = shown(root, path);
+        let Some(candidates) = wanted.get_mut(size) else {
+            if held.contains(size) {
+                report.payloads_known += 1;
+            } else {
+                report.problem(at, "neither an update document nor a payload that one names");
+            }
+            continue;
+        };
+        progress(Progress::Payload { name: &at, size: *size });
+        let mut incoming = content.begin()?;
+        let digests = match copy(path, *size, &mut incoming, content, progress)? {
+            Ok(digests) => digests,
+            Err(e) => {
+                report.problem(at, format!("cannot be read: {e}"));
+                continue;
+            }
+        };
+        let Some(found) = candidates.iter().position(|wanted| {
+            wanted.sha1 == digests.sha1 && wanted.sha256.is_none_or(|sha256| sha256 == digests.sha256)
+        }) else {
+            report.problem(at, mismatch(candidates, &digests));
+            continue;
+        };
+        candidates.swap_remove(found);
+        if candidates.is_empty() {
+            wanted.remove(size);
+        }
+        held.insert(*size);
+        report.payloads_added += 1;
+        report.payload_bytes += size;
+        batch.add(incoming, digests);
+        if batch.is_full() {
+            batch.keep(catalog, content)?;
+        }
+    }
+    batch.keep(catalog, content)
+}
+
+fn mismatch(candidates: &[Wanted], digests: &PayloadDigests) -> String {
+    let named = candidates.iter().find(|wanted| wanted.sha1 == digests.sha1);
+    if let Some(wanted) = named {
+        return format!(
+            "has the size and SHA-1 of {}, but another SHA-256: {}",
+            wanted.name, digests.sha256
+        );
+    }
+    let name = candidates.first().map_or("a payload", |wanted| wanted.name.as_str());
+    format!("has the size of {name}, but other bytes: its SHA-1 is {}", digests.sha1)
+}
+
+/// Copies and hashes. The outer error is the store's, the inner one the source's.
+fn copy(
+    path: &Path,
+    size: u64,
+    incoming: &mut Incoming,
+    content: &ContentStore,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<io::Result<PayloadDigests>, SyncError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file.take(size + 1),
+        Err(e) => return Ok(Err(e)),
+    };
+    let mut hasher = PayloadHasher::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let n = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Ok(Err(e)),
+        };
+        let bytes = buffer.get(..n).unwrap_or_default();
+        hasher.update(bytes);
+        incoming.write_all(bytes).map_err(|source| ContentError::Io {
+            doing: "write to",
+            path: content.path(&Sha256::of(b"")).parent().map(Path::to_owned).unwrap_or_default(),
+            source,
+        })?;
+        progress(Progress::Bytes(n as u64));
+    }
+    let digests = hasher.finish();
+    if digests.size != size {
+        return Ok(Err(io::Error::other("it changed while it was read")));
+    }
+    Ok(Ok(digests))
+}
+
+/// Payloads that are written but not yet durable: first their bytes, then their rows.
+#[derive(Default)]
+struct Batch {
+    incoming: Vec<(Incoming, Sha256)>,
+    rows: Vec<PayloadRow>,
+    bytes: u64,
+}
+
+impl Batch {
+    fn add(&mut self, incoming: Incoming, digests: PayloadDigests) {
+        let PayloadDigests { sha256, sha1, size, chunks } = digests;
+        self.incoming.push((incoming, sha256));
+        self.rows.push(PayloadRow { sha256, sha1, size, chunks, present: true, not_carried: None });
+        self.bytes += size;
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.len() >= BATCH_FILES || self.bytes >= BATCH_BYTES
+    }
+
+    fn keep(&mut self, catalog: &mut Catalog, content: &ContentStore) -> Result<(), SyncError> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let batch = std::mem::take(self);
+        content.keep(batch.incoming)?;
+        let mut writer = catalog.write()?;
+        for row in &batch.rows {
+            writer.put_payload(row)?;
+        }
+        writer.commit()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! What a synchronization is asked, tells on the way, and reports.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{catalog::Numbering, update::Limits};
+
+/// How to synchronize.
+#[derive(Debug, Clone)]
+pub struct SyncOptions {
+    /// Bounds on each document.
+    pub limits: Limits,
+    /// Who numbers new revisions.
+    pub numbering: Numbering,
+    /// When new revisions arrive.
+    pub now: Timestamp,
+}
+
+impl SyncOptions {
+    /// The defaults of the connected side.
+    pub fn new(now: Timestamp) -> Self {
+        Self { limits: Limits::default(), numbering: Numbering::Assign, now }
+    }
+}
+
+/// What is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress<'a> {
+    /// So many documents have been read, of so many if that is known.
+    Documents {
+        /// Read so far.
+        done: u64,
+        /// There are, if known.
+        total: Option<u64>,
+    },
+    /// A payload is being taken in.
+    Payload {
+        /// Its file name.
+        name: &'a str,
+        /// In bytes.
+        size: u64,
+    },
+    /// So many more bytes of payloads have been read.
+    Bytes(u64),
+}
+
+/// What a synchronization did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SyncReport {
+    /// Anything in the stores is different from before.
+    pub changed: bool,
+    /// Documents that the source holds and that could be read.
+    pub documents: u64,
+    /// Revisions that were not in the catalogue.
+    pub new_revisions: u64,
+    /// Revisions that were there with the same bytes.
+    pub known: u64,
+    /// Revisions that were there with other bytes, as other servers write them; the first bytes stay.
+    pub other_bytes: u64,
+    /// Payloads taken in.
+    pub payloads_added: u64,
+    /// Their bytes.
+    pub payload_bytes: u64,
+    /// Files of the source that have the size of a payload that is here already; they are not
+    /// hashed again.
+    pub payloads_known: u64,
+    /// What could not be taken in. The rest is in.
+    pub problems: Vec<Problem>,
+}
+
+impl SyncReport {
+    /// Notes something that could not be taken in.
+    pub(super) fn problem(&mut self, at: impl ToString, what: impl ToString) {
+        self.problems.push(Problem { at: at.to_string(), what: what.to_string() });
+    }
+}
+
+/// Something that could not be taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Which file or update.
+    #[serde(rename = "where")]
+    pub at: String,
+    /// What is wrong with it.
+    pub what: String,
+}

@@ -1,0 +1,58 @@
+//! Which kind of source a text names.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use super::SourceError;
+use crate::cabinet;
+
+/// Where update documents and payloads come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// What `wsusutil export NAME.cab LOG` wrote: documents without payloads.
+    WsusutilPackage(PathBuf),
+    /// A folder with update documents and payload files, in any depth and under any names.
+    Folder(PathBuf),
+}
+
+impl Source {
+    /// Looks at what `text` names. A package is opened only by the synchronization.
+    ///
+    /// # Errors
+    /// When it is an address, is not there, or is a file of another kind.
+    pub fn detect(text: &str) -> Result<Self, SourceError> {
+        if text.contains("://") || text.eq_ignore_ascii_case("microsoft-update") {
+            return Err(SourceError::Network(text.to_owned()));
+        }
+        let path = PathBuf::from(text);
+        let io = |source| SourceError::Io { path: path.clone(), source };
+        match fs::metadata(&path) {
+            Ok(data) if data.is_dir() => return Ok(Self::Folder(path)),
+            Ok(data) if data.is_file() => {}
+            Ok(_) => return Err(SourceError::Unknown { path }),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(SourceError::Absent { path });
+            }
+            Err(e) => return Err(io(e)),
+        }
+        let mut start = Vec::new();
+        File::open(&path).and_then(|file| file.take(4).read_to_end(&mut start)).map_err(io)?;
+        if start == cabinet::MAGIC {
+            Ok(Self::WsusutilPackage(path))
+        } else if start.starts_with(&[0x1f, 0x8b]) {
+            Err(SourceError::Gzip { path })
+        } else {
+            Err(SourceError::Unknown { path })
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::WsusutilPackage(path) | Self::Folder(path) => path,
+        }
+    }
+}

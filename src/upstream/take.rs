@@ -1,0 +1,37 @@
+//! Taking one document into the catalogue.
+
+use super::{SyncError, SyncOptions, SyncReport};
+use crate::{
+    catalog::{Added, Writer},
+    update::{UpdateDocument, UpdateIdentity},
+};
+
+/// Adds a document, or notes as a problem of `at` why it cannot be added. `expected` is the
+/// identity under which the source keeps it, if it says one.
+pub(super) fn take(
+    writer: &mut Writer<'_>,
+    xml: &[u8],
+    expected: Option<UpdateIdentity>,
+    at: &str,
+    options: &SyncOptions,
+    report: &mut SyncReport,
+) -> Result<(), SyncError> {
+    let document = match UpdateDocument::parse(xml, &options.limits) {
+        Ok(document) => document,
+        Err(e) => {
+            report.problem(at, e);
+            return Ok(());
+        }
+    };
+    if let Some(expected) = expected.filter(|expected| *expected != document.identity) {
+        report.problem(at, format!("announced as {expected}, but it is {}", document.identity));
+        return Ok(());
+    }
+    report.documents += 1;
+    match writer.add_revision(&document, xml, options.numbering, options.now)? {
+        Added::New(_) => report.new_revisions += 1,
+        Added::Same(_) => report.known += 1,
+        Added::OtherBytes(_) => report.other_bytes += 1,
+    }
+    Ok(())
+}
