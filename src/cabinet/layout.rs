@@ -34,17 +34,17 @@ pub(super) fn check<R: Read + Seek>(reader: &mut R) -> Result<Layout, CabinetErr
         return Err(damaged("it does not begin as a cabinet"));
     }
     let mut header = header.get(4..).unwrap_or_default();
-    let (_, total, _, first_member, _) =
-        (u32le(&mut header), u32le(&mut header), u32le(&mut header), u32le(&mut header), u32le(&mut header));
+    let (_, total, _, first_member, _) = (
+        u32le(&mut header),
+        u32le(&mut header),
+        u32le(&mut header),
+        u32le(&mut header),
+        u32le(&mut header),
+    );
     let version = u16le(&mut header);
-    let (folders, members, flags) =
-        (u16le(&mut header), u16le(&mut header), u16le(&mut header));
+    let (folders, members, flags) = (u16le(&mut header), u16le(&mut header), u16le(&mut header));
     if version != 0x0103 {
-        return Err(damaged(format!(
-            "its format is {}.{}, not 1.3",
-            version >> 8,
-            version & 0xff
-        )));
+        return Err(damaged(format!("its format is {}.{}, not 1.3", version >> 8, version & 0xff)));
     }
     if flags & (HAS_PREVIOUS | HAS_NEXT) != 0 {
         return Err(damaged("it is one of a set that spans several cabinets"));
@@ -57,7 +57,8 @@ pub(super) fn check<R: Read + Seek>(reader: &mut R) -> Result<Layout, CabinetErr
     for _ in 0..folders {
         let entry: [u8; 8] = fields.bytes()?;
         let mut entry = entry.as_slice();
-        let (first_block, blocks, method) = (u32le(&mut entry), u16le(&mut entry), u16le(&mut entry));
+        let (first_block, blocks, method) =
+            (u32le(&mut entry), u16le(&mut entry), u16le(&mut entry));
         fields.skip(u64::from(reserve.per_folder))?;
         let first_block = u64::from(first_block);
         all.push(Folder { first_block, blocks, stored: method & 0xf == 0, unpacked: 0 });
@@ -77,7 +78,9 @@ pub(super) fn check<R: Read + Seek>(reader: &mut R) -> Result<Layout, CabinetErr
         let name = fields.name()?;
         let end = u64::from(size) + u64::from(offset);
         match all.get(usize::from(folder)) {
-            None => return Err(damaged(format!("member {name:?} is in a folder that is not there"))),
+            None => {
+                return Err(damaged(format!("member {name:?} is in a folder that is not there")));
+            }
             Some(folder) if end > folder.unpacked => {
                 return Err(damaged(format!(
                     "member {name:?} ends at byte {end} of its folder, which has {}",
@@ -179,7 +182,8 @@ impl<R: Read + Seek> Fields<'_, R> {
             self.seek(at)?;
             let head: [u8; 8] = self.bytes()?;
             let mut head = head.as_slice();
-            let (_checksum, packed, unpacked) = (u32le(&mut head), u16le(&mut head), u16le(&mut head));
+            let (_checksum, packed, unpacked) =
+                (u32le(&mut head), u16le(&mut head), u16le(&mut head));
             let (packed, unpacked) = (u64::from(packed), u64::from(unpacked));
             at += 8 + u64::from(reserve) + packed;
             if unpacked == 0

@@ -97,7 +97,8 @@ impl<R: Read + Seek> Cabinet<R> {
             return Err(CabinetError::NoMember(name.to_owned()));
         };
         let inner = &mut self.inner;
-        let reader = guarded(move || inner.read_file(&info.name)).map_err(CabinetError::from_read)?;
+        let reader =
+            guarded(move || inner.read_file(&info.name)).map_err(CabinetError::from_read)?;
         Ok(Member { reader, left: info.size, broken: false })
     }
 }

@@ -28,7 +28,9 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// It is a file of another kind.
-    #[error("{path} is neither a wsusutil package (.cab) nor a folder; put single files into a folder")]
+    #[error(
+        "{path} is neither a wsusutil package (.cab) nor a folder; put single files into a folder"
+    )]
     Unknown {
         /// The file.
         path: PathBuf,

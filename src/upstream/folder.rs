@@ -42,7 +42,10 @@ pub(super) fn sync(
             Ok(false) => others.push((path.to_owned(), size)),
             Ok(true) if size > options.limits.bytes => {
                 let limit = options.limits.bytes;
-                report.problem(at, format!("the document has {size} bytes, over the limit of {limit}"));
+                report.problem(
+                    at,
+                    format!("the document has {size} bytes, over the limit of {limit}"),
+                );
             }
             Ok(true) => match read_bounded(path, options.limits.bytes) {
                 Err(e) => report.problem(at, format!("cannot be read: {e}")),

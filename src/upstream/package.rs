@@ -53,7 +53,8 @@ pub(super) fn sync(
     let mut seen = vec![false; list.len()];
 
     let member = cabinet.member("metadata.txt").map_err(cabinet_error)?;
-    let mut records = Records::new(BufReader::with_capacity(64 * 1024, member), options.limits.bytes);
+    let mut records =
+        Records::new(BufReader::with_capacity(64 * 1024, member), options.limits.bytes);
     let mut writer = catalog.write()?;
     let mut xml = Vec::new();
     let mut done = 0;
@@ -114,9 +115,7 @@ fn identities(xml: impl Read) -> Result<Vec<UpdateIdentity>, ListError> {
         buffer.clear();
         budget.set(EVENT_BYTES);
         let event = reader.read_event_into(&mut buffer).map_err(|e| match e {
-            quick_xml::Error::Io(e) => {
-                ListError::Io(io::Error::new(e.kind(), e.to_string()))
-            }
+            quick_xml::Error::Io(e) => ListError::Io(io::Error::new(e.kind(), e.to_string())),
             other => ListError::Malformed(other.to_string()),
         })?;
         let (start, empty) = match event {
@@ -142,9 +141,8 @@ fn identities(xml: impl Read) -> Result<Vec<UpdateIdentity>, ListError> {
                 if all.len() == IDENTITIES {
                     return Err(malformed(format!("it lists more than {IDENTITIES} updates")));
                 }
-                let attribute = |name| {
-                    Some(start.try_get_attribute(name).ok().flatten()?.value.into_owned())
-                };
+                let attribute =
+                    |name| Some(start.try_get_attribute(name).ok().flatten()?.value.into_owned());
                 let identity = attribute("UpdateId")
                     .and_then(|id| id.parse::<UpdateId>().ok())
                     .zip(attribute("RevisionNumber").and_then(|n| n.parse().ok()))

@@ -71,7 +71,8 @@ pub(super) fn take(
             }
         };
         let Some(found) = candidates.iter().position(|wanted| {
-            wanted.sha1 == digests.sha1 && wanted.sha256.is_none_or(|sha256| sha256 == digests.sha256)
+            wanted.sha1 == digests.sha1
+                && wanted.sha256.is_none_or(|sha256| sha256 == digests.sha256)
         }) else {
             report.problem(at, mismatch(candidates, &digests));
             continue;

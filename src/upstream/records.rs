@@ -218,6 +218,8 @@ mod tests {
         let mut long = record(1, "<a/>");
         long.splice(53..54, *b"3");
         assert!(error(&long).contains("does not end here"), "{}", error(&long));
-        assert!(error(format!("{ID},00000001,00000001,\u{1f600}\r\n").as_bytes()).contains("within"));
+        assert!(
+            error(format!("{ID},00000001,00000001,\u{1f600}\r\n").as_bytes()).contains("within")
+        );
     }
 }
