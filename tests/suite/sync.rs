@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tidegate::{
     catalog::Catalog,
     content::ContentStore,
-    update::UpdateIdentity,
+    update::{Limits, UpdateIdentity, fragments},
     upstream::{Source, SyncError, SyncOptions, SyncReport, sync},
 };
 
@@ -357,6 +357,59 @@ fn both_digests_must_match() {
     assert_eq!(report.payloads_added, 0);
     assert!(report.problems[0].what.contains("another SHA-256"), "{report:?}");
     assert!(!mirror.content.contains(&Sha256::of(b"bytes"), 5).unwrap());
+}
+
+/// The documents that `tidegate demo` brings along.
+#[test]
+fn our_samples_go_in_whole() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/demo/samples");
+    let listed = fs::read_to_string(samples.join("mod.rs")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut count = 0;
+    for from in [samples.clone(), samples.join("payloads")] {
+        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let name = entry.file_name().into_string().unwrap();
+            if entry.file_type().unwrap().is_file() && name != "mod.rs" {
+                assert!(listed.contains(&format!("(\"{name}\"")), "{name} is not listed in mod.rs");
+                fs::copy(entry.path(), folder.path().join(name)).unwrap();
+                count += 1;
+            }
+        }
+    }
+    assert_eq!(listed.matches("include_bytes!").count(), count);
+    let mut mirror = Mirror::new();
+    let report = mirror.sync(folder.path()).unwrap();
+    assert_eq!((report.new_revisions, report.payloads_added), (14, 4), "{report:?}");
+    assert_eq!(report.problems, []);
+    mirror.catalog.missing_files(&mut |_, _, _, name| panic!("{name} is missing")).unwrap();
+    // Every reference leads to another sample, every document gives its fragments.
+    let (mut ids, mut references) = (Vec::new(), Vec::new());
+    mirror
+        .catalog
+        .nodes(&mut |node| {
+            ids.push(node.identity);
+            references.extend(node.prerequisites.iter().flat_map(|clause| clause.any_of.clone()));
+            references.extend(node.superseded);
+            for child in node.bundled.iter().flat_map(|clause| &clause.any_of) {
+                assert!(ids.contains(child), "{child} comes after its bundle or is not there");
+            }
+        })
+        .unwrap();
+    for reference in references {
+        assert!(ids.iter().any(|identity| identity.id == reference), "{reference} is not there");
+    }
+    for entry in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        if entry.path().extension().is_some_and(|e| e == "xml") {
+            let xml = fs::read(entry.path()).unwrap();
+            let fragments = fragments(&xml, &Limits::default()).unwrap();
+            for fragment in [&fragments.core, &fragments.extended] {
+                assert!(
+                    fragment.starts_with('<') && !fragment.contains(['\n', '\r']),
+                    "{fragment}"
+                );
+            }
+        }
+    }
 }
 
 fn real(name: &str) -> Option<PathBuf> {
