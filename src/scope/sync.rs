@@ -39,8 +39,8 @@ pub struct Answer {
     pub truncated: bool,
     /// `DeployedOutOfScopeRevisionIds`, ascending.
     pub deployed_out_of_scope: Vec<i32>,
-    /// The agent now knows all changes; its anchor may rise. Not after a category scan, which tells
-    /// only of what it is about.
+    /// The agent now knows all changes of what it has; its anchor may rise. A category scan tells
+    /// only of what it is about, and so may leave some out.
     pub knows_all_changes: bool,
     /// No driver is deployed to it.
     pub driver_sync_not_needed: bool,
@@ -153,14 +153,13 @@ impl Scope {
         }
         answer.out_of_scope = numbers(&gone);
 
-        let mut changed = self.marks.since(query.anchor);
+        let mut changed = self.marks.since(query.anchor) & &cached;
+        answer.knows_all_changes = !category_scan || changed.is_subset(&needed);
         if category_scan {
-            changed |= category_marks.since(query.anchor) - &self.deployed;
+            changed |= (category_marks.since(query.anchor) & &cached) - &self.deployed;
         }
         changed &= &needed;
-        changed &= &cached;
         answer.changed = changed.iter().map(revision).collect();
-        answer.knows_all_changes = !category_scan;
         answer
     }
 

@@ -603,7 +603,7 @@ mod category_scans {
             let query = Query { installed, filter: &filter, two_groups: true, ..Query::default() };
             let answer = scan(&scope, &graph, query);
             assert!(!answer.truncated && answer.driver_sync_not_needed);
-            assert!(!answer.knows_all_changes);
+            assert!(answer.knows_all_changes);
             ids(&answer.new)
         };
         assert_eq!(round(&[]), [1]);
@@ -649,6 +649,38 @@ mod category_scans {
         let plain = scan(&scope, &graph, Query { filter: &[], ..query });
         assert_eq!(plain.out_of_scope, [77]);
         assert_eq!(plain.deployed_out_of_scope, [0; 0]);
+    }
+
+    #[test]
+    fn changes_outside_the_scan_wait_for_an_ordinary_one() {
+        let graph = graph();
+        let both = decisions([6, 7].map(|n| approval(n, ALL, Decision::Install)));
+        let deployed = deploy(&graph, &both, &[ALL]);
+        let marks = Marks::new([(RevisionId(6), 5), (RevisionId(7), 6), (RevisionId(4), 7)]);
+        let scope = Scope::new(&graph, &deployed, marks);
+        let filter = [update(4)];
+        let ask = |cached: &[i32], anchor, filter: &[UpdateId]| {
+            let installed = &[1, 2, 3, 4, 5];
+            let query = Query { installed, cached, anchor, filter, two_groups: true };
+            let answer = scan(&scope, &graph, query);
+            (ids(&answer.changed), answer.knows_all_changes)
+        };
+        assert_eq!(ask(&[6, 7], 4, &filter), (vec![4, 6], false));
+        assert_eq!(ask(&[6, 7], 4, &[]), (vec![4, 6, 7], true));
+        assert_eq!(ask(&[6, 7], 6, &filter), (vec![4], true));
+        assert_eq!(ask(&[6], 4, &filter), (vec![4, 6], true));
+    }
+
+    #[test]
+    fn changes_of_categories_that_nothing_approved_needs_are_told_too() {
+        let graph = graph();
+        let scope = Scope::new(&graph, &[], Marks::default());
+        let marks = Marks::new([(RevisionId(1), 3), (RevisionId(2), 1), (RevisionId(3), 3)]);
+        let filter = [update(4)];
+        let query = Query { installed: &[1, 2, 3], anchor: 2, filter: &filter, ..Query::default() };
+        let answer = scope.sync(&graph, &query, &LIMITS, &|_| 1, &marks);
+        assert_eq!(ids(&answer.changed), [1]);
+        assert_eq!(answer.out_of_scope, [3]);
     }
 
     #[test]

@@ -1,1 +1,4 @@
-//! server: to come.
+//! The WSUS that agents see.
+
+pub mod pack;
+pub mod view;

@@ -1,0 +1,225 @@
+//! Making fragments out of documents: one thread reads, several derive and compress, one writes.
+
+use std::{
+    num::NonZero,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use super::{Documents, PackError, file::PackWriter};
+use crate::{
+    protocol::xpress::{self, BLOCK_SIZE},
+    update::{DocumentError, Fragments, Limits, RevisionId, UpdateIdentity, fragments},
+};
+
+/// Bytes of documents that are in work at one time; a larger one is in work alone.
+const IN_WORK: usize = 8 << 20;
+
+/// A revision that cannot be offered.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Which.
+    pub identity: UpdateIdentity,
+    /// What is wrong with its document; `None` if the catalogue has none.
+    pub reason: Option<DocumentError>,
+}
+
+/// A fragment, escaped and compressed.
+pub(super) struct Piece {
+    pub(super) framed: Vec<u8>,
+    /// Length before compression.
+    pub(super) escaped: u64,
+}
+
+/// All fragments of one revision.
+pub(super) struct Packed {
+    pub(super) core: Piece,
+    pub(super) extended: Piece,
+    pub(super) texts: Vec<PackedText>,
+}
+
+pub(super) struct PackedText {
+    pub(super) eula: bool,
+    pub(super) language: String,
+    pub(super) geo_id: Option<String>,
+    pub(super) piece: Piece,
+}
+
+struct Job {
+    identity: UpdateIdentity,
+    xml: Vec<u8>,
+    permit: Permit,
+}
+
+struct Done {
+    identity: UpdateIdentity,
+    packed: Result<Packed, DocumentError>,
+    /// Given back when the result is written.
+    _permit: Permit,
+}
+
+/// Packs the fragments of all these revisions.
+pub(super) fn build(
+    wanted: &[(RevisionId, UpdateIdentity)],
+    limits: &Limits,
+    documents: &mut Documents<'_>,
+    writer: &mut PackWriter,
+) -> Result<Vec<Refused>, PackError> {
+    let budget = Arc::new(Budget::default());
+    let (jobs, job_queue) = sync_channel::<Job>(64);
+    let (results, result_queue) = sync_channel::<Done>(64);
+    let job_queue = Arc::new(Mutex::new(job_queue));
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(8);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            let (queue, results) = (Arc::clone(&job_queue), results.clone());
+            scope.spawn(move || work(&queue, &results, limits));
+        }
+        // Only the workers hold these now: when they end, both sides see it.
+        drop((job_queue, results));
+        let writing = scope.spawn(move || write(&result_queue, writer));
+        let read = read(wanted, documents, &budget, &jobs);
+        drop(jobs);
+        let mut refused = match writing.join() {
+            Ok(written) => written?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        refused.extend(read?);
+        Ok(refused)
+    })
+}
+
+/// Sends the documents to the workers; stops when nobody takes them any more.
+fn read(
+    wanted: &[(RevisionId, UpdateIdentity)],
+    documents: &mut Documents<'_>,
+    budget: &Arc<Budget>,
+    jobs: &SyncSender<Job>,
+) -> Result<Vec<Refused>, PackError> {
+    let mut refused = Vec::new();
+    for (id, identity) in wanted {
+        let Some(xml) = documents(*id).map_err(PackError::Catalog)? else {
+            refused.push(Refused { identity: *identity, reason: None });
+            continue;
+        };
+        let permit = Budget::wait_for(budget, xml.len());
+        if jobs.send(Job { identity: *identity, xml, permit }).is_err() {
+            break;
+        }
+    }
+    Ok(refused)
+}
+
+fn work(queue: &Mutex<Receiver<Job>>, results: &SyncSender<Done>, limits: &Limits) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { identity, xml, permit }) = job else { return };
+        let packed = fragments(&xml, limits);
+        drop(xml);
+        let done = Done { identity, packed: packed.map(pack), _permit: permit };
+        if results.send(done).is_err() {
+            return;
+        }
+    }
+}
+
+fn write(queue: &Receiver<Done>, writer: &mut PackWriter) -> Result<Vec<Refused>, PackError> {
+    let mut refused = Vec::new();
+    for done in queue {
+        match done.packed {
+            Ok(packed) => writer.add(done.identity, &packed)?,
+            Err(error) => {
+                refused.push(Refused { identity: done.identity, reason: Some(error) });
+            }
+        }
+    }
+    Ok(refused)
+}
+
+fn pack(fragments: Fragments) -> Packed {
+    let Fragments { core, extended, localized, eulas } = fragments;
+    let core = piece(core);
+    let extended = piece(extended);
+    let text = |eula| {
+        move |text: crate::update::LocalizedFragment| PackedText {
+            eula,
+            language: text.language,
+            geo_id: text.geo_id,
+            piece: piece(text.xml),
+        }
+    };
+    let texts = localized.into_iter().map(text(false)).chain(eulas.into_iter().map(text(true)));
+    Packed { core, extended, texts: texts.collect() }
+}
+
+/// Escapes a fragment for SOAP and compresses it, a little at a time: the escaped text of a large one
+/// is never in memory as a whole.
+pub(super) fn piece(text: String) -> Piece {
+    const BATCH: usize = 16 * BLOCK_SIZE;
+    let mut piece = Piece { framed: Vec::with_capacity(text.len() / 4), escaped: 0 };
+    let mut pending: Vec<u8> = Vec::with_capacity(2 * BATCH);
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|b| matches!(b, b'&' | b'<' | b'>' | b'\r')) {
+        let (plain, from) = rest.split_at(at);
+        pending.extend_from_slice(plain);
+        let Some((special, after)) = from.split_first() else { break };
+        pending.extend_from_slice(match special {
+            b'&' => b"&amp;",
+            b'<' => b"&lt;",
+            b'>' => b"&gt;",
+            _ => b"&#xD;",
+        });
+        rest = after;
+        if pending.len() >= BATCH {
+            let whole = pending.len() / BLOCK_SIZE * BLOCK_SIZE;
+            piece.take(pending.drain(..whole).as_slice());
+        }
+    }
+    pending.extend_from_slice(rest);
+    piece.take(&pending);
+    piece.framed.shrink_to_fit();
+    piece
+}
+
+impl Piece {
+    fn take(&mut self, escaped: &[u8]) {
+        self.framed.extend_from_slice(&xpress::compress(escaped));
+        self.escaped += escaped.len() as u64;
+    }
+}
+
+/// Bounds what is in memory.
+#[derive(Default)]
+struct Budget {
+    used: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Budget {
+    /// Waits until there is room, or until nothing else is in work.
+    fn wait_for(budget: &Arc<Self>, bytes: usize) -> Permit {
+        let mut used = budget.used.lock().unwrap_or_else(PoisonError::into_inner);
+        while *used > 0 && used.saturating_add(bytes) > IN_WORK {
+            used = budget.freed.wait(used).unwrap_or_else(PoisonError::into_inner);
+        }
+        *used = used.saturating_add(bytes);
+        Permit { budget: Arc::clone(budget), bytes }
+    }
+}
+
+/// Room taken; given back when dropped.
+struct Permit {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut used = self.budget.used.lock().unwrap_or_else(PoisonError::into_inner);
+        *used = used.saturating_sub(self.bytes);
+        self.budget.freed.notify_all();
+    }
+}

@@ -1,0 +1,173 @@
+//! What comes from the catalogue and stays the same until it changes.
+
+use std::{collections::HashMap, path::Path};
+
+use bundle_format::digest::{Sha1, Sha256};
+
+use super::ViewError;
+use crate::{
+    catalog::{Catalog, Filter, Node, PayloadState},
+    scope::{FileState, Graph, Revision},
+    server::pack::Packs,
+    update::{Limits, RevisionId, UpdateId, UpdateType},
+};
+
+/// A payload file as a document names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewFile {
+    /// How agents name it.
+    pub sha1: Sha1,
+    /// How the content store names it, if anybody knows.
+    pub sha256: Option<Sha256>,
+    /// In bytes.
+    pub size: u64,
+    /// File name in the document.
+    pub name: String,
+    /// Its bytes are here.
+    pub present: bool,
+}
+
+impl ViewFile {
+    /// The extension for its URL, with the dot; empty if the name has none that is fit for one.
+    pub fn extension(&self) -> &str {
+        let Some(dot) = self.name.rfind('.') else { return "" };
+        let extension = self.name.get(dot..).unwrap_or_default();
+        let letters = extension.get(1..).unwrap_or_default();
+        let fit =
+            (1..=16).contains(&letters.len()) && letters.bytes().all(|b| b.is_ascii_alphanumeric());
+        if fit { extension } else { "" }
+    }
+}
+
+/// One state of the catalogue.
+#[derive(Debug)]
+pub(super) struct Generation {
+    /// The change counter of the catalogue.
+    pub(super) change: u64,
+    pub(super) graph: Graph,
+    pub(super) packs: Packs,
+    files: HashMap<RevisionId, Box<[ViewFile]>>,
+    /// Revision and position of the file that stands for a SHA-1.
+    by_sha1: HashMap<Sha1, (RevisionId, usize)>,
+    categories: HashMap<UpdateId, String>,
+}
+
+impl Generation {
+    /// Reads the catalogue. What cannot be packed is left out, with a warning: it could not be
+    /// delivered.
+    pub(super) fn load(
+        catalog: &Catalog,
+        change: u64,
+        packs: &Path,
+        limits: &Limits,
+    ) -> Result<Self, ViewError> {
+        let mut revisions = Vec::new();
+        let mut files: HashMap<RevisionId, Box<[ViewFile]>> = HashMap::new();
+        catalog.nodes(&mut |node| {
+            let (revision, own) = split(node);
+            if !own.is_empty() {
+                files.insert(revision.id, own);
+            }
+            revisions.push(revision);
+        })?;
+        let wanted: Vec<_> = revisions.iter().map(|r| (r.id, r.identity)).collect();
+        let (packs, refused) = Packs::load(packs, &wanted, limits, &mut |id| catalog.document(id))?;
+        for refused in refused {
+            let reason = refused.reason.map_or_else(
+                || "the catalogue has no document".to_owned(),
+                |error| error.to_string(),
+            );
+            tracing::warn!(update = %refused.identity, reason, "an update cannot be offered");
+        }
+        revisions.retain(|revision| packs.contains(&revision.identity));
+        let graph = Graph::new(revisions);
+
+        let mut categories = HashMap::new();
+        let filter = Filter { update_type: Some(UpdateType::Category), ..Filter::default() };
+        catalog.find(&filter, &mut |category| {
+            if graph.lookup(&category.identity).is_some() {
+                categories.insert(category.identity.id, category.category_type.unwrap_or_default());
+            }
+        })?;
+        Ok(Self { change, packs, by_sha1: by_sha1(&files), files, graph, categories })
+    }
+
+    pub(super) fn files(&self, id: RevisionId) -> &[ViewFile] {
+        self.files.get(&id).map_or(&[], |files| files)
+    }
+
+    pub(super) fn file(&self, sha1: &Sha1) -> Option<&ViewFile> {
+        let (id, position) = self.by_sha1.get(sha1)?;
+        self.files(*id).get(*position)
+    }
+
+    pub(super) fn category_type(&self, id: UpdateId) -> Option<&str> {
+        self.categories.get(&id).map(String::as_str)
+    }
+}
+
+fn split(node: Node) -> (Revision, Box<[ViewFile]>) {
+    let state = |state| match state {
+        PayloadState::Present => FileState::Complete,
+        PayloadState::Missing => FileState::Missing,
+        PayloadState::NotCarried => FileState::NotCarried,
+    };
+    let worst = node.files.iter().map(|file| state(file.state)).max();
+    let revision = Revision {
+        id: node.revision_id,
+        identity: node.identity,
+        update_type: node.update_type,
+        expired: node.expired,
+        eula_id: node.eula_id,
+        files: worst.unwrap_or(FileState::Complete),
+        prerequisites: node.prerequisites,
+        bundled: node.bundled,
+    };
+    let files = node.files.into_iter().map(|file| ViewFile {
+        sha1: file.sha1,
+        sha256: file.sha256,
+        size: file.size,
+        name: file.name,
+        present: file.state == PayloadState::Present,
+    });
+    (revision, files.collect())
+}
+
+/// For each SHA-1 a file that is here, else the one of the smallest revision ID.
+fn by_sha1(files: &HashMap<RevisionId, Box<[ViewFile]>>) -> HashMap<Sha1, (RevisionId, usize)> {
+    let mut all: Vec<_> = files
+        .iter()
+        .flat_map(|(id, files)| files.iter().enumerate().map(move |(at, file)| (*id, at, file)))
+        .map(|(id, at, file)| (!file.present, id, at, file.sha1))
+        .collect();
+    all.sort_unstable();
+    let mut best = HashMap::with_capacity(all.len());
+    for (_, id, at, sha1) in all {
+        best.entry(sha1).or_insert((id, at));
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extension_goes_into_a_url_only_if_it_is_fit_for_one() {
+        let extension = |name: &str| {
+            let file = ViewFile {
+                sha1: Sha1::of(b""),
+                sha256: None,
+                size: 0,
+                name: name.to_owned(),
+                present: false,
+            };
+            file.extension().to_owned()
+        };
+        assert_eq!(extension("am_delta.exe"), ".exe");
+        assert_eq!(extension("windows10.0-kb1.x64.PSF"), ".PSF");
+        for name in ["", "none", "dot.", "a.b/c", "a.b c", "a.ü", "a.12345678901234567"] {
+            assert_eq!(extension(name), "", "{name}");
+        }
+    }
+}
