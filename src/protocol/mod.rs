@@ -1,5 +1,20 @@
 //! The messages of the web services that Windows Update Agents call, their error codes, cookies and
 //! compression. [MS-WUSP] Pure: no I/O, no clock.
+//!
+//! Requests are read leniently, as agents of twenty years send them: absent, empty and nil elements
+//! are alike, unknown ones are skipped. Answers are written strictly in the order of the schemas.
 
 pub mod client;
+mod cookie;
+mod fault;
+mod fields;
+pub mod reporting;
+pub mod simple_auth;
+mod time;
+mod version;
 pub mod xpress;
+
+pub use cookie::{AuthorizationCookie, Cookie, CookieSealer, WireCookie};
+pub use fault::{ErrorCode, Fault, UnknownErrorCode};
+pub use time::{BadTime, DateTime};
+pub use version::{BadVersion, ProtocolVersion};
