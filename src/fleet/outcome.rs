@@ -15,11 +15,12 @@
 //! (201 comes with 0x00240005). All others mean nothing here: 181 comes even when the download has
 //! failed, 161 (download failed) leaves an update as needed as it was.
 //!
-//! The inventory replaces what was known: `V` is installed, `U` is needed, an update in neither list
-//! is not applicable and forgotten. Two things outlive it until `V` or a later event says otherwise:
-//! a failure or a download of an update that is in `U` still, and a pending restart, because no
-//! event tells when it is done. `W` (restart pending), `h` (downloaded) and `g` (failed) of the
-//! specification refine it when they are there. [MS-WUSP] 2.2.2.3.1
+//! The inventory replaces what was known. An update stands in one list: `V` is installed, `U` needed,
+//! `g` failed (seen to leave `U` for it), by the specification also `W` restart pending and `h`
+//! downloaded; in no list means not applicable, and it is forgotten. Two things outlive an inventory:
+//! a failure or a download of an update that stands in `U`, and a pending restart of one that does
+//! not stand in `V`, `W` or `g`, because what an agent lists until the restart was never recorded.
+//! [MS-WUSP] 2.2.2.3.1
 //!
 //! Events count in the order in which they stand in a batch: their times are those of the post.
 
@@ -101,17 +102,13 @@ fn inventory(outcomes: &mut Outcomes, misc: &[String]) {
             .filter(|outcome| matches!(outcome.state, Failed | Downloaded | RestartPending));
         put(outcomes, update, kept.copied().unwrap_or(Needed.into()));
     }
-    let mut refine = |tag, from: &[ComplianceState], to| {
-        for update in list(tag) {
-            if let Some(outcome) = outcomes.get_mut(&update)
-                && from.contains(&outcome.state)
-            {
-                *outcome = Outcome::from(to);
-            }
-        }
-    };
-    refine("h", &[Needed], Downloaded);
-    refine("g", &[Needed, Downloaded], Failed);
+    for update in list("h") {
+        put(outcomes, update, Downloaded.into());
+    }
+    for update in list("g") {
+        let kept = old.get(&update).filter(|outcome| outcome.state == Failed);
+        put(outcomes, update, kept.copied().unwrap_or(Failed.into()));
+    }
     for update in list("W") {
         put(outcomes, update, RestartPending.into());
     }

@@ -1,5 +1,8 @@
 //! One integration binary: linking is what costs.
 
+mod catalog;
+mod content;
+mod fleet;
 mod layers;
 mod real_data;
 mod sync;
