@@ -17,4 +17,5 @@ mod write;
 pub use error::CatalogError;
 pub use read::Catalog;
 pub use rows::*;
+pub use snapshots::{Contradiction, SnapshotRow, SnapshotState};
 pub use write::{Added, Numbering, Writer};

@@ -205,6 +205,19 @@ impl Fleet {
         })
     }
 
+    /// Declined updates with who declined them, sorted.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn declines(&self) -> Result<Vec<(UpdateId, Origin)>> {
+        self.read("list the declined updates", |db| {
+            Ok(db
+                .prepare_cached("SELECT update_id, origin FROM declined ORDER BY update_id")?
+                .query_map([], |row| Ok((update_at(row, 0)?, origin_at(row, 1)?)))?
+                .collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     /// Records that the administrator accepted a licence on behalf of the computers; true if it was
     /// not accepted before.
     ///

@@ -1,1 +1,51 @@
-//! transfer: to come.
+//! Bundle ↔ stores. Connected side: [`keys_init`], [`seal`], [`export`]. Isolated side:
+//! [`trust_add`], [`verify`], [`import`]. Both: [`check`].
+//!
+//! The order of writes keeps one invariant: whatever the catalogue names is on the disk, whole and
+//! synced. Files are written under temporary names, synced and renamed; then one transaction makes
+//! them count; the trust state follows it. Whatever a killed run leaves behind is either complete
+//! under its final name, or in `incoming/`, which the next import empties.
+//!
+//! | file | writes |
+//! |---|---|
+//! | `keys.rs` | `keys/` |
+//! | `seal.rs`, `compact.rs`, `spool.rs` | `segments/`, `snapshots/`, the catalogue's snapshot tables |
+//! | `export.rs`, `layout.rs` | volumes |
+//! | `trust.rs` | `trust/state`, `trust/lock` |
+//! | `volumes.rs`, `pump.rs` | nothing: reading volumes and hashing |
+//! | `verify.rs` | nothing |
+//! | `intake.rs`, `named.rs` | `incoming/`, then `segments/` and `content/` |
+//! | `switch.rs`, `import.rs` | the catalogue, `snapshots/`, and the fleet through `policy.rs` |
+
+mod check;
+mod compact;
+mod error;
+mod export;
+mod import;
+mod intake;
+mod keys;
+mod kill;
+mod layout;
+mod named;
+mod policy;
+mod progress;
+mod pump;
+mod seal;
+mod spool;
+mod stored_head;
+mod switch;
+mod trust;
+mod verify;
+mod volumes;
+
+pub use check::{CheckReport, check};
+pub use error::{Fault, TransferError};
+pub use export::{ExportOptions, ExportReport, export};
+pub use import::{ImportOptions, ImportReport, PendingReport, VolumeReport, import};
+pub use keys::{KeyFiles, KeysOptions, KeysReport, Rotate, keys_init, keys_rotate};
+pub use policy::{PolicyChange, PolicyChangeKind};
+pub use progress::Progress;
+pub use seal::{SealOptions, SealOutcome, countersign, inspect_for_signing, seal};
+pub use switch::{Changes, Missing};
+pub use trust::{RootSummary, TrustAdded, inspect_root, trust_add};
+pub use verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};

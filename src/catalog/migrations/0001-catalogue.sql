@@ -92,7 +92,8 @@ CREATE TABLE payload (
     present     INTEGER NOT NULL,      -- its bytes are in content/
     not_carried TEXT,                  -- why the mirror does not carry it
     change      INTEGER NOT NULL,
-    sealed      INTEGER                -- snapshot that first carried this row as it is
+    sealed      INTEGER,               -- snapshot that last carried this row
+    sealed_as   TEXT                   -- how: 'present', or why it was not carried
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX payload_by_sha1 ON payload (sha1);
 
@@ -102,6 +103,7 @@ CREATE TABLE snapshot (
     state        TEXT NOT NULL CHECK (state IN ('sealed', 'pending', 'in-force', 'past')),
     index_sha256 BLOB NOT NULL,
     created      TEXT NOT NULL,
+    expires      TEXT,                 -- of its signatures, where it was sealed
     switched     TEXT,                 -- UTC, when it became the generation that is served
     bundle_set   TEXT                  -- the set id of the bundle that brought it
 ) STRICT;

@@ -1,0 +1,210 @@
+//! What may go wrong between bundle and stores, sorted by whose fault it is.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use bundle_format::{
+    container::VolumeError, keys::KeyError, segment::SegmentError, trust::TrustError,
+};
+
+use crate::{catalog::CatalogError, content::ContentError, fleet::FleetError};
+
+/// Whose fault an error is; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The bundle (or the trust state) must not be trusted: exit code 3. Nothing was changed.
+    Refused,
+    /// This machine or this call failed: exit code 1.
+    Machine,
+}
+
+/// Why something did not cross.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// A volume breaks the format or is damaged.
+    #[error("the volume {path} is refused")]
+    Volume {
+        /// The volume.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: VolumeError,
+    },
+    /// The signatures, the site, the mirror or the order of a bundle are wrong; or the trust state.
+    #[error("the bundle {path} is not trusted")]
+    Trust {
+        /// The volume.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: TrustError,
+    },
+    /// What a validly signed bundle holds contradicts itself or what is here.
+    #[error("refused: {what}")]
+    Refused {
+        /// What is wrong, and what to do about it.
+        what: String,
+        /// Why, if something else found it.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The record of what is trusted is damaged.
+    #[error("the trust state {path} cannot be used")]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: TrustError,
+    },
+    /// Nothing is trusted yet.
+    #[error(
+        "no root is trusted yet: carry the root file that `tidegate keys init` made to this side and run `tidegate trust add FILE`"
+    )]
+    NothingTrusted,
+    /// Another root is trusted already.
+    #[error("{what}")]
+    OtherRoot {
+        /// Which, and what to do.
+        what: String,
+    },
+    /// The fingerprint that was given is not the root's.
+    #[error(
+        "the fingerprint does not match: the file's is {found}. Ask the connected side again, over another way than the file came"
+    )]
+    Fingerprint {
+        /// The root's own fingerprint.
+        found: String,
+    },
+    /// The disk has no room.
+    #[error("{path} has {free} bytes free, but {needed} are needed for {what}: free {} more", .needed.saturating_sub(*.free))]
+    NoSpace {
+        /// Where.
+        path: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+        /// For what.
+        what: &'static str,
+    },
+    /// The disk failed.
+    #[error("cannot {doing} {path}")]
+    Io {
+        /// What was attempted.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another run is at work.
+    #[error("another import is running on this data folder ({path} is locked): wait for it to end")]
+    Busy {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// A call that does not fit this data folder.
+    #[error("{what}")]
+    Unfit {
+        /// What does not fit, and what to do.
+        what: String,
+    },
+    /// Signing or reading keys failed on this side.
+    #[error("cannot {doing}")]
+    Sign {
+        /// What was attempted.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: TrustError,
+    },
+    /// Reading or writing a segment failed on this side.
+    #[error("cannot {doing}")]
+    Segment {
+        /// What was attempted.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: SegmentError,
+    },
+    /// Writing a volume failed.
+    #[error("cannot write the volume {path}")]
+    Export {
+        /// The volume.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: VolumeError,
+    },
+    /// A key file failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The catalogue failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The payload store failed.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    /// The fleet database failed.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+}
+
+impl TransferError {
+    /// Whose fault it is. Exhaustive, so that a new error forces the decision.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Volume { source, .. } => match source {
+                VolumeError::Refused { .. } => Fault::Refused,
+                VolumeError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => Fault::Refused,
+                _ => Fault::Machine,
+            },
+            Self::Trust { source, .. } | Self::State { source, .. } => match source {
+                TrustError::Refused { .. } | TrustError::State { .. } => Fault::Refused,
+                _ => Fault::Machine,
+            },
+            Self::Refused { .. } | Self::NothingTrusted | Self::Fingerprint { .. } => {
+                Fault::Refused
+            }
+            Self::OtherRoot { .. } => Fault::Refused,
+            Self::NoSpace { .. }
+            | Self::Io { .. }
+            | Self::Busy { .. }
+            | Self::Unfit { .. }
+            | Self::Sign { .. }
+            | Self::Segment { .. }
+            | Self::Export { .. }
+            | Self::Key(_)
+            | Self::Catalog(_)
+            | Self::Content(_)
+            | Self::Fleet(_) => Fault::Machine,
+        }
+    }
+
+    /// A refusal that this layer found itself.
+    pub(super) fn refused(what: impl Into<String>) -> Self {
+        Self::Refused { what: what.into(), source: None }
+    }
+
+    /// A refusal with its cause.
+    pub(super) fn refused_by(
+        what: impl Into<String>,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Refused { what: what.into(), source: Some(Box::new(source)) }
+    }
+}
+
+/// For `map_err` on what the disk says.
+pub(super) fn io_error(
+    doing: &'static str,
+    path: impl AsRef<Path>,
+) -> impl FnOnce(io::Error) -> TransferError {
+    let path = path.as_ref().to_owned();
+    move |source| TransferError::Io { doing, path, source }
+}

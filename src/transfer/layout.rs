@@ -1,0 +1,201 @@
+//! Which object goes on which volume.
+
+use bundle_format::{
+    container::{ObjectEntry, VolumeNote, volume_size},
+    digest::{CHUNK_SIZE, Sha256},
+    index::FORMAT_VERSION,
+    trust::Head,
+};
+use uuid::Uuid;
+
+use super::TransferError;
+
+type Result<T> = std::result::Result<T, TransferError>;
+
+/// A member of a strict ustar file is smaller than 8 GiB; parts end at chunk borders.
+const MOST_OF_A_MEMBER: u64 = 8 * 1024 * 1024 * 1024 - CHUNK_SIZE;
+
+/// What one more member adds to a volume at most: header, padding, its lines in `VOLUME.json` and
+/// `SHA256SUMS`.
+const MEMBER_COST: u64 = 512 + 511 + 1024;
+
+/// An object to be packed.
+pub(super) struct Object {
+    pub(super) sha256: Sha256,
+    pub(super) size: u64,
+    /// Payloads may be cut, segments not.
+    pub(super) payload: bool,
+}
+
+/// The note of each volume: objects in the order given, cut and divided so that no volume is larger
+/// than `most` bytes. Always at least one volume.
+pub(super) fn lay_out(
+    head: &Head,
+    index: Sha256,
+    site: &str,
+    snapshot: u64,
+    objects: &[Object],
+    most: Option<u64>,
+) -> Result<Vec<VolumeNote>> {
+    let empty = VolumeNote {
+        format_version: FORMAT_VERSION,
+        set: Uuid::nil(),
+        volume: 1,
+        of: 1,
+        site: site.to_owned(),
+        snapshot,
+        objects: Vec::new(),
+    };
+    let base = volume_size(&empty, head).saturating_add(4096);
+    let most = most.unwrap_or(u64::MAX);
+    if most < base {
+        return Err(too_small(most, base));
+    }
+    let mut volumes = vec![Vec::new()];
+    let mut room = most - base;
+    for object in objects {
+        let mut offset = 0;
+        loop {
+            let left = object.size - offset;
+            let space = room.saturating_sub(MEMBER_COST).min(MOST_OF_A_MEMBER);
+            let take = if left <= space {
+                left
+            } else if object.payload {
+                space - space % CHUNK_SIZE
+            } else {
+                0
+            };
+            if take == left || take > 0 {
+                let whole = offset == 0 && take == left;
+                if let Some(volume) = volumes.last_mut() {
+                    volume.push(ObjectEntry {
+                        sha256: object.sha256,
+                        offset: (!whole).then_some(offset),
+                        size: take,
+                    });
+                }
+                room -= take + MEMBER_COST;
+                offset += take;
+                if offset == object.size {
+                    break;
+                }
+            } else if volumes.last().is_some_and(Vec::is_empty) {
+                let needed = if object.payload { CHUNK_SIZE } else { object.size };
+                return Err(too_small(most, base + MEMBER_COST + needed));
+            } else {
+                volumes.push(Vec::new());
+                room = most - base;
+            }
+        }
+    }
+    number(empty, index, volumes)
+}
+
+/// Numbers the volumes and names the set after what it holds: the same snapshot, site and layout
+/// give the same set.
+fn number(
+    empty: VolumeNote,
+    index: Sha256,
+    volumes: Vec<Vec<ObjectEntry>>,
+) -> Result<Vec<VolumeNote>> {
+    let mut held = index.as_bytes().to_vec();
+    held.extend_from_slice(empty.site.as_bytes());
+    for volume in &volumes {
+        held.push(0xff);
+        for entry in volume {
+            held.extend_from_slice(entry.sha256.as_bytes());
+            held.extend_from_slice(&entry.offset.unwrap_or_default().to_le_bytes());
+            held.extend_from_slice(&entry.size.to_le_bytes());
+        }
+    }
+    let set = Uuid::new_v5(&Uuid::NAMESPACE_OID, Sha256::of(&held).as_bytes());
+    let of = u32::try_from(volumes.len()).map_err(|_| TransferError::Unfit {
+        what: "the volume size is so small that there would be billions of volumes".to_owned(),
+    })?;
+    Ok((1..)
+        .zip(volumes)
+        .map(|(volume, objects)| VolumeNote { set, volume, of, objects, ..empty.clone() })
+        .collect())
+}
+
+fn too_small(most: u64, needed: u64) -> TransferError {
+    TransferError::Unfit {
+        what: format!(
+            "a volume of {most} bytes is too small for this bundle: use at least {needed}"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(name: u8, size: u64, payload: bool) -> Object {
+        Object { sha256: Sha256::of(&[name]), size, payload }
+    }
+
+    fn lay(objects: &[Object], most: Option<u64>) -> Result<Vec<VolumeNote>> {
+        lay_out(&Head::default(), Sha256::of(b"index"), "plant-7", 3, objects, most)
+    }
+
+    #[test]
+    fn everything_fits_one_volume_without_a_limit() {
+        let volumes = lay(&[object(1, 10, false), object(2, 20_000_000_000, true)], None).unwrap();
+        assert_eq!(volumes.len(), 1);
+        let sizes: Vec<_> = volumes[0].objects.iter().map(|o| (o.offset, o.size)).collect();
+        let first = MOST_OF_A_MEMBER;
+        assert_eq!(
+            sizes,
+            [
+                (None, 10),
+                (Some(0), first),
+                (Some(first), first),
+                (Some(2 * first), 20_000_000_000 - 2 * first)
+            ]
+        );
+    }
+
+    #[test]
+    fn no_volume_is_larger_than_asked_and_parts_end_at_chunks() {
+        let most = 5 * CHUNK_SIZE + 100_000;
+        let objects = [
+            object(1, 3 * CHUNK_SIZE, false),
+            object(2, 0, true),
+            object(3, 11 * CHUNK_SIZE + 7, true),
+        ];
+        let volumes = lay(&objects, Some(most)).unwrap();
+        assert!(volumes.len() > 2);
+        for volume in &volumes {
+            assert!(volume_size(volume, &Head::default()) <= most);
+            assert_eq!((volume.set, volume.of), (volumes[0].set, volumes.len() as u32));
+        }
+        let parts: Vec<_> = volumes
+            .iter()
+            .flat_map(|v| &v.objects)
+            .filter(|o| o.sha256 == objects[2].sha256)
+            .collect();
+        let mut at = 0;
+        for part in &parts {
+            assert_eq!(part.offset, Some(at));
+            at += part.size;
+            assert!(at % CHUNK_SIZE == 0 || at == objects[2].size);
+        }
+        assert_eq!(at, objects[2].size);
+    }
+
+    #[test]
+    fn a_segment_that_fits_no_volume_is_an_error() {
+        assert!(lay(&[object(1, 100_000_000, false)], Some(50_000_000)).is_err());
+        assert!(lay(&[], Some(100)).is_err());
+    }
+
+    #[test]
+    fn another_layout_is_another_set() {
+        let objects = [object(1, CHUNK_SIZE, true), object(2, CHUNK_SIZE, true)];
+        let one = lay(&objects, None).unwrap();
+        let two = lay(&objects, Some(CHUNK_SIZE + 50_000)).unwrap();
+        assert_eq!(two.len(), 2);
+        assert_ne!(one[0].set, two[0].set);
+        assert_eq!(one[0].set, lay(&objects, None).unwrap()[0].set);
+    }
+}

@@ -1,0 +1,75 @@
+//! Which payloads a snapshot names: read from its payload segments.
+
+use std::{collections::HashSet, path::PathBuf};
+
+use bundle_format::{
+    digest::{CHUNK_SIZE, Sha256},
+    index::{SegmentKind, SegmentRef},
+    limits::Limits,
+    segment::{PayloadRecord, Record, SegmentError},
+};
+
+use super::{TransferError, spool, volumes::Table};
+
+type Result<T> = std::result::Result<T, TransferError>;
+
+/// Adds the records of one payload segment to a table, as far as they are wanted. A later record
+/// replaces an earlier one.
+pub(super) fn collect(
+    records: impl Iterator<Item = std::result::Result<Record, SegmentError>>,
+    wanted: &HashSet<Sha256>,
+    table: &mut Table,
+) -> Result<()> {
+    for record in records {
+        let record = payload(record.map_err(spool::refused)?)?;
+        if wanted.contains(&record.sha256) {
+            table.records.insert(record.sha256, record);
+        }
+    }
+    Ok(())
+}
+
+/// A payload record whose numbers agree with each other.
+pub(super) fn payload(record: Record) -> Result<PayloadRecord> {
+    let Record::Payload(record) = record else {
+        return Err(TransferError::refused(
+            "a payload segment of the snapshot holds something else than payloads",
+        ));
+    };
+    let chunks = record.size.div_ceil(CHUNK_SIZE);
+    if record.not_carried.is_none() && record.chunks.len() as u64 != chunks {
+        return Err(TransferError::refused(format!(
+            "the payload {} of {} bytes has {} chunk digests, not {chunks}",
+            record.sha256,
+            record.size,
+            record.chunks.len()
+        )));
+    }
+    Ok(record)
+}
+
+/// The payload segments of a list, in order.
+pub(super) fn payload_segments(segments: &[SegmentRef]) -> impl Iterator<Item = &SegmentRef> {
+    segments.iter().filter(|segment| segment.kind == SegmentKind::Payloads)
+}
+
+/// Adds what all payload segments that `find` knows say of the wanted payloads; complete when it
+/// knows all of them.
+pub(super) fn collect_stored(
+    segments: &[SegmentRef],
+    wanted: &HashSet<Sha256>,
+    limits: &Limits,
+    find: &dyn Fn(&SegmentRef) -> Option<PathBuf>,
+    table: &mut Table,
+) -> Result<()> {
+    table.complete = true;
+    for segment in payload_segments(segments) {
+        match find(segment) {
+            Some(path) => {
+                collect(spool::open(&path, segment, limits, spool::refused)?, wanted, table)?;
+            }
+            None => table.complete = false,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! One pass over an object's bytes: read once, and hashed and written on several cores.
+
+use std::{
+    io::{self, Read, Write},
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use bundle_format::digest::{CHUNK_SIZE, PayloadDigests, PayloadHasher, Sha1, Sha256};
+use sha2::Digest as _;
+
+use super::Progress;
+
+/// Bytes read at a time.
+const BLOCK: usize = 1 << 20;
+/// Blocks that may wait for each thread: what bounds the memory.
+const WAITING: usize = 8;
+
+/// Which end failed.
+pub(super) enum PumpError {
+    /// The source.
+    Read(io::Error),
+    /// The destination.
+    Write(io::Error),
+}
+
+type Block = Arc<Vec<u8>>;
+type Sinked = (Option<Box<dyn Write + Send>>, PayloadDigests);
+
+/// Reads exactly `size` bytes, writes them if there is somewhere to, and hashes them. The writer
+/// comes back when all went well.
+pub(super) fn run(
+    source: &mut dyn Read,
+    size: u64,
+    writer: Option<Box<dyn Write + Send>>,
+    progress: &dyn Progress,
+) -> Result<Sinked, PumpError> {
+    if size > BLOCK as u64 {
+        return large(source, size, writer, progress);
+    }
+    let read = small(source, size, writer)?;
+    progress.advance(size);
+    Ok(read)
+}
+
+fn small(
+    source: &mut dyn Read,
+    size: u64,
+    mut writer: Option<Box<dyn Write + Send>>,
+) -> Result<Sinked, PumpError> {
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(BLOCK)];
+    source.read_exact(&mut bytes).map_err(PumpError::Read)?;
+    let mut hasher = PayloadHasher::new();
+    hasher.update(&bytes);
+    if let Some(writer) = &mut writer {
+        writer.write_all(&bytes).and_then(|()| writer.flush()).map_err(PumpError::Write)?;
+    }
+    Ok((writer, hasher.finish()))
+}
+
+fn large(
+    source: &mut dyn Read,
+    size: u64,
+    writer: Option<Box<dyn Write + Send>>,
+    progress: &dyn Progress,
+) -> Result<Sinked, PumpError> {
+    thread::scope(|scope| {
+        let (to_whole, whole) = sync_channel(WAITING);
+        let (to_sha1, sha1) = sync_channel(WAITING);
+        let (to_chunks, chunks) = sync_channel(WAITING);
+        let mut to = vec![to_whole, to_sha1, to_chunks];
+        let whole = scope.spawn(|| sha256_of(whole));
+        let sha1 = scope.spawn(|| sha1_of(sha1));
+        let chunks = scope.spawn(|| chunks_of(chunks));
+        let writing = writer.map(|writer| {
+            let (to_disk, blocks) = sync_channel(WAITING);
+            to.push(to_disk);
+            scope.spawn(|| write(writer, blocks))
+        });
+        let read = fan_out(source, size, &to, progress);
+        drop(to);
+        let lost = |_| PumpError::Write(io::Error::other("a thread of this program stopped"));
+        let digests = PayloadDigests {
+            sha256: whole.join().map_err(lost)?,
+            sha1: sha1.join().map_err(lost)?,
+            size,
+            chunks: chunks.join().map_err(lost)?,
+        };
+        // A full disk stops the reading; its error is the cause, not the reader's.
+        let writer = match writing {
+            Some(writing) => Some(writing.join().map_err(lost)?.map_err(PumpError::Write)?),
+            None => None,
+        };
+        read.map_err(PumpError::Read)?;
+        Ok((writer, digests))
+    })
+}
+
+/// Reads block by block and hands each to every thread; stops when one of them has stopped.
+fn fan_out(
+    source: &mut dyn Read,
+    size: u64,
+    to: &[SyncSender<Block>],
+    progress: &dyn Progress,
+) -> io::Result<()> {
+    let mut left = size;
+    while left > 0 {
+        let take = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+        let mut bytes = vec![0; take];
+        source.read_exact(&mut bytes)?;
+        let block = Arc::new(bytes);
+        for thread in to {
+            if thread.send(Arc::clone(&block)).is_err() {
+                return Err(io::Error::other("the disk took no more"));
+            }
+        }
+        left -= take as u64;
+        progress.advance(take as u64);
+    }
+    Ok(())
+}
+
+fn sha256_of(blocks: Receiver<Block>) -> Sha256 {
+    let mut hasher = sha2::Sha256::new();
+    blocks.into_iter().for_each(|block| hasher.update(block.as_slice()));
+    Sha256::from_bytes(hasher.finalize().into())
+}
+
+fn sha1_of(blocks: Receiver<Block>) -> Sha1 {
+    let mut hasher = sha1::Sha1::new();
+    blocks.into_iter().for_each(|block| hasher.update(block.as_slice()));
+    Sha1::from_bytes(hasher.finalize().into())
+}
+
+/// Blocks divide chunks evenly, so that a chunk always ends with a block.
+fn chunks_of(blocks: Receiver<Block>) -> Vec<Sha256> {
+    const { assert!(CHUNK_SIZE.is_multiple_of(BLOCK as u64)) };
+    let mut chunks = Vec::new();
+    let (mut hasher, mut filled) = (sha2::Sha256::new(), 0);
+    for block in blocks {
+        hasher.update(block.as_slice());
+        filled += block.len() as u64;
+        if filled == CHUNK_SIZE {
+            chunks.push(Sha256::from_bytes(hasher.finalize_reset().into()));
+            filled = 0;
+        }
+    }
+    if filled > 0 {
+        chunks.push(Sha256::from_bytes(hasher.finalize().into()));
+    }
+    chunks
+}
+
+fn write(
+    mut writer: Box<dyn Write + Send>,
+    blocks: Receiver<Block>,
+) -> io::Result<Box<dyn Write + Send>> {
+    for block in blocks {
+        writer.write_all(&block)?;
+    }
+    writer.flush()?;
+    Ok(writer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(buf);
+            Ok(buf.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _buf: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len).map(|i| (i * 31 + i / 251) as u8).collect()
+    }
+
+    #[test]
+    fn many_threads_find_what_one_hasher_finds() {
+        let chunk = CHUNK_SIZE as usize;
+        for len in [0, 1, BLOCK, BLOCK + 1, chunk - 1, chunk, chunk + 1, 2 * chunk + 5] {
+            let data = bytes(len);
+            let out = Shared::default();
+            let Ok((_, digests)) =
+                run(&mut data.as_slice(), len as u64, Some(Box::new(out.clone())), &())
+            else {
+                panic!("{len}");
+            };
+            let mut one = PayloadHasher::new();
+            one.update(&data);
+            assert_eq!(digests, one.finish(), "{len}");
+            assert!(*out.0.lock().unwrap() == data, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_source_that_ends_early_and_a_full_disk_are_told_apart() {
+        for len in [10, 5 * BLOCK] {
+            let data = bytes(len);
+            let short = run(&mut data.as_slice(), len as u64 + 1, None, &());
+            assert!(
+                matches!(short, Err(PumpError::Read(e)) if e.kind() == io::ErrorKind::UnexpectedEof)
+            );
+            let full = run(&mut data.as_slice(), len as u64, Some(Box::new(Full)), &());
+            assert!(
+                matches!(full, Err(PumpError::Write(e)) if e.kind() == io::ErrorKind::StorageFull)
+            );
+        }
+    }
+}
