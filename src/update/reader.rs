@@ -235,6 +235,7 @@ impl<'a> Reader<'a> {
         let name_length = content.find([' ', '\t', '\r', '\n']).unwrap_or(content.len());
         let (name, _) = content.split_at(name_length);
 
+        let (prefix, local) = self.split(name, self.event_at + 1)?;
         let mut raw: Vec<(usize, &'a str, &'a str, Cow<'a, str>)> = Vec::new();
         let mut own_declarations: Vec<(&'a str, usize)> = Vec::new();
         for (count, attribute) in Attributes::new(content, name_length).enumerate() {
@@ -249,22 +250,18 @@ impl<'a> Reader<'a> {
                 return Err(self.malformed(at, "no white space before an attribute"));
             }
             let value = self.value(&attribute.value, at)?;
-            let (prefix, local) = self.split(key, at)?;
-            let declared = match (prefix, local) {
-                ("", "xmlns") => Some(""),
-                ("xmlns", declared) => Some(declared),
-                _ => None,
-            };
-            match declared {
-                Some(declared) => {
-                    self.declare(declared, &value, at)?;
-                    own_declarations.push((declared, raw.len()));
+            let declared = match self.split(key, at)? {
+                ("", "xmlns") => "",
+                ("xmlns", declared) => declared,
+                (prefix, local) => {
+                    raw.push((at, prefix, local, value));
+                    continue;
                 }
-                None => raw.push((at, prefix, local, value)),
-            }
+            };
+            self.declare(declared, &value, at)?;
+            own_declarations.push((declared, raw.len()));
         }
 
-        let (prefix, local) = self.split(name, self.event_at + 1)?;
         let namespace = self.resolve(prefix, self.event_at + 1)?;
         let declared_at = own_declarations
             .iter()

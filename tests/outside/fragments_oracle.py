@@ -89,7 +89,11 @@ def core_properties(element):
 
 
 def extended_properties(element):
-    kept = [(name, value) for name, value in attributes_of(element) if name not in NOT_EXTENDED]
+    kept = [
+        written
+        for key, written in zip(element.attrib, attributes_of(element))
+        if key not in NOT_EXTENDED
+    ]
     return element_written("ExtendedProperties", kept, content_of(element))
 
 

@@ -7,3 +7,6 @@ mod layers;
 mod real_data;
 mod sync;
 mod update_captured;
+mod update_properties;
+mod update_refusals;
+mod update_samples;
