@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
 use serde::Deserialize;
 
 /// The configuration file. Every key is optional; an unknown one is an error, because a misspelt
@@ -54,14 +53,40 @@ pub(crate) struct Limits {
     pub(crate) document_bytes: Option<u64>,
 }
 
+/// Why the configuration could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is no TOML, or has an unknown key or a wrong value.
+    #[error("the configuration {path} has a mistake")]
+    Mistake {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        #[source]
+        source: toml::de::Error,
+    },
+}
+
 impl Config {
     /// Reads the file; without one, all is default.
-    pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When it cannot be read, or has a mistake.
+    pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
         let Some(path) = path else { return Ok(Self::default()) };
         let text = fs::read_to_string(path)
-            .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         toml::from_str(&text)
-            .with_context(|| format!("the configuration {} has a mistake", path.display()))
+            .map_err(|source| ConfigError::Mistake { path: path.to_owned(), source })
     }
 
     /// Bounds on update documents.

@@ -135,7 +135,7 @@ pub(crate) fn main() -> ExitCode {
             let result = run(&Context { data, config, out: out.clone() }, cli.command);
             exit::report(&out, result)
         }
-        Err(error) => exit::report(&out, Err(error.context(Exit::Usage))),
+        Err(error) => exit::report(&out, Err(anyhow::Error::new(error).context(Exit::Usage))),
     }
 }
 
