@@ -3,6 +3,7 @@
 use std::{fmt, process::ExitCode};
 
 use bundle_format::{container::VolumeError, trust::TrustError};
+use tidegate::transfer::{Fault, TransferError};
 
 use super::output::Output;
 
@@ -82,6 +83,9 @@ fn code(error: &anyhow::Error) -> u8 {
         };
     }
     let refused = error.chain().any(|cause| {
+        if let Some(transfer) = cause.downcast_ref::<TransferError>() {
+            return transfer.fault() == Fault::Refused;
+        }
         matches!(
             cause.downcast_ref::<TrustError>(),
             Some(TrustError::Refused { .. } | TrustError::State { .. })

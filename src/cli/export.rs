@@ -1,8 +1,67 @@
-//! stub
+//! `tidegate export`
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use tidegate::transfer::{self, ExportOptions, ExportReport};
+
+use super::{
+    Context, Outcome,
+    output::{count, human_bytes},
+    seal::{self, Sealing},
+};
+
+/// Pack what a site lacks into a bundle; seals first if the mirror has changed.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The isolated network that it is for
+    #[arg(long, value_name = "NAME")]
+    site: String,
+    /// Folder for the volumes
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Everything, whatever was packed for the site before
+    #[arg(long)]
+    full: bool,
+    #[command(flatten)]
+    sealing: Sealing,
+    /// When a new snapshot shall say to be sealed
+    #[arg(long, value_name = "TIME")]
+    created: Option<Timestamp>,
+}
+
 impl Args {
-    pub(super) fn run(self, _context: &super::Context) -> anyhow::Result<super::Outcome> {
-        anyhow::bail!("not yet")
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let data = context.data_dir()?;
+        tidegate::data_dir::check_site(&self.site).map_err(super::exit::usage)?;
+        let options = ExportOptions {
+            full: self.full,
+            volume_size: None,
+            seal: self.sealing.options(None)?,
+        };
+        let created = self.created.unwrap_or_else(Timestamp::now);
+        let progress = context.out.phases();
+        let report =
+            transfer::export(&data, &self.site, &self.out, created, &options, &progress)?;
+        progress.finish();
+        context.out.data(&report, || text(&report))?;
+        Ok(Outcome::Done)
     }
+}
+
+fn text(report: &ExportReport) -> String {
+    let mut text = seal::text(&report.sealed);
+    text.push_str(&format!(
+        "Packed snapshot {} for {}: {}, {} ({}), {} in all.\n",
+        report.snapshot,
+        report.site,
+        count(report.segments, "segment"),
+        count(report.payloads, "payload"),
+        human_bytes(report.payload_bytes),
+        human_bytes(report.bytes),
+    ));
+    for volume in &report.volumes {
+        text.push_str(&format!("{}\n", volume.display()));
+    }
+    text
 }

@@ -1,8 +1,97 @@
-//! stub
+//! `tidegate keys`
+
+use clap::Subcommand;
+use jiff::Timestamp;
+use tidegate::transfer::{self, KeysOptions, KeysReport, Rotate};
+
+use super::{Context, Outcome, passphrase::Passphrase};
+
+/// Signing keys of the mirror.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make keys and the first root; prints the root to carry and its fingerprint
+    Init {
+        #[command(flatten)]
+        passphrase: Passphrase,
+        /// Root keys, for as many people
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=16))]
+        root_keys: u64,
+        /// How many of them a new root needs
+        #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=16))]
+        root_threshold: u64,
+        /// Keys of second persons, each of whom can countersign snapshots
+        #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=15))]
+        countersigners: u64,
+        /// How many signatures a snapshot needs [default: 2 with countersigners, else 1]
+        #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=16))]
+        threshold: Option<u64>,
+    },
+    /// Replace keys: makes a new root, signed by the old and the new root keys, that revokes the old
+    Rotate {
+        #[command(flatten)]
+        passphrase: Passphrase,
+        /// The root keys
+        #[arg(long)]
+        root: bool,
+        /// The content key
+        #[arg(long)]
+        content: bool,
+        /// The policy key
+        #[arg(long)]
+        policy: bool,
+    },
+}
+
 impl Args {
-    pub(super) fn run(self, _context: &super::Context) -> anyhow::Result<super::Outcome> {
-        anyhow::bail!("not yet")
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let data = context.data_dir()?;
+        let now = Timestamp::now();
+        let report = match self.command {
+            Command::Init { passphrase, root_keys, root_threshold, countersigners, threshold } => {
+                let options = KeysOptions {
+                    passphrase: passphrase.read()?,
+                    root_keys,
+                    root_threshold,
+                    countersigners,
+                    threshold: threshold.unwrap_or(1 + countersigners.min(1)),
+                    now,
+                };
+                if options.passphrase.is_none() {
+                    context.out.note("The key files have no passphrase: whoever reads them can sign. See --passphrase-file.");
+                }
+                transfer::keys_init(&data, &options)?
+            }
+            Command::Rotate { passphrase, root, content, policy } => {
+                if !(root || content || policy) {
+                    return Err(super::exit::usage(
+                        "say what to replace: --root, --content, --policy",
+                    ));
+                }
+                let which = Rotate { root, content, policy };
+                transfer::keys_rotate(&data, which, passphrase.read()?.as_deref(), now)?
+            }
+        };
+        context.out.data(&report, || text(&report))?;
+        Ok(Outcome::Done)
     }
+}
+
+fn text(report: &KeysReport) -> String {
+    let mut text = format!(
+        "Root to carry:  {}\nFingerprint:    {}\n                {}\n",
+        report.root.display(),
+        report.fingerprint,
+        report.fingerprint_hex
+    );
+    for (role, path) in &report.keys {
+        text.push_str(&format!("Secret {role} key: {}\n", path.display()));
+    }
+    text.push_str("Move the root keys off this machine: they are needed again only to replace keys.\n");
+    text
 }

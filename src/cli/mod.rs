@@ -15,6 +15,7 @@ mod import;
 mod init;
 mod keys;
 mod output;
+mod passphrase;
 #[cfg(feature = "probe")]
 mod probe;
 mod publish;

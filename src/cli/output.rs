@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -60,20 +61,25 @@ impl Output {
         self.note(&format!("error: {text}"));
     }
 
+    /// A progress display for work in phases, counted in bytes.
+    pub(super) fn phases(&self) -> Phases {
+        Phases { current: Mutex::new(None) }
+    }
+
     /// A progress display for work on `total` bytes (0: not known).
-    pub(super) fn bytes(&self, what: &'static str, total: u64) -> Progress {
+    pub(super) fn bytes(&self, what: &str, total: u64) -> Progress {
         Progress::new(what, total, true)
     }
 
     /// A progress display for work on `total` things (0: not known).
-    pub(super) fn things(&self, what: &'static str, total: u64) -> Progress {
+    pub(super) fn things(&self, what: &str, total: u64) -> Progress {
         Progress::new(what, total, false)
     }
 }
 
 /// A bar on a terminal, a plain line every few seconds elsewhere.
 pub(super) struct Progress {
-    what: &'static str,
+    what: String,
     bytes: bool,
     bar: Option<ProgressBar>,
     position: u64,
@@ -85,7 +91,7 @@ pub(super) struct Progress {
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Progress {
-    fn new(what: &'static str, total: u64, bytes: bool) -> Self {
+    fn new(what: &str, total: u64, bytes: bool) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let template = match (total > 0, bytes) {
                 (true, true) => {
@@ -99,10 +105,10 @@ impl Progress {
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
-            bar.set_message(what);
+            bar.set_message(what.to_owned());
             bar
         });
-        Self { what, bytes, bar, position: 0, total, said: Instant::now() }
+        Self { what: what.to_owned(), bytes, bar, position: 0, total, said: Instant::now() }
     }
 
     /// That much is done in all.
@@ -136,6 +142,35 @@ impl Progress {
     pub(super) fn finish(self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+    }
+}
+
+/// Shows one phase after the other; each takes the display of the one before away.
+pub(super) struct Phases {
+    current: Mutex<Option<Progress>>,
+}
+
+impl Phases {
+    /// Takes the display away.
+    pub(super) fn finish(&self) {
+        if let Some(progress) = self.current.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            progress.finish();
+        }
+    }
+}
+
+impl tidegate::transfer::Progress for Phases {
+    fn phase(&self, what: &str, total: Option<u64>) {
+        self.finish();
+        let progress = Progress::new(what, total.unwrap_or(0), true);
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
+    }
+
+    fn advance(&self, bytes: u64) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = current.as_mut() {
+            progress.set(progress.position + bytes);
         }
     }
 }

@@ -1,8 +1,74 @@
-//! stub
+//! `tidegate seal`
+
+use jiff::Timestamp;
+use tidegate::transfer::{self, SealOptions, SealOutcome};
+
+use super::{Context, Outcome, output::count, passphrase::Passphrase};
+
+/// Make and sign a snapshot of the mirror, if it has changed since the last one.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
-impl Args {
-    pub(super) fn run(self, _context: &super::Context) -> anyhow::Result<super::Outcome> {
-        anyhow::bail!("not yet")
+pub(super) struct Args {
+    #[command(flatten)]
+    options: Sealing,
+    /// When it shall say to be sealed; the same mirror and time give the same bytes
+    #[arg(long, value_name = "TIME")]
+    created: Option<Timestamp>,
+    /// Let this site import it
+    #[arg(long, value_name = "NAME")]
+    site: Option<String>,
+}
+
+/// What `seal` and `export` have in common.
+#[derive(Debug, clap::Args)]
+pub(super) struct Sealing {
+    #[command(flatten)]
+    passphrase: Passphrase,
+    /// Signatures are good for so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 730, value_parser = clap::value_parser!(i64).range(1..=36_500))]
+    days: i64,
+}
+
+impl Sealing {
+    pub(super) fn options(&self, add_site: Option<String>) -> anyhow::Result<SealOptions> {
+        Ok(SealOptions {
+            passphrase: self.passphrase.read()?,
+            add_site,
+            days: self.days,
+            ..SealOptions::default()
+        })
     }
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let data = context.data_dir()?;
+        let options = self.options.options(self.site)?;
+        let created = self.created.unwrap_or_else(Timestamp::now);
+        let progress = context.out.phases();
+        let sealed = transfer::seal(&data, created, &options, &progress)?;
+        progress.finish();
+        context.out.data(&sealed, || text(&sealed))?;
+        Ok(Outcome::Done)
+    }
+}
+
+pub(super) fn text(sealed: &SealOutcome) -> String {
+    let mut text = if sealed.new {
+        format!(
+            "Sealed snapshot {}: {}, {}, {} new.\n",
+            sealed.snapshot,
+            count(sealed.revisions, "revision"),
+            count(sealed.withdrawals, "withdrawal"),
+            count(sealed.payloads, "payload")
+        )
+    } else {
+        format!("Nothing has changed since snapshot {}.\n", sealed.snapshot)
+    };
+    let (there, needed) = sealed.signatures;
+    if there < needed {
+        text.push_str(&format!(
+            "It has {there} of {needed} signatures: `tidegate sign --key FILE` adds one.\n"
+        ));
+    }
+    text
 }
