@@ -1,8 +1,101 @@
-//! stub
+//! `tidegate import`
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tidegate::transfer::{self, ImportOptions, ImportReport};
+
+use super::{
+    Context, Outcome,
+    output::{count, human_bytes},
+};
+
+/// Check a bundle and take it in. Killed anywhere, it can be run again.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Volumes, or folders of them
+    #[arg(value_name = "BUNDLE", required = true)]
+    bundles: Vec<PathBuf>,
+    /// Check everything and show what would change
+    #[arg(long)]
+    dry_run: bool,
+    /// Refuse expired signatures instead of warning
+    #[arg(long)]
+    refuse_expired: bool,
+}
+
 impl Args {
-    pub(super) fn run(self, _context: &super::Context) -> anyhow::Result<super::Outcome> {
-        anyhow::bail!("not yet")
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let data = context.data_dir()?;
+        let options = ImportOptions {
+            dry_run: self.dry_run,
+            refuse_expired: self.refuse_expired || context.config.import.refuse_expired,
+            documents: context.config.document_limits(),
+            ..ImportOptions::new(Timestamp::now())
+        };
+        let progress = context.out.phases();
+        let report = transfer::import(&data, &self.bundles, &options, &progress)?;
+        progress.finish();
+        for warning in &report.warnings {
+            context.out.warn(warning);
+        }
+        let mut value = json!(report);
+        value["changed"] = json!(!report.is_unchanged());
+        context.out.data(&value, || text(&report))?;
+        Ok(if report.is_complete() { Outcome::Done } else { Outcome::Partial })
     }
+}
+
+fn text(report: &ImportReport) -> String {
+    let would = if report.dry_run { "Would take in" } else { "Took in" };
+    let mut text = if report.is_unchanged() {
+        "Nothing new: all of it is here already.\n".to_owned()
+    } else {
+        format!(
+            "{would} {} ({}); {} were here already.\n",
+            count(report.new_objects, "object"),
+            human_bytes(report.new_bytes),
+            report.held_objects
+        )
+    };
+    match (report.in_force, &report.switched) {
+        (Some(number), Some(changes)) => text.push_str(&format!(
+            "Snapshot {number} is in force: {} added, {} withdrawn, {} removed.\n",
+            count(changes.revisions_added, "revision"),
+            changes.revisions_withdrawn,
+            changes.revisions_removed
+        )),
+        (Some(number), None) => text.push_str(&format!("Snapshot {number} stays in force.\n")),
+        (None, _) => text.push_str("No snapshot is in force yet.\n"),
+    }
+    for change in &report.policy {
+        let kind = json!(change.kind);
+        text.push_str(&format!(
+            "Policy: {} {} {} {}\n",
+            kind.as_str().unwrap_or_default(),
+            change.update.map(|u| u.to_string()).unwrap_or_default(),
+            change.group.as_deref().unwrap_or_default(),
+            change.detail.as_deref().unwrap_or_default(),
+        ));
+    }
+    for pending in &report.pending {
+        let missing = &pending.missing;
+        let bytes = missing.segments.iter().map(|s| s.size).sum::<u64>()
+            + missing.payloads.iter().map(|(_, size)| size).sum::<u64>();
+        text.push_str(&format!(
+            "Snapshot {} is not complete: {} and {} are missing ({}). It takes effect when another bundle brings them:\n",
+            pending.snapshot,
+            count(missing.segments.len() as u64, "segment"),
+            count(missing.payloads.len() as u64, "payload"),
+            human_bytes(bytes),
+        ));
+        for segment in &missing.segments {
+            text.push_str(&format!("  segment {}\n", segment.sha256));
+        }
+        for (payload, size) in &missing.payloads {
+            text.push_str(&format!("  payload {payload} ({})\n", human_bytes(*size)));
+        }
+    }
+    text
 }

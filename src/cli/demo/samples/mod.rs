@@ -5,8 +5,13 @@
 //! product and classifications are the field's well-known ones; their revisions are below those of
 //! the real documents, so that real ones always win.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
 /// (File name, bytes), documents first.
-pub(crate) const FILES: &[(&str, &[u8])] = &[
+const FILES: &[(&str, &[u8])] = &[
     ("01-company-microsoft.xml", include_bytes!("01-company-microsoft.xml")),
     ("02-family-windows.xml", include_bytes!("02-family-windows.xml")),
     ("03-product-windows-11.xml", include_bytes!("03-product-windows-11.xml")),
@@ -26,3 +31,12 @@ pub(crate) const FILES: &[(&str, &[u8])] = &[
     ("install-fonts.cmd", include_bytes!("payloads/install-fonts.cmd")),
     ("install-shell.cmd", include_bytes!("payloads/install-shell.cmd")),
 ];
+
+/// Writes all samples into a new folder and returns it.
+pub(super) fn write(folder: &Path) -> std::io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    for (name, bytes) in FILES {
+        fs::write(folder.join(name), bytes)?;
+    }
+    Ok(folder.to_owned())
+}
