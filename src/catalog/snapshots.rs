@@ -10,6 +10,7 @@ use bundle_format::{
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
@@ -26,7 +27,8 @@ type Result<T> = std::result::Result<T, CatalogError>;
 const PRESENT: &str = "present";
 
 /// Where a snapshot stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SnapshotState {
     /// Sealed by this store.
     Sealed,
@@ -50,7 +52,8 @@ impl SnapshotState {
 }
 
 /// A snapshot that this store has sealed or taken in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct SnapshotRow {
     /// Its number.
     pub number: u64,
