@@ -34,15 +34,11 @@ impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let data = context.data_dir()?;
         tidegate::data_dir::check_site(&self.site).map_err(super::exit::usage)?;
-        let options = ExportOptions {
-            full: self.full,
-            volume_size: None,
-            seal: self.sealing.options(None)?,
-        };
+        let options =
+            ExportOptions { full: self.full, volume_size: None, seal: self.sealing.options(None)? };
         let created = self.created.unwrap_or_else(Timestamp::now);
         let progress = context.out.phases();
-        let report =
-            transfer::export(&data, &self.site, &self.out, created, &options, &progress)?;
+        let report = transfer::export(&data, &self.site, &self.out, created, &options, &progress)?;
         progress.finish();
         context.out.data(&report, || text(&report))?;
         Ok(Outcome::Done)

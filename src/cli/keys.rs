@@ -92,6 +92,8 @@ fn text(report: &KeysReport) -> String {
     for (role, path) in &report.keys {
         text.push_str(&format!("Secret {role} key: {}\n", path.display()));
     }
-    text.push_str("Move the root keys off this machine: they are needed again only to replace keys.\n");
+    text.push_str(
+        "Move the root keys off this machine: they are needed again only to replace keys.\n",
+    );
     text
 }

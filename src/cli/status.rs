@@ -2,11 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use tidegate::{
-    catalog::Catalog,
-    data_dir::Side,
-    fleet::Fleet,
-};
+use tidegate::{catalog::Catalog, data_dir::Side, fleet::Fleet};
 
 use super::{
     Context, Outcome,

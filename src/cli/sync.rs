@@ -25,7 +25,10 @@ impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let data = context.data_dir()?;
         let Side::Connected { mirror_id } = *data.side() else {
-            anyhow::bail!("{} is an isolated side: it takes in bundles (`tidegate import`), not sources", data.root().display());
+            anyhow::bail!(
+                "{} is an isolated side: it takes in bundles (`tidegate import`), not sources",
+                data.root().display()
+            );
         };
         let source = Source::detect(&self.from)?;
         let mut catalog = Catalog::open(&data.catalog())?;

@@ -132,16 +132,11 @@ impl Args {
         story.tell("Imported; a second import changes nothing.");
 
         story.chapter("Approve, serve, and let an agent come");
-        story.run(
-            &isolated,
-            &["approve", "--all", "--group", "All Computers", "--accept-eula"],
-        )?;
+        story.run(&isolated, &["approve", "--all", "--group", "All Computers", "--accept-eula"])?;
         let server = story.serve(&isolated)?;
         let state = root.join("agent-state.json");
-        let probed = story.run(
-            &isolated,
-            &["probe", server.url(), "--install", "--state", path(&state)?],
-        )?;
+        let probed = story
+            .run(&isolated, &["probe", server.url(), "--install", "--state", path(&state)?])?;
         check_agent(&probed, &update, self.payload * 1024 * 1024)?;
         story.tell(&format!(
             "The agent was offered {}, downloaded {} in {} and found every digest right.",

@@ -15,10 +15,16 @@ const FILES: &[(&str, &[u8])] = &[
     ("01-company-microsoft.xml", include_bytes!("01-company-microsoft.xml")),
     ("02-family-windows.xml", include_bytes!("02-family-windows.xml")),
     ("03-product-windows-11.xml", include_bytes!("03-product-windows-11.xml")),
-    ("04-classification-security-updates.xml", include_bytes!("04-classification-security-updates.xml")),
+    (
+        "04-classification-security-updates.xml",
+        include_bytes!("04-classification-security-updates.xml"),
+    ),
     ("05-classification-updates.xml", include_bytes!("05-classification-updates.xml")),
     ("06-detectoid-x64.xml", include_bytes!("06-detectoid-x64.xml")),
-    ("07-detectoid-windows-10-or-later.xml", include_bytes!("07-detectoid-windows-10-or-later.xml")),
+    (
+        "07-detectoid-windows-10-or-later.xml",
+        include_bytes!("07-detectoid-windows-10-or-later.xml"),
+    ),
     ("08-detectoid-windows-11.xml", include_bytes!("08-detectoid-windows-11.xml")),
     ("09-part-core.xml", include_bytes!("09-part-core.xml")),
     ("10-part-shell.xml", include_bytes!("10-part-shell.xml")),
