@@ -1,0 +1,86 @@
+//! What stops a probe.
+
+use std::path::PathBuf;
+
+/// Why a probe could not go on. What an answer has wrong without stopping the agent is a
+/// [`Finding`](super::Finding), not an error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProbeError {
+    /// The address is no http or https URL.
+    #[error("{url:?} is not the address of an update server; write it as http://host:8530")]
+    Address {
+        /// What was given.
+        url: String,
+    },
+    /// No HTTP client can be made.
+    #[error("cannot make an HTTP client")]
+    Client(#[source] reqwest::Error),
+    /// The server cannot be reached, or broke off.
+    #[error("{operation}: no answer from {url}; is the server running, and the port right?")]
+    Connection {
+        /// Operation.
+        operation: &'static str,
+        /// URL that was asked.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// An answer that no agent could read; the findings say what is wrong with it.
+    #[error("{operation}: the answer cannot be used: {reason}")]
+    Unusable {
+        /// Operation.
+        operation: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// A fault that an agent does not recover from.
+    #[error("{operation}: the server answers with the fault {code}{}", message_part(message))]
+    Fault {
+        /// Operation.
+        operation: &'static str,
+        /// `ErrorCode` of the fault, or what stands for it.
+        code: String,
+        /// `Message` of the fault.
+        message: String,
+    },
+    /// The server asks again and again for the same recovery.
+    #[error("{operation}: the fault {code} comes again after its recovery; an agent would loop")]
+    Endless {
+        /// Operation.
+        operation: &'static str,
+        /// `ErrorCode`.
+        code: String,
+    },
+    /// A state file cannot be read or written.
+    #[error("cannot {action} the state file {path}")]
+    StateFile {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A state file is not one of this program and version.
+    #[error("{path} is not a state file of this version; delete it, and the agent starts afresh")]
+    StateFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Payload cannot be stored.
+    #[error("cannot write a downloaded file in {path}; is there space?")]
+    Disk {
+        /// Folder or file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+fn message_part(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(" ({message})") }
+}
