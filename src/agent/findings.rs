@@ -48,7 +48,11 @@ impl std::fmt::Display for Finding {
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        write!(f, "{severity}: {}: {} ({}; {})", self.operation, self.what, self.why, self.section)?;
+        write!(
+            f,
+            "{severity}: {}: {} ({}; {})",
+            self.operation, self.what, self.why, self.section
+        )?;
         if self.more > 0 {
             write!(f, ", and {} more", self.more)?;
         }

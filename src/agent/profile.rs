@@ -220,7 +220,10 @@ fn windows_registry() -> BTreeMap<String, BTreeMap<String, RegistryValue>> {
             r"SYSTEM\CurrentControlSet\Control\Session Manager\Environment",
             vec![("PROCESSOR_ARCHITECTURE", text("AMD64"))],
         ),
-        key(r"SYSTEM\CurrentControlSet\Control\ProductOptions", vec![("ProductType", text("WinNT"))]),
+        key(
+            r"SYSTEM\CurrentControlSet\Control\ProductOptions",
+            vec![("ProductType", text("WinNT"))],
+        ),
     ])
 }
 
@@ -240,12 +243,18 @@ fn sample_devices() -> Vec<Device> {
     let ids = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect();
     vec![
         Device {
-            hardware_ids: ids(&[r"PCI\VEN_8086&DEV_2922&SUBSYS_11001AF4&REV_02", r"PCI\VEN_8086&DEV_2922"]),
+            hardware_ids: ids(&[
+                r"PCI\VEN_8086&DEV_2922&SUBSYS_11001AF4&REV_02",
+                r"PCI\VEN_8086&DEV_2922",
+            ]),
             compatible_ids: ids(&[r"PCI\VEN_8086&CC_0106", r"PCI\CC_0106"]),
             driver: driver(r"PCI\CC_0106", "{4D36E96A-E325-11CE-BFC1-08002BE10318}", 16_719_878),
         },
         Device {
-            hardware_ids: ids(&[r"PCI\VEN_1AF4&DEV_1041&SUBSYS_11001AF4&REV_01", r"PCI\VEN_1AF4&DEV_1041"]),
+            hardware_ids: ids(&[
+                r"PCI\VEN_1AF4&DEV_1041&SUBSYS_11001AF4&REV_01",
+                r"PCI\VEN_1AF4&DEV_1041",
+            ]),
             compatible_ids: ids(&[r"PCI\VEN_1AF4&CC_020000"]),
             driver: None,
         },

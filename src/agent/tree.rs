@@ -67,9 +67,9 @@ impl Element {
 
     /// The first descendant of this name, depth first.
     pub(crate) fn descendant(&self, name: &str) -> Option<&Self> {
-        self.children.iter().find_map(|child| {
-            if child.name == name { Some(child) } else { child.descendant(name) }
-        })
+        self.children
+            .iter()
+            .find_map(|child| if child.name == name { Some(child) } else { child.descendant(name) })
     }
 
     /// Every descendant of this name.
@@ -162,7 +162,8 @@ fn read(
                     Ok(None) => resolve_predefined_entity(&reference),
                     Err(error) => return Err(fail(error.to_string())),
                 };
-                let piece = resolved.ok_or_else(|| fail(format!("unknown entity &{};", &*reference)))?;
+                let piece =
+                    resolved.ok_or_else(|| fail(format!("unknown entity &{};", &*reference)))?;
                 add(piece, dropped, &mut open).map_err(fail)?;
             }
             Event::DocType(_) => return Err(fail("a document type declaration".into())),
@@ -267,7 +268,8 @@ mod tests {
 
     #[test]
     fn a_hollow_element_keeps_its_name_and_loses_its_content() {
-        let parts = fragment("<a><big><x><y/>t</x></big></a><c/>", 3, |name| name == "big").unwrap();
+        let parts =
+            fragment("<a><big><x><y/>t</x></big></a><c/>", 3, |name| name == "big").unwrap();
         assert_eq!(parts.len(), 2);
         assert!(parts[0].child("big").unwrap().children.is_empty());
         assert!(fragment("<big><x></y></big>", 3, |name| name == "big").is_err());

@@ -114,8 +114,7 @@ impl Event {
         if let EventKind::Status { needed, installed } = &self.kind {
             for (tag, list) in [("U", needed), ("V", installed)] {
                 if !list.is_empty() {
-                    let ids: Vec<_> =
-                        list.iter().map(|id| id.to_string().to_uppercase()).collect();
+                    let ids: Vec<_> = list.iter().map(|id| id.to_string().to_uppercase()).collect();
                     misc.push(format!("{tag}={}", ids.join(";")));
                 }
             }
@@ -132,7 +131,9 @@ impl Event {
         for item in ["m=0", "n=1", "o=0", "p=0", "q=0", "r=0", "w=0", "x=1", "cc=tidegate"] {
             misc.push(item.into());
         }
-        for item in ["dd=0", "ff=0", "WUfBOn=0", "WUfBDS=0", "DisableDS=1", "PauseQU=0", "PauseFU=0"] {
+        for item in
+            ["dd=0", "ff=0", "WUfBOn=0", "WUfBDS=0", "DisableDS=1", "PauseQU=0", "PauseFU=0"]
+        {
             misc.push(item.into());
         }
         misc

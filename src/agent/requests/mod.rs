@@ -158,7 +158,8 @@ pub(crate) fn sync_updates(cookie: Option<&Cookie>, sync: &Sync<'_>, profile: &P
                 parameters.within("ComputerSpec", |spec| {
                     spec.array("HardwareIDs", "guid", &profile.computer_ids);
                 });
-                let key = format!("{}.{}.{}", profile.architecture, profile.os.major, profile.os.minor);
+                let key =
+                    format!("{}.{}.{}", profile.architecture, profile.os.major, profile.os.minor);
                 parameters.text("FeatureScoreMatchingKey", &key);
             } else {
                 parameters.text("ComputerSpec", "");
@@ -238,7 +239,10 @@ fn device_attributes(profile: &Profile, server: &str) -> String {
         ("App", "WU_OS"),
         ("AppVer", CLIENT_VERSION),
         ("BranchReadinessLevel", "CB"),
-        ("DeviceFamily", if profile.product_type == 1 { "Windows.Desktop" } else { "Windows.Server" }),
+        (
+            "DeviceFamily",
+            if profile.product_type == 1 { "Windows.Desktop" } else { "Windows.Server" },
+        ),
         ("DL_OSVersion", &version),
         ("FirmwareVersion", &profile.bios_version),
         ("FlightingBranchName", ""),

@@ -25,12 +25,11 @@ impl Machine {
             for (end, _) in path.match_indices('\\') {
                 keys.entry(path.get(..end).unwrap_or_default().to_owned()).or_default();
             }
-            keys.entry(path).or_default().extend(
-                values.iter().map(|(name, value)| (name.to_lowercase(), value.clone())),
-            );
+            keys.entry(path)
+                .or_default()
+                .extend(values.iter().map(|(name, value)| (name.to_lowercase(), value.clone())));
         }
-        let files =
-            profile.files.iter().map(|(path, file)| (normal(path), file.clone())).collect();
+        let files = profile.files.iter().map(|(path, file)| (normal(path), file.clone())).collect();
         Self { profile, keys, files }
     }
 

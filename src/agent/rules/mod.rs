@@ -88,9 +88,7 @@ impl<'a> Evaluator<'a> {
             "Processor" => self.processor(rule),
             // 2 is Windows NT.
             "Platform" => Some(rule.attribute("PlatformID")? == "2"),
-            "NumberOfProcessors" => {
-                number(rule, "Number", i128::from(profile.processors))
-            }
+            "NumberOfProcessors" => number(rule, "Number", i128::from(profile.processors)),
             "Memory" => {
                 let least: u64 = rule.attribute("MinSizeInMB")?.parse().ok()?;
                 Some(profile.memory_mib >= least)
@@ -107,9 +105,11 @@ impl<'a> Evaluator<'a> {
             }
             "MuiInstalled" | "ClusteredOS" => Some(false),
             "RegKeyExists" => Some(self.machine.key_exists(rule)),
-            "RegValueExists" => Some(self.machine.value(rule).is_some_and(|value| {
-                rule.attribute("Type").is_none_or(|kind| value.is_of(kind))
-            })),
+            "RegValueExists" => {
+                Some(self.machine.value(rule).is_some_and(|value| {
+                    rule.attribute("Type").is_none_or(|kind| value.is_of(kind))
+                }))
+            }
             "RegDword" => match self.machine.value(rule).and_then(|value| value.number()) {
                 Some(value) => number(rule, "Data", i128::from(value)),
                 None => Some(false),
@@ -248,7 +248,9 @@ impl<'a> Evaluator<'a> {
         let mut codes = Vec::new();
         match name {
             "MsiApplicationInstalled" | "MsiApplicationInstallable" => {
-                let code = metadata.descendant("ProductCode").or_else(|| metadata.descendant("m.ProductCode"));
+                let code = metadata
+                    .descendant("ProductCode")
+                    .or_else(|| metadata.descendant("m.ProductCode"));
                 let installed = profile.msi_products.contains_key(&values::guid(&code?.text)?);
                 Some(installed == (name == "MsiApplicationInstalled"))
             }

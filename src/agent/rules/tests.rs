@@ -24,16 +24,14 @@ fn machine() -> Machine {
         r"C:\Windows\System32\lib.dll".into(),
         SimulatedFile { version: "1.9".into(), ..SimulatedFile::default() },
     );
-    profile.msi_products.insert(
-        uuid::Uuid::from_u128(0xAA),
-        "3.1.4".into(),
-    );
+    profile.msi_products.insert(uuid::Uuid::from_u128(0xAA), "3.1.4".into());
     profile.rules.insert("b.WmiQuery".into(), true);
     Machine::new(profile)
 }
 
 fn eval(machine: &Machine, rule: &str) -> (bool, BTreeMap<String, u64>) {
-    let text = format!("<ApplicabilityRules><IsInstalled>{rule}</IsInstalled></ApplicabilityRules>");
+    let text =
+        format!("<ApplicabilityRules><IsInstalled>{rule}</IsInstalled></ApplicabilityRules>");
     let rules = tree::document(&text, 1000).unwrap();
     let mut evaluator = Evaluator::new(machine);
     (evaluator.verdict(&rules).installed.unwrap(), evaluator.unknown)
@@ -51,11 +49,26 @@ fn rules_hold_or_not() {
         ("<And><True/><False/></And>", false),
         ("<Or><False/><True/></Or>", true),
         ("<Not><False/></Not>", true),
-        (r#"<b.WindowsVersion Comparison="GreaterThanOrEqualTo" MajorVersion="6" MinorVersion="3" ProductType="1"/>"#, true),
-        (r#"<b.WindowsVersion Comparison="GreaterThanOrEqualTo" MajorVersion="6" MinorVersion="3" ProductType="3"/>"#, false),
-        (r#"<b.WindowsVersion Comparison="EqualTo" MajorVersion="10" MinorVersion="0" BuildNumber="26200"/>"#, true),
-        (r#"<b.WindowsVersion Comparison="LessThan" MajorVersion="10" MinorVersion="0" BuildNumber="26200"/>"#, false),
-        (r#"<b.WindowsVersion Comparison="GreaterThan" MajorVersion="10" BuildNumber="22621"/>"#, true),
+        (
+            r#"<b.WindowsVersion Comparison="GreaterThanOrEqualTo" MajorVersion="6" MinorVersion="3" ProductType="1"/>"#,
+            true,
+        ),
+        (
+            r#"<b.WindowsVersion Comparison="GreaterThanOrEqualTo" MajorVersion="6" MinorVersion="3" ProductType="3"/>"#,
+            false,
+        ),
+        (
+            r#"<b.WindowsVersion Comparison="EqualTo" MajorVersion="10" MinorVersion="0" BuildNumber="26200"/>"#,
+            true,
+        ),
+        (
+            r#"<b.WindowsVersion Comparison="LessThan" MajorVersion="10" MinorVersion="0" BuildNumber="26200"/>"#,
+            false,
+        ),
+        (
+            r#"<b.WindowsVersion Comparison="GreaterThan" MajorVersion="10" BuildNumber="22621"/>"#,
+            true,
+        ),
         (r#"<b.WindowsVersion ProductType="1" SuiteMask="256"/>"#, true),
         (r#"<b.WindowsVersion ProductType="1" SuiteMask="512"/>"#, false),
         (r#"<b.Processor Architecture="9"/>"#, true),
@@ -71,20 +84,43 @@ fn rules_hold_or_not() {
         (&format!(r#"<b.RegValueExists {lm} Value="level" Type="REG_DWORD"/>"#), true),
         (&format!(r#"<b.RegValueExists {lm} Value="level" Type="REG_SZ"/>"#), false),
         (&format!(r#"<b.RegValueExists {lm} Value="none"/>"#), false),
-        (&format!(r#"<b.RegDword {lm} Value="Level" Comparison="GreaterThanOrEqualTo" Data="3"/>"#), true),
+        (
+            &format!(
+                r#"<b.RegDword {lm} Value="Level" Comparison="GreaterThanOrEqualTo" Data="3"/>"#
+            ),
+            true,
+        ),
         (&format!(r#"<b.RegDword {lm} Value="Level" Comparison="LessThan" Data="3"/>"#), false),
         (&format!(r#"<b.RegDword {lm} Value="None" Comparison="LessThan" Data="3"/>"#), false),
         (&format!(r#"<b.RegSz {lm} Value="Version" Comparison="BeginsWith" Data="2."/>"#), true),
         (&format!(r#"<b.RegSz {lm} Value="Version" Comparison="EqualTo" Data="2.1"/>"#), false),
-        (&format!(r#"<b.RegSzToVersion {lm} Value="Version" Comparison="GreaterThan" Data="2.9"/>"#), true),
+        (
+            &format!(
+                r#"<b.RegSzToVersion {lm} Value="Version" Comparison="GreaterThan" Data="2.9"/>"#
+            ),
+            true,
+        ),
         (&format!(r#"<b.FileExistsPrependRegSz Path="tool.exe" {lm} Value="Folder"/>"#), true),
-        (&format!(r#"<b.FileVersionPrependRegSz Path="tool.exe" Comparison="LessThan" Version="4.5.6.8" {lm} Value="Folder"/>"#), true),
+        (
+            &format!(
+                r#"<b.FileVersionPrependRegSz Path="tool.exe" Comparison="LessThan" Version="4.5.6.8" {lm} Value="Folder"/>"#
+            ),
+            true,
+        ),
         (r#"<b.FileExists Path="lib.dll" Csidl="37"/>"#, true),
         (r#"<b.FileExists Path="lib.dll" Csidl="36"/>"#, false),
-        (r#"<b.FileVersion Path="lib.dll" Csidl="37" Comparison="EqualTo" Version="1.9.0.0"/>"#, true),
+        (
+            r#"<b.FileVersion Path="lib.dll" Csidl="37" Comparison="EqualTo" Version="1.9.0.0"/>"#,
+            true,
+        ),
         (r#"<b.FileSize Path="C:\Example\tool.exe" Comparison="EqualTo" Size="100"/>"#, true),
         (&format!("<m.MsiProductInstalled {product}/>"), true),
-        (&format!(r#"<m.MsiProductInstalled {product} VersionMax="3.1.4" ExcludeVersionMax="true"/>"#), false),
+        (
+            &format!(
+                r#"<m.MsiProductInstalled {product} VersionMax="3.1.4" ExcludeVersionMax="true"/>"#
+            ),
+            false,
+        ),
         (&format!(r#"<m.MsiProductInstalled {product} VersionMin="3.1" VersionMax="4"/>"#), true),
         (r#"<m.MsiProductInstalled ProductCode="{00000000-0000-0000-0000-0000000000AB}"/>"#, false),
         (r#"<b.WmiQuery Namespace="x" WqlQuery="y"/>"#, true),
@@ -103,7 +139,10 @@ fn unknown_rules_are_false_and_counted() {
     assert!(!holds);
     assert_eq!(unknown, [("b.LicenseDword".to_owned(), 2), ("x.New".to_owned(), 1)].into());
     // A rule with an attribute that makes no sense is not known either.
-    let (_, unknown) = eval(&machine, r#"<b.RegDword Key="HKEY_LOCAL_MACHINE" Subkey="SOFTWARE\Example\Product" Value="Level" Comparison="About" Data="3"/>"#);
+    let (_, unknown) = eval(
+        &machine,
+        r#"<b.RegDword Key="HKEY_LOCAL_MACHINE" Subkey="SOFTWARE\Example\Product" Value="Level" Comparison="About" Data="3"/>"#,
+    );
     assert_eq!(unknown.len(), 1);
 }
 

@@ -1,0 +1,178 @@
+//! After the scan: download, pretend to install, report.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use super::{
+    Event, Progress, answers,
+    content::{Failure, Fetch},
+    http::random_vector,
+    judge::Judge,
+    offers::{Offer, Offers},
+    operation::{CONTENT, Operation},
+    requests::{self, EventKind},
+    session::{Session, Stop, millis},
+};
+
+/// Events in one report.
+const REPORT_BATCH: usize = 200;
+
+/// No location for a file.
+const NOT_DOWNLOADED: u32 = 0x8024_6007;
+
+impl Session {
+    /// Does what the options ask for with what is offered, and reports it.
+    pub(crate) async fn deliver(
+        &mut self,
+        offers: Offers,
+        progress: Progress<'_>,
+    ) -> Result<(), Stop> {
+        let found = offers.needed.len();
+        let mut before = vec![
+            requests::Event::of_computer(EventKind::Detected { found }),
+            requests::Event::of_computer(EventKind::Status {
+                needed: offers.needed.clone(),
+                installed: offers.installed.clone(),
+            }),
+        ];
+        let mut after = Vec::new();
+        let begin = Instant::now();
+        let mut fetched = BTreeMap::new();
+        for (n, offer) in offers.list.iter().enumerate() {
+            let mut outcome = Ok(());
+            if self.options.download && offer.update.action != "Uninstall" {
+                outcome = self.download(offer, &offers, &mut fetched, progress).await?;
+                report_download(offer, &outcome, &mut before);
+            }
+            if let Err(failure) = &outcome
+                && let Some(update) = self.report.offered.get_mut(n)
+            {
+                update.failure = Some(failure.reason.clone());
+            }
+            if self.options.install && offer.update.action != "Uninstall" {
+                before.push(about(offer, EventKind::InstallStarted));
+                after.push(self.install(offer, &outcome));
+            }
+        }
+        self.report.timings.download = millis(begin);
+        if self.options.report {
+            self.send(&before, progress).await?;
+            self.send(&after, progress).await?;
+        }
+        Ok(())
+    }
+
+    /// Fetches the files of an update, each file of the run once.
+    async fn download(
+        &mut self,
+        offer: &Offer,
+        offers: &Offers,
+        fetched: &mut BTreeMap<[u8; 20], Result<(), Failure>>,
+        progress: Progress<'_>,
+    ) -> Result<Result<(), Failure>, Stop> {
+        for file in &offer.files {
+            if !fetched.contains_key(&file.sha1) {
+                let outcome = match offers.locations.get(&file.sha1) {
+                    Some(url) => {
+                        let fetch = Fetch {
+                            client: &self.wire.client,
+                            connections: self.options.connections,
+                            seed: self.options.seed.unwrap_or_else(random_seed),
+                            limit: self.options.limits.file,
+                            keep: self.options.keep.as_deref(),
+                            vector: format!("{}.2.0.0.1", random_vector()),
+                        };
+                        let mut judge = Judge::new(&mut self.findings, CONTENT);
+                        fetch.file(url, file, &mut judge, progress).await?
+                    }
+                    None => Err(Failure {
+                        code: NOT_DOWNLOADED,
+                        reason: format!("no location for {:?}", file.name),
+                        digest: false,
+                    }),
+                };
+                self.tell_findings(progress);
+                progress(Event::Downloaded { file: file.name.clone(), ok: outcome.is_ok() });
+                match &outcome {
+                    Ok(()) => {
+                        self.report.downloaded_files += 1;
+                        self.report.downloaded_bytes += file.size;
+                    }
+                    Err(failure) => self.report.digests_ok &= !failure.digest,
+                }
+                fetched.insert(file.sha1, outcome);
+            }
+            if let Some(Err(failure)) = fetched.get(&file.sha1) {
+                return Ok(Err(failure.clone()));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Counts an update as installed, unless its download failed. Gives the event for it.
+    fn install(&mut self, offer: &Offer, outcome: &Result<(), Failure>) -> requests::Event {
+        if outcome.is_err() {
+            return about(offer, EventKind::InstallFailed { code: NOT_DOWNLOADED });
+        }
+        self.state.installed.insert(offer.update.id);
+        self.state.installed.extend(&offer.members);
+        self.report.installed.push(offer.update.id);
+        about(offer, EventKind::Installed)
+    }
+
+    /// ReportEventBatch.
+    async fn send(
+        &mut self,
+        events: &[requests::Event],
+        progress: Progress<'_>,
+    ) -> Result<(), Stop> {
+        let operation = Operation::ReportEventBatch;
+        for batch in events.chunks(REPORT_BATCH) {
+            let response = self
+                .call(operation, progress, |session| {
+                    requests::events_request(
+                        session.state.cookie.as_ref(),
+                        &session.state.client_id,
+                        batch,
+                        &session.machine.profile,
+                        session.wire.base.host_str().unwrap_or_default(),
+                    )
+                })
+                .await?;
+            if answers::reported(&response, &mut self.judge(operation)) {
+                self.report.reported += batch.len();
+                let events = batch.iter().map(requests::Event::id).collect();
+                progress(Event::Reported { events });
+            }
+            self.tell_findings(progress);
+        }
+        Ok(())
+    }
+}
+
+fn report_download(
+    offer: &Offer,
+    outcome: &Result<(), Failure>,
+    events: &mut Vec<requests::Event>,
+) {
+    events.push(about(offer, EventKind::DownloadStarted));
+    events.push(about(
+        offer,
+        match outcome {
+            Ok(()) => EventKind::Downloaded { bytes: offer.update.bytes },
+            Err(failure) => EventKind::DownloadFailed { code: failure.code },
+        },
+    ));
+}
+
+fn about(offer: &Offer, kind: EventKind) -> requests::Event {
+    requests::Event {
+        kind,
+        update: (offer.update.id, offer.update.revision),
+        title: offer.update.title.clone(),
+        bundle: offer.bundle,
+    }
+}
+
+fn random_seed() -> u64 {
+    uuid::Uuid::new_v4().as_u64_pair().0
+}
