@@ -10,3 +10,4 @@ mod update_captured;
 mod update_properties;
 mod update_refusals;
 mod update_samples;
+mod view;

@@ -23,7 +23,7 @@ use bundle_format::digest::Sha256;
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
-use super::{PackError, build::Packed};
+use super::{OpenPack, PackError, build::Packed};
 use crate::update::{UpdateId, UpdateIdentity};
 
 /// To be raised with every change of this format, and whenever `update::fragments` or the escaping
@@ -241,10 +241,7 @@ impl PackWriter {
     }
 
     /// Writes index and trailer, makes all of it durable and gives it its name.
-    pub(super) fn finish(
-        mut self,
-        number: u64,
-    ) -> Result<(Arc<Pack>, Vec<(UpdateIdentity, Entry)>), PackError> {
+    pub(super) fn finish(mut self, number: u64) -> Result<OpenPack, PackError> {
         let mut index = Vec::with_capacity(self.entries.len() * ENTRY);
         for (identity, entry) in &self.entries {
             index.extend_from_slice(identity.id.0.as_bytes());
