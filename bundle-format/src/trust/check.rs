@@ -1,0 +1,398 @@
+//! The isolated side: checking the head of a volume.
+
+use jiff::{SignedDuration, Timestamp};
+use tough::schema::{self, DelegatedRole, PathSet, Role, RoleType, Root, Signed, Targets};
+
+use super::{
+    TrustError, document,
+    error::{DAMAGED, is_rollback},
+    head::{Head, INDEX_TARGET, POLICY_ROLE, POLICY_TARGET, Part},
+    load::{LoadError, Loaded, load, load_by_hand},
+    root::{Fingerprint, check_chain},
+    sign::POLICY_PATHS,
+    state::{Accepted, TrustState, counters_hold},
+};
+use crate::{
+    digest::Sha256,
+    index::{self, Index, MAX_SNAPSHOT},
+    limits::Limits,
+    policy::Policy,
+};
+
+/// What a bundle is checked against.
+#[derive(Debug, Clone)]
+pub struct Expect<'a> {
+    /// The site that imports; `None` for a bare `verify`, which then names the sites instead.
+    pub site: Option<&'a str>,
+    /// The clock.
+    pub now: Timestamp,
+    /// Refuse expired signatures instead of warning.
+    pub refuse_expired: bool,
+}
+
+/// How a snapshot stands to the newest accepted one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Newer, or the first. After the keys were replaced for good its number may be lower than the
+    /// one accepted before: this value decides, not the number.
+    Newer,
+    /// The same.
+    Same,
+    /// Older: validly signed, but it may only fill gaps and never be switched to.
+    Older,
+}
+
+/// A head whose signatures hold. Only this yields an index.
+#[derive(Debug, Clone)]
+pub struct VerifiedHead {
+    /// The signed index.
+    pub index: Index,
+    /// SHA-256 of the compressed index, as targets names it.
+    pub index_digest: Sha256,
+    /// The signed policy.
+    pub policy: Policy,
+    /// Against the trust state.
+    pub freshness: Freshness,
+    /// The state to keep, if and when the snapshot takes effect. Unchanged for `Older`.
+    pub next_state: TrustState,
+    /// Plain sentences, for example of what has expired.
+    pub warnings: Vec<String>,
+    /// Key ids that signed, by role, for the record.
+    pub signers: Vec<(String, Vec<String>)>,
+}
+
+/// Checks a volume's head: signatures from the newest stored root on, rollback, site, mirror,
+/// format version. Touches neither `state` nor the disk (but for a temporary folder). Blocks.
+///
+/// # Errors
+/// [`TrustError::Refused`] for everything that is the bundle's fault.
+pub fn check_head(
+    state: &TrustState,
+    head: &Head,
+    expect: &Expect<'_>,
+    limits: &Limits,
+) -> Result<VerifiedHead, TrustError> {
+    head.parts(limits).map_err(TrustError::refused)?;
+    let pinned = super::root::parse_root(&state.root)
+        .map_err(|what| TrustError::State { what: format!("the stored root {what}") })?;
+    same_mirror(&pinned.signed, head)?;
+    let head_roots = head.roots();
+    check_chain(head_roots.iter().map(AsRef::as_ref))?;
+
+    let behind = |loaded: &Loaded| {
+        state.snapshot().is_some_and(|accepted| loaded.number() < accepted)
+            && counters_hold(&pinned.signed, &loaded.root.signed)
+    };
+    let (loaded, older) = match load(&state.root, state.accepted.as_ref(), head, limits) {
+        Ok(loaded) => {
+            let older = behind(&loaded);
+            (loaded, older)
+        }
+        // A second look without the counters: everything but the order must hold all the same. What
+        // is not older as a whole, and yet takes something back, stays refused.
+        Err(LoadError::Tuf(error)) if is_rollback(&error) => {
+            let loaded = load(&state.root, None, head, limits)?;
+            if !behind(&loaded) {
+                return Err(LoadError::Tuf(error).into());
+            }
+            (loaded, true)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    check_shape(head, &loaded)?;
+    let (index, index_digest) = open_index(state, &loaded, expect, limits)?;
+    let policy = Policy::from_zst(&loaded.policy_file, limits)
+        .map_err(|e| TrustError::refused(e.to_string()))?;
+
+    let freshness =
+        if older { Freshness::Older } else { not_mixed(state, &pinned.signed, head, &loaded)? };
+    let mut warnings = expiry(&loaded, expect)?;
+    warnings.extend(clock(&index, expect));
+    let next_state = match freshness {
+        Freshness::Older => state.clone(),
+        Freshness::Newer | Freshness::Same => next_state(&index, head, &loaded)?,
+    };
+    let signers = signers(&loaded);
+    Ok(VerifiedHead { index, index_digest, policy, freshness, next_state, warnings, signers })
+}
+
+/// Refuses a head whose root of our version is not our root: another mirror's, and the message can
+/// say so before signatures fail for that reason.
+fn same_mirror(pinned: &Root, head: &Head) -> Result<(), TrustError> {
+    let Some(theirs) = head.get(Part::Root(pinned.version.get())) else {
+        return Ok(());
+    };
+    let ours = Fingerprint::of(pinned)?;
+    let theirs = Fingerprint::of_root(theirs)?;
+    if ours == theirs {
+        return Ok(());
+    }
+    Err(TrustError::refused(format!(
+        "it is signed under another root than the one trusted here (version {}): unknown signer. \
+         Trusted: {ours}. In the bundle: {theirs}. If the connected side really has new keys, \
+         compare this fingerprint with it by voice and run `tidegate trust add`",
+        pinned.version
+    )))
+}
+
+/// The rules of format version 1 for the metadata, beyond TUF's own.
+fn check_shape(head: &Head, loaded: &Loaded) -> Result<(), TrustError> {
+    let refused = |what: &str| Err(TrustError::refused(format!("its metadata are wrong: {what}")));
+    document::check_root(&loaded.root.signed).map_err(|what| {
+        TrustError::refused(format!("its root (version {}): {what}", loaded.root.signed.version))
+    })?;
+    let number = loaded.number();
+    if number > MAX_SNAPSHOT {
+        return refused("the snapshot's number is out of range");
+    }
+    if loaded.timestamp.signed.version.get() != number
+        || loaded.targets.signed.version.get() != number
+    {
+        return refused("timestamp, snapshot and targets do not have the same version");
+    }
+    let Some(policy) = policy_role(&loaded.targets.signed) else {
+        return refused("targets must delegate policy.* to the role policy, and nothing else");
+    };
+    let keys = loaded.targets.signed.delegations.iter().flat_map(|d| d.keys.values());
+    document::distinct(POLICY_ROLE, keys)
+        .map_err(|what| TrustError::refused(format!("its targets metadata: {what}")))?;
+    let Some(policy_targets) = &policy.targets else {
+        return refused("the snapshot does not list the policy role");
+    };
+    if policy_targets.signed.delegations.is_some()
+        || !only_target(&policy_targets.signed, POLICY_TARGET)
+        || !only_target(&loaded.targets.signed, INDEX_TARGET)
+    {
+        return refused("a role names other targets than its own");
+    }
+    // Each file in its one form: what is not pinned by a digest could else be altered unnoticed.
+    let timestamp = head.get(Part::Timestamp).map(AsRef::as_ref).unwrap_or_default();
+    document::parse_slot::<schema::Timestamp>(timestamp)
+        .map_err(|what| TrustError::refused(format!("timestamp.json {what}: {DAMAGED}")))?;
+    Ok(())
+}
+
+/// The one delegation that there may be.
+fn policy_role(targets: &Targets) -> Option<&DelegatedRole> {
+    let delegations = targets.delegations.as_ref()?;
+    let [role] = delegations.roles.as_slice() else { return None };
+    let paths = match &role.paths {
+        PathSet::Paths(paths) => paths.iter().map(|path| path.value()).collect::<Vec<_>>(),
+        PathSet::PathHashPrefixes(_) => return None,
+    };
+    (role.name == POLICY_ROLE && role.terminating && paths == [POLICY_PATHS]).then_some(role)
+}
+
+fn only_target(targets: &Targets, name: &str) -> bool {
+    targets.targets.len() == 1 && targets.targets.keys().all(|key| key.raw() == name)
+}
+
+/// Site, mirror and format version from the signed `custom`; only then the index itself, which must
+/// say the same.
+fn open_index(
+    state: &TrustState,
+    loaded: &Loaded,
+    expect: &Expect<'_>,
+    limits: &Limits,
+) -> Result<(Index, Sha256), TrustError> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Custom {
+        format_version: u32,
+        mirror_id: uuid::Uuid,
+        sites: Vec<String>,
+    }
+    let target = loaded.targets.signed.targets.values().next();
+    let target = target.ok_or_else(|| TrustError::refused("its targets name no index"))?;
+    let object: serde_json::Map<_, _> = target.custom.clone().into_iter().collect();
+    // The version first and alone: in a newer format the rest may look otherwise.
+    let version = object.get("format-version").and_then(serde_json::Value::as_u64);
+    let version = version.and_then(|version| u32::try_from(version).ok());
+    index::check_version("bundle", version.unwrap_or_default())
+        .map_err(|e| TrustError::refused(e.to_string()))?;
+    let custom: Custom = serde_json::from_value(object.into()).map_err(|e| {
+        TrustError::refused_because("its targets do not say for which site and mirror it is", e)
+    })?;
+    index::check_version("bundle", custom.format_version)
+        .map_err(|e| TrustError::refused(e.to_string()))?;
+    if let Some(followed) = state.mirror().filter(|mirror| *mirror != custom.mirror_id) {
+        return Err(TrustError::refused(format!(
+            "it comes from the mirror {}, but this site follows the mirror {followed}; a site \
+             follows one mirror",
+            custom.mirror_id
+        )));
+    }
+    let sites = custom.sites.join(", ");
+    if let Some(site) = expect.site.filter(|site| !custom.sites.iter().any(|s| s == site)) {
+        return Err(TrustError::refused(format!(
+            "it is for the sites {sites:?}, and this is {site:?}; ask the connected side to export \
+             with `--site {site}`"
+        )));
+    }
+    let digest = Sha256::of(&loaded.index_file);
+    let index = Index::from_zst(&loaded.index_file, limits)
+        .map_err(|e| TrustError::refused(e.to_string()))?;
+    if index.snapshot != loaded.number()
+        || index.mirror_id != custom.mirror_id
+        || index.sites != custom.sites
+    {
+        return Err(TrustError::refused("its index and its signed metadata contradict each other"));
+    }
+    Ok((index, digest))
+}
+
+/// Newer or the same; refuses what a mirror that counts properly never signs.
+fn not_mixed(
+    state: &TrustState,
+    pinned: &Root,
+    head: &Head,
+    loaded: &Loaded,
+) -> Result<Freshness, TrustError> {
+    let Some(accepted) = &state.accepted else {
+        return Ok(Freshness::Newer);
+    };
+    if !counters_hold(pinned, &loaded.root.signed) {
+        return Ok(Freshness::Newer);
+    }
+    let policy = loaded.policy.signed.version.get();
+    if policy < accepted.policy {
+        return Err(TrustError::refused(format!(
+            "it takes the policy back from version {} to {policy}; ask the connected side to seal \
+             and export again",
+            accepted.policy
+        )));
+    }
+    if loaded.number() > accepted.number {
+        return Ok(Freshness::Newer);
+    }
+    if head.get(Part::Snapshot(accepted.number)) == Some(&accepted.snapshot) {
+        return Ok(Freshness::Same);
+    }
+    Err(TrustError::refused(format!(
+        "another snapshot with the same number {} was accepted before: the mirror has counted twice, \
+         for example after its data folder was restored from a backup; ask the connected side to \
+         seal again with a higher number",
+        accepted.number
+    )))
+}
+
+/// Compares all expiry dates with the clock.
+fn expiry(loaded: &Loaded, expect: &Expect<'_>) -> Result<Vec<String>, TrustError> {
+    let dates = [
+        ("root", loaded.root.signed.expires),
+        ("timestamp", loaded.timestamp.signed.expires),
+        ("snapshot", loaded.snapshot.signed.expires),
+        ("targets", loaded.targets.signed.expires),
+        ("policy", loaded.policy.signed.expires),
+    ];
+    let expired: Vec<String> = dates
+        .iter()
+        .filter(|(_, expires)| *expires < expect.now)
+        .map(|(role, expires)| format!("the {role} metadata expired on {expires}"))
+        .collect();
+    if expect.refuse_expired && !expired.is_empty() {
+        return Err(TrustError::refused(format!(
+            "{} (this machine's clock says {}), and this site refuses expired bundles; ask the \
+             connected side for a new export, and check the clock",
+            expired.join(", "),
+            expect.now
+        )));
+    }
+    Ok(expired)
+}
+
+/// A clock before the sealing is wrong, or the connected side's was.
+fn clock(index: &Index, expect: &Expect<'_>) -> Option<String> {
+    const TOLERANCE: SignedDuration = SignedDuration::from_hours(24);
+    let ahead = index.created.duration_since(expect.now);
+    (ahead > TOLERANCE).then(|| {
+        format!(
+            "the snapshot was sealed on {}, which lies ahead of this machine's clock ({}): one of \
+             the two clocks is wrong",
+            index.created, expect.now
+        )
+    })
+}
+
+fn next_state(index: &Index, head: &Head, loaded: &Loaded) -> Result<TrustState, TrustError> {
+    let file = |part| head.get(part).cloned().unwrap_or_default();
+    let accepted = Accepted::new(
+        index.mirror_id,
+        file(Part::Timestamp),
+        file(Part::Snapshot(loaded.number())),
+    )
+    .map_err(TrustError::refused)?;
+    Ok(TrustState { root: document::to_bytes(&loaded.root)?.into(), accepted: Some(accepted) })
+}
+
+/// The key ids with a valid signature, by role.
+fn signers(loaded: &Loaded) -> Vec<(String, Vec<String>)> {
+    let root = &loaded.root.signed;
+    let policy = policy_role(&loaded.targets.signed).and_then(|role| role.targets.as_ref());
+    let delegations = loaded.targets.signed.delegations.as_ref();
+    let policy_signers = policy.map_or_else(Vec::new, |policy| {
+        let ids = policy.signatures.iter().map(|s| hex::encode(s.keyid.as_ref()));
+        // One key, threshold one, verified while loading: what is listed and named has signed.
+        ids.filter(|id| {
+            delegations.is_some_and(|d| d.keys.keys().any(|key| hex::encode(key.as_ref()) == *id))
+        })
+        .collect()
+    });
+    vec![
+        ("root".to_owned(), valid_signers(root, &loaded.root)),
+        ("timestamp".to_owned(), valid_signers(root, &loaded.timestamp)),
+        ("snapshot".to_owned(), valid_signers(root, &loaded.snapshot)),
+        ("targets".to_owned(), valid_signers(root, &loaded.targets)),
+        (POLICY_ROLE.to_owned(), policy_signers),
+    ]
+}
+
+/// The key ids of `root` whose signatures on `document` hold. Asks the TUF library key by key, by
+/// way of a root that names this one key with threshold one.
+pub(super) fn valid_signers<T: Role>(root: &Root, document: &Signed<T>) -> Vec<String> {
+    let holds = |keyid: &_| {
+        let mut single = root.clone();
+        if let Some(role) = single.roles.get_mut(&T::TYPE) {
+            role.keyids.retain(|id| id == keyid);
+            role.threshold = std::num::NonZeroU64::MIN;
+        }
+        single.verify_role(document).is_ok()
+    };
+    document
+        .signatures
+        .iter()
+        .filter(|signature| holds(&signature.keyid))
+        .map(|signature| hex::encode(signature.keyid.as_ref()))
+        .collect()
+}
+
+/// What is to be signed, for a countersigner.
+#[derive(Debug, Clone)]
+pub struct SealSummary {
+    /// The index that the signatures cover.
+    pub index: Index,
+    /// Valid timestamp signatures now, and how many are needed.
+    pub signatures: (u64, u64),
+}
+
+/// Checks a head that lacks timestamp signatures, for a countersigner.
+///
+/// # Errors
+/// When anything but the number of timestamp signatures is wrong.
+pub fn inspect_for_signing(head: &Head, limits: &Limits) -> Result<SealSummary, TrustError> {
+    head.parts(limits).map_err(TrustError::refused)?;
+    let head_roots = head.roots();
+    let chain = check_chain(head_roots.iter().map(AsRef::as_ref))?;
+    let root = chain.last().ok_or_else(|| TrustError::refused("the head holds no root"))?;
+    let loaded = load_by_hand(root, head)?;
+    check_shape(head, &loaded)?;
+    let state = TrustState { root: head_roots.last().cloned().unwrap_or_default(), accepted: None };
+    let expect = Expect { site: None, now: Timestamp::UNIX_EPOCH, refuse_expired: false };
+    let (index, _) = open_index(&state, &loaded, &expect, limits)?;
+    Policy::from_zst(&loaded.policy_file, limits)
+        .map_err(|e| TrustError::refused(e.to_string()))?;
+    let needed =
+        document::role(&root.signed, RoleType::Timestamp).map_err(TrustError::refused)?.threshold;
+    let valid = valid_signers(&root.signed, &loaded.timestamp).len() as u64;
+    Ok(SealSummary { index, signatures: (valid, needed.get()) })
+}

@@ -1,0 +1,165 @@
+//! Roots: who may sign what, made, checked and compared by voice.
+
+use std::num::NonZeroU64;
+
+use jiff::{Timestamp, Unit};
+use tough::schema::{Role as _, RoleKeys, RoleType, Root, Signed};
+
+use super::{
+    TrustError,
+    document::{self, broken},
+    words,
+};
+use crate::{digest::Sha256, keys::SigningKey};
+
+/// Who may sign what; becomes a root.
+pub struct RootSpec<'a> {
+    /// Root keys (secret, because they sign) and how many of them a root needs.
+    pub root: (&'a [&'a SigningKey], u64),
+    /// Signs targets and snapshot.
+    pub content: &'a SigningKey,
+    /// Sign the timestamp, and how many of them it needs: the countersignature.
+    pub timestamp: (&'a [&'a SigningKey], u64),
+    /// When the root expires. Whole seconds; fractions are dropped.
+    pub expires: Timestamp,
+}
+
+/// Makes and signs a root. `version` 1 starts a chain; a later one is signed by the keys of the
+/// root before it too, which the caller passes in `also`.
+///
+/// # Errors
+/// When two keys of a role are the same, or a threshold cannot be met.
+pub fn make_root(
+    spec: &RootSpec<'_>,
+    version: NonZeroU64,
+    also: &[&SigningKey],
+) -> Result<Vec<u8>, TrustError> {
+    let content = [spec.content];
+    let roles = [
+        (RoleType::Root, spec.root),
+        (RoleType::Timestamp, spec.timestamp),
+        (RoleType::Snapshot, (&content[..], 1)),
+        (RoleType::Targets, (&content[..], 1)),
+    ];
+    let mut root = Root {
+        spec_version: document::SPEC_VERSION.to_owned(),
+        consistent_snapshot: true,
+        version,
+        expires: whole_seconds(spec.expires)?,
+        keys: Default::default(),
+        roles: Default::default(),
+        _extra: Default::default(),
+    };
+    for (role, (keys, threshold)) in roles {
+        let threshold = NonZeroU64::new(threshold)
+            .ok_or_else(|| TrustError::refused(format!("{role} needs a threshold of 1 or more")))?;
+        let mut keyids = Vec::new();
+        for key in keys {
+            let key = key.tuf_key();
+            let id = key.key_id().map_err(broken)?;
+            root.keys.insert(id.clone(), key);
+            keyids.push(id);
+        }
+        keyids.sort_by(|a, b| a.as_ref().cmp(b.as_ref()));
+        root.roles.insert(role, RoleKeys { keyids, threshold, _extra: Default::default() });
+    }
+    document::check_root(&root)
+        .map_err(|what| TrustError::refused(format!("the new root cannot be made: {what}")))?;
+    let mut signed = Signed { signed: root, signatures: Vec::new() };
+    let mut signers: Vec<&SigningKey> = spec.root.0.iter().chain(also).copied().collect();
+    signers.sort_by_key(|key| key.key_id());
+    signers.dedup_by_key(|key| key.key_id());
+    for key in signers {
+        document::sign(&mut signed, key)?;
+    }
+    document::to_bytes(&signed)
+}
+
+/// Drops fractions of a second: TUF dates have none.
+pub(super) fn whole_seconds(time: Timestamp) -> Result<Timestamp, TrustError> {
+    let floor = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Floor);
+    time.round(floor).map_err(|e| TrustError::machine("a date is out of range", e))
+}
+
+/// Parses a root and checks that it is signed by its own keys and keeps our rules.
+pub(super) fn parse_root(bytes: &[u8]) -> Result<Signed<Root>, String> {
+    let root: Signed<Root> = document::parse(bytes)?;
+    document::check_root(&root.signed)?;
+    root.signed
+        .verify_role(&root)
+        .map_err(|_| "does not carry enough signatures of its own keys".to_owned())?;
+    Ok(root)
+}
+
+/// Checks a chain of root files from 1: each in its one form, signed by its own keys and by those
+/// of the one before. Yields them parsed.
+pub(super) fn check_chain<'a>(
+    roots: impl Iterator<Item = &'a [u8]>,
+) -> Result<Vec<Signed<Root>>, TrustError> {
+    let mut chain: Vec<Signed<Root>> = Vec::new();
+    for (bytes, number) in roots.zip(1u64..) {
+        let refuse = |what: String| TrustError::refused(format!("{number}.root.json: {what}"));
+        document::parse_strict::<Root>(bytes).map_err(refuse)?;
+        let root = parse_root(bytes).map_err(refuse)?;
+        if root.signed.version.get() != number {
+            return Err(refuse(format!("it says that it is version {}", root.signed.version)));
+        }
+        if let Some(before) = chain.last() {
+            before.signed.verify_role(&root).map_err(|e| {
+                TrustError::refused_because(
+                    format!("{number}.root.json is not signed by the keys of the root before it"),
+                    e,
+                )
+            })?;
+        }
+        chain.push(root);
+    }
+    Ok(chain)
+}
+
+/// Fingerprint of a root, to compare by voice: of its canonical signed part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprint(pub Sha256);
+
+impl Fingerprint {
+    /// Of a root file.
+    ///
+    /// # Errors
+    /// When it is no root.
+    pub fn of_root(root: &[u8]) -> Result<Self, TrustError> {
+        let root: Signed<Root> = document::parse(root)
+            .map_err(|what| TrustError::refused(format!("the root file {what}")))?;
+        Self::of(&root.signed)
+    }
+
+    /// Of a parsed root. Signatures do not count, so that adding one changes nothing.
+    pub(super) fn of(root: &Root) -> Result<Self, TrustError> {
+        root.canonical_form().map(|form| Self(Sha256::of(&form))).map_err(broken)
+    }
+
+    /// As words: sixteen, for the first 128 bits.
+    pub fn words(&self) -> String {
+        words::say(self.0.as_bytes())
+    }
+
+    /// Whether `text` (words or hexadecimal, in any case and spacing) is this fingerprint.
+    pub fn matches(&self, text: &str) -> bool {
+        let hexadecimal: String =
+            text.chars().filter(|c| !c.is_whitespace() && !matches!(c, ':' | '-')).collect();
+        if hexadecimal.parse() == Ok(self.0) {
+            return true;
+        }
+        let said: Vec<String> = text
+            .split(|c: char| !c.is_alphabetic())
+            .filter(|word| !word.is_empty())
+            .map(str::to_lowercase)
+            .collect();
+        said.join(" ") == self.words()
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.words(), self.0)
+    }
+}
