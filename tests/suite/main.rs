@@ -5,6 +5,7 @@ mod content;
 mod fleet;
 mod layers;
 mod real_data;
+mod reports;
 mod sync;
 mod update_captured;
 mod update_properties;
