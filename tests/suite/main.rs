@@ -1,5 +1,15 @@
 //! One integration binary: linking is what costs.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that runs into one of these fails, as it should; helpers are tests too"
+)]
+
 mod catalog;
 mod content;
 mod fleet;

@@ -4,7 +4,7 @@ use std::{env, path::PathBuf};
 
 /// The folder with `captures/` and `data/`: `TIDEGATE_REAL_DATA`, else `shared` beside the
 /// repository. `None` is said loudly, and is a failure where `CI` is set.
-pub fn real_data() -> Option<PathBuf> {
+pub(crate) fn real_data() -> Option<PathBuf> {
     let folder = env::var_os("TIDEGATE_REAL_DATA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")),
         PathBuf::from,

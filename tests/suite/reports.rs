@@ -75,20 +75,20 @@ fn states(batches: &[&[Event]]) -> Vec<(u128, ComplianceState, i32)> {
 #[test]
 fn the_inventory_says_what_is_needed_and_installed() {
     use ComplianceState::{Downloaded, Failed, Installed, Needed, RestartPending};
-    let before = status(&[("U", &[1, 2]), ("V", &[3]), ("u", &[8])]);
-    assert_eq!(states(&[&[before.clone()]]), [(1, Needed, 0), (2, Needed, 0), (3, Installed, 0)]);
-    let after = status(&[("U", &[3]), ("V", &[1])]);
+    let before = [status(&[("U", &[1, 2]), ("V", &[3]), ("u", &[8])])];
+    assert_eq!(states(&[&before]), [(1, Needed, 0), (2, Needed, 0), (3, Installed, 0)]);
+    let after = [status(&[("U", &[3]), ("V", &[1])])];
     assert_eq!(
-        states(&[&[before.clone()], std::slice::from_ref(&after)]),
+        states(&[&before, &after]),
         [(1, Installed, 0), (3, Needed, 0)],
         "what is in no list does not apply"
     );
     assert_eq!(
-        states(&[&[before.clone(), after, status(&[("V", &[4])])]]),
+        states(&[&[before[0].clone(), after[0].clone(), status(&[("V", &[4])])]]),
         [(4, Installed, 0)],
         "the last of a batch counts"
     );
-    assert_eq!(states(&[&[before], &[status(&[])]]), []);
+    assert_eq!(states(&[&before, &[status(&[])]]), []);
     let all = status(&[("U", &[1]), ("V", &[2]), ("W", &[3]), ("g", &[4]), ("h", &[5])]);
     assert_eq!(
         states(&[&[all]]),
