@@ -9,6 +9,7 @@ use super::findings::{Finding, Severity};
 
 /// The result of a probe.
 #[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct ProbeReport {
     /// Server that was asked.
     pub server: String,
@@ -50,6 +51,7 @@ pub struct ProbeReport {
 
 /// An update that an agent would act on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct OfferedUpdate {
     /// Update id.
     pub id: Uuid,
@@ -72,6 +74,7 @@ pub struct OfferedUpdate {
 
 /// Milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Timings {
     /// Handshake, software pass and driver pass.
     pub scan: u64,

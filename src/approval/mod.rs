@@ -64,6 +64,7 @@ pub enum Decision {
 
 /// An update and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Decided {
     /// The update.
     pub update: UpdateId,

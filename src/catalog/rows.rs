@@ -11,6 +11,7 @@ pub const FIRST_LOCAL_REVISION_ID: i32 = 0x4000_0000;
 
 /// A revision as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct RevisionSummary {
     /// Its number towards agents.
     pub revision_id: RevisionId,

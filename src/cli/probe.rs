@@ -1,8 +1,130 @@
-//! stub
+//! `tidegate probe`
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tidegate::agent::{Event, Probe, ProbeOptions, ProbeReport, Severity};
+use uuid::Uuid;
+
+use super::{
+    Context, Outcome,
+    output::{count, human_bytes},
+};
+
+/// Ask a WSUS (ours or another) as a Windows 11 agent would, and judge every answer.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(super) struct Args {
+    /// Address of the server, as in the policy WUServer: http://host:8530
+    url: String,
+    /// Download what is offered and check size, SHA-1 and SHA-256
+    #[arg(long)]
+    download: bool,
+    /// Download, pretend to install, and report that
+    #[arg(long)]
+    install: bool,
+    /// Report nothing to the server
+    #[arg(long)]
+    silent: bool,
+    /// Remember cookie, cache and installations here, and go on from them
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Keep downloaded files in this folder
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Name of the computer
+    #[arg(long, value_name = "NAME", default_value = "tidegate-probe")]
+    computer: String,
+    /// Target group to ask for (client-side targeting)
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+    /// Scan only for updates of this category; can be repeated
+    #[arg(long, value_name = "UUID")]
+    category: Vec<Uuid>,
+    /// Evaluate no rules: everything counts as applicable
+    #[arg(long)]
+    assume_all: bool,
+}
+
 impl Args {
-    pub(super) fn run(self, _context: &super::Context) -> anyhow::Result<super::Outcome> {
-        anyhow::bail!("not yet")
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let options = ProbeOptions {
+            computer_name: self.computer,
+            target_group: self.group,
+            state_file: self.state,
+            download: self.download || self.install || self.keep.is_some(),
+            keep: self.keep,
+            install: self.install,
+            report: !self.silent,
+            categories: self.category,
+            assume_all: self.assume_all,
+            ..ProbeOptions::default()
+        };
+        let mut probe = Probe::new(&self.url, options)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        let mut bar = None;
+        let ended = runtime.block_on(probe.run(&mut |event| match event {
+            Event::Round { number, new, .. } => {
+                tracing::info!("round {number} brought {}", count(new as u64, "revision"));
+            }
+            Event::Downloading { done, size, .. } => {
+                let bar = bar.get_or_insert_with(|| context.out.bytes("downloading", size));
+                bar.set_total(size);
+                bar.set(done);
+            }
+            _ => {}
+        }));
+        if let Some(bar) = bar {
+            bar.finish();
+        }
+        let report = probe.report();
+        context.out.data(&report, || text(&report))?;
+        ended?;
+        anyhow::ensure!(report.is_clean(), "a real agent would stumble: see the findings");
+        Ok(Outcome::Done)
     }
+}
+
+fn text(report: &ProbeReport) -> String {
+    let mut text = format!(
+        "{}: {} in {}, {} seen.\n",
+        report.server,
+        count(report.calls, "call"),
+        count(u64::from(report.rounds), "round"),
+        count(report.updates_seen as u64, "revision"),
+    );
+    for offered in &report.offered {
+        text.push_str(&format!(
+            "{}: {} ({}, {})",
+            offered.action,
+            offered.title.replace(|c: char| c.is_control(), "\u{fffd}"),
+            count(offered.files as u64, "file"),
+            human_bytes(offered.bytes)
+        ));
+        if let Some(failure) = &offered.failure {
+            text.push_str(&format!(": FAILED: {failure}"));
+        }
+        text.push('\n');
+    }
+    if report.downloaded_files > 0 {
+        text.push_str(&format!(
+            "Downloaded {} ({}), {}.\n",
+            count(report.downloaded_files as u64, "file"),
+            human_bytes(report.downloaded_bytes),
+            if report.digests_ok { "all digests right" } else { "NOT all digests right" }
+        ));
+    }
+    for finding in &report.findings {
+        text.push_str(&format!("{finding}\n"));
+    }
+    let errors = report.of(Severity::Error).count() as u64;
+    text.push_str(&match errors {
+        0 => "A real agent would find nothing to stumble over.\n".to_owned(),
+        n => format!("A real agent would stumble over {}.\n", count(n, "finding")),
+    });
+    text
 }

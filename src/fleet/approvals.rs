@@ -46,6 +46,7 @@ pub enum Origin {
 
 /// An approval of an update for a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Approval {
     /// The update.
     pub update: UpdateId,

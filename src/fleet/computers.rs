@@ -18,6 +18,7 @@ use crate::sqlite::{moment, moment_at, optional_moment_at, uuid_at};
 
 /// A computer as lists show it. All of it is what the computer said of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Computer {
     /// `clientId`.
     pub id: String,

@@ -24,6 +24,7 @@ pub const EVENTS_KEPT: u32 = 10_000;
 
 /// One event as reported.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Event {
     /// Unique per occurrence.
     pub instance: Uuid,
@@ -67,6 +68,7 @@ pub enum ComplianceState {
 
 /// State of one update on one computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Compliance {
     /// The computer.
     pub computer: String,
