@@ -169,7 +169,7 @@ impl PayloadHasher {
             let (now, rest) = bytes.split_at(take);
             self.chunk.update(now);
             self.size += now.len() as u64;
-            if self.size % CHUNK_SIZE == 0 {
+            if self.size.is_multiple_of(CHUNK_SIZE) {
                 self.chunks.push(Sha256(self.chunk.finalize_reset().into()));
             }
             bytes = rest;
@@ -179,7 +179,7 @@ impl PayloadHasher {
     /// The digests of all bytes taken.
     pub fn finish(mut self) -> PayloadDigests {
         use sha2::Digest as _;
-        if self.size % CHUNK_SIZE != 0 {
+        if !self.size.is_multiple_of(CHUNK_SIZE) {
             self.chunks.push(Sha256(self.chunk.finalize().into()));
         }
         PayloadDigests {
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn chunks_end_where_they_must() {
         let chunk = usize::try_from(CHUNK_SIZE).unwrap();
-        let bytes: Vec<u8> = (0..chunk + 1).map(|i| (i % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(chunk + 1).collect();
         for (length, chunks) in [(0, 0), (1, 1), (chunk - 1, 1), (chunk, 1), (chunk + 1, 2)] {
             let mut hasher = PayloadHasher::new();
             // Pieces of an odd size, so that a chunk's end falls within one.

@@ -106,7 +106,6 @@ impl SigningKey {
                 .map_err(pkcs8::Error::from),
             Some("") => return Err(unusable("an empty passphrase protects nothing".to_owned())),
             Some(passphrase) => PrivateKeyInfoRef::try_from(plain.as_ref())
-                .map_err(pkcs8::Error::from)
                 .and_then(|key| key.encrypt(passphrase))
                 .and_then(|document| Ok(document.to_pem(ENCRYPTED, LineEnding::LF)?)),
         }

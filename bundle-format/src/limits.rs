@@ -3,7 +3,11 @@
 /// Bounds on what a bundle may hold. The defaults fit the largest real mirrors with room to spare.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes of one metadata file in the head (endless head).
+    /// Bytes of `VOLUME.json`, which lists the objects of a volume (endless note).
+    pub note_bytes: u64,
+    /// Bytes of all files of the head together (endless head).
+    pub head_bytes: u64,
+    /// Bytes of one metadata file in the head (endless metadata).
     pub metadata_bytes: u64,
     /// Root files in the head (endless root chain).
     pub roots: u64,
@@ -24,6 +28,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            note_bytes: 64 * 1024 * 1024,
+            head_bytes: 64 * 1024 * 1024,
             metadata_bytes: 1024 * 1024,
             roots: 1024,
             index_bytes: 16 * 1024 * 1024,

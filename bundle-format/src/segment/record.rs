@@ -67,6 +67,13 @@ pub(super) const PAYLOAD_PREFIX: usize = 32 + 20 + 8 + 1;
 /// Bytes that a reason for not carrying a payload may have.
 const REASON_MAX: usize = 1024;
 
+/// A record's type and its body in two pieces, so that a large document is not copied.
+pub(super) struct Encoded<'a> {
+    pub(super) kind: u8,
+    pub(super) prefix: Vec<u8>,
+    pub(super) rest: Cow<'a, [u8]>,
+}
+
 impl Record {
     /// The kind of segment that this record belongs in.
     pub fn kind(&self) -> SegmentKind {
@@ -76,21 +83,21 @@ impl Record {
         }
     }
 
-    /// Type byte, and the body in two pieces, so that a large document is not copied.
-    pub(super) fn encode(&self) -> Result<(u8, Vec<u8>, Cow<'_, [u8]>), String> {
+    /// Its bytes.
+    pub(super) fn encode(&self) -> Result<Encoded<'_>, String> {
         match self {
             Self::Revision(revision) => {
                 let mut prefix = Vec::with_capacity(REVISION_PREFIX);
                 prefix.extend(revision.update_id.as_bytes());
                 prefix.extend(revision.revision_number.to_le_bytes());
                 prefix.extend(revision.revision_id.to_le_bytes());
-                Ok((REVISION, prefix, Cow::Borrowed(&revision.xml)))
+                Ok(Encoded { kind: REVISION, prefix, rest: Cow::Borrowed(&revision.xml) })
             }
             Self::Withdrawal { update_id, revision_number } => {
                 let mut prefix = Vec::with_capacity(WITHDRAWAL_LEN);
                 prefix.extend(update_id.as_bytes());
                 prefix.extend(revision_number.to_le_bytes());
-                Ok((WITHDRAWAL, prefix, Cow::Borrowed(&[])))
+                Ok(Encoded { kind: WITHDRAWAL, prefix, rest: Cow::Borrowed(&[]) })
             }
             Self::Payload(payload) => {
                 payload.check()?;
@@ -103,7 +110,7 @@ impl Record {
                     Some(reason) => Cow::Borrowed(reason.as_bytes()),
                     None => Cow::Owned(payload.chunks.iter().flat_map(|c| *c.as_bytes()).collect()),
                 };
-                Ok((PAYLOAD, prefix, rest))
+                Ok(Encoded { kind: PAYLOAD, prefix, rest })
             }
         }
     }

@@ -200,7 +200,7 @@ proptest! {
 
     #[test]
     fn every_changed_byte_is_noticed(at in any::<prop::sample::Index>(), bit in 0..8u32, cut in any::<bool>()) {
-        let records: Vec<Record> = (0..20).map(|i| revision(i, &[i as u8; 50])).collect();
+        let records: Vec<Record> = (0..20u8).map(|i| revision(i.into(), &[i; 50])).collect();
         let (mut bytes, segment) = write(SegmentKind::Catalogue, &records);
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at) } else { bytes[at] ^= 1 << bit }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use zstd::stream::write::Encoder;
 
-use super::{MAGIC, RECORD_HEADER, Record, SegmentError};
+use super::{MAGIC, RECORD_HEADER, Record, SegmentError, record::Encoded};
 use crate::{
     digest::HashingWriter,
     index::{SegmentKind, SegmentRef},
@@ -39,7 +39,7 @@ impl<W: Write> SegmentWriter<W> {
         if record.kind() != self.kind {
             return Err(damaged(format!("{:?} records do not belong in it", record.kind())));
         }
-        let (kind, prefix, rest) = record.encode().map_err(damaged)?;
+        let Encoded { kind, prefix, rest } = record.encode().map_err(damaged)?;
         let length = prefix.len() as u64 + rest.len() as u64;
         let header = u32::try_from(length).map_err(|_| SegmentError::Limit {
             segment: "in the making".to_owned(),

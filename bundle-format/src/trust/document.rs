@@ -74,7 +74,7 @@ pub(super) fn parse_slot<T: Serialize + DeserializeOwned>(
 ) -> Result<Signed<T>, String> {
     let document = bytes.trim_ascii_end();
     let padding = bytes.get(document.len()..).unwrap_or_default();
-    if bytes.len() % SLOT != 0 || padding.iter().any(|b| *b != b' ') {
+    if !bytes.len().is_multiple_of(SLOT) || padding.iter().any(|b| *b != b' ') {
         return Err(format!("is not padded with spaces to a multiple of {SLOT} bytes"));
     }
     parse_strict(document)

@@ -46,7 +46,7 @@ impl Loaded {
 /// Why a head did not load: kept apart until the one refusal that has a second look is ruled out.
 pub(super) enum LoadError {
     /// The TUF client refused it.
-    Tuf(Error),
+    Tuf(Box<Error>),
     /// Anything else.
     Other(TrustError),
 }
@@ -54,7 +54,7 @@ pub(super) enum LoadError {
 impl From<LoadError> for TrustError {
     fn from(error: LoadError) -> Self {
         match error {
-            LoadError::Tuf(error) => explain(error),
+            LoadError::Tuf(error) => explain(*error),
             LoadError::Other(error) => error,
         }
     }
@@ -62,7 +62,7 @@ impl From<LoadError> for TrustError {
 
 impl From<Error> for LoadError {
     fn from(error: Error) -> Self {
-        Self::Tuf(error)
+        Self::Tuf(Box::new(error))
     }
 }
 
