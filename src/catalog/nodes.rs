@@ -139,3 +139,33 @@ impl<'a, T, F: Fn(&Row<'_>) -> rusqlite::Result<T>> Children<'a, T, F> {
         Ok(out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    /// A sort would hold a whole table in memory, a scan per revision would take forever.
+    #[test]
+    fn every_table_is_read_once_in_its_own_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(&folder.path().join("catalog.sqlite")).unwrap();
+        let plan = |sql: &str| -> Vec<String> {
+            let mut statement =
+                catalog.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps = statement.query_map([], |row| row.get(3)).unwrap();
+            steps.map(Result::unwrap).collect()
+        };
+        for sql in [REVISIONS, PREREQUISITES, BUNDLED, SUPERSEDED, FILES] {
+            let mut steps = plan(sql);
+            // Within the subquery only the few payloads of one SHA-1 are sorted.
+            let subquery = steps.iter().position(|step| step.starts_with("CORRELATED"));
+            steps.truncate(subquery.unwrap_or(steps.len()));
+            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{sql}: {steps:#?}");
+            let scans = steps.iter().filter(|step| step.starts_with("SCAN")).count();
+            assert_eq!(scans, 1, "{sql}: {steps:#?}");
+        }
+        let sorted = plan("SELECT revision_id FROM file ORDER BY name");
+        assert!(sorted.iter().any(|step| step.contains("TEMP B-TREE")), "{sorted:#?}");
+    }
+}

@@ -618,3 +618,41 @@ fn real_sizes_go_in_and_out() {
         .unwrap();
     assert_eq!(count, 20_001);
 }
+
+/// 300,000 files pass through a process whose memory does not grow with them.
+#[test]
+#[cfg(target_os = "linux")]
+fn nodes_need_no_memory_for_the_whole() {
+    let peak = || -> u64 {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    if let Ok(path) = std::env::var("TIDEGATE_TEST_NODES") {
+        let catalog = Catalog::open_read_only(Path::new(&path)).unwrap();
+        let (before, mut files) = (peak(), 0);
+        catalog.nodes(&mut |node| files += node.files.len()).unwrap();
+        println!("NODES {files} {}", peak() - before);
+        return;
+    }
+    let (_folder, path, mut catalog) = fresh();
+    let mut writer = catalog.write().unwrap();
+    for n in 0..1_000_u128 {
+        let mut d = document(n, 1);
+        d.files =
+            (0..300).map(|i| file(&format!("a file of some name {n} {i}"), 1, true)).collect();
+        writer.add_revision(&d, b"<Update/>", Numbering::Assign, now()).unwrap();
+    }
+    writer.commit().unwrap();
+    let out = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "catalog::nodes_need_no_memory_for_the_whole", "--nocapture"])
+        .env("TIDEGATE_TEST_NODES", &path)
+        .output()
+        .unwrap();
+    let out = String::from_utf8(out.stdout).unwrap();
+    let mut numbers = out.rsplit_once("NODES ").expect(&out).1.split_whitespace();
+    let mut number = || numbers.next().unwrap().parse::<u64>().unwrap();
+    assert_eq!(number(), 300_000);
+    let grown = number();
+    assert!(grown < 16 * 1024, "the peak grew by {grown} KiB");
+}
