@@ -74,6 +74,43 @@ pub fn decompress(framed: &[u8], limit: usize) -> Result<Vec<u8>, XpressError> {
     Ok(out)
 }
 
+/// Unpacks a framed body that arrives in pieces, cut anywhere.
+#[derive(Debug, Default)]
+pub struct Unpacker {
+    rest: Vec<u8>,
+}
+
+impl Unpacker {
+    /// Takes the next piece and unpacks the blocks that are complete to the end of `out`.
+    ///
+    /// # Errors
+    /// When a block is damaged.
+    pub fn push(&mut self, framed: &[u8], out: &mut Vec<u8>) -> Result<(), XpressError> {
+        self.rest.extend_from_slice(framed);
+        let mut used = 0;
+        loop {
+            match split_block(self.rest.get(used..).unwrap_or_default()) {
+                Ok((block, _)) => {
+                    block.unpack(out)?;
+                    used += block.framed_size();
+                }
+                Err(XpressError::Truncated) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.rest.drain(..used);
+        Ok(())
+    }
+
+    /// Nothing more comes.
+    ///
+    /// # Errors
+    /// [`XpressError::Truncated`] when that is in the middle of a block.
+    pub fn finish(self) -> Result<(), XpressError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(XpressError::Truncated) }
+    }
+}
+
 struct Input<'a>(&'a [u8]);
 
 impl Input<'_> {

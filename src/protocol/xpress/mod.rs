@@ -9,7 +9,7 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{Block, blocks, decompress};
+pub use decode::{Block, Unpacker, blocks, decompress};
 pub use encode::compress;
 
 /// Bytes per block that we write: what a WSUS on Server 2025 was seen to send.

@@ -100,6 +100,25 @@ fn what_is_not_allowed_is_refused() {
 
 proptest! {
     #[test]
+    fn pieces_may_be_cut_anywhere(
+        text in "(ab|c|<x />){0,9000}",
+        cuts in proptest::collection::vec(1_usize..3000, 1..20),
+    ) {
+        let framed = compress(text.as_bytes());
+        let (mut rest, mut out, mut unpacker) = (&framed[..], Vec::new(), Unpacker::default());
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (piece, tail) = rest.split_at((*cut).min(rest.len()));
+            unpacker.push(piece, &mut out).unwrap();
+            rest = tail;
+        }
+        unpacker.finish().unwrap();
+        prop_assert_eq!(out, text.as_bytes());
+    }
+
+    #[test]
     fn what_was_packed_unpacks(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
         prop_assert_eq!(decompress(&compress(&bytes), 2000).unwrap(), bytes);
     }

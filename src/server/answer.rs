@@ -1,0 +1,162 @@
+//! What an answer weighs and how it is streamed. Fragments were compressed when they were packed:
+//! an answer is glued from their blocks and a few of its own. Only small ones are held; one of many
+//! megabytes passes through in blocks.
+
+use std::io;
+
+use axum::body::{Body, Bytes};
+
+use super::{
+    exchange::{Pieces, broken},
+    pack::{Chunks, PackedFragment},
+};
+use crate::{
+    protocol::xpress::{self, Unpacker},
+    soap::Piece,
+};
+
+/// A fragment up to this many bytes is read at once.
+const SMALL_FRAGMENT: u64 = 128 * 1024;
+/// An answer holds no more than this in memory, and about one large block.
+const HELD: u64 = 2 * 1024 * 1024;
+/// Compressed bytes that are read at one time from a large fragment.
+const CHUNK: usize = 128 * 1024;
+/// The same if they are unpacked: they may become a hundred times as many.
+const CHUNK_TO_UNPACK: usize = 8 * 1024;
+
+/// How an answer is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Plain,
+    Xpress,
+}
+
+/// An answer of known length.
+pub(super) struct Answer {
+    parts: Vec<Part>,
+    length: u64,
+    encoding: Encoding,
+}
+
+enum Part {
+    Held(Bytes),
+    Stored(PackedFragment),
+}
+
+impl Answer {
+    /// Prepares an answer; reads small fragments. Blocking.
+    pub(super) fn new(pieces: Pieces, encoding: Encoding) -> io::Result<Self> {
+        let (mut parts, mut held, mut length, mut holding) = (Vec::new(), Vec::new(), 0, 0);
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => match encoding {
+                    Encoding::Plain => held.extend_from_slice(text.as_bytes()),
+                    Encoding::Xpress => held.extend_from_slice(&xpress::compress(text.as_bytes())),
+                },
+                Piece::Foreign(fragment) => {
+                    let weight = weight(&fragment, encoding);
+                    if weight <= SMALL_FRAGMENT && holding + weight <= HELD {
+                        holding += weight;
+                        held.extend_from_slice(&match encoding {
+                            Encoding::Plain => fragment.escaped()?,
+                            Encoding::Xpress => fragment.framed()?,
+                        });
+                        continue;
+                    }
+                    length += held.len() as u64 + weight;
+                    parts.push(Part::Held(std::mem::take(&mut held).into()));
+                    parts.push(Part::Stored(fragment));
+                }
+            }
+        }
+        length += held.len() as u64;
+        parts.push(Part::Held(held.into()));
+        Ok(Self { parts, length, encoding })
+    }
+
+    /// Bytes of the body.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// The body, read as fast as the client takes it.
+    pub(super) fn into_body(mut self) -> Body {
+        let encoding = self.encoding;
+        match (self.parts.pop(), self.parts.is_empty()) {
+            (Some(Part::Held(all)), true) => Body::from(all),
+            (last, _) => {
+                self.parts.extend(last);
+                blocking_body(self.parts.into_iter().flat_map(move |part| part.read(encoding)))
+            }
+        }
+    }
+}
+
+fn weight(fragment: &PackedFragment, encoding: Encoding) -> u64 {
+    match encoding {
+        Encoding::Plain => fragment.escaped_len(),
+        Encoding::Xpress => fragment.framed_len(),
+    }
+}
+
+type Blocks = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
+
+impl Part {
+    fn read(self, encoding: Encoding) -> Blocks {
+        match (self, encoding) {
+            (Self::Held(bytes), _) => Box::new(std::iter::once(Ok(bytes))),
+            (Self::Stored(fragment), Encoding::Xpress) => Box::new(fragment.chunks(CHUNK)),
+            (Self::Stored(fragment), Encoding::Plain) => {
+                let chunks = fragment.chunks(CHUNK_TO_UNPACK);
+                Box::new(Unpacked { chunks, unpacker: Unpacker::default() })
+            }
+        }
+    }
+}
+
+struct Unpacked {
+    chunks: Chunks,
+    unpacker: Unpacker,
+}
+
+impl Iterator for Unpacked {
+    type Item = io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut out = Vec::new();
+        while out.is_empty() {
+            let unpacked = match self.chunks.next()? {
+                Ok(chunk) => self.unpacker.push(&chunk, &mut out).map_err(broken),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = unpacked {
+                return Some(Err(error));
+            }
+        }
+        Some(Ok(out.into()))
+    }
+}
+
+/// A body of blocks that are read from disk one at a time, when the client is ready for the next.
+pub(super) fn blocking_body(
+    blocks: impl Iterator<Item = io::Result<Bytes>> + Send + 'static,
+) -> Body {
+    let stream = futures_util::stream::unfold(Some(blocks), |blocks| async {
+        let mut blocks = blocks?;
+        let read = tokio::task::spawn_blocking(move || (blocks.next(), blocks));
+        match read.await {
+            Ok((Some(Ok(block)), blocks)) => Some((Ok(block), Some(blocks))),
+            Ok((Some(Err(error)), _)) => {
+                tracing::error!(%error, "an answer was broken off");
+                Some((Err(error), None))
+            }
+            Ok((None, _)) => None,
+            Err(error) => Some((Err(broken(error)), None)),
+        }
+    });
+    Body::from_stream(stream)
+}

@@ -1,0 +1,279 @@
+//! What all requests share.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use bundle_format::digest::Sha256;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::{ServeOptions, ServerError, failure::Failure, view::View};
+use crate::{
+    catalog::{Catalog, CatalogError},
+    content::ContentStore,
+    data_dir::{DataDir, Side},
+    fleet::{Contact, Fleet, FleetError},
+    protocol::{
+        Cookie, CookieSealer, DateTime, ErrorCode, Fault,
+        client::{Config, MAX_EXTENDED_UPDATES},
+    },
+};
+
+/// How long a cookie lives: as on a WSUS.
+const COOKIE_LIFE: SignedDuration = SignedDuration::from_hours(1);
+/// A computer that keeps talking is noted this often.
+const NOTE_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// Requests that are worked on at one time.
+const AT_WORK: usize = 32;
+/// Requests over [`super::exchange::SMALL_BODY`] that are held at one time.
+const LARGE_BODIES: usize = 8;
+
+/// What is served at one moment, with the cookies that belong to it.
+pub(super) struct Serving {
+    pub(super) view: View,
+    pub(super) cookies: CookieSealer,
+}
+
+/// The state of a running server.
+pub(super) struct App {
+    data: DataDir,
+    options: ServeOptions,
+    local: SocketAddr,
+    content: ContentStore,
+    fleet: Mutex<Fleet>,
+    secrets: Secrets,
+    config: Config,
+    serving: ArcSwap<Serving>,
+    noted: Mutex<HashMap<String, Timestamp>>,
+    pub(super) at_work: Semaphore,
+    pub(super) large_bodies: Semaphore,
+}
+
+/// What the servers of a site share through the fleet.
+struct Secrets {
+    server_id: Uuid,
+    cookie_key: [u8; 32],
+}
+
+/// A request with a cookie that holds.
+pub(super) struct Visit {
+    pub(super) serving: Arc<Serving>,
+    pub(super) cookie: Cookie,
+}
+
+impl App {
+    /// Opens the stores and loads the first view. Blocking.
+    pub(super) fn open(
+        data: DataDir,
+        mut options: ServeOptions,
+        local: SocketAddr,
+    ) -> Result<Self, ServerError> {
+        options.public_url = options.public_url.as_deref().map(public_url).transpose()?;
+        // Before the first import there is no catalogue yet: an empty one is served.
+        drop(Catalog::open(&data.catalog())?);
+        let content = ContentStore::open(&data.content())?;
+        let mut fleet = Fleet::open(&data.fleet())?;
+        let secrets = Secrets::load(&mut fleet)?;
+        let config = config(&mut fleet)?;
+        let view = View::load(&data, &options.view, None)?;
+        let cookies = secrets.sealer(numbering(&data)?)?;
+        Ok(Self {
+            data,
+            options,
+            local,
+            content,
+            fleet: Mutex::new(fleet),
+            secrets,
+            config,
+            serving: ArcSwap::from_pointee(Serving { view, cookies }),
+            noted: Mutex::default(),
+            at_work: Semaphore::new(AT_WORK),
+            large_bodies: Semaphore::new(LARGE_BODIES),
+        })
+    }
+
+    pub(super) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(super) fn options(&self) -> &ServeOptions {
+        &self.options
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn content(&self) -> &ContentStore {
+        &self.content
+    }
+
+    /// What is served now. A request keeps what it took, whatever is swapped meanwhile.
+    pub(super) fn serving(&self) -> Arc<Serving> {
+        self.serving.load_full()
+    }
+
+    /// The fleet, for a moment. Blocking.
+    pub(super) fn fleet(&self) -> MutexGuard<'_, Fleet> {
+        // A panic cannot have left a transaction half done: SQLite rolled it back.
+        self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When a cookie that is made now ends.
+    pub(super) fn cookie_end(&self, now: Timestamp) -> Timestamp {
+        now.checked_add(COOKIE_LIFE).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Checks the cookie of a request. [MS-WUSP] 3.1.5
+    pub(super) fn visit(&self, token: Option<&[u8]>, now: Timestamp) -> Result<Visit, Failure> {
+        let serving = self.serving();
+        let none = || Fault::new(ErrorCode::InvalidCookie, "there is no cookie");
+        let cookie = serving.cookies.open_cookie(token.ok_or_else(none)?)?;
+        if now > cookie.expires {
+            return Err(Fault::new(ErrorCode::CookieExpired, "the cookie has expired").into());
+        }
+        Ok(Visit { serving, cookie })
+    }
+
+    /// Notes that a computer was here, but not more often than anybody wants to know.
+    pub(super) fn note(
+        &self,
+        client: &str,
+        contact: Contact,
+        now: Timestamp,
+    ) -> Result<(), FleetError> {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = |then: &Timestamp| now.duration_since(*then).abs() < NOTE_EVERY;
+        if noted.get(client).is_some_and(recent) {
+            return Ok(());
+        }
+        if noted.len() > 10_000 {
+            noted.retain(|_, then| recent(then));
+        }
+        noted.insert(client.to_owned(), now);
+        drop(noted);
+        self.fleet().contact(client, contact, now)
+    }
+
+    /// Looks again and again whether the stores have changed, and swaps the view if so. Requests go
+    /// on with what they took.
+    pub(super) async fn watch(self: Arc<Self>) {
+        let mut failing = String::new();
+        loop {
+            tokio::time::sleep(self.options.poll).await;
+            let app = Arc::clone(&self);
+            let result = match tokio::task::spawn_blocking(move || app.refresh()).await {
+                Ok(result) => result.map_err(|error| super::failure::chain(&error)),
+                Err(error) => Err(error.to_string()),
+            };
+            match result {
+                Ok(()) => failing.clear(),
+                // The same trouble is told once.
+                Err(error) if error == failing => {}
+                Err(error) => {
+                    tracing::error!(error, "cannot load what changed; the old state is served");
+                    failing = error;
+                }
+            }
+        }
+    }
+
+    /// Swaps the view if the stores have changed. Blocking.
+    fn refresh(&self) -> Result<(), ServerError> {
+        let catalog = Catalog::open_read_only(&self.data.catalog())?.change()?;
+        let fleet = self.fleet().change()?;
+        let old = self.serving();
+        if old.view.is_current(catalog, fleet) {
+            return Ok(());
+        }
+        let view = View::load(&self.data, &self.options.view, Some(&old.view))?;
+        let cookies = self.secrets.sealer(numbering(&self.data)?)?;
+        self.serving.store(Arc::new(Serving { view, cookies }));
+        Ok(())
+    }
+}
+
+impl Secrets {
+    fn load(fleet: &mut Fleet) -> Result<Self, ServerError> {
+        let mut key = [0; 32];
+        aws_lc_rs::rand::fill(&mut key).map_err(|_| ServerError::Random)?;
+        let mut keep = |name: &str, new: &[u8]| {
+            let kept = fleet.value_or_insert(name, new)?;
+            Ok::<_, ServerError>((kept, ServerError::Value { key: name.to_owned() }))
+        };
+        let (kept, damaged) = keep("cookie-key", &key)?;
+        let cookie_key = kept.try_into().map_err(|_| damaged)?;
+        let (kept, damaged) = keep("server-id", Uuid::new_v4().as_bytes())?;
+        let server_id = Uuid::from_slice(&kept).map_err(|_| damaged)?;
+        Ok(Self { server_id, cookie_key })
+    }
+
+    /// Cookies say which numbering they belong to: another mirror numbers otherwise, and agents must
+    /// then hear `ServerChanged`.
+    fn sealer(&self, numbering: Option<Uuid>) -> Result<CookieSealer, ServerError> {
+        let server = numbering
+            .map_or(self.server_id, |mirror| Uuid::new_v5(&self.server_id, mirror.as_bytes()));
+        CookieSealer::new(&self.cookie_key, server).ok_or(ServerError::Random)
+    }
+}
+
+/// The mirror that numbers the revisions, once known.
+fn numbering(data: &DataDir) -> Result<Option<Uuid>, CatalogError> {
+    if let Side::Connected { mirror_id } = data.side() {
+        return Ok(Some(*mirror_id));
+    }
+    Catalog::open_read_only(&data.catalog())?.mirror_id()
+}
+
+/// What GetConfig answers. Its `LastChange` is kept for each content by its digest: it moves when
+/// the content changes, and never on a start, an import or an approval.
+fn config(fleet: &mut Fleet) -> Result<Config, ServerError> {
+    let properties = vec![
+        ("MaxExtendedUpdatesPerRequest", MAX_EXTENDED_UPDATES.to_string()),
+        ("PackageServerShare", r"\\localhost\UpdateServicesPackages".to_owned()),
+        ("ProtocolVersion", "3.2".to_owned()),
+        ("IsInventoryRequired", "0".to_owned()),
+        ("ClientReportingLevel", "2".to_owned()),
+    ];
+    let registration_required = true;
+    let digest = Sha256::of(format!("{registration_required} {properties:?}").as_bytes());
+    let digest: String = digest.to_string().chars().take(16).collect();
+    let key = format!("last-change-{digest}");
+    let now = DateTime(
+        Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_default(),
+    );
+    let kept = fleet.value_or_insert(&key, now.to_string().as_bytes())?;
+    let kept = String::from_utf8(kept).ok().and_then(|text| text.parse::<DateTime>().ok());
+    let last_change = kept.ok_or(ServerError::Value { key })?.0;
+    Ok(Config { last_change, registration_required, properties })
+}
+
+/// A base for URLs, without a slash at its end.
+fn public_url(url: &str) -> Result<String, ServerError> {
+    let base = url.trim_end_matches('/');
+    let rest = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://"));
+    let fit = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&b);
+    match rest {
+        Some(rest) if !rest.is_empty() && rest.bytes().all(fit) => Ok(base.to_owned()),
+        _ => Err(ServerError::PublicUrl { url: url.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_a_base() {
+        assert_eq!(public_url("http://u.example:8530/").unwrap(), "http://u.example:8530");
+        assert_eq!(public_url("https://u.example/wsus").unwrap(), "https://u.example/wsus");
+        for bad in ["", "http://", "u.example", "ftp://u", "http://a b", "http://a?b"] {
+            assert!(public_url(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! More about what a client found applicable, and where its files are. [MS-WUSP] 3.1.5.9, 3.1.5.10
+
+use std::collections::HashSet;
+
+use bundle_format::digest::Sha1;
+
+use super::written;
+use crate::{
+    protocol::client::{
+        ExtendedInfo, FileLocation, FileLocations, FragmentType, FragmentUpdate,
+        GetExtendedUpdateInfo, GetExtendedUpdateInfo2, GetFileLocations,
+    },
+    server::{
+        app::{App, Visit},
+        content,
+        exchange::{Call, Pieces},
+        failure::Failure,
+        pack::{FragmentKind, PackedFragment},
+        view::{View, ViewFile},
+    },
+    soap::Element,
+    update::RevisionId,
+};
+
+pub(super) fn by_number(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+    let request = GetExtendedUpdateInfo::read(operation)?;
+    let visit = app.visit(request.cookie.as_deref(), call.now)?;
+    let ids = request.revision_ids.into_iter().map(RevisionId).collect();
+    let wanted =
+        Wanted { types: request.info_types, locales: request.locales, geo_id: request.geo_id };
+    let info = gather(app, call, &visit, ids, &wanted)?;
+    Ok(written(|w| info.write("GetExtendedUpdateInfo", w)))
+}
+
+pub(super) fn by_identity(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+    let request = GetExtendedUpdateInfo2::read(operation)?;
+    let visit = app.visit(request.cookie.as_deref(), call.now)?;
+    let view = &visit.serving.view;
+    let ids = request.identities.iter().filter_map(|identity| view.lookup(identity)).collect();
+    let wanted =
+        Wanted { types: request.info_types, locales: request.locales, geo_id: request.geo_id };
+    let info = gather(app, call, &visit, ids, &wanted)?;
+    Ok(written(|w| info.write("GetExtendedUpdateInfo2", w)))
+}
+
+pub(super) fn file_locations(
+    app: &App,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
+    let request = GetFileLocations::read(operation)?;
+    let Visit { serving, cookie } = app.visit(request.cookie.as_deref(), call.now)?;
+    let mut locations = Locations::new(app, call);
+    for digest in &request.digests {
+        locations.add(serving.view.file(digest));
+    }
+    let sealed = serving.cookies.seal_cookie(&cookie);
+    let sealed = sealed.ok_or_else(|| Failure::internal("cannot seal a cookie"))?;
+    Ok(written(|w| locations.found.write_answer(&sealed, w)))
+}
+
+struct Wanted {
+    types: Vec<FragmentType>,
+    locales: Vec<String>,
+    geo_id: Option<String>,
+}
+
+/// All fragments of the first type, then all of the second, and so on; files come unasked.
+fn gather(
+    app: &App,
+    call: &Call,
+    visit: &Visit,
+    mut ids: Vec<RevisionId>,
+    wanted: &Wanted,
+) -> Result<ExtendedInfo<PackedFragment>, Failure> {
+    let view = &visit.serving.view;
+    let groups = app.fleet().groups_of(&visit.cookie.client)?;
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(*id));
+    let (deployed, unknown): (Vec<_>, Vec<_>) =
+        ids.into_iter().partition(|id| view.offer(&groups, *id).is_some());
+
+    let mut updates = Vec::new();
+    for kind in &wanted.types {
+        for id in &deployed {
+            let found = fragments(view, *id, *kind, wanted)?;
+            updates.extend(found.into_iter().map(|xml| FragmentUpdate { id: id.0, xml }));
+        }
+    }
+    let mut locations = Locations::new(app, call);
+    for id in &deployed {
+        for file in view.files(*id) {
+            // Another document may name the same file, and its bytes be here by that.
+            locations.add(if file.present { Some(file) } else { view.file(&file.sha1) });
+        }
+    }
+    let out_of_scope = unknown.into_iter().map(|id| id.0).collect();
+    Ok(ExtendedInfo { updates, locations: locations.found, out_of_scope })
+}
+
+fn fragments(
+    view: &View,
+    id: RevisionId,
+    kind: FragmentType,
+    wanted: &Wanted,
+) -> Result<Vec<PackedFragment>, Failure> {
+    let locales: Vec<&str> = wanted.locales.iter().map(String::as_str).collect();
+    Ok(match kind {
+        FragmentType::Core => view.fragment(id, FragmentKind::Core)?.into_iter().collect(),
+        FragmentType::Extended => view.fragment(id, FragmentKind::Extended)?.into_iter().collect(),
+        FragmentType::LocalizedProperties => view.localized(id, &locales)?,
+        FragmentType::Eula => view.eulas(id, &locales, wanted.geo_id.as_deref())?,
+        // No rule makes these; locations come in any case, and no file here is encrypted.
+        FragmentType::Published
+        | FragmentType::VerificationRule
+        | FragmentType::FileUrl
+        | FragmentType::FileDecryption => Vec::new(),
+    })
+}
+
+/// Locations of files that are here, each once.
+struct Locations {
+    base: String,
+    seen: HashSet<Sha1>,
+    found: FileLocations,
+}
+
+impl Locations {
+    /// By the address that the client asked, unless an administrator said otherwise.
+    fn new(app: &App, call: &Call) -> Self {
+        let base = match (&app.options().public_url, &call.host) {
+            (Some(url), _) => url.clone(),
+            (None, Some(host)) => format!("http://{host}"),
+            (None, None) => format!("http://{}", app.local()),
+        };
+        Self { base, seen: HashSet::new(), found: FileLocations::default() }
+    }
+
+    fn add(&mut self, file: Option<&ViewFile>) {
+        if let Some(file) = file.filter(|file| file.present)
+            && self.seen.insert(file.sha1)
+        {
+            let url = format!("{}{}", self.base, content::path(&file.sha1, file.extension()));
+            self.found.0.push(FileLocation { digest: file.sha1, url });
+        }
+    }
+}

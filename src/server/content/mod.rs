@@ -1,0 +1,208 @@
+//! Payload files by the names that agents use, whole or by range. [MS-WUSP] 2.2.2.5
+//!
+//! What a file is called in `content/` is its SHA-256; agents ask by SHA-1, and the view knows both.
+
+mod conditions;
+mod range;
+
+use std::{
+    fs::{File, Metadata},
+    io::{self, Read as _, Seek as _, SeekFrom},
+    sync::Arc,
+};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::Request,
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode,
+        header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED},
+    },
+    response::{IntoResponse as _, Response},
+};
+use bundle_format::digest::Sha1;
+use jiff::Timestamp;
+
+use self::{
+    conditions::{Condition, Version},
+    range::Range,
+};
+use super::{answer::blocking_body, app::App, view::ViewFile};
+
+/// Bytes that are read at one time.
+const BLOCK: usize = 256 * 1024;
+
+/// The path of a file below the server's root: the last two digits of its SHA-1, its SHA-1, the
+/// extension of its name. Downstream servers build it themselves. [MS-WSUSSS] 2.1
+pub(super) fn path(sha1: &Sha1, extension: &str) -> String {
+    let name = sha1.to_string().to_ascii_uppercase();
+    let folder = name.get(name.len().saturating_sub(2)..).unwrap_or_default();
+    format!("/Content/{folder}/{name}{extension}")
+}
+
+/// Reads such a path: the folder must fit the name; any plain extension will do.
+fn parse(folder: &str, file: &str) -> Option<Sha1> {
+    let (name, extension) = file.split_once('.').unwrap_or((file, "none"));
+    let plain =
+        (1..=16).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric());
+    let sha1 = name.parse().ok()?;
+    (plain && folder.len() == 2 && name.ends_with(folder)).then_some(sha1)
+}
+
+/// Answers a GET or HEAD below `/Content/`; both parts of the path in lower case.
+pub(super) async fn serve(app: Arc<App>, folder: &str, file: &str, request: Request) -> Response {
+    let Some(sha1) = parse(folder, file) else { return StatusCode::NOT_FOUND.into_response() };
+    let (method, headers) = (request.method().clone(), request.headers().clone());
+    let work = move || match open(&app, &sha1) {
+        Ok(Some((file, metadata, etag))) => respond(file, &metadata, &etag, &method, &headers),
+        Ok(None) => {
+            tracing::info!(%sha1, "a file was asked for that is not here");
+            StatusCode::NOT_FOUND.into_response()
+        }
+        Err(error) => {
+            tracing::error!(%sha1, %error, "cannot read a file that should be here");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// Opens a file and gives its strong entity tag. Blocking.
+fn open(app: &App, sha1: &Sha1) -> io::Result<Option<(File, Metadata, String)>> {
+    let serving = app.serving();
+    let named = serving.view.file(sha1).filter(|file| file.present);
+    let Some(ViewFile { sha256: Some(sha256), size, .. }) = named else { return Ok(None) };
+    let file = match File::open(app.content().path(sha256)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            tracing::error!(%sha1, %sha256, "a payload is gone: run `tidegate check`");
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    // Agents download what the document says, not what is there.
+    if metadata.len() != *size {
+        tracing::error!(%sha1, %sha256, "a payload has another size: run `tidegate check`");
+        return Ok(None);
+    }
+    Ok(Some((file, metadata, format!("\"{sha256}\""))))
+}
+
+fn respond(
+    file: File,
+    metadata: &Metadata,
+    etag: &str,
+    method: &Method,
+    request: &HeaderMap,
+) -> Response {
+    let modified = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+    let version = Version::new(etag, modified);
+    let size = metadata.len();
+
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    if let Some(modified) = version.last_modified() {
+        headers.insert(LAST_MODIFIED, modified);
+    }
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Ok(etag) = HeaderValue::from_str(etag) {
+        headers.insert(ETAG, etag);
+    }
+    match version.check(request) {
+        Condition::Holds => {}
+        Condition::NotModified => return (StatusCode::NOT_MODIFIED, headers).into_response(),
+        Condition::Failed => return (StatusCode::PRECONDITION_FAILED, headers).into_response(),
+    }
+    let wanted = if method == Method::GET && version.range_applies(request) {
+        Range::of(request, size)
+    } else {
+        Range::Whole
+    };
+    let (status, start, length) = match wanted {
+        Range::Whole => (StatusCode::OK, 0, size),
+        Range::Part { first, last } => {
+            let text = format!("bytes {first}-{last}/{size}");
+            headers.extend(HeaderValue::from_str(&text).map(|value| (CONTENT_RANGE, value)));
+            (StatusCode::PARTIAL_CONTENT, first, last - first + 1)
+        }
+        Range::Unsatisfiable => {
+            let text = format!("bytes */{size}");
+            headers.extend(HeaderValue::from_str(&text).map(|value| (CONTENT_RANGE, value)));
+            return (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response();
+        }
+    };
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    if method == Method::HEAD {
+        return (status, headers, Body::empty()).into_response();
+    }
+    (status, headers, blocking_body(FileBlocks { file, start: Some(start), left: length }))
+        .into_response()
+}
+
+/// A part of a file, block by block.
+struct FileBlocks {
+    file: File,
+    /// Where to begin, until it has begun.
+    start: Option<u64>,
+    left: u64,
+}
+
+impl Iterator for FileBlocks {
+    type Item = io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (self.left > 0).then(|| self.read())
+    }
+}
+
+impl FileBlocks {
+    fn read(&mut self) -> io::Result<Bytes> {
+        if let Some(start) = self.start.take() {
+            self.file.seek(SeekFrom::Start(start))?;
+        }
+        let mut block = vec![0; usize::try_from(self.left).unwrap_or(BLOCK).min(BLOCK)];
+        self.file.read_exact(&mut block)?;
+        self.left -= block.len() as u64;
+        Ok(block.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_a_wsus() {
+        let sha1: Sha1 = "0f6cddb257ed279906fc1f5adb34aa42ef37a90a".parse().unwrap();
+        let path = path(&sha1, ".exe");
+        assert_eq!(path, "/Content/0A/0F6CDDB257ED279906FC1F5ADB34AA42EF37A90A.exe");
+        let lower = path.to_ascii_lowercase();
+        let (folder, file) = lower.strip_prefix("/content/").unwrap().split_once('/').unwrap();
+        assert_eq!(parse(folder, file), Some(sha1));
+        assert_eq!(parse(folder, file.strip_suffix(".exe").unwrap()), Some(sha1));
+        assert_eq!(parse(folder, &file.replace(".exe", ".psf")), Some(sha1));
+    }
+
+    #[test]
+    fn other_paths_are_nothing() {
+        let name = "0f6cddb257ed279906fc1f5adb34aa42ef37a90a";
+        for (folder, file) in [
+            ("0b", format!("{name}.exe")),
+            ("", format!("{name}.exe")),
+            ("a", format!("{name}.exe")),
+            ("90a", format!("{name}.exe")),
+            ("0a", format!("{name}.")),
+            ("0a", format!("{name}.exe.exe")),
+            ("0a", format!("{name}.e%20e")),
+            ("0a", format!("{name}.12345678901234567")),
+            ("0a", format!("x{name}.exe")),
+            ("0a", name[1..].to_owned()),
+            ("..", "..".to_owned()),
+            ("", String::new()),
+        ] {
+            assert_eq!(parse(folder, &file), None, "{folder}/{file}");
+        }
+    }
+}

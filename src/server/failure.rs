@@ -1,0 +1,83 @@
+//! Why a request fails, for the client and for the log.
+
+use std::error::Error;
+
+use super::pack::PackError;
+use crate::{
+    fleet::FleetError,
+    protocol::{ErrorCode, Fault},
+    soap::{EnvelopeError, ReadError},
+};
+
+/// Why a request fails.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// As the protocol has it.
+    Fault(Fault),
+    /// A message of another SOAP version.
+    Version,
+    /// Something here; the client learns no more than that.
+    Internal(Box<dyn Error + Send + Sync>),
+}
+
+impl Failure {
+    /// What the client gets, if it is a fault with an error code.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Fault(fault) => Some(fault.clone()),
+            Self::Version => None,
+            Self::Internal(_) => Some(Fault::new(
+                ErrorCode::InternalServerError,
+                "the server's log has more under this ID",
+            )),
+        }
+    }
+
+    pub(super) fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<FleetError> for Failure {
+    fn from(error: FleetError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<PackError> for Failure {
+    fn from(error: PackError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self::Fault(Fault::invalid(error.to_string()))
+    }
+}
+
+impl From<EnvelopeError> for Failure {
+    fn from(error: EnvelopeError) -> Self {
+        match error {
+            EnvelopeError::Version => Self::Version,
+            error => Self::Fault(Fault::invalid(error.to_string())),
+        }
+    }
+}
+
+/// An error with all its sources, on one line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,96 @@
+//! Which path is which service. Paths come here in lower case: clients rely on IIS, which does not
+//! tell letters apart.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, Request, State},
+    http::{StatusCode, Uri, header::CONTENT_TYPE, uri::PathAndQuery},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+
+use super::{
+    app::App,
+    content,
+    exchange::{Service, exchange},
+};
+
+/// All routes.
+pub(super) fn router(app: Arc<App>) -> Router {
+    let service = |service| {
+        post(move |State(app): State<Arc<App>>, request: Request| exchange(app, service, request))
+    };
+    Router::new()
+        .route("/clientwebservice/client.asmx", service(Service::Client))
+        .route("/simpleauthwebservice/simpleauth.asmx", service(Service::SimpleAuth))
+        // Agents post to the first; the service description names the second.
+        .route("/reportingwebservice/reportingwebservice.asmx", service(Service::Reporting))
+        .route("/reportingwebservice/webservice.asmx", service(Service::Reporting))
+        .route("/content/anonymouscheckfile.txt", get(check_file))
+        .route("/content/{folder}/{file}", get(payload))
+        .fallback(nothing)
+        .with_state(app)
+}
+
+async fn payload(
+    State(app): State<Arc<App>>,
+    Path((folder, file)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    content::serve(app, &folder, &file, request).await
+}
+
+/// What administrators' health checks of a WSUS fetch.
+async fn check_file() -> Response {
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], "Tidegate serves content here.\n")
+        .into_response()
+}
+
+async fn nothing(request: Request) -> Response {
+    tracing::debug!(method = %request.method(), path = request.uri().path(), "nothing is here");
+    StatusCode::NOT_FOUND.into_response()
+}
+
+/// Puts the path of a request into lower case.
+pub(super) fn lower_case(uri: &mut Uri) {
+    if !uri.path().bytes().any(|b| b.is_ascii_uppercase()) {
+        return;
+    }
+    let mut path = uri.path().to_ascii_lowercase();
+    if let Some(query) = uri.query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    let mut parts = std::mem::take(uri).into_parts();
+    parts.path_and_query = PathAndQuery::try_from(path).ok();
+    // The same parts with other letters are a URI again.
+    *uri = Uri::from_parts(parts).unwrap_or_default();
+}
+
+/// A plain answer without much in it.
+pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
+    (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], Body::from(text)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lose_their_case_and_queries_keep_it() {
+        for (from, to) in [
+            ("/ClientWebService/Client.asmx", "/clientwebservice/client.asmx"),
+            ("/selfupdate/wuident.cab?A", "/selfupdate/wuident.cab?A"),
+            ("/SelfUpdate/x?Ab=C", "/selfupdate/x?Ab=C"),
+            ("http://Host:80/A", "http://Host:80/a"),
+            ("*", "*"),
+        ] {
+            let mut uri: Uri = from.parse().unwrap();
+            lower_case(&mut uri);
+            assert_eq!(uri.to_string(), to);
+        }
+    }
+}
