@@ -18,6 +18,7 @@ mod real_data;
 mod reports;
 mod sync;
 mod update_captured;
+mod update_generator;
 mod update_properties;
 mod update_refusals;
 mod update_samples;
