@@ -20,29 +20,14 @@ pub(super) enum Outcome {
     Partial,
 }
 
-/// Why a command failed, as far as the exit code tells. Attached to an error as its context.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exit {
-    /// The command line or the configuration is wrong.
-    Usage,
-    /// Verification refused what was to be taken in.
-    Refused,
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Usage => "the call is wrong",
-            Self::Refused => "refused",
-        })
-    }
-}
-
-impl std::error::Error for Exit {}
+/// Marks an error whose cause is the command line or the configuration. Attached as its context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the call is wrong")]
+pub(super) struct Usage;
 
 /// A mistake in the call that the parser could not see.
 pub(super) fn usage(what: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> anyhow::Error {
-    anyhow::Error::msg(what).context(Exit::Usage)
+    anyhow::Error::msg(what).context(Usage)
 }
 
 /// Says what went wrong and turns the result into the exit code.
@@ -62,7 +47,7 @@ pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode 
         return ExitCode::SUCCESS;
     }
     let mut message = String::new();
-    for cause in error.chain().filter(|cause| cause.downcast_ref::<Exit>().is_none()) {
+    for cause in error.chain().filter(|cause| cause.downcast_ref::<Usage>().is_none()) {
         let text = cause.to_string();
         if !message.ends_with(&text) {
             if !message.is_empty() {
@@ -76,11 +61,8 @@ pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode 
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    if let Some(exit) = error.downcast_ref::<Exit>() {
-        return match exit {
-            Exit::Usage => 2,
-            Exit::Refused => 3,
-        };
+    if error.downcast_ref::<Usage>().is_some() {
+        return 2;
     }
     let refused = error.chain().any(|cause| {
         if let Some(transfer) = cause.downcast_ref::<TransferError>() {

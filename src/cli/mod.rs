@@ -35,7 +35,7 @@ use clap::{Parser, Subcommand};
 use tidegate::data_dir::DataDir;
 
 use self::{
-    exit::{Exit, Outcome},
+    exit::{Outcome, Usage},
     output::Output,
 };
 use crate::config::Config;
@@ -136,7 +136,7 @@ pub(crate) fn main() -> ExitCode {
             let result = run(&Context { data, config, out: out.clone() }, cli.command);
             exit::report(&out, result)
         }
-        Err(error) => exit::report(&out, Err(anyhow::Error::new(error).context(Exit::Usage))),
+        Err(error) => exit::report(&out, Err(anyhow::Error::new(error).context(Usage))),
     }
 }
 

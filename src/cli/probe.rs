@@ -13,7 +13,6 @@ use super::{
 
 /// Ask a WSUS (ours or another) as a Windows 11 agent would, and judge every answer.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
     /// Address of the server, as in the policy WUServer: http://host:8530
     url: String,

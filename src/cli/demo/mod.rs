@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use self::story::{Story, text};
+use self::story::{Story, at, text};
 use super::{Context, Outcome, output::human_bytes};
 
 /// Show the whole way across an air gap, in temporary folders.
@@ -71,7 +71,7 @@ impl Args {
             None => samples::write(&root.join("samples"))?,
         };
         let synced = story.run(&connected, &["sync", "--from", path(&source)?])?;
-        story.tell(&format!("{} update documents came in.", synced["new-revisions"]));
+        story.tell(&format!("{} update documents came in.", at(&synced, "/new-revisions")));
 
         let installer = root.join("contoso-field-tools-2.4.exe");
         medium::make_installer(&installer, self.payload * 1024 * 1024)?;
@@ -128,7 +128,7 @@ impl Args {
         story.run(&isolated, &["verify", path(&volume)?])?;
         story.run(&isolated, &["import", path(&volume)?])?;
         let again = story.run(&isolated, &["import", path(&volume)?])?;
-        ensure!(again["changed"] == json!(false), "a second import must change nothing: {again}");
+        ensure!(*at(&again, "/changed") == json!(false), "a second import must change nothing: {again}");
         story.tell("Imported; a second import changes nothing.");
 
         story.chapter("Approve, serve, and let an agent come");
@@ -141,13 +141,13 @@ impl Args {
         story.tell(&format!(
             "The agent was offered {}, downloaded {} in {} and found every digest right.",
             super::output::count(array(&probed, "/offered").len() as u64, "update"),
-            super::output::count(probed["downloaded-files"].as_u64().unwrap_or(0), "file"),
-            human_bytes(probed["downloaded-bytes"].as_u64().unwrap_or(0)),
+            super::output::count(at(&probed, "/downloaded-files").as_u64().unwrap_or(0), "file"),
+            human_bytes(at(&probed, "/downloaded-bytes").as_u64().unwrap_or(0)),
         ));
         let computers = story.run(&isolated, &["computers"])?;
         let installed = array(&computers, "/0/compliance")
             .iter()
-            .any(|c| c["update"] == json!(update) && c["state"] == json!("installed"));
+            .any(|c| *at(c, "/update") == json!(update) && *at(c, "/state") == json!("installed"));
         ensure!(installed, "the computer's report of {update} did not arrive: {computers}");
         story.tell("Its report arrived: the update is installed there.");
         server.stop()?;
@@ -159,17 +159,17 @@ impl Args {
 /// What must be true of the agent's visit.
 fn check_agent(probed: &Value, update: &str, size: u64) -> anyhow::Result<()> {
     let errors: Vec<_> =
-        array(probed, "/findings").iter().filter(|f| f["severity"] == json!("error")).collect();
+        array(probed, "/findings").iter().filter(|f| *at(f, "/severity") == json!("error")).collect();
     ensure!(errors.is_empty(), "a real agent would stumble: {errors:?}");
-    let offered = array(probed, "/offered").iter().any(|o| o["id"] == json!(update));
+    let offered = array(probed, "/offered").iter().any(|o| *at(o, "/id") == json!(update));
     ensure!(offered, "the agent was not offered {update}: {probed}");
-    let bytes = probed["downloaded-bytes"].as_u64().unwrap_or(0);
+    let bytes = at(probed, "/downloaded-bytes").as_u64().unwrap_or(0);
     ensure!(bytes >= size, "the agent downloaded {bytes} bytes, the payload has {size}");
     Ok(())
 }
 
 fn array<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    at(value, pointer).as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 fn path(path: &Path) -> anyhow::Result<&str> {

@@ -150,6 +150,11 @@ impl Drop for Server {
     }
 }
 
+/// What is at a place in a command's data; null if nothing.
+pub(super) fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
 /// The text at a place in a command's data.
 pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> anyhow::Result<&'a str> {
     value
