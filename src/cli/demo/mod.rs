@@ -128,7 +128,10 @@ impl Args {
         story.run(&isolated, &["verify", path(&volume)?])?;
         story.run(&isolated, &["import", path(&volume)?])?;
         let again = story.run(&isolated, &["import", path(&volume)?])?;
-        ensure!(*at(&again, "/changed") == json!(false), "a second import must change nothing: {again}");
+        ensure!(
+            *at(&again, "/changed") == json!(false),
+            "a second import must change nothing: {again}"
+        );
         story.tell("Imported; a second import changes nothing.");
 
         story.chapter("Approve, serve, and let an agent come");
@@ -158,8 +161,10 @@ impl Args {
 
 /// What must be true of the agent's visit.
 fn check_agent(probed: &Value, update: &str, size: u64) -> anyhow::Result<()> {
-    let errors: Vec<_> =
-        array(probed, "/findings").iter().filter(|f| *at(f, "/severity") == json!("error")).collect();
+    let errors: Vec<_> = array(probed, "/findings")
+        .iter()
+        .filter(|f| *at(f, "/severity") == json!("error"))
+        .collect();
     ensure!(errors.is_empty(), "a real agent would stumble: {errors:?}");
     let offered = array(probed, "/offered").iter().any(|o| *at(o, "/id") == json!(update));
     ensure!(offered, "the agent was not offered {update}: {probed}");
