@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::layout::MEMBER_MAX;
+use super::{VolumeError, layout::MEMBER_MAX};
 use crate::{
     digest::{CHUNK_SIZE, Sha256},
-    index::{FORMAT_VERSION, check_version, is_site},
+    index::{FORMAT_VERSION, Index, check_version, is_site},
     limits::Limits,
+    trust::DAMAGED,
 };
 
 /// `VOLUME.json`: a help for people, unsigned, never trusted.
@@ -67,6 +68,27 @@ impl VolumeNote {
         let mut bytes = [0; 16];
         bytes.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
         uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    }
+
+    /// Whether this note, which nobody signed, says what the signed index says.
+    ///
+    /// # Errors
+    /// [`VolumeError::Refused`] when it is the note of another snapshot or site.
+    pub fn check_against(&self, index: &Index) -> Result<(), VolumeError> {
+        if self.snapshot == index.snapshot && index.sites.contains(&self.site) {
+            return Ok(());
+        }
+        Err(VolumeError::Refused {
+            at: 0,
+            what: format!(
+                "VOLUME.json speaks of snapshot {} for {:?}, the signed index of {} for {:?}: {}",
+                self.snapshot,
+                self.site,
+                index.snapshot,
+                index.sites.join(", "),
+                DAMAGED
+            ),
+        })
     }
 
     /// Its bytes on the volume.
