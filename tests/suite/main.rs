@@ -10,6 +10,11 @@
     reason = "a test that runs into one of these fails, as it should; helpers are tests too"
 )]
 
+mod agent_fake;
+mod agent_flow;
+mod agent_judge;
+mod agent_mock;
+mod agent_replay;
 mod catalog;
 mod content;
 mod fleet;
