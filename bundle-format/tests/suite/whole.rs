@@ -1,18 +1,15 @@
 //! Whole volumes: what one byte, one cut or one edit anywhere does to the whole check.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-
-mod support;
-
 use std::{io::Cursor, sync::OnceLock};
 
 use bundle_format::{
     container::{CountersignError, VolumeReader, countersign_volume},
     limits::Limits,
-    trust::{Expect, Freshness, inspect_for_signing},
+    trust::{Expect, Freshness, check_head, inspect_for_signing},
 };
 use proptest::prelude::*;
-use support::{Mirror, key, time, whole_check};
+
+use crate::support::{Mirror, key, time, whole_check};
 
 fn expect() -> Expect<'static> {
     Expect { site: Some("plant-7"), now: time("2026-02-01T00:00:00Z"), refuse_expired: false }
@@ -105,7 +102,7 @@ proptest! {
         head.files.insert(name, json.into_bytes().into());
         let expect = expect();
         prop_assert!(
-            bundle_format::trust::check_head(&mirror.pin(), &head, &expect, &Limits::default()).is_err()
+            check_head(&mirror.pin(), &head, &expect, &Limits::default()).is_err()
         );
         prop_assert!(inspect_for_signing(&head, &Limits::default()).is_err());
     }

@@ -1,7 +1,7 @@
 //! A connected side in memory with keys that never change, volumes made by it, and a whole check
 //! of one volume: container, trust, index, segments, payloads.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+#![allow(unreachable_pub, reason = "the example uses this module too")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
