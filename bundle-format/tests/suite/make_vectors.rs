@@ -344,7 +344,10 @@ fn broken_containers(made: &mut Made) {
         header.set_path("objects/x").unwrap();
         header.set_mode(0o444);
         header.set_entry_type(EntryType::Regular);
-        (header.set_uid(0), header.set_gid(0), header.set_mtime(0), header.set_size(0));
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_size(0);
         change(&mut header);
         header.set_cksum();
         header
@@ -527,7 +530,8 @@ fn broken_containers(made: &mut Made) {
     );
     assert_eq!(bytes[timestamp_body], b'{');
 
-    let kinds: [(&str, &str, &dyn Fn(&mut tar::Header)); 14] = [
+    type Kind<'a> = (&'a str, &'a str, &'a dyn Fn(&mut tar::Header));
+    let kinds: [Kind<'_>; 14] = [
         ("symlink", "A symbolic link to /etc/passwd.", &|h| {
             h.set_entry_type(EntryType::Symlink);
             h.set_link_name("/etc/passwd").unwrap();
