@@ -1,7 +1,8 @@
 //! Whole document → the fragments that agents get. [MS-WUSP] 3.1.1.1
 //!
 //! The text of the specification is followed where servers follow it; where real ones depart from
-//! it, they are followed, and the place says so.
+//! it, they are followed, and the place says so. Comments and processing instructions are dropped
+//! (a captured answer shows the first); line ends become `\n`, as XML asks of any processor.
 
 use super::{
     DocumentError, Limits,

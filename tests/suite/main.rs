@@ -24,6 +24,8 @@ mod reports;
 mod sync;
 mod update_captured;
 mod update_generator;
+#[cfg(feature = "upstream")]
+mod update_packages;
 mod update_properties;
 mod update_refusals;
 mod update_samples;
