@@ -65,7 +65,7 @@ pub(super) fn check<R: Read + Seek>(reader: &mut R) -> Result<Layout, CabinetErr
     }
     let after_folders = fields.position()?;
     for (number, folder) in all.iter_mut().enumerate() {
-        if folder.first_block < after_folders {
+        if folder.blocks > 0 && folder.first_block < after_folders {
             return Err(damaged(format!("the data of folder {number} overlap the header")));
         }
         fields.blocks(folder, number, reserve.per_block, total)?;
@@ -174,9 +174,6 @@ impl<R: Read + Seek> Fields<'_, R> {
         reserve: u8,
         total: u64,
     ) -> Result<(), CabinetError> {
-        if folder.blocks == 0 {
-            return Err(damaged(format!("folder {number} has no data")));
-        }
         let mut at = folder.first_block;
         for block in 0..folder.blocks {
             self.seek(at)?;

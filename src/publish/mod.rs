@@ -1,1 +1,191 @@
-//! publish: to come.
+//! Local publishing: an installer becomes an update document, so that sites can ship what no
+//! upstream server has. [MS-WSUSSS] 2.2.4 is what the document must be; how WSUS itself publishes
+//! locally is what it should look like to agents.
+//!
+//! | file | becomes |
+//! |---|---|
+//! | `.exe` | a command line installation |
+//! | `.msi` | a Windows Installer installation; product code and version are read from it |
+//! | `.cab` with `update.mum` | a servicing package, with its own rules |
+//! | `.cab` otherwise | a command line installation of a program in it |
+//! | `.msu` | a command line installation by `wusa.exe` |
+//!
+//! Company, product and classification are documents too. They are made when the catalogue has no
+//! such, with identities that are the same everywhere.
+
+mod applies_if;
+mod authenticode;
+mod categories;
+mod document;
+mod error;
+mod installer;
+mod request;
+mod xml;
+
+pub use applies_if::{AppliesIf, BadRule, Comparison, Data, KnownFolder};
+pub use authenticode::{Signature, signature};
+pub use error::PublishError;
+pub use request::{Classification, PublishRequest, Reboot, Severity};
+
+use bundle_format::digest::PayloadDigests;
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    catalog::{Added, Catalog, Numbering, PayloadRow},
+    content::ContentStore,
+    update::{Limits, RevisionId, UpdateDocument, UpdateId, UpdateIdentity},
+};
+
+/// The name space of the identities that we derive from names.
+const NAMESPACE: Uuid = Uuid::from_u128(0x7d1d_6a7e_2f52_4c58_9b0e_5f0c_6c1b_a9d4);
+
+/// What became of a file that was published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Published {
+    /// The revision that stands for it.
+    pub identity: UpdateIdentity,
+    /// Its number towards agents.
+    pub revision_id: RevisionId,
+    /// False when the same was published before: nothing has changed then.
+    pub changed: bool,
+    /// SHA-256 of the payload, in hexadecimal.
+    pub sha256: String,
+    /// Size of the payload in bytes.
+    pub size: u64,
+    /// Titles of the categories that were made for it.
+    pub categories_made: Vec<String>,
+    /// What agents may stumble over.
+    pub warnings: Vec<String>,
+}
+
+/// Takes the file into the content and its document into the catalogue. The same request twice
+/// changes nothing; the same file and title with other details is a new revision of one update.
+/// `progress` hears of the bytes read.
+///
+/// # Errors
+/// When the request cannot be made into a valid update, the file cannot be read, or a store fails.
+/// The catalogue then is as before.
+pub fn publish(
+    request: &PublishRequest,
+    catalog: &mut Catalog,
+    content: &ContentStore,
+    numbering: Numbering,
+    now: Timestamp,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Published, PublishError> {
+    let request = request.checked()?;
+    let (installer, mut warnings) = installer::inspect(&request)?;
+    let modified = request.file_modified()?;
+    let categories = categories::plan(catalog, &request, now)?;
+    let payload = content.add_file(&request.file, progress)?;
+    if payload.size == 0 {
+        return Err(PublishError::invalid("the file is empty"));
+    }
+    let id = request.update_id.unwrap_or_else(|| derived_id(&request, &payload));
+    if request.supersedes.contains(&id) {
+        return Err(PublishError::invalid("an update cannot supersede itself"));
+    }
+    for superseded in &request.supersedes {
+        if catalog.newest(*superseded)?.is_none() {
+            warnings.push(format!("{superseded}, which it supersedes, is not in the catalogue"));
+        }
+    }
+
+    let mut parts = document::Parts {
+        request: &request,
+        installer: &installer,
+        payload: &payload,
+        categories: &categories,
+        identity: UpdateIdentity { id, revision: 1 },
+        created: document::moment(now),
+        modified: document::moment(modified),
+    };
+    if let Some(newest) = catalog.newest(id)? {
+        let stored = catalog.document(newest.revision_id)?.unwrap_or_default();
+        if !UpdateDocument::parse(&stored, &Limits::default())?.properties.locally_published {
+            return Err(PublishError::invalid(format!(
+                "{id} ({}) was not published locally: only its publisher can revise it",
+                newest.title
+            )));
+        }
+        // Would it be the same again? Then it is.
+        parts.identity = newest.identity;
+        let created = std::mem::replace(&mut parts.created, newest.created.unwrap_or_default());
+        if stored == document::write(&parts).into_bytes() {
+            // The bytes may have been lost since.
+            let changed = commit(catalog, &[], &payload, numbering, now)?.1;
+            return Ok(report(
+                newest.identity,
+                newest.revision_id,
+                changed,
+                payload,
+                vec![],
+                warnings,
+            ));
+        }
+        parts.created = created;
+        parts.identity.revision = newest
+            .identity
+            .revision
+            .checked_add(1)
+            .ok_or_else(|| PublishError::invalid("the update has no revision numbers left"))?;
+    }
+    let mut documents: Vec<String> = categories.made.iter().map(|c| c.document.clone()).collect();
+    documents.push(document::write(&parts));
+    let identity = parts.identity;
+    let made = categories.made.iter().map(|c| c.title.clone()).collect();
+    let (numbers, _) = commit(catalog, &documents, &payload, numbering, now)?;
+    let revision_id = numbers.last().copied().unwrap_or(RevisionId(0));
+    Ok(report(identity, revision_id, true, payload, made, warnings))
+}
+
+fn report(
+    identity: UpdateIdentity,
+    revision_id: RevisionId,
+    changed: bool,
+    payload: PayloadDigests,
+    categories_made: Vec<String>,
+    warnings: Vec<String>,
+) -> Published {
+    let (sha256, size) = (payload.sha256.to_string(), payload.size);
+    Published { identity, revision_id, changed, sha256, size, categories_made, warnings }
+}
+
+/// The same file under the same title and product is the same update, wherever it is published.
+fn derived_id(request: &PublishRequest, payload: &PayloadDigests) -> UpdateId {
+    let name = format!("update\n{}\n{}\n{}", request.product, request.title, payload.sha256);
+    UpdateId(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
+}
+
+/// Writes all with one transaction; every document is read back first, as an import would read it.
+/// Returns the numbers of the documents, and whether anything changed.
+fn commit(
+    catalog: &mut Catalog,
+    documents: &[String],
+    payload: &PayloadDigests,
+    numbering: Numbering,
+    now: Timestamp,
+) -> Result<(Vec<RevisionId>, bool), PublishError> {
+    let mut numbers = Vec::new();
+    let mut writer = catalog.write()?;
+    for xml in documents {
+        let document = UpdateDocument::parse(xml.as_bytes(), &Limits::default())?;
+        let added = writer.add_revision(&document, xml.as_bytes(), numbering, now)?;
+        let (Added::New(number) | Added::Same(number) | Added::OtherBytes(number)) = added;
+        numbers.push(number);
+    }
+    let PayloadDigests { sha256, sha1, size, chunks } = payload.clone();
+    let changed = writer.put_payload(&PayloadRow {
+        sha256,
+        sha1,
+        size,
+        chunks,
+        present: true,
+        not_carried: None,
+    })?;
+    writer.commit()?;
+    Ok((numbers, changed))
+}

@@ -19,6 +19,7 @@ mod catalog;
 mod content;
 mod fleet;
 mod layers;
+mod publish;
 mod real_data;
 mod reports;
 mod sync;

@@ -1,0 +1,47 @@
+//! What may go wrong with publishing.
+
+use std::{io, path::PathBuf};
+
+use super::BadRule;
+use crate::{catalog::CatalogError, content::ContentError, update::DocumentError};
+
+/// Why a file was not published.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The request cannot become a valid update.
+    #[error("{what}")]
+    Invalid {
+        /// What is wrong and what to do.
+        what: String,
+    },
+    /// A rule is not understood.
+    #[error(transparent)]
+    Rule(#[from] BadRule),
+    /// The file could not be read.
+    #[error("cannot {doing} {path}")]
+    Io {
+        /// What was attempted.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The document would not be accepted by those who read it.
+    #[error("the update document made of this request is not valid")]
+    Document(#[from] DocumentError),
+    /// The catalogue failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The store of payloads failed.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+}
+
+impl PublishError {
+    pub(super) fn invalid(what: impl Into<String>) -> Self {
+        Self::Invalid { what: what.into() }
+    }
+}
