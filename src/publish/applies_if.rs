@@ -178,11 +178,7 @@ fn split_comparison(text: &str) -> Result<(&str, Compared<'_>), String> {
     Ok((subject.trim(), Some((comparison, data))))
 }
 
-fn registry(
-    subject: &str,
-    comparison: Compared<'_>,
-    wow: bool,
-) -> Result<AppliesIf, String> {
+fn registry(subject: &str, comparison: Compared<'_>, wow: bool) -> Result<AppliesIf, String> {
     let (key, value) = match subject.rsplit_once('!') {
         Some((key, value)) => (key, Some(value)),
         None => (subject, None),

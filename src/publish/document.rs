@@ -162,8 +162,7 @@ fn relationships(xml: &mut Xml, parts: &Parts<'_>) {
 fn rules(xml: &mut Xml, installer: &Installer) {
     xml.open("upd:ApplicabilityRules", &[]);
     match installer {
-        Installer::CommandLine { rule, .. }
-        | Installer::Msi { rule: Some(rule), .. } => {
+        Installer::CommandLine { rule, .. } | Installer::Msi { rule: Some(rule), .. } => {
             xml.open("upd:IsInstalled", &[]);
             rule.installed(xml);
             xml.close("upd:IsInstalled").open("upd:IsInstallable", &[]);
