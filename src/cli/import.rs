@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::json;
 use tidegate::transfer::{self, ImportOptions, ImportReport};
 
@@ -40,11 +41,17 @@ impl Args {
         for warning in &report.warnings {
             context.out.warn(warning);
         }
-        let mut value = json!(report);
-        value["changed"] = json!(!report.is_unchanged());
-        context.out.data(&value, || text(&report))?;
+        let said = Said { changed: !report.is_unchanged(), report: &report };
+        context.out.data(&said, || text(&report))?;
         Ok(if report.is_complete() { Outcome::Done } else { Outcome::Partial })
     }
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    changed: bool,
+    #[serde(flatten)]
+    report: &'a ImportReport,
 }
 
 fn text(report: &ImportReport) -> String {
