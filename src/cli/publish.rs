@@ -8,9 +8,7 @@ use tidegate::{
     catalog::{Catalog, Numbering},
     content::ContentStore,
     data_dir::Side,
-    publish::{
-        self, AppliesIf, Classification, PublishRequest, Published, Reboot, Severity,
-    },
+    publish::{self, AppliesIf, Classification, PublishRequest, Published, Reboot, Severity},
     update::UpdateId,
 };
 
