@@ -32,7 +32,7 @@ pub struct Index {
     pub snapshot: u64,
     /// When it was sealed; given, so that sealing is reproducible.
     pub created: Timestamp,
-    /// Ids of the isolated networks that may import it.
+    /// Ids of the isolated networks that may import it; none while no site has been named.
     pub sites: Vec<String>,
     /// In order; a later record wins over an earlier one of the same key.
     pub segments: Vec<SegmentRef>,
@@ -111,9 +111,6 @@ impl Index {
             |what: String| Err(DocumentError::Malformed { document: "snapshot index", what });
         if !(1..=MAX_SNAPSHOT).contains(&self.snapshot) {
             return malformed(format!("snapshot number {} is out of range", self.snapshot));
-        }
-        if self.sites.is_empty() {
-            return malformed("it names no site".to_owned());
         }
         if let Some(site) = self.sites.iter().find(|site| !is_site(site)) {
             return malformed(format!("{site:?} cannot be the id of a site"));
@@ -273,7 +270,6 @@ mod tests {
         for (name, broken) in [
             ("number 0", changed(|v| v["snapshot"] = json!(0))),
             ("number too large", changed(|v| v["snapshot"] = json!(1u64 << 53))),
-            ("no site", changed(|v| v["sites"] = json!([]))),
             ("a site twice", changed(|v| v["sites"] = json!(["a", "a"]))),
             ("a site that is no name", changed(|v| v["sites"] = json!(["../a"]))),
             (

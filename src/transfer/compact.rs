@@ -1,9 +1,10 @@
 //! Keeping the list of segments short: the small ones at its end become one, the large ones at its
 //! beginning stay, so that each byte is rewritten (and carried again) only a few times.
 
-use std::{collections::HashMap, hash::Hash};
+use std::collections::HashMap;
 
 use bundle_format::{
+    digest::Sha256,
     index::{SegmentKind, SegmentRef},
     limits::Limits,
     segment::Record,
@@ -13,21 +14,39 @@ use uuid::Uuid;
 use super::{TransferError, spool, spool::Spool};
 use crate::data_dir::DataDir;
 
-/// What a later record replaces an earlier one of.
+/// What a later record replaces an earlier one of. A withdrawal does not replace the revision: a
+/// site keeps what it has, only no longer offers it.
 #[derive(PartialEq, Eq, Hash)]
 enum Key {
     Revision(Uuid, u32),
-    Payload([u8; 32]),
+    Withdrawal(Uuid, u32),
+    Payload(Sha256),
 }
 
 fn key(record: &Record) -> Key {
     match record {
         Record::Revision(r) => Key::Revision(r.update_id, r.revision_number),
         Record::Withdrawal { update_id, revision_number } => {
-            Key::Revision(*update_id, *revision_number)
+            Key::Withdrawal(*update_id, *revision_number)
         }
-        Record::Payload(p) => Key::Payload(*p.sha256.as_bytes()),
+        Record::Payload(p) => Key::Payload(p.sha256),
     }
+}
+
+/// Segment and record number.
+type Place = (usize, usize);
+
+/// Whether a record still counts: nothing later replaces it, and a revision that came back is no
+/// longer withdrawn.
+fn counts(record: &Record, place: Place, last: &HashMap<Key, Place>) -> bool {
+    let key = key(record);
+    let came_back = match key {
+        Key::Withdrawal(update, number) => {
+            last.get(&Key::Revision(update, number)).is_some_and(|revision| *revision > place)
+        }
+        Key::Revision(..) | Key::Payload(_) => false,
+    };
+    !came_back && last.get(&key) == Some(&place)
 }
 
 /// Merges the end of a list of segments of one kind when it has more than `most`.
@@ -58,7 +77,7 @@ pub(super) fn merge_tail(
     for (s, segment) in tail.iter().enumerate() {
         for (r, record) in read(segment)?.enumerate() {
             let record = record.map_err(spool::failed)?;
-            if last.get(&key(&record)) == Some(&(s, r)) {
+            if counts(&record, (s, r), &last) {
                 merged.push(&record)?;
             }
         }
@@ -84,8 +103,6 @@ fn merge_from(segments: &[SegmentRef], most: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use bundle_format::digest::Sha256;
-
     use super::*;
 
     fn of_sizes(sizes: &[u64]) -> Vec<SegmentRef> {

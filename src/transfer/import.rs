@@ -168,7 +168,7 @@ pub fn import(
     volumes.sort_by_key(|v| (v.verified.index.snapshot, v.note.set, v.note.volume));
     let path = data.catalog();
     let mut catalog = if path.exists() { Some(Catalog::open(&path)?) } else { None };
-    let known = Known::read(catalog.as_ref())?;
+    let known = Known::read(catalog.as_ref(), state.snapshot())?;
     known.admit(&volumes, catalog.as_ref())?;
 
     let mut stage = Stage::new(data, options.dry_run)?;
@@ -182,6 +182,7 @@ pub fn import(
                 stage.sink(catalog.as_ref(), freshness, &known.asked_for, &options.limits);
             volume.walk(&mut sink, progress)?;
         }
+        known.refuse_bygone(&volumes, &stage)?;
         let run = Run { data, options, state: &state, known: &known, volumes: &volumes, progress };
         run.settle(&mut stage, &mut catalog)
     })();
@@ -197,6 +198,8 @@ pub fn import(
 struct Known {
     snapshots: Vec<SnapshotRow>,
     in_force: Option<u64>,
+    /// The newest snapshot of the trust state.
+    trusted: Option<u64>,
     /// Segments of what is served.
     served: Vec<SegmentRef>,
     /// Segments of what is served and of what is pending.
@@ -204,9 +207,10 @@ struct Known {
 }
 
 impl Known {
-    fn read(catalog: Option<&Catalog>) -> Result<Self> {
-        let Some(catalog) = catalog else { return Ok(Self::default()) };
-        let mut known = Self { snapshots: catalog.snapshots()?, ..Self::default() };
+    fn read(catalog: Option<&Catalog>, trusted: Option<u64>) -> Result<Self> {
+        let mut known = Self { trusted, ..Self::default() };
+        let Some(catalog) = catalog else { return Ok(known) };
+        known.snapshots = catalog.snapshots()?;
         for snapshot in &known.snapshots {
             let segments = match snapshot.state {
                 SnapshotState::InForce => {
@@ -241,7 +245,10 @@ impl Known {
                     mirror.unwrap_or_default()
                 )));
             }
-            let stored = self.snapshots.iter().find(|s| s.number == index.snapshot);
+            let stored = self
+                .snapshots
+                .iter()
+                .find(|s| s.number == index.snapshot && !self.starts_over(&volume.verified));
             let here = volumes.iter().find(|v| v.verified.index.snapshot == index.snapshot);
             if stored.is_some_and(|stored| stored.index_sha256 != digest)
                 || here.is_some_and(|other| other.verified.index_digest != digest)
@@ -255,8 +262,34 @@ impl Known {
         Ok(())
     }
 
-    fn is_news(&self, number: u64) -> bool {
-        self.in_force.is_none_or(|in_force| number > in_force)
+    /// Older bundles may fill gaps. When there are only such and none of them has, this is said as
+    /// what it is: somebody tried to bring an older snapshot.
+    fn refuse_bygone(&self, volumes: &[Volume], stage: &Stage) -> Result<()> {
+        let Some(newest) = volumes.last() else { return Ok(()) };
+        let older = volumes.iter().all(|v| v.verified.freshness == Freshness::Older);
+        if !older || !stage.is_empty() {
+            return Ok(());
+        }
+        Err(newest.refused(format!(
+            "snapshot {} is older than snapshot {}, which was accepted before, and holds nothing that is missing here: there is nothing to do with it. Bring a newer bundle",
+            newest.verified.index.snapshot,
+            self.trusted.unwrap_or_default()
+        )))
+    }
+
+    fn is_news(&self, verified: &VerifiedHead) -> bool {
+        let number = verified.index.snapshot;
+        self.in_force.is_none_or(|in_force| number > in_force) || self.starts_over(verified)
+    }
+
+    /// Whether the keys were replaced for good and the counters began anew: newer for the trust
+    /// state, although its number is not. (A trust state that a killed run left behind what is
+    /// served says nothing about that.)
+    fn starts_over(&self, verified: &VerifiedHead) -> bool {
+        verified.freshness == Freshness::Newer
+            && self.in_force.is_some_and(|in_force| {
+                verified.index.snapshot <= in_force && self.trusted >= Some(in_force)
+            })
     }
 }
 
@@ -338,7 +371,7 @@ impl Run<'_> {
         for volume in self.volumes {
             let number = volume.verified.index.snapshot;
             if volume.verified.freshness == Freshness::Older
-                || !self.known.is_news(number)
+                || !self.known.is_news(&volume.verified)
                 || has(&found, number)
             {
                 continue;
@@ -349,11 +382,13 @@ impl Run<'_> {
                 set: Some(volume.note.set),
             });
         }
+        let anew = found.iter().any(|candidate| self.known.starts_over(&candidate.verified));
         for row in self.known.snapshots.iter().filter(|row| row.state == SnapshotState::Pending) {
-            if !self.known.is_news(row.number) || has(&found, row.number) {
+            if anew || has(&found, row.number) {
                 continue;
             }
             match self.recheck(row.number) {
+                Ok((verified, _)) if !self.known.is_news(&verified) => {}
                 Ok((verified, head)) => {
                     found.push(Candidate { verified, head, set: row.bundle_set });
                 }
@@ -445,13 +480,16 @@ impl Run<'_> {
         }
         if let Some(taken) = taken {
             let number = taken.verified.index.snapshot;
-            for row in self.known.snapshots.iter().filter(|row| row.number < number) {
+            let anew = self.known.starts_over(&taken.verified);
+            for row in self.known.snapshots.iter().filter(|row| row.number != number) {
                 match row.state {
                     SnapshotState::InForce => {
                         writer.set_snapshot_state(row.number, SnapshotState::Past)?;
                     }
-                    SnapshotState::Pending => writer.forget_snapshot(row.number)?,
-                    SnapshotState::Sealed | SnapshotState::Past => {}
+                    SnapshotState::Pending if anew || row.number < number => {
+                        writer.forget_snapshot(row.number)?;
+                    }
+                    SnapshotState::Pending | SnapshotState::Sealed | SnapshotState::Past => {}
                 }
             }
         }
@@ -472,7 +510,8 @@ impl Run<'_> {
     ) -> Result<()> {
         let Some(in_force) = report.in_force else { return Ok(()) };
         let applied = catalog.note(APPLIED_OF)?.as_deref() == Some(in_force.to_string().as_str());
-        let trusted = self.state.snapshot().is_some_and(|trusted| trusted >= in_force);
+        let anew = taken.is_some_and(|taken| self.known.starts_over(&taken.verified));
+        let trusted = !anew && self.known.trusted >= Some(in_force);
         if applied && trusted {
             return Ok(());
         }

@@ -313,13 +313,7 @@ impl Sink for Taking<'_> {
         }
     }
 
-    fn end(
-        &mut self,
-        member: &Member<'_>,
-        writer: Option<Box<dyn Write + Send>>,
-        digests: &PayloadDigests,
-    ) -> Result<()> {
-        drop(writer);
+    fn end(&mut self, member: &Member<'_>) -> Result<()> {
         kill::step("object staged");
         if !self.keep {
             if let Member::Payload(ObjectEntry { sha256, offset: None, .. }, Some(_)) = member {
@@ -329,11 +323,12 @@ impl Sink for Taking<'_> {
         }
         match member {
             Member::Segment(segment) => {
+                self.stage.counts.new_bytes += segment.size;
                 self.stage.staged_segments.insert(segment.sha256);
             }
             Member::Payload(entry, Some(record)) => {
+                self.stage.counts.new_bytes += entry.size;
                 if !self.is_whole(entry, record)? {
-                    self.stage.counts.new_bytes += digests.size;
                     return Ok(());
                 }
                 self.stage.staged_payloads.insert(record.sha256, (*record).clone());
@@ -342,7 +337,6 @@ impl Sink for Taking<'_> {
             Member::Payload(_, None) => return Ok(()),
         }
         self.stage.counts.new += 1;
-        self.stage.counts.new_bytes += digests.size;
         Ok(())
     }
 

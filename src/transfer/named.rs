@@ -3,7 +3,7 @@
 use std::{collections::HashSet, path::PathBuf};
 
 use bundle_format::{
-    digest::{CHUNK_SIZE, Sha256},
+    digest::Sha256,
     index::{SegmentKind, SegmentRef},
     limits::Limits,
     segment::{PayloadRecord, Record, SegmentError},
@@ -29,23 +29,14 @@ pub(super) fn collect(
     Ok(())
 }
 
-/// A payload record whose numbers agree with each other.
+/// The payload record in a record of a payload segment.
 pub(super) fn payload(record: Record) -> Result<PayloadRecord> {
-    let Record::Payload(record) = record else {
-        return Err(TransferError::refused(
+    match record {
+        Record::Payload(record) => Ok(record),
+        _ => Err(TransferError::refused(
             "a payload segment of the snapshot holds something else than payloads",
-        ));
-    };
-    let chunks = record.size.div_ceil(CHUNK_SIZE);
-    if record.not_carried.is_none() && record.chunks.len() as u64 != chunks {
-        return Err(TransferError::refused(format!(
-            "the payload {} of {} bytes has {} chunk digests, not {chunks}",
-            record.sha256,
-            record.size,
-            record.chunks.len()
-        )));
+        )),
     }
-    Ok(record)
 }
 
 /// The payload segments of a list, in order.

@@ -1,4 +1,5 @@
-//! One pass over an object's bytes: read once, and hashed and written on several cores.
+//! One pass over an object's bytes: read once, and hashed and written on several cores. The reader
+//! of the volume hashes the whole; here are SHA-1, the chunks and the disk.
 
 use std::{
     io::{self, Read, Write},
@@ -9,7 +10,7 @@ use std::{
     thread,
 };
 
-use bundle_format::digest::{CHUNK_SIZE, PayloadDigests, PayloadHasher, Sha1, Sha256};
+use bundle_format::digest::{CHUNK_SIZE, Sha1, Sha256};
 use sha2::Digest as _;
 
 use super::Progress;
@@ -20,6 +21,7 @@ const BLOCK: usize = 1 << 20;
 const WAITING: usize = 8;
 
 /// Which end failed.
+#[derive(Debug)]
 pub(super) enum PumpError {
     /// The source.
     Read(io::Error),
@@ -27,17 +29,24 @@ pub(super) enum PumpError {
     Write(io::Error),
 }
 
-type Block = Arc<Vec<u8>>;
-type Sinked = (Option<Box<dyn Write + Send>>, PayloadDigests);
+/// What a pass yields beside the SHA-256 of the whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pumped {
+    pub(super) sha1: Sha1,
+    pub(super) size: u64,
+    pub(super) chunks: Vec<Sha256>,
+}
 
-/// Reads exactly `size` bytes, writes them if there is somewhere to, and hashes them. The writer
-/// comes back when all went well.
+type Block = Arc<Vec<u8>>;
+type Writer = Box<dyn Write + Send>;
+
+/// Reads exactly `size` bytes, writes them if there is somewhere to, and hashes them.
 pub(super) fn run(
     source: &mut dyn Read,
     size: u64,
-    writer: Option<Box<dyn Write + Send>>,
+    writer: Option<Writer>,
     progress: &dyn Progress,
-) -> Result<Sinked, PumpError> {
+) -> Result<Pumped, PumpError> {
     if size > BLOCK as u64 {
         return large(source, size, writer, progress);
     }
@@ -46,33 +55,26 @@ pub(super) fn run(
     Ok(read)
 }
 
-fn small(
-    source: &mut dyn Read,
-    size: u64,
-    mut writer: Option<Box<dyn Write + Send>>,
-) -> Result<Sinked, PumpError> {
+fn small(source: &mut dyn Read, size: u64, writer: Option<Writer>) -> Result<Pumped, PumpError> {
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(BLOCK)];
     source.read_exact(&mut bytes).map_err(PumpError::Read)?;
-    let mut hasher = PayloadHasher::new();
-    hasher.update(&bytes);
-    if let Some(writer) = &mut writer {
+    if let Some(mut writer) = writer {
         writer.write_all(&bytes).and_then(|()| writer.flush()).map_err(PumpError::Write)?;
     }
-    Ok((writer, hasher.finish()))
+    let chunks = if bytes.is_empty() { Vec::new() } else { vec![Sha256::of(&bytes)] };
+    Ok(Pumped { sha1: Sha1::of(&bytes), size, chunks })
 }
 
 fn large(
     source: &mut dyn Read,
     size: u64,
-    writer: Option<Box<dyn Write + Send>>,
+    writer: Option<Writer>,
     progress: &dyn Progress,
-) -> Result<Sinked, PumpError> {
+) -> Result<Pumped, PumpError> {
     thread::scope(|scope| {
-        let (to_whole, whole) = sync_channel(WAITING);
         let (to_sha1, sha1) = sync_channel(WAITING);
         let (to_chunks, chunks) = sync_channel(WAITING);
-        let mut to = vec![to_whole, to_sha1, to_chunks];
-        let whole = scope.spawn(|| sha256_of(whole));
+        let mut to = vec![to_sha1, to_chunks];
         let sha1 = scope.spawn(|| sha1_of(sha1));
         let chunks = scope.spawn(|| chunks_of(chunks));
         let writing = writer.map(|writer| {
@@ -83,19 +85,14 @@ fn large(
         let read = fan_out(source, size, &to, progress);
         drop(to);
         let lost = |_| PumpError::Write(io::Error::other("a thread of this program stopped"));
-        let digests = PayloadDigests {
-            sha256: whole.join().map_err(lost)?,
-            sha1: sha1.join().map_err(lost)?,
-            size,
-            chunks: chunks.join().map_err(lost)?,
-        };
+        let pumped =
+            Pumped { sha1: sha1.join().map_err(lost)?, size, chunks: chunks.join().map_err(lost)? };
         // A full disk stops the reading; its error is the cause, not the reader's.
-        let writer = match writing {
-            Some(writing) => Some(writing.join().map_err(lost)?.map_err(PumpError::Write)?),
-            None => None,
-        };
+        if let Some(writing) = writing {
+            writing.join().map_err(lost)?.map_err(PumpError::Write)?;
+        }
         read.map_err(PumpError::Read)?;
-        Ok((writer, digests))
+        Ok(pumped)
     })
 }
 
@@ -123,12 +120,6 @@ fn fan_out(
     Ok(())
 }
 
-fn sha256_of(blocks: Receiver<Block>) -> Sha256 {
-    let mut hasher = sha2::Sha256::new();
-    blocks.into_iter().for_each(|block| hasher.update(block.as_slice()));
-    Sha256::from_bytes(hasher.finalize().into())
-}
-
 fn sha1_of(blocks: Receiver<Block>) -> Sha1 {
     let mut hasher = sha1::Sha1::new();
     blocks.into_iter().for_each(|block| hasher.update(block.as_slice()));
@@ -154,20 +145,18 @@ fn chunks_of(blocks: Receiver<Block>) -> Vec<Sha256> {
     chunks
 }
 
-fn write(
-    mut writer: Box<dyn Write + Send>,
-    blocks: Receiver<Block>,
-) -> io::Result<Box<dyn Write + Send>> {
+fn write(mut writer: Writer, blocks: Receiver<Block>) -> io::Result<()> {
     for block in blocks {
         writer.write_all(&block)?;
     }
-    writer.flush()?;
-    Ok(writer)
+    writer.flush()
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+
+    use bundle_format::digest::PayloadHasher;
 
     use super::*;
 
@@ -205,14 +194,13 @@ mod tests {
         for len in [0, 1, BLOCK, BLOCK + 1, chunk - 1, chunk, chunk + 1, 2 * chunk + 5] {
             let data = bytes(len);
             let out = Shared::default();
-            let Ok((_, digests)) =
-                run(&mut data.as_slice(), len as u64, Some(Box::new(out.clone())), &())
-            else {
-                panic!("{len}");
-            };
+            let pumped =
+                run(&mut data.as_slice(), len as u64, Some(Box::new(out.clone())), &()).unwrap();
             let mut one = PayloadHasher::new();
             one.update(&data);
-            assert_eq!(digests, one.finish(), "{len}");
+            let one = one.finish();
+            let expected = Pumped { sha1: one.sha1, size: one.size, chunks: one.chunks };
+            assert_eq!(pumped, expected, "{len}");
             assert!(*out.0.lock().unwrap() == data, "{len}");
         }
     }

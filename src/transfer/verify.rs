@@ -9,7 +9,7 @@ use std::{
 
 use bundle_format::{
     container::VolumeNote,
-    digest::{PayloadDigests, Sha256},
+    digest::Sha256,
     index::{SegmentKind, SegmentRef},
     limits::Limits,
     segment::SegmentReader,
@@ -220,12 +220,7 @@ impl Sink for Checked<'_> {
         }
     }
 
-    fn end(
-        &mut self,
-        _member: &Member<'_>,
-        _writer: Option<Box<dyn Write + Send>>,
-        _digests: &PayloadDigests,
-    ) -> Result<()> {
+    fn end(&mut self, _member: &Member<'_>) -> Result<()> {
         Ok(())
     }
 

@@ -10,14 +10,18 @@ use std::{
 
 use bundle_format::{
     container::{ObjectEntry, VolumeError, VolumeNote, VolumeReader},
-    digest::{CHUNK_SIZE, PayloadDigests, Sha256},
+    digest::{CHUNK_SIZE, Sha256},
     index::SegmentRef,
     limits::Limits,
     segment::PayloadRecord,
     trust::{Expect, Head, TrustState, VerifiedHead, check_head},
 };
 
-use super::{Progress, TransferError, error::io_error, pump};
+use super::{
+    Progress, TransferError,
+    error::io_error,
+    pump::{self, PumpError, Pumped},
+};
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -102,13 +106,8 @@ pub(super) struct Table {
 pub(super) trait Sink {
     /// Where to write a member's bytes, if anywhere.
     fn begin(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>>;
-    /// The member was read whole and is what its name says.
-    fn end(
-        &mut self,
-        member: &Member<'_>,
-        writer: Option<Box<dyn Write + Send>>,
-        digests: &PayloadDigests,
-    ) -> Result<()>;
+    /// The member was read and written whole, and is what its name says.
+    fn end(&mut self, member: &Member<'_>) -> Result<()>;
     /// All segments on the volume were read; now its payloads need their records.
     fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<Table>;
 }
@@ -163,9 +162,8 @@ impl Volume {
             )));
         }
         let member = Member::Segment(segment);
-        let (writer, digests) = self.read(&member, entry, sink, progress)?;
-        self.same_name(entry, &digests)?;
-        sink.end(&member, writer, &digests)
+        self.read(&member, entry, sink, progress)?;
+        sink.end(&member)
     }
 
     fn payload(
@@ -187,14 +185,11 @@ impl Volume {
             None => {}
         }
         let member = Member::Payload(entry, record);
-        let (writer, digests) = self.read(&member, entry, sink, progress)?;
-        if entry.offset.is_none() {
-            self.same_name(entry, &digests)?;
-        }
+        let pumped = self.read(&member, entry, sink, progress)?;
         if let Some(record) = record {
-            self.same_bytes(entry, record, &digests)?;
+            self.same_bytes(entry, record, &pumped)?;
         }
-        sink.end(&member, writer, &digests)
+        sink.end(&member)
     }
 
     /// The sizes that the volume and the signed table give must agree.
@@ -218,28 +213,18 @@ impl Volume {
         )))
     }
 
-    fn same_name(&self, entry: &ObjectEntry, digests: &PayloadDigests) -> Result<()> {
-        if digests.sha256 == entry.sha256 {
-            return Ok(());
-        }
-        Err(self.refused(format!(
-            "the object {} has other bytes than its name says (SHA-256 {}): the medium is damaged or the volume was changed. Copy it again; if that does not help, have it exported again",
-            entry.sha256, digests.sha256
-        )))
-    }
-
     /// SHA-1 and chunk digests of the signed table, the second and third anchor of a payload.
     fn same_bytes(
         &self,
         entry: &ObjectEntry,
         record: &PayloadRecord,
-        digests: &PayloadDigests,
+        pumped: &Pumped,
     ) -> Result<()> {
         let first = usize::try_from(entry.offset.unwrap_or(0) / CHUNK_SIZE).unwrap_or(usize::MAX);
         let chunks = record.chunks.get(first..).unwrap_or_default();
         let same = match entry.offset {
-            None => digests.sha1 == record.sha1 && digests.chunks == record.chunks,
-            Some(_) => chunks.starts_with(&digests.chunks),
+            None => pumped.sha1 == record.sha1 && pumped.chunks == record.chunks,
+            Some(_) => chunks.starts_with(&pumped.chunks),
         };
         if same {
             return Ok(());
@@ -256,16 +241,28 @@ impl Volume {
         entry: &ObjectEntry,
         sink: &mut dyn Sink,
         progress: &dyn Progress,
-    ) -> Result<(Option<Box<dyn Write + Send>>, PayloadDigests)> {
+    ) -> Result<Pumped> {
         let writer = sink.begin(member)?;
-        pump::run(&mut self.reader, entry.size, writer, progress).map_err(|e| match e {
-            pump::PumpError::Read(source) => {
-                TransferError::Volume { path: self.path.clone(), source: VolumeError::Io(source) }
+        let pumped = match pump::run(&mut self.reader, entry.size, writer, progress) {
+            Ok(pumped) => pumped,
+            Err(PumpError::Read(error)) => return Err(self.unreadable(error)),
+            Err(PumpError::Write(error)) => {
+                return Err(io_error("keep in incoming/ what was read from", &self.path)(error));
             }
-            pump::PumpError::Write(source) => {
-                io_error("keep what was read (in incoming/)", &self.path)(source)
-            }
-        })
+        };
+        // The reader has compared the digest of a whole object with its name.
+        if entry.offset.is_none() && self.reader.digest() != Some(entry.sha256) {
+            return Err(
+                self.refused(format!("{} has other bytes than its name says", entry.sha256))
+            );
+        }
+        Ok(pumped)
+    }
+
+    /// The reader refuses through an I/O error, as its trait asks.
+    fn unreadable(&self, error: std::io::Error) -> TransferError {
+        let source = error.downcast::<VolumeError>().unwrap_or_else(VolumeError::Io);
+        TransferError::Volume { path: self.path.clone(), source }
     }
 
     fn next(&mut self) -> Result<Option<ObjectEntry>> {

@@ -18,11 +18,15 @@ mod agent_replay;
 mod catalog;
 mod content;
 mod fleet;
+mod kill;
 mod layers;
 mod publish;
 mod real_data;
+mod refusals;
 mod reports;
+mod sides;
 mod sync;
+mod transfer;
 mod update_captured;
 mod update_generator;
 #[cfg(feature = "upstream")]

@@ -1,0 +1,193 @@
+//! The built program, killed with SIGKILL while it imports: run again, it finishes, and what is
+//! served is what an uninterrupted run serves.
+
+#![cfg(unix)]
+
+use std::{
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tidegate::{
+    fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
+    transfer::check,
+};
+
+use super::sides::{Mirror, Site, bytes, now, update};
+
+/// Payloads in each bundle: enough steps for more than a hundred points at which to kill.
+const PAYLOADS: u64 = 32;
+
+/// A site before an import, the bundle, and a twin that has imported it without interruption.
+struct Scenario {
+    name: &'static str,
+    site: Site,
+    bundle: PathBuf,
+    twin: String,
+    takes: Duration,
+}
+
+fn run(site: &Site, bundle: &Path, kill_at: Option<u64>) -> ExitStatus {
+    let mut command = importer(site, bundle);
+    if let Some(at) = kill_at {
+        command.env("TIDEGATE_KILL_AT", at.to_string());
+    }
+    command.status().unwrap()
+}
+
+fn importer(site: &Site, bundle: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.arg("--data").arg(site.data.root()).arg("import").arg(bundle);
+    command.env_remove("TIDEGATE_KILL_AT").stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn fill(mirror: &Mirror, updates: std::ops::Range<u128>) {
+    for n in updates {
+        let payloads: Vec<_> =
+            (0..PAYLOADS / 4).map(|i| bytes(n as u64 * 1000 + i, 2000 + i as usize)).collect();
+        mirror.add(n, 1, &payloads);
+    }
+    let mut fleet = Fleet::open(&mirror.data.fleet()).unwrap();
+    let name = format!("Group {}", fleet.groups().unwrap().len());
+    let group = fleet.create_group(&name, None).unwrap().id;
+    for n in 1..4 {
+        let local = Origin::Local;
+        fleet.approve(update(n), group, ApprovalAction::Install, None, local, now()).unwrap();
+    }
+    fleet
+        .approve(update(2), ALL_COMPUTERS, ApprovalAction::Detect, None, Origin::Local, now())
+        .unwrap();
+    fleet.decline(update(4), Origin::Local, now()).unwrap();
+}
+
+/// The first import of a site, and a delta.
+fn scenarios() -> Vec<Scenario> {
+    let mirror = Mirror::new(7);
+    fill(&mirror, 1..5);
+    let first = mirror.export("plant-7").volumes.remove(0);
+    mirror.withdraw(3, 1);
+    fill(&mirror, 5..9);
+    let delta = mirror.export("plant-7").volumes.remove(0);
+    let fresh = Site::new("plant-7", &mirror.root);
+    let begun = Site::new("plant-7", &mirror.root);
+    begun.import(std::slice::from_ref(&first)).unwrap();
+    // The mirror's folder goes when this returns; the bundles stay with the sites.
+    let keep = |bundle: &Path, site: &Site| {
+        let kept = site.folder.path().join("bundle.tar");
+        std::fs::copy(bundle, &kept).unwrap();
+        kept
+    };
+    [("first", fresh, first), ("delta", begun, delta)]
+        .into_iter()
+        .map(|(name, site, bundle)| {
+            let bundle = keep(&bundle, &site);
+            let twin = site.copy();
+            let start = Instant::now();
+            assert!(run(&twin, &bundle, None).success(), "{name}: the twin");
+            let takes = start.elapsed();
+            good(&twin, name);
+            Scenario { name, bundle, twin: twin.served(), takes, site }
+        })
+        .collect()
+}
+
+fn good(site: &Site, what: &str) {
+    let report = check(&site.data, now(), false, &()).unwrap();
+    assert_eq!(report.problems, Vec::<String>::new(), "{what}");
+    assert_eq!(report.unnamed, 0, "{what}");
+}
+
+impl Scenario {
+    /// What must hold after any kill: the stores are in order, and another run finishes the work.
+    fn finishes(&self, site: &Site, what: &str) {
+        if site.data.catalog().exists() {
+            let report = check(&site.data, now(), false, &()).unwrap();
+            let behind = |problem: &String| problem.contains("the trust state has not followed");
+            assert!(report.problems.iter().all(behind), "{what}: {:?}", report.problems);
+        }
+        let again = run(site, &self.bundle, None);
+        assert!(again.success(), "{what}: the second run ended with {again}");
+        good(site, what);
+        assert_eq!(site.served(), self.twin, "{what}");
+        assert!(!site.data.incoming().exists(), "{what}: something is left in incoming/");
+    }
+}
+
+/// At every step of an import, among them between the renames and the commit, between the commit
+/// and the trust state, and between that and the policy.
+#[test]
+fn killed_at_every_step() {
+    let scenarios = scenarios();
+    let killed = AtomicU64::new(0);
+    for scenario in &scenarios {
+        let next = AtomicU64::new(1);
+        let ended = Mutex::new(None);
+        thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+                scope.spawn(|| {
+                    loop {
+                        let at = next.fetch_add(1, Ordering::SeqCst);
+                        if ended.lock().unwrap().is_some_and(|end| at >= end) {
+                            return;
+                        }
+                        let what = format!("{} killed at step {at}", scenario.name);
+                        let site = scenario.site.copy();
+                        let status = run(&site, &scenario.bundle, Some(at));
+                        if status.success() {
+                            let mut ended = ended.lock().unwrap();
+                            *ended = Some(ended.map_or(at, |end: u64| end.min(at)));
+                            return;
+                        }
+                        assert_eq!(status.signal(), Some(9), "{what}: {status}");
+                        killed.fetch_add(1, Ordering::SeqCst);
+                        scenario.finishes(&site, &what);
+                    }
+                });
+            }
+        });
+    }
+    let killed = killed.into_inner();
+    assert!(killed >= 200, "only {killed} points were tried");
+}
+
+/// At moments that nobody has chosen.
+#[test]
+fn killed_from_outside_at_any_moment() {
+    const MOMENTS: u32 = 30;
+    for scenario in scenarios() {
+        for moment in 0..MOMENTS {
+            let what = format!("{} killed at moment {moment}", scenario.name);
+            let site = scenario.site.copy();
+            let mut child = importer(&site, &scenario.bundle).spawn().unwrap();
+            thread::sleep(scenario.takes * moment / MOMENTS);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            scenario.finishes(&site, &what);
+        }
+    }
+}
+
+/// A killed run does not lock the next one out, but a running one does.
+#[test]
+fn two_imports_at_once_do_not_mix() {
+    let scenario = scenarios().remove(1);
+    let site = scenario.site.copy();
+    let lock = std::fs::File::options()
+        .write(true)
+        .open(site.data.trust_state().with_file_name("lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let before = site.served();
+    assert_eq!(run(&site, &scenario.bundle, None).code(), Some(1));
+    assert_eq!(site.served(), before);
+    drop(lock);
+    scenario.finishes(&site, "after the lock");
+}
