@@ -69,6 +69,15 @@ mod tests {
     }
 
     #[test]
+    fn the_specification_holds_the_same_table() {
+        let specification = include_str!("../../SPEC.md");
+        for (row, words) in WORDS.chunks(16).enumerate() {
+            let line = format!("| {row:x}0 | {} |\n", words.join(" "));
+            assert!(specification.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
     fn every_said_byte_counts() {
         let zero = say(&[0; 32]);
         assert_eq!(zero, [WORDS[0]; SAID].join(" "));

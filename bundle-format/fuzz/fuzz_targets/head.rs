@@ -1,0 +1,32 @@
+#![no_main]
+
+use std::sync::OnceLock;
+
+use bundle_format::{
+    container::VolumeReader,
+    limits::Limits,
+    trust::{Expect, Head, TrustState, check_head, inspect_for_signing},
+};
+use libfuzzer_sys::fuzz_target;
+
+fn good() -> &'static Head {
+    static GOOD: OnceLock<Head> = OnceLock::new();
+    GOOD.get_or_init(|| {
+        let packed = include_bytes!("../../tests/vectors/good.tar.zst");
+        let volume = zstd::decode_all(&packed[..]).unwrap();
+        VolumeReader::open(&volume[..], &Limits::default()).unwrap().2
+    })
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((which, bytes)) = data.split_first() else { return };
+    let mut head = good().clone();
+    let name = head.files.keys().nth(usize::from(*which) % head.files.len()).unwrap().clone();
+    head.files.insert(name, bytes.to_vec().into());
+    let state = TrustState::pin(include_bytes!("../../tests/vectors/root.json")).unwrap();
+    let now = "2026-02-01T00:00:00Z".parse().unwrap();
+    let expect = Expect { site: Some("plant-7"), now, refuse_expired: false };
+    let accepted = check_head(&state, &head, &expect, &Limits::default()).is_ok();
+    assert_eq!(accepted, &head == good());
+    let _ = inspect_for_signing(&head, &Limits::default());
+});
