@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{VolumeError, layout::MEMBER_MAX};
 use crate::{
     digest::{CHUNK_SIZE, Sha256},
-    index::{FORMAT_VERSION, Index, check_version, is_site},
+    index::{Index, check_version, is_site},
     limits::Limits,
     trust::DAMAGED,
 };
@@ -20,7 +20,7 @@ pub struct VolumeNote {
     /// See [`crate::index::FORMAT_VERSION`].
     pub format_version: u32,
     /// Same for all volumes of one export. Derived from what the volumes hold, so that the same
-    /// snapshot and options give the same volumes: [`VolumeNote::set_id`].
+    /// snapshot and options give the same volumes.
     pub set: Uuid,
     /// This volume's number, from 1.
     pub volume: u32,
@@ -52,24 +52,6 @@ pub struct ObjectEntry {
 pub const PART_MAX: u64 = MEMBER_MAX / CHUNK_SIZE * CHUNK_SIZE;
 
 impl VolumeNote {
-    /// The id of a set of volumes, from what they hold together: the snapshot's index, the site and
-    /// all members of all volumes in order.
-    pub fn set_id<'a>(
-        index: Sha256,
-        site: &str,
-        objects: impl IntoIterator<Item = &'a ObjectEntry>,
-    ) -> Uuid {
-        use sha2::Digest as _;
-        let mut hash = sha2::Sha256::new();
-        hash.update(format!("tidegate volume set {FORMAT_VERSION}\n{index}\n{site}\n"));
-        for object in objects {
-            hash.update(format!("{} {}\n", object.name(), object.size));
-        }
-        let mut bytes = [0; 16];
-        bytes.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
-        uuid::Builder::from_custom_bytes(bytes).into_uuid()
-    }
-
     /// Whether this note, which nobody signed, says what the signed index says.
     ///
     /// # Errors

