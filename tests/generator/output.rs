@@ -78,11 +78,11 @@ pub fn package_xml(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
             write!(out, "<File Digest=\"{}\" />", file.sha1.to_base64())?;
         }
         out.write_all(b"</Files><Categories>")?;
-        for id in &entry.product {
+        if let Some(id) = &entry.product {
             write!(out, "<Category Value=\"{id}\" />")?;
         }
         out.write_all(b"</Categories><Classifications>")?;
-        for id in &entry.classification {
+        if let Some(id) = &entry.classification {
             write!(out, "<Classification Value=\"{id}\" />")?;
         }
         out.write_all(b"</Classifications></Update>")?;
