@@ -86,6 +86,8 @@ pub struct Scope {
     /// Everything, drivers included.
     deployed: RoaringBitmap,
     approved: RoaringBitmap,
+    /// By update: its revision that is deployed.
+    standing: HashMap<u32, Index>,
     software: Pass,
     has_drivers: bool,
     marks: Marks,
@@ -107,6 +109,7 @@ impl Scope {
         Self {
             deployed: deployed.iter().map(|d| key(d.id)).collect(),
             approved: deployed.iter().filter(|d| d.approved).map(|d| key(d.id)).collect(),
+            standing: indexes.clone().map(|i| (graph.update_at(i), i)).collect(),
             has_drivers: indexes.clone().any(|i| graph.type_at(i) == UpdateType::Driver),
             software: Pass::new(graph, indexes),
             marks,
@@ -178,21 +181,12 @@ impl Scope {
                 related |= ids & &self.approved;
             }
         }
-        let about: Vec<Index> = close(graph, roots).collect();
-        let brought: Vec<Index> =
-            close(graph, related.iter().filter_map(|id| graph.index_of(id))).collect();
         // Of each update the revision that is deployed, if one is.
-        let mut members: Vec<Index> = Vec::with_capacity(about.len() + brought.len());
-        let standing: HashMap<u32, Index> = self
-            .deployed
-            .iter()
-            .filter_map(|id| graph.index_of(id))
-            .map(|i| (graph.update_at(i), i))
-            .collect();
-        members.extend(
-            about.iter().map(|i| standing.get(&graph.update_at(*i)).copied().unwrap_or(*i)),
-        );
-        members.extend(brought.iter().filter_map(|i| standing.get(&graph.update_at(*i)).copied()));
+        let standing = |i: &Index| self.standing.get(&graph.update_at(*i)).copied();
+        let related = related.iter().filter_map(|id| graph.index_of(id));
+        let mut members: Vec<Index> =
+            close(graph, related).filter_map(|i| standing(&i)).collect();
+        members.extend(close(graph, roots).map(|i| standing(&i).unwrap_or(i)));
         members.sort_unstable();
         members.dedup();
         Pass::new(graph, members.into_iter())
