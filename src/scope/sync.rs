@@ -184,8 +184,7 @@ impl Scope {
         // Of each update the revision that is deployed, if one is.
         let standing = |i: &Index| self.standing.get(&graph.update_at(*i)).copied();
         let related = related.iter().filter_map(|id| graph.index_of(id));
-        let mut members: Vec<Index> =
-            close(graph, related).filter_map(|i| standing(&i)).collect();
+        let mut members: Vec<Index> = close(graph, related).filter_map(|i| standing(&i)).collect();
         members.extend(close(graph, roots).map(|i| standing(&i).unwrap_or(i)));
         members.sort_unstable();
         members.dedup();

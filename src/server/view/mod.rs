@@ -133,7 +133,8 @@ impl View {
         options: &ViewOptions,
         previous: Option<&Self>,
     ) -> Result<Self, ViewError> {
-        let catalog = Catalog::open_read_only(&data.catalog())?;
+        // Not for reading only: a new site has no catalogue yet, an upgraded one an old schema.
+        let catalog = Catalog::open(&data.catalog())?;
         let mut fleet = Fleet::open(&data.fleet())?;
         // Read before what they count: if a writer comes between, the view is loaded once more.
         let catalog_change = catalog.change()?;
