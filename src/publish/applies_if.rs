@@ -1,23 +1,4 @@
 //! Rules that say how an agent tells whether an update is installed.
-//!
-//! The condition describes the computer *after* the installation:
-//!
-//! | rule | installed when | may be installed when not yet, and |
-//! |---|---|---|
-//! | `always` | never: it is offered at every scan | always |
-//! | `registry:HKLM\KEY` | the key exists | always |
-//! | `registry:HKLM\KEY!VALUE` | the value exists | always |
-//! | `registry:HKLM\KEY!VALUE OP DATA` | the value compares so | always |
-//! | `file:PATH` | the file exists | always |
-//! | `file:PATH >= VERSION` | the file has that version or a newer one | the file exists, older |
-//! | `msi:{GUID}` | the product is installed | always |
-//! | `msi:{GUID} >= VERSION` | it is, in that version or a newer one | the product is installed |
-//!
-//! `OP` is one of `=`, `<`, `<=`, `>`, `>=`, with spaces around it. `DATA` is a number (`5`, `0x1f`:
-//! a REG_DWORD), a version (`1.2.3`: a REG_SZ compared as a version), or a text in double quotes (a
-//! REG_SZ, only with `=`). `registry32:` looks into the registry of 32-bit programs. A `PATH` may
-//! begin with a drive or with `%ProgramFiles%`, `%ProgramFiles(x86)%`, `%CommonProgramFiles%`,
-//! `%ProgramData%`, `%SystemRoot%` or `%windir%`.
 
 use std::str::FromStr;
 
@@ -25,7 +6,26 @@ use uuid::Uuid;
 
 use super::xml::Xml;
 
-/// How an agent tells whether an update is installed; see the module for the grammar.
+/// How an agent tells whether an update is installed.
+///
+/// The condition describes the computer *after* the installation:
+///
+/// | rule | installed when | may be installed when not yet, and |
+/// |---|---|---|
+/// | `always` | never: it is offered at every scan | always |
+/// | `registry:HKLM\KEY` | the key exists | always |
+/// | `registry:HKLM\KEY!VALUE` | the value exists | always |
+/// | `registry:HKLM\KEY!VALUE OP DATA` | the value compares so | always |
+/// | `file:PATH` | the file exists | always |
+/// | `file:PATH >= VERSION` | the file has that version or a newer one | the file exists, older |
+/// | `msi:{GUID}` | the product is installed | always |
+/// | `msi:{GUID} >= VERSION` | it is, in that version or a newer one | the product is installed |
+///
+/// `OP` is one of `=`, `<`, `<=`, `>`, `>=`, with spaces around it. `DATA` is a number (`5`, `0x1f`:
+/// a REG_DWORD), a version (`1.2.3`: a REG_SZ compared as a version), or a text in double quotes (a
+/// REG_SZ, only with `=`). `registry32:` looks into the registry of 32-bit programs. A `PATH` may
+/// begin with a drive or with `%ProgramFiles%`, `%ProgramFiles(x86)%`, `%CommonProgramFiles%`,
+/// `%ProgramData%`, `%SystemRoot%` or `%windir%`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AppliesIf {

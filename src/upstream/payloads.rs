@@ -63,7 +63,7 @@ pub(super) fn take(
         };
         progress(Progress::Payload { name: &at, size: *size });
         let mut incoming = content.begin()?;
-        let digests = match copy(path, *size, &mut incoming, content, progress)? {
+        let digests = match copy(path, *size, &mut incoming, progress)? {
             Ok(digests) => digests,
             Err(e) => {
                 report.problem(at, format!("cannot be read: {e}"));
@@ -109,7 +109,6 @@ fn copy(
     path: &Path,
     size: u64,
     incoming: &mut Incoming,
-    content: &ContentStore,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<io::Result<PayloadDigests>, SyncError> {
     let mut file = match File::open(path) {
@@ -128,8 +127,8 @@ fn copy(
         let bytes = buffer.get(..n).unwrap_or_default();
         hasher.update(bytes);
         incoming.write_all(bytes).map_err(|source| ContentError::Io {
-            doing: "write to",
-            path: content.path(&Sha256::of(b"")).parent().map(Path::to_owned).unwrap_or_default(),
+            doing: "store",
+            path: path.to_owned(),
             source,
         })?;
         progress(Progress::Bytes(n as u64));
