@@ -9,6 +9,7 @@ use tidegate::update::{Limits, UpdateDocument, UpdateType, fragments};
     dead_code,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
+    unreachable_pub,
     reason = "shared with examples/generate.rs, which uses other parts of it"
 )]
 #[path = "../generator/mod.rs"]
