@@ -26,7 +26,10 @@ fuzz_target!(|data: &[u8]| {
     let state = TrustState::pin(include_bytes!("../../tests/vectors/root.json")).unwrap();
     let now = "2026-02-01T00:00:00Z".parse().unwrap();
     let expect = Expect { site: Some("plant-7"), now, refuse_expired: false };
-    let accepted = check_head(&state, &head, &expect, &Limits::default()).is_ok();
-    assert_eq!(accepted, &head == good());
+    let accepted = check_head(&state, &head, &expect, &Limits::default());
+    // A signature of a key that counts for nothing may be added to these two; nothing else.
+    let may_differ = name.ends_with(".root.json") || name.ends_with("/timestamp.json");
+    assert!(accepted.is_ok() || &head != good());
+    assert!(accepted.is_err() || &head == good() || may_differ);
     let _ = inspect_for_signing(&head, &Limits::default());
 });
