@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((which, bytes)) = data.split_first() else { return };
     let mut head = good().clone();
     let name = head.files.keys().nth(usize::from(*which) % head.files.len()).unwrap().clone();
-    head.files.insert(name, bytes.to_vec().into());
+    head.files.insert(name.clone(), bytes.to_vec().into());
     let state = TrustState::pin(include_bytes!("../../tests/vectors/root.json")).unwrap();
     let now = "2026-02-01T00:00:00Z".parse().unwrap();
     let expect = Expect { site: Some("plant-7"), now, refuse_expired: false };
