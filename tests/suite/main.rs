@@ -25,6 +25,7 @@ mod real_data;
 mod refusals;
 mod reports;
 mod sides;
+mod serve;
 mod sync;
 mod transfer;
 mod update_captured;

@@ -1,0 +1,223 @@
+//! Payload files over HTTP.
+
+use std::{fs, thread};
+
+use bundle_format::digest::{Sha1, Sha256};
+
+use super::{
+    Running, Site,
+    documents::{self, PAYLOAD},
+    http::{Connection, Reply, get},
+    session::{Session, between},
+};
+
+fn path(payload: &[u8], extension: &str) -> String {
+    let name = Sha1::of(payload).to_string().to_uppercase();
+    format!("/Content/{}/{name}{extension}", &name[38..])
+}
+
+fn served() -> (Site, Running) {
+    let site = documents::site();
+    let server = Running::new(&site);
+    (site, server)
+}
+
+#[test]
+fn a_file_comes_whole_and_by_range() {
+    let (_site, server) = served();
+    let path = path(PAYLOAD, ".exe");
+    let size = PAYLOAD.len();
+    let part = |range: &str| get(server.address, "GET", &path, &[&format!("Range: bytes={range}")]);
+
+    let whole = get(server.address, "GET", &path, &[]);
+    assert_eq!((whole.status, whole.body.as_slice()), (200, PAYLOAD));
+    assert_eq!(whole.header("content-range"), None);
+    for (range, from, to) in [
+        ("0-0", 0, 1),
+        ("5-9", 5, 10),
+        ("5-", 5, size),
+        ("-7", size - 7, size),
+        ("0-999999", 0, size),
+        ("-999999", 0, size),
+    ] {
+        let reply = part(range);
+        assert_eq!((reply.status, reply.body.as_slice()), (206, &PAYLOAD[from..to]), "{range}");
+        let expected = format!("bytes {from}-{}/{size}", to - 1);
+        assert_eq!(reply.header("content-range"), Some(expected.as_str()));
+        for same in ["etag", "last-modified", "accept-ranges", "content-type"] {
+            assert_eq!(reply.header(same), whole.header(same), "{same}");
+            assert!(reply.header(same).is_some(), "{same}");
+        }
+        assert_eq!(reply.header("content-encoding"), None);
+    }
+    for range in [format!("{size}-"), format!("{size}-{size}"), "-0".to_owned()] {
+        let reply = part(&range);
+        assert_eq!(reply.status, 416, "{range}");
+        assert_eq!(reply.header("content-range"), Some(format!("bytes */{size}").as_str()));
+    }
+    // Several ranges, or nonsense: the whole file, as HTTP allows.
+    for range in ["0-1,3-4", "9-2", "x"] {
+        assert_eq!((part(range).status, part(range).body.len()), (200, size), "{range}");
+    }
+}
+
+#[test]
+fn head_says_what_get_would() {
+    let (_site, server) = served();
+    let path = path(PAYLOAD, ".exe");
+    let (head, whole) =
+        (get(server.address, "HEAD", &path, &[]), get(server.address, "GET", &path, &[]));
+    let mut without_date = [head.headers.clone(), whole.headers];
+    without_date.iter_mut().for_each(|headers| headers.retain(|(name, _)| name != "date"));
+    assert_eq!(without_date[0], without_date[1]);
+    assert_eq!(head.header("content-length"), Some(PAYLOAD.len().to_string().as_str()));
+    assert_eq!(get(server.address, "HEAD", &path, &["Range: bytes=0-1"]).status, 200);
+}
+
+#[test]
+fn conditions_hold() {
+    let (_site, server) = served();
+    let path = path(PAYLOAD, ".exe");
+    let whole = get(server.address, "GET", &path, &[]);
+    let etag = whole.header("etag").unwrap().to_owned();
+    assert_eq!(etag, format!("\"{}\"", Sha256::of(PAYLOAD)), "strong, and of the content");
+    let modified = whole.header("last-modified").unwrap().to_owned();
+    let ask = |headers: &[&str]| get(server.address, "GET", &path, headers);
+
+    let not_modified = ask(&[&format!("If-None-Match: {etag}")]);
+    assert_eq!((not_modified.status, not_modified.header("etag")), (304, Some(etag.as_str())));
+    assert_eq!(ask(&[&format!("If-Modified-Since: {modified}")]).status, 304);
+    assert_eq!(ask(&["If-None-Match: \"other\""]).status, 200);
+    // BITS asks so.
+    assert_eq!(ask(&[&format!("If-Unmodified-Since: {modified}"), "Range: bytes=0-3"]).status, 206);
+    assert_eq!(ask(&["If-Match: \"other\""]).status, 412);
+    assert_eq!(ask(&["If-Unmodified-Since: Mon, 01 Jan 2001 00:00:00 GMT"]).status, 412);
+    assert_eq!(ask(&[&format!("If-Range: {etag}"), "Range: bytes=0-3"]).status, 206);
+    assert_eq!(ask(&["If-Range: \"other\"", "Range: bytes=0-3"]).status, 200);
+}
+
+#[test]
+fn paths_are_found_in_any_case_and_nothing_else_is() {
+    let (site, server) = served();
+    let status = |path: &str| get(server.address, "GET", path, &[]).status;
+    let exe = path(PAYLOAD, ".exe");
+    for good in [&exe, &exe.to_lowercase(), &exe.to_uppercase(), &path(PAYLOAD, ".psf")] {
+        assert_eq!(status(good), 200, "{good}");
+    }
+    assert_eq!(status("/Content/anonymousCheckFile.txt"), 200);
+    let other_folder = exe.replacen("/Content/", "/Content/x", 1);
+    for bad in [
+        &path(b"unknown", ".exe"),
+        &other_folder,
+        &exe.replace(".exe", ".e/e"),
+        "/Content/",
+        "/Content/../tidegate.json",
+        "/Content/..%2f..%2ftidegate.json",
+        "/SelfUpdate/wuident.cab?2601010000",
+        "/",
+    ] {
+        assert_eq!(status(bad), 404, "{bad}");
+    }
+    assert_eq!(get(server.address, "POST", &exe, &["Content-Length: 0"]).status, 405);
+
+    // What is gone or has another size is not served as if it were the file.
+    let stored = site.payload_path(&Sha256::of(PAYLOAD));
+    fs::write(&stored, b"short").unwrap();
+    assert_eq!(status(&exe), 404);
+    fs::remove_file(&stored).unwrap();
+    assert_eq!(status(&exe), 404);
+}
+
+/// As Delivery Optimization does: pieces in any order, over several connections that are kept.
+#[test]
+fn pieces_in_any_order_make_the_file() {
+    let site = documents::site();
+    // Longer than one read of the disk, and no multiple of anything.
+    let payload: Vec<u8> =
+        (0..1_500_007_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
+    site.add(200, documents::child(200, &payload, "large.cab", "").as_bytes());
+    site.add_payload(&payload);
+    let server = Running::new(&site);
+    let path = path(&payload, ".cab");
+    const PIECE: usize = 64 * 1024;
+    let pieces = payload.len().div_ceil(PIECE);
+    let mut fetched: Vec<(usize, Vec<u8>)> = Vec::new();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..4)
+            .map(|worker| {
+                let (path, address, size) = (&path, server.address, payload.len());
+                scope.spawn(move || {
+                    let mut connection = Connection::open(address);
+                    // 7 has no common factor with the number of pieces: all of them, shuffled.
+                    let mine = (0..pieces).map(|n| n * 7 % pieces).filter(|n| n % 4 == worker);
+                    mine.map(|piece| {
+                        let (from, to) = (piece * PIECE, ((piece + 1) * PIECE).min(size) - 1);
+                        connection.send(
+                            format!("GET {path} HTTP/1.1\r\nHost: x\r\nRange: bytes={from}-{to}\r\nContent-Length: 0\r\n\r\n")
+                                .as_bytes(),
+                        );
+                        let reply = connection.answer(false);
+                        assert_eq!(reply.status, 206);
+                        (piece, reply.body)
+                    })
+                    .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        for worker in workers {
+            fetched.extend(worker.join().unwrap());
+        }
+    });
+    fetched.sort();
+    assert_eq!(fetched.len(), pieces);
+    let all: Vec<u8> = fetched.into_iter().flat_map(|(_, bytes)| bytes).collect();
+    assert_eq!(Sha256::of(&all), Sha256::of(&payload));
+}
+
+/// The URL that an answer names is where the file is, at whatever address the client asked.
+#[test]
+fn urls_follow_the_host_or_the_administrator() {
+    let (site, server) = served();
+    let digest = Sha1::of(PAYLOAD).to_base64();
+    let asked = format!(
+        "<fileDigests><base64Binary>{digest}</base64Binary><base64Binary>AAAAAAAAAAAAAAAAAAAAAAAAAAA=</base64Binary></fileDigests>"
+    );
+    let session = Session::new(server.address, "pc-1", "2.90");
+    let answer = session.with_cookie("GetFileLocations", &asked);
+    assert_eq!(
+        between(&answer, "Url"),
+        format!("http://{}{}", server.address, path(PAYLOAD, ".exe"))
+    );
+    assert_eq!(answer.matches("<FileLocation>").count(), 1, "unknown files are left out");
+    drop(server);
+
+    let server = Running::with(&site, |options| {
+        options.public_url = Some("https://updates.example:8531/".to_owned());
+    });
+    let session = Session::new(server.address, "pc-1", "2.90");
+    let url = between(&session.with_cookie("GetFileLocations", &asked), "Url");
+    assert_eq!(url, format!("https://updates.example:8531{}", path(PAYLOAD, ".exe")));
+}
+
+/// A download that runs when the end is asked for comes to its own end.
+#[test]
+fn running_downloads_finish() {
+    let site = documents::site();
+    let payload = vec![0x5a; 40 * 1024 * 1024];
+    site.add(200, documents::child(200, &payload, "large.cab", "").as_bytes());
+    site.add_payload(&payload);
+    let mut server = Running::new(&site);
+    let mut connection = Connection::open(server.address);
+    connection
+        .send(format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", path(&payload, ".cab")).as_bytes());
+    let head: Reply = connection.head();
+    assert_eq!(head.status, 200);
+    let mut idle = Connection::open(server.address);
+    server.ask_to_end();
+    // Nobody new comes in, the idle one is closed, and the bytes go on coming.
+    assert!(idle.is_closed());
+    let body = connection.body(payload.len());
+    assert!(body == payload);
+    assert!(connection.is_closed());
+    server.wait();
+}
