@@ -49,18 +49,22 @@ impl Connection {
 
     /// Reads the head of an answer; the body is left.
     pub(super) fn head(&mut self) -> Reply {
+        self.try_head().expect("the connection broke")
+    }
+
+    /// The same; `None` when the connection broke.
+    pub(super) fn try_head(&mut self) -> Option<Reply> {
         let mut line = String::new();
-        self.stream.read_line(&mut line).unwrap();
-        let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {line:?}"));
-        let status = status.parse().unwrap();
+        self.stream.read_line(&mut line).ok()?;
+        let status = line.split(' ').nth(1)?.parse().unwrap();
         let mut headers = Vec::new();
         loop {
             let mut line = String::new();
-            self.stream.read_line(&mut line).unwrap();
+            self.stream.read_line(&mut line).ok()?;
             let Some((name, value)) = line.trim_end().split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        Reply { status, headers, body: Vec::new() }
+        Some(Reply { status, headers, body: Vec::new() })
     }
 
     pub(super) fn body(&mut self, length: usize) -> Vec<u8> {

@@ -4,7 +4,7 @@ use tidegate::update::{self, Limits};
 
 use super::{
     Running,
-    documents::{self, CHILD, DETECTOID, PRODUCT, update},
+    documents::{self, DETECTOID, update},
     http::{Connection, post},
     session::{CLIENT, Session, body, decoded, message},
 };
@@ -62,5 +62,4 @@ fn a_fragment_of_many_megabytes_goes_out_unharmed() {
     assert_eq!(connection.head().status, 200);
     drop(connection);
     assert_eq!(session.sync(&[], &[DETECTOID]).items("NewUpdates", "UpdateInfo").count(), 0);
-    let _ = (CHILD, PRODUCT);
 }

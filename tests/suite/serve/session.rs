@@ -71,10 +71,9 @@ pub(super) struct Session {
 impl Session {
     /// GetConfig, GetAuthorizationCookie, GetCookie, RegisterComputer.
     pub(super) fn new(address: SocketAddr, computer: &str, version: &str) -> Self {
-        let mut session = Self::unregistered(address, computer, version);
+        let session = Self::unregistered(address, computer, version);
         let info = format!("<computerInfo><DnsName>{computer}</DnsName></computerInfo>");
         assert_eq!(error_code(&session.with_cookie("RegisterComputer", &info)), None);
-        session.last_change.shrink_to_fit();
         session
     }
 
