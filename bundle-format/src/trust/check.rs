@@ -222,11 +222,14 @@ fn open_index(
             custom.mirror_id
         )));
     }
-    let sites = custom.sites.join(", ");
     if let Some(site) = expect.site.filter(|site| !custom.sites.iter().any(|s| s == site)) {
+        let sites = match custom.sites.as_slice() {
+            [] => "no site yet".to_owned(),
+            sites => format!("the sites {:?}", sites.join(", ")),
+        };
         return Err(TrustError::refused(format!(
-            "it is for the sites {sites:?}, and this is {site:?}; ask the connected side to export \
-             with `--site {site}`"
+            "it is for {sites}, and this is {site:?}; ask the connected side to export with \
+             `--site {site}`"
         )));
     }
     let digest = Sha256::of(&loaded.index_file);
