@@ -126,7 +126,9 @@ impl App {
 
     /// When a cookie that is made now ends.
     pub(super) fn cookie_end(&self, now: Timestamp) -> Timestamp {
-        now.checked_add(COOKIE_LIFE).unwrap_or(Timestamp::MAX)
+        // Sealed cookies hold microseconds: what agents are told must be the same in every answer.
+        let end = now.checked_add(COOKIE_LIFE).unwrap_or(Timestamp::MAX);
+        Timestamp::from_microsecond(end.as_microsecond()).unwrap_or(end)
     }
 
     /// Checks the cookie of a request. [MS-WUSP] 3.1.5

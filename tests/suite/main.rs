@@ -15,6 +15,7 @@ mod agent_flow;
 mod agent_judge;
 mod agent_mock;
 mod agent_replay;
+mod agent_server;
 mod catalog;
 mod content;
 mod fleet;

@@ -1,0 +1,248 @@
+//! The stand-in against our own server, over TCP: the sample catalogue from a folder to the reports
+//! of a computer, and a generated one of some size. What the judge says of our server is said here.
+
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bundle_format::digest::{Sha1, Sha256};
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tidegate::{
+    agent::{Event, Probe, ProbeOptions, ProbeReport, Severity},
+    catalog::{Catalog, Filter},
+    content::ContentStore,
+    data_dir::{DataDir, Side},
+    fleet::{ALL_COMPUTERS, ApprovalAction, Compliance, ComplianceState, Fleet, Origin},
+    server::{ServeOptions, Server},
+    update::UpdateId,
+    upstream::{Source, SyncOptions, sync},
+};
+use tokio::{sync::oneshot, task::JoinHandle};
+use uuid::Uuid;
+
+#[allow(dead_code, reason = "shared with examples/generate.rs, which uses other parts of it")]
+#[path = "../generator/mod.rs"]
+mod generator;
+
+/// A data folder that is synchronized from `source`, with everything that can be approved.
+struct Site {
+    folder: TempDir,
+    data: DataDir,
+}
+
+impl Site {
+    fn from(source: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let side = Side::Connected { mirror_id: Uuid::from_u128(7) };
+        let data = DataDir::init(folder.path(), side).unwrap();
+        let mut catalog = Catalog::open(&data.catalog()).unwrap();
+        let content = ContentStore::open(&data.content()).unwrap();
+        let source = Source::detect(source.to_str().unwrap()).unwrap();
+        let options = SyncOptions::new(Timestamp::now());
+        let report = sync(&source, &mut catalog, &content, &options, &mut |_| {}).unwrap();
+        assert!(report.problems.is_empty(), "{report:?}");
+        Self { folder, data }
+    }
+
+    fn deployable(&self) -> Vec<UpdateId> {
+        let catalog = Catalog::open(&self.data.catalog()).unwrap();
+        let filter = Filter { deployable: true, newest: true, ..Filter::default() };
+        let mut found = Vec::new();
+        catalog.find(&filter, &mut |revision| found.push(revision.identity.id)).unwrap();
+        found
+    }
+
+    fn approve(&self, updates: &[UpdateId]) {
+        let mut fleet = Fleet::open(&self.data.fleet()).unwrap();
+        for &update in updates {
+            fleet
+                .approve(
+                    update,
+                    ALL_COMPUTERS,
+                    ApprovalAction::Install,
+                    None,
+                    Origin::Local,
+                    Timestamp::now(),
+                )
+                .unwrap();
+        }
+    }
+
+    fn compliance(&self, computer: &str) -> Vec<Compliance> {
+        Fleet::open(&self.data.fleet()).unwrap().compliance(Some(computer)).unwrap()
+    }
+
+    async fn serve(&self) -> Running {
+        let mut options = ServeOptions::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+        options.poll = Duration::from_millis(50);
+        options.grace = Duration::from_secs(1);
+        let data = DataDir::open(self.folder.path()).unwrap();
+        let server = Server::bind(data, options).await.unwrap();
+        let url = format!("http://{}", server.local_addr());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(server.run(async move {
+            let _ = stopped.await;
+        }));
+        Running { url, stop, task }
+    }
+}
+
+struct Running {
+    url: String,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap();
+    }
+}
+
+/// Our samples, and one more update whose file takes several pieces.
+fn samples() -> TempDir {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/demo/samples");
+    let folder = tempfile::tempdir().unwrap();
+    for from in [samples.clone(), samples.join("payloads")] {
+        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let name = entry.file_name().into_string().unwrap();
+            if entry.file_type().unwrap().is_file() && name != "mod.rs" {
+                fs::copy(entry.path(), folder.path().join(name)).unwrap();
+            }
+        }
+    }
+    let payload: Vec<u8> = (0..5_500_001_u32).map(|n| n.to_le_bytes()[(n % 3) as usize]).collect();
+    fs::write(folder.path().join("large.exe"), &payload).unwrap();
+    let file = format!(
+        r#"<File Digest="{}" DigestAlgorithm="SHA1" FileName="large.exe" Size="{}" Modified="2026-01-01T00:00:00Z"><AdditionalDigest Algorithm="SHA256">{}</AdditionalDigest></File>"#,
+        STANDARD.encode(Sha1::of(&payload).as_bytes()),
+        payload.len(),
+        STANDARD.encode(Sha256::of(&payload).as_bytes()),
+    );
+    let document = format!(
+        r#"<Update xmlns="http://schemas.microsoft.com/msus/2002/12/Update"><UpdateIdentity UpdateID="{LARGE}" RevisionNumber="1" /><Properties DefaultPropertiesLanguage="en" UpdateType="Software" ExplicitlyDeployable="true" PublicationState="Published" CreationDate="2026-01-01T00:00:00Z" Handler="http://schemas.microsoft.com/msus/2002/12/UpdateHandlers/CommandLineInstallation"><KBArticleID>9900009</KBArticleID></Properties><LocalizedPropertiesCollection><LocalizedProperties><Language>en</Language><Title>A large &amp; fine update</Title></LocalizedProperties></LocalizedPropertiesCollection><Relationships><Prerequisites><UpdateIdentity UpdateID="c8e3f4b5-2da0-4a7f-9b3c-5d8b7f2a3c03" /></Prerequisites></Relationships><ApplicabilityRules><IsInstalled><b:RegKeyExists xmlns:b="http://schemas.microsoft.com/msus/2002/12/BaseApplicabilityRules" Key="HKEY_LOCAL_MACHINE" Subkey="SOFTWARE\Large" /></IsInstalled><IsInstallable><lar:True xmlns:lar="http://schemas.microsoft.com/msus/2002/12/LogicalApplicabilityRules" /></IsInstallable></ApplicabilityRules><Files>{file}</Files></Update>"#
+    );
+    fs::write(folder.path().join("large.xml"), document).unwrap();
+    folder
+}
+
+const LARGE: &str = "a0000000-0000-4000-8000-00000000000a";
+
+fn listed(report: &ProbeReport) -> Vec<String> {
+    report.findings.iter().map(ToString::to_string).collect()
+}
+
+fn full(state: &Path) -> ProbeOptions {
+    ProbeOptions {
+        download: true,
+        install: true,
+        state_file: Some(state.to_path_buf()),
+        ..ProbeOptions::default()
+    }
+}
+
+async fn probe(server: &Running, options: ProbeOptions) -> ProbeReport {
+    Probe::new(&server.url, options).unwrap().run(&mut |_| {}).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_computer_is_brought_up_to_date() {
+    let source = samples();
+    let site = Site::from(source.path());
+    let state = source.path().join("agent.json");
+    let server = site.serve().await;
+
+    // Nothing is approved: nothing is offered, and nothing is wrong.
+    let report = probe(&server, ProbeOptions::default()).await;
+    assert_eq!(listed(&report), Vec::<String>::new());
+    assert!(report.offered.is_empty());
+    server.stop().await;
+
+    // Everything is approved: what applies is downloaded, checked, installed and reported.
+    site.approve(&site.deployable());
+    let server = site.serve().await;
+    let mut pieces = 0;
+    let mut agent = Probe::new(&server.url, full(&state)).unwrap();
+    let report = agent
+        .run(&mut |event| pieces += usize::from(matches!(event, Event::Downloading { .. })))
+        .await
+        .unwrap();
+    assert_eq!(listed(&report), Vec::<String>::new());
+    assert!(report.is_clean() && report.digests_ok);
+    assert!(report.offered.len() >= 3, "{:#?}", report.offered);
+    assert!(report.offered.iter().all(|offer| !offer.title.is_empty()));
+    let large = report.offered.iter().find(|offer| offer.id.to_string() == LARGE).unwrap();
+    assert_eq!(
+        (large.title.as_str(), large.kb.as_deref(), large.bytes),
+        ("A large & fine update", Some("9900009"), 5_500_001)
+    );
+    assert!(pieces >= 6 + report.downloaded_files - 1);
+    assert_eq!(report.installed.len(), report.offered.len());
+    let installed = site.compliance(&report.computer_id);
+    for offer in &report.offered {
+        let known = installed.iter().find(|known| known.update.0 == offer.id);
+        assert_eq!(known.map(|known| known.state), Some(ComplianceState::Installed), "{offer:?}");
+    }
+
+    // The next scan has nothing to do, and says so.
+    let again = probe(&server, full(&state)).await;
+    assert_eq!(listed(&again), Vec::<String>::new());
+    assert!(again.offered.is_empty() && again.needed.is_empty() && again.updates_received == 0);
+    let still = site.compliance(&report.computer_id);
+    assert!(still.iter().all(|known| known.state == ComplianceState::Installed), "{still:?}");
+    server.stop().await;
+
+    // The site loses what it knows of its computers: cookies are refused, the agent recovers.
+    fs::remove_file(site.data.fleet()).unwrap();
+    for end in ["-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{}{end}", site.data.fleet().display()));
+    }
+    site.approve(&site.deployable());
+    let server = site.serve().await;
+    let recovered = probe(&server, full(&state)).await;
+    assert!(recovered.is_clean(), "{:#?}", recovered.findings);
+    assert!(recovered.offered.is_empty());
+    assert_eq!(recovered.updates_seen, again.updates_seen);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_category_scan_sees_its_category() {
+    let source = samples();
+    let site = Site::from(source.path());
+    site.approve(&site.deployable());
+    let server = site.serve().await;
+    let windows_11 = "72e7624a-5b00-45d2-b92f-e561c0a6a160".parse().unwrap();
+    let options = ProbeOptions { categories: vec![windows_11], ..ProbeOptions::default() };
+    let report = probe(&server, options).await;
+    assert_eq!(listed(&report), Vec::<String>::new());
+    assert!(!report.offered.is_empty());
+    assert!(report.offered.iter().all(|offer| offer.id.to_string() != LARGE));
+    server.stop().await;
+}
+
+/// Two thousand generated revisions, all seen: paging, batches and bookkeeping hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generated_catalogue_is_seen_whole() {
+    let source = tempfile::tempdir().unwrap();
+    let plan = generator::Plan::new(generator::Profile::General, 11, 2_000, 40);
+    generator::output::folder(&plan, source.path()).unwrap();
+    let site = Site::from(source.path());
+    let deployable = site.deployable();
+    site.approve(&deployable);
+    let server = site.serve().await;
+    let options = ProbeOptions { assume_all: true, download: true, ..ProbeOptions::default() };
+    let report = probe(&server, options).await;
+    let said: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Note)
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(said, Vec::<String>::new());
+    assert!(report.updates_seen > 500, "{}", report.updates_seen);
+    assert!(!report.offered.is_empty() && report.downloaded_files > 0);
+    assert!(report.digests_ok && report.is_clean());
+    server.stop().await;
+}
