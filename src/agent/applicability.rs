@@ -1,6 +1,6 @@
 //! What is installed on the simulated machine, and what could be.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -21,6 +21,9 @@ pub(crate) struct Applicability<'a> {
     verdicts: &'a HashMap<i32, Verdict>,
     profile: &'a Profile,
     assume_all: bool,
+    /// What updates that the stand-in installed supersede. Installing them would have changed the
+    /// machine so that the rules of these no longer ask for them.
+    replaced: HashSet<Uuid>,
     /// Revision numbers and ids of an update.
     by_update: HashMap<Uuid, BTreeMap<i32, i32>>,
 }
@@ -37,12 +40,19 @@ impl<'a> Applicability<'a> {
         for (&id, cached) in &state.cache {
             by_update.entry(cached.core.update_id).or_default().insert(cached.core.revision, id);
         }
+        let replaced = state
+            .cache
+            .values()
+            .filter(|cached| state.installed.contains(&cached.core.update_id))
+            .flat_map(|cached| cached.core.superseded.iter().copied())
+            .collect();
         Self {
             cache: &state.cache,
             simulated: &state.installed,
             verdicts,
             profile,
             assume_all,
+            replaced,
             by_update,
         }
     }
@@ -123,6 +133,7 @@ impl<'a> Applicability<'a> {
         let core = &cached.core;
         if matches!(core.kind, UpdateType::Category | UpdateType::Detectoid)
             || depth > MAX_DEPTH
+            || self.replaced.contains(&core.update_id)
             || self.installed_at(id, depth)
             || !self.prerequisites_hold(cached)
         {

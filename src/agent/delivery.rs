@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
+use reqwest::Url;
+
 use super::{
     Event, Progress, answers,
     content::{Failure, Fetch},
+    fragments::File,
     http::random_vector,
-    judge::Judge,
+    judge::{Judge, clip},
     offers::{Offer, Offers},
     operation::{CONTENT, Operation},
     requests::{self, EventKind},
@@ -70,42 +73,54 @@ impl Session {
         progress: Progress<'_>,
     ) -> Result<Result<(), Failure>, Stop> {
         for file in &offer.files {
-            if !fetched.contains_key(&file.sha1) {
-                let outcome = match offers.locations.get(&file.sha1) {
-                    Some(url) => {
-                        let fetch = Fetch {
-                            client: &self.wire.client,
-                            connections: self.options.connections,
-                            seed: self.options.seed.unwrap_or_else(random_seed),
-                            limit: self.options.limits.file,
-                            keep: self.options.keep.as_deref(),
-                            vector: format!("{}.2.0.0.1", random_vector()),
-                        };
-                        let mut judge = Judge::new(&mut self.findings, CONTENT);
-                        fetch.file(url, file, &mut judge, progress).await?
-                    }
-                    None => Err(Failure {
-                        code: NOT_DOWNLOADED,
-                        reason: format!("no location for {:?}", file.name),
-                        digest: false,
-                    }),
-                };
-                self.tell_findings(progress);
-                progress(Event::Downloaded { file: file.name.clone(), ok: outcome.is_ok() });
-                match &outcome {
-                    Ok(()) => {
-                        self.report.downloaded_files += 1;
-                        self.report.downloaded_bytes += file.size;
-                    }
-                    Err(failure) => self.report.digests_ok &= !failure.digest,
-                }
-                fetched.insert(file.sha1, outcome);
-            }
-            if let Some(Err(failure)) = fetched.get(&file.sha1) {
-                return Ok(Err(failure.clone()));
+            let outcome = match fetched.get(&file.sha1) {
+                Some(known) => known.clone(),
+                None => self.fetch(file, offers.locations.get(&file.sha1), progress).await?,
+            };
+            fetched.insert(file.sha1, outcome.clone());
+            if outcome.is_err() {
+                return Ok(outcome);
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Fetches and checks a file.
+    async fn fetch(
+        &mut self,
+        file: &File,
+        location: Option<&Url>,
+        progress: Progress<'_>,
+    ) -> Result<Result<(), Failure>, Stop> {
+        let outcome = match location {
+            Some(url) => {
+                let fetch = Fetch {
+                    client: &self.wire.client,
+                    connections: self.options.connections,
+                    seed: self.options.seed.unwrap_or_else(random_seed),
+                    limit: self.options.limits.file,
+                    keep: self.options.keep.as_deref(),
+                    vector: format!("{}.2.0.0.1", random_vector()),
+                };
+                let mut judge = Judge::new(&mut self.findings, CONTENT);
+                fetch.file(url, file, &mut judge, progress).await?
+            }
+            None => Err(Failure {
+                code: NOT_DOWNLOADED,
+                reason: format!("no location for {:?}", clip(&file.name)),
+                digest: false,
+            }),
+        };
+        self.tell_findings(progress);
+        progress(Event::Downloaded { file: file.name.clone(), ok: outcome.is_ok() });
+        match &outcome {
+            Ok(()) => {
+                self.report.downloaded_files += 1;
+                self.report.downloaded_bytes += file.size;
+            }
+            Err(failure) => self.report.digests_ok &= !failure.digest,
+        }
+        Ok(outcome)
     }
 
     /// Counts an update as installed, unless its download failed. Gives the event for it.

@@ -89,8 +89,6 @@ type Answer = Box<dyn FnMut(&Asked) -> Reply + Send>;
 /// The server, and what it was asked.
 pub(crate) struct Mock {
     pub(crate) url: String,
-    /// `127.0.0.1:port`.
-    pub(crate) host: String,
     log: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -108,7 +106,7 @@ impl Mock {
                 tokio::spawn(talk(stream, Arc::clone(&answer), Arc::clone(&kept)));
             }
         });
-        Self { url: format!("http://{host}"), host, log }
+        Self { url: format!("http://{host}"), log }
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {

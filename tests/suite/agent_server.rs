@@ -20,9 +20,7 @@ use tidegate::{
 use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
-#[allow(dead_code, reason = "shared with examples/generate.rs, which uses other parts of it")]
-#[path = "../generator/mod.rs"]
-mod generator;
+use crate::update_generator::generator;
 
 /// A data folder that is synchronized from `source`, with everything that can be approved.
 struct Site {
@@ -188,7 +186,8 @@ async fn a_computer_is_brought_up_to_date() {
     // The next scan has nothing to do, and says so.
     let again = probe(&server, full(&state)).await;
     assert_eq!(listed(&again), Vec::<String>::new());
-    assert!(again.offered.is_empty() && again.needed.is_empty() && again.updates_received == 0);
+    assert_eq!(again.offered, []);
+    assert_eq!((again.needed.as_slice(), again.updates_received), (&[][..], 0));
     let still = site.compliance(&report.computer_id);
     assert!(still.iter().all(|known| known.state == ComplianceState::Installed), "{still:?}");
     server.stop().await;

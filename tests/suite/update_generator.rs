@@ -13,7 +13,7 @@ use tidegate::update::{Limits, UpdateDocument, UpdateType, fragments};
     reason = "shared with examples/generate.rs, which uses other parts of it"
 )]
 #[path = "../generator/mod.rs"]
-mod generator;
+pub(crate) mod generator;
 
 use generator::{
     Plan, Profile,
