@@ -17,6 +17,7 @@ mod agent_mock;
 mod agent_replay;
 mod agent_server;
 mod catalog;
+mod cli;
 mod content;
 mod fleet;
 mod kill;

@@ -1,0 +1,99 @@
+//! The program as scripts see it: exit codes, stdout and stderr, through the built binary.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+fn tidegate(data: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .env_remove("TIDEGATE_DATA")
+        .env_remove("TIDEGATE_CONFIG")
+        .env_remove("TIDEGATE_PASSPHRASE")
+        .arg("--data")
+        .arg(data)
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+#[track_caller]
+fn ends_with(data: &Path, args: &[&str], code: i32, says: &str) {
+    let output = tidegate(data, args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+    assert!(stderr.contains(says), "{args:?} does not say {says:?}: {stderr}");
+}
+
+/// The table of docs/operating.md.
+#[test]
+fn exit_codes_are_as_documented() {
+    let temp = tempfile::tempdir().unwrap();
+    let connected = temp.path().join("connected");
+    let isolated = temp.path().join("isolated");
+
+    ends_with(&connected, &["init"], 0, "");
+    ends_with(&isolated, &["init", "--site", "plant-7"], 0, "");
+
+    // 1: failed.
+    ends_with(&temp.path().join("nothing"), &["status"], 1, "tidegate init");
+    ends_with(&connected, &["init"], 1, "already");
+    ends_with(&connected, &["sync", "--from", "/does/not/exist"], 1, "/does/not/exist");
+    ends_with(&isolated, &["sync", "--from", "."], 1, "isolated");
+    ends_with(&connected, &["approve", "--kb", "1234567", "--group", "All Computers"], 1, "1234567");
+    ends_with(&connected, &["approve", "--all", "--group", "Nobody"], 1, "Nobody");
+
+    // 2: usage.
+    ends_with(&connected, &["frobnicate"], 2, "frobnicate");
+    ends_with(&connected, &["approve", "--group", "All Computers"], 2, "--all");
+    ends_with(&temp.path().join("x"), &["init", "--site", "Not A Site"], 2, "Not A Site");
+    let config = temp.path().join("tidegate.toml");
+    fs::write(&config, "[import]\nrefuse-expird = true\n").unwrap();
+    ends_with(&connected, &["--config", config.to_str().unwrap(), "status"], 2, "refuse-expird");
+
+    // 3: refused by verification.
+    let rubbish = temp.path().join("rubbish.tar");
+    fs::write(&rubbish, vec![7; 10_000]).unwrap();
+    ends_with(&isolated, &["import", rubbish.to_str().unwrap()], 3, "trust add");
+    let keys = tidegate(&connected, &["--json", "keys", "init"]);
+    let keys: Value = serde_json::from_slice(&keys.stdout).unwrap();
+    let root = keys["root"].as_str().unwrap();
+    ends_with(&isolated, &["trust", "add", root, "--fingerprint", "no such words"], 3, "");
+    ends_with(&isolated, &["trust", "add", root], 2, "--fingerprint");
+    ends_with(&isolated, &["trust", "add", root, "--yes"], 0, "");
+    ends_with(&isolated, &["import", rubbish.to_str().unwrap()], 3, "rubbish.tar");
+
+    // 4: done in part.
+    let source = temp.path().join("source");
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("broken.xml"), "<upd:Update>").unwrap();
+    ends_with(&connected, &["sync", "--from", source.to_str().unwrap()], 4, "broken.xml");
+}
+
+/// With `--json`, stdout is one JSON value and nothing else.
+#[test]
+fn json_is_all_that_is_on_stdout() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    for args in [
+        &["init"][..],
+        &["keys", "init"],
+        &["seal", "--site", "plant-7"],
+        &["groups"],
+        &["groups", "add", "Pilot"],
+        &["approve", "--list"],
+        &["updates"],
+        &["computers"],
+        &["status"],
+        &["check"],
+    ] {
+        let output = tidegate(&data, &[&["--json"], args].concat());
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|e| {
+            panic!("{args:?}: {e}: {}", String::from_utf8_lossy(&output.stdout))
+        });
+    }
+}
