@@ -5,7 +5,7 @@
 //! (bundled revisions, prerequisites) is not written down here; it follows from the catalogue and is
 //! computed when the server loads its view.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -107,35 +107,64 @@ pub fn approve(
     now: Timestamp,
 ) -> Result<Vec<Decided>, ApprovalError> {
     let superseded = superseded_updates(catalog)?;
+    let accepted: HashSet<String> = fleet.accepted_eulas()?.into_iter().collect();
     let mut decided = Vec::new();
+    let mut eulas = BTreeSet::new();
     for revision in select(catalog, selection, &superseded)? {
         let update = revision.identity.id;
-        let decision = match obstacle(fleet, &revision, request)? {
+        let decision = match obstacle(&revision, request, &accepted) {
             Some(why) => Decision::Skipped { why },
-            None if request.dry_run => {
-                let changed = !fleet.approvals()?.iter().any(|a| {
-                    (a.update, a.group, a.action, a.deadline)
-                        == (update, request.group, request.action, request.deadline)
-                });
-                Decision::Approved { changed }
-            }
-            None => {
-                if let Some(eula) = &revision.eula_id {
-                    fleet.accept_eula(eula, now)?;
-                }
-                let Request { group, action, deadline, .. } = *request;
-                let changed = fleet.approve(update, group, action, deadline, Origin::Local, now)?;
-                Decision::Approved { changed }
-            }
+            None => Decision::Approved { changed: false },
         };
-        decided.push(Decided {
-            update,
-            title: revision.title,
-            decision,
-            superseded: superseded.contains(&update),
-        });
+        if decision == (Decision::Approved { changed: false }) {
+            eulas.extend(revision.eula_id);
+        }
+        let superseded = superseded.contains(&update);
+        decided.push(Decided { update, title: revision.title, decision, superseded });
+    }
+    let changed = if request.dry_run {
+        would_change(fleet, &decided, request)?
+    } else {
+        if request.accept_eulas {
+            for eula in &eulas {
+                fleet.accept_eula(eula, now)?;
+            }
+        }
+        let Request { group, action, deadline, .. } = *request;
+        let updates: Vec<_> = approved(&decided).collect();
+        fleet.approve_all(&updates, group, action, deadline, Origin::Local, now)?
+    };
+    let mut changed = changed.into_iter();
+    for one in &mut decided {
+        if let Decision::Approved { changed: now } = &mut one.decision {
+            *now = changed.next().unwrap_or_default();
+        }
     }
     Ok(decided)
+}
+
+/// Those that are approved, or would be.
+fn approved(decided: &[Decided]) -> impl Iterator<Item = UpdateId> {
+    decided
+        .iter()
+        .filter(|one| matches!(one.decision, Decision::Approved { .. }))
+        .map(|one| one.update)
+}
+
+/// Which approvals would be new or different.
+fn would_change(
+    fleet: &Fleet,
+    decided: &[Decided],
+    request: &Request,
+) -> Result<Vec<bool>, FleetError> {
+    let wanted = (request.group, request.action, request.deadline);
+    let there: HashSet<UpdateId> = fleet
+        .approvals()?
+        .into_iter()
+        .filter(|a| (a.group, a.action, a.deadline) == wanted && a.origin == Origin::Local)
+        .map(|a| a.update)
+        .collect();
+    Ok(approved(decided).map(|update| !there.contains(&update)).collect())
 }
 
 /// Declines updates, or takes declines back. Returns those for which that changed anything.
@@ -209,34 +238,32 @@ fn select(
 
 /// Why an update cannot be approved so.
 fn obstacle(
-    fleet: &Fleet,
     revision: &RevisionSummary,
     request: &Request,
-) -> Result<Option<String>, ApprovalError> {
+    accepted: &HashSet<String>,
+) -> Option<String> {
     let kind = match revision.update_type {
         UpdateType::Category => Some("a category"),
         UpdateType::Detectoid => Some("a detectoid"),
         UpdateType::Software | UpdateType::Driver => None,
     };
     if let Some(kind) = kind {
-        return Ok(Some(format!("it is {kind}: deployed by itself with what requires it")));
+        return Some(format!("it is {kind}: deployed by itself with what requires it"));
     }
     if !revision.explicitly_deployable {
-        return Ok(Some("it is a member of another update: approve that one".into()));
+        return Some("it is a member of another update: approve that one".into());
     }
     if revision.expired {
-        return Ok(Some("its publisher has withdrawn it".into()));
+        return Some("its publisher has withdrawn it".into());
     }
     if let Some(eula) = &revision.eula_id {
         let installs =
             matches!(request.action, ApprovalAction::Install | ApprovalAction::OptionalInstall);
-        if installs && !request.accept_eulas && !fleet.accepted_eulas()?.contains(eula) {
-            return Ok(Some(
-                "its licence is not accepted yet: read it and use --accept-eula".into(),
-            ));
+        if installs && !request.accept_eulas && !accepted.contains(eula) {
+            return Some("its licence is not accepted yet: read it and use --accept-eula".into());
         }
     }
-    Ok(None)
+    None
 }
 
 /// Updates that a newest revision in the catalogue supersedes.

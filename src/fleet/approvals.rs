@@ -82,42 +82,31 @@ impl Fleet {
         origin: Origin,
         now: Timestamp,
     ) -> Result<bool> {
+        let decision = Decision { group, action, deadline, origin, now };
         self.write("approve an update", |db| {
             find(&all(db)?, &group.to_string())?;
-            let old = approval(db, update, group)?;
-            let decline = declined_by(db, update)?;
-            let local = Some(Origin::Local);
-            if origin == Origin::Policy
-                && (decline == local || old.as_ref().map(|a| a.origin) == local)
-            {
-                return Ok(false);
-            }
-            let same = old.is_some_and(|old| {
-                (old.action, old.deadline, old.origin) == (action, deadline, origin)
-            });
-            if same && decline.is_none() {
-                return Ok(false);
-            }
-            let change = touch(db)?;
-            db.prepare_cached("DELETE FROM declined WHERE update_id = ?1")?
-                .execute([update.0.as_bytes()])?;
-            db.prepare_cached(
-                "INSERT INTO approval (update_id, group_id, action, deadline, origin, changed,
-                    change)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                 ON CONFLICT (update_id, group_id) DO UPDATE SET
-                    action = ?3, deadline = ?4, origin = ?5, changed = ?6, change = ?7",
-            )?
-            .execute(params![
-                update.0.as_bytes(),
-                group.as_bytes(),
-                action_name(action),
-                deadline.map(moment),
-                origin_name(origin),
-                moment(now),
-                int(change)
-            ])?;
-            Ok(true)
+            decision.approve(db, update)
+        })
+    }
+
+    /// Approves many updates for a group at once, as [`Fleet::approve`] does one: all or none.
+    /// Returns, in the order of `updates`, whether that changed anything.
+    ///
+    /// # Errors
+    /// When there is no such group.
+    pub fn approve_all(
+        &mut self,
+        updates: &[UpdateId],
+        group: Uuid,
+        action: ApprovalAction,
+        deadline: Option<Timestamp>,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        let decision = Decision { group, action, deadline, origin, now };
+        self.write("approve updates", |db| {
+            find(&all(db)?, &group.to_string())?;
+            updates.iter().map(|update| decision.approve(db, *update)).collect()
         })
     }
 
@@ -255,6 +244,54 @@ impl Fleet {
                 .query_map([], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?)
         })
+    }
+}
+
+/// A decision that can be taken for any update.
+struct Decision {
+    group: Uuid,
+    action: ApprovalAction,
+    deadline: Option<Timestamp>,
+    origin: Origin,
+    now: Timestamp,
+}
+
+impl Decision {
+    fn approve(&self, db: &Connection, update: UpdateId) -> std::result::Result<bool, Fault> {
+        let Self { group, action, deadline, origin, now } = *self;
+        let old = approval(db, update, group)?;
+        let decline = declined_by(db, update)?;
+        let local = Some(Origin::Local);
+        if origin == Origin::Policy && (decline == local || old.as_ref().map(|a| a.origin) == local)
+        {
+            return Ok(false);
+        }
+        let same = old.is_some_and(|old| {
+            (old.action, old.deadline, old.origin) == (action, deadline, origin)
+        });
+        if same && decline.is_none() {
+            return Ok(false);
+        }
+        let change = touch(db)?;
+        db.prepare_cached("DELETE FROM declined WHERE update_id = ?1")?
+            .execute([update.0.as_bytes()])?;
+        db.prepare_cached(
+            "INSERT INTO approval (update_id, group_id, action, deadline, origin, changed,
+                change)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (update_id, group_id) DO UPDATE SET
+                action = ?3, deadline = ?4, origin = ?5, changed = ?6, change = ?7",
+        )?
+        .execute(params![
+            update.0.as_bytes(),
+            group.as_bytes(),
+            action_name(action),
+            deadline.map(moment),
+            origin_name(origin),
+            moment(now),
+            int(change)
+        ])?;
+        Ok(true)
     }
 }
 

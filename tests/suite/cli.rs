@@ -43,7 +43,12 @@ fn exit_codes_are_as_documented() {
     ends_with(&connected, &["init"], 1, "already");
     ends_with(&connected, &["sync", "--from", "/does/not/exist"], 1, "/does/not/exist");
     ends_with(&isolated, &["sync", "--from", "."], 1, "isolated");
-    ends_with(&connected, &["approve", "--kb", "1234567", "--group", "All Computers"], 1, "1234567");
+    ends_with(
+        &connected,
+        &["approve", "--kb", "1234567", "--group", "All Computers"],
+        1,
+        "1234567",
+    );
     ends_with(&connected, &["approve", "--all", "--group", "Nobody"], 1, "Nobody");
 
     // 2: usage.
