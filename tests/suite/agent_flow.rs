@@ -316,6 +316,7 @@ async fn a_hostile_server_is_borne_within_limits() {
     let mut agent = Probe::new(&mock.url, options.clone()).unwrap();
     let error = agent.run(&mut |_| {}).await.unwrap_err();
     assert!(error.to_string().contains("more than 100000 bytes"), "{error}");
+    assert!(agent.report().findings.iter().any(|finding| finding.rule == "body-too-large"));
     // Ever new non-leaf revisions: the scan ends after the trips that an agent makes.
     let count = Arc::new(Mutex::new(100));
     let mock = serve(move |asked, reply| {

@@ -352,6 +352,7 @@ async fn bent_http_is_found() {
             }),
         ),
         ("http-chunked", reply(SYNC, |reply| Reply { chunked: true, ..reply })),
+        ("http-length-missing", reply(SYNC, |reply| Reply { unframed: true, ..reply })),
         ("http-content-type", reply(SYNC, |reply| reply.with("Content-Type", "application/xml"))),
         ("http-charset", reply(SYNC, |reply| reply.with("Content-Type", "text/xml"))),
         ("http-encoding", reply(SYNC, |reply| reply.with("Content-Encoding", "gzip"))),

@@ -48,6 +48,8 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// Send the body in one chunk instead of with a length.
     pub(crate) chunked: bool,
+    /// Say nothing of the length and end with the connection.
+    pub(crate) unframed: bool,
     /// Claim this length instead of the real one.
     pub(crate) length: Option<usize>,
 }
@@ -59,6 +61,7 @@ impl Reply {
             headers: vec![("Content-Type".into(), "text/xml; charset=utf-8".into())],
             body: body.into().into_bytes(),
             chunked: false,
+            unframed: false,
             length: None,
         }
     }
@@ -138,12 +141,15 @@ async fn talk(mut stream: TcpStream, answer: Arc<Mutex<Answer>>, log: Arc<Mutex<
             out.extend(format!("{:x}\r\n", reply.body.len()).as_bytes());
             out.extend(&reply.body);
             out.extend(b"\r\n0\r\n\r\n");
+        } else if reply.unframed {
+            out.extend(b"Connection: close\r\n\r\n");
+            out.extend(&reply.body);
         } else {
             let length = reply.length.unwrap_or(reply.body.len());
             out.extend(format!("Content-Length: {length}\r\n\r\n").as_bytes());
             out.extend(&reply.body);
         }
-        if stream.write_all(&out).await.is_err() || reply.length.is_some() {
+        if stream.write_all(&out).await.is_err() || reply.length.is_some() || reply.unframed {
             return;
         }
     }

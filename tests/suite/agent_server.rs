@@ -20,7 +20,7 @@ use tidegate::{
 use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
-use crate::update_generator::generator;
+use crate::{real_data::real_data, update_generator::generator};
 
 /// A data folder that is synchronized from `source`, with everything that can be approved.
 struct Site {
@@ -243,5 +243,57 @@ async fn a_generated_catalogue_is_seen_whole() {
     assert!(report.updates_seen > 500, "{}", report.updates_seen);
     assert!(!report.offered.is_empty() && report.downloaded_files > 0);
     assert!(report.digests_ok && report.is_clean());
+    server.stop().await;
+}
+
+/// Every category and detectoid of a real catalogue, 4,125 documents, as prerequisites of one update
+/// of ours: all of them pass through server, judge and rules.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_catalogue_is_walked() {
+    let Some(data) = real_data() else { return };
+    let site = Site::from(&data.join("data/wsusutil-export/WSUS-2024-06-19.cab"));
+    let mut required = Vec::new();
+    let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
+    catalog
+        .find(&Filter { newest: true, ..Filter::default() }, &mut |revision| {
+            required.push(revision.identity.id);
+        })
+        .unwrap();
+    assert!(required.len() > 4_000, "{}", required.len());
+    let source = tempfile::tempdir().unwrap();
+    let prerequisites: String =
+        required.iter().map(|id| format!(r#"<UpdateIdentity UpdateID="{id}" />"#)).collect();
+    fs::write(
+        source.path().join("all.xml"),
+        format!(
+            r#"<Update xmlns="http://schemas.microsoft.com/msus/2002/12/Update"><UpdateIdentity UpdateID="{LARGE}" RevisionNumber="1" /><Properties DefaultPropertiesLanguage="en" UpdateType="Software" ExplicitlyDeployable="true" PublicationState="Published" CreationDate="2026-01-01T00:00:00Z" /><LocalizedPropertiesCollection><LocalizedProperties><Language>en</Language><Title>Needs everything</Title></LocalizedProperties></LocalizedPropertiesCollection><Relationships><Prerequisites>{prerequisites}</Prerequisites></Relationships></Update>"#
+        ),
+    )
+    .unwrap();
+    let content = ContentStore::open(&site.data.content()).unwrap();
+    let from = Source::detect(source.path().to_str().unwrap()).unwrap();
+    let options = SyncOptions::new(Timestamp::now());
+    let report = sync(&from, &mut catalog, &content, &options, &mut |_| {}).unwrap();
+    assert_eq!(report.new_revisions, 1, "{report:?}");
+    drop(catalog);
+    site.approve(&[LARGE.parse::<Uuid>().map(UpdateId).unwrap()]);
+    let server = site.serve().await;
+
+    // As a Windows 11: what its rules leave out is not asked for again and again.
+    let report = probe(&server, ProbeOptions::default()).await;
+    println!(
+        "{} seen in {} rounds; unknown: {:?}",
+        report.updates_seen, report.rounds, report.unknown_rules
+    );
+    let worse: Vec<_> = listed(&report).into_iter().filter(|f| !f.starts_with("note")).collect();
+    assert_eq!(worse, Vec::<String>::new());
+    assert!(report.updates_seen > 1_000 && report.rounds < 40, "{report:?}");
+
+    // As a machine where everything is installed that can be.
+    let all = probe(&server, ProbeOptions { assume_all: true, ..ProbeOptions::default() }).await;
+    println!("{} seen in {} rounds", all.updates_seen, all.rounds);
+    let worse: Vec<_> = listed(&all).into_iter().filter(|f| !f.starts_with("note")).collect();
+    assert_eq!(worse, Vec::<String>::new());
+    assert_eq!(all.updates_seen, required.len() + 1);
     server.stop().await;
 }
