@@ -269,6 +269,16 @@ fn public_url(url: &str) -> Result<String, ServerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::ProtocolVersion;
+
+    fn app() -> (tempfile::TempDir, App) {
+        let folder = tempfile::tempdir().unwrap();
+        let side = Side::Isolated { site: "plant-7".to_owned() };
+        let data = DataDir::init(folder.path(), side).unwrap();
+        let local = SocketAddr::from(([127, 0, 0, 1], 8530));
+        let app = App::open(data, ServeOptions::new(local), local).unwrap();
+        (folder, app)
+    }
 
     #[test]
     fn a_public_url_is_a_base() {
@@ -277,5 +287,45 @@ mod tests {
         for bad in ["", "http://", "u.example", "ftp://u", "http://a b", "http://a?b"] {
             assert!(public_url(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_cookie_holds_for_an_hour() {
+        let (_folder, app) = app();
+        let now = Timestamp::now();
+        let cookie = Cookie {
+            client: "pc-1".to_owned(),
+            expires: app.cookie_end(now),
+            version: ProtocolVersion { major: 2, minor: 90 },
+            last_change: app.config().last_change,
+            anchor: 3,
+        };
+        let token = app.serving().cookies.seal_cookie(&cookie).unwrap().data;
+        let at = |minutes| {
+            app.visit(Some(&token), now + SignedDuration::from_mins(minutes))
+                .map(|visit| visit.cookie.anchor)
+                .map_err(|failure| failure.fault().unwrap().code)
+        };
+        assert_eq!(at(0), Ok(3));
+        assert_eq!(at(59), Ok(3));
+        assert_eq!(at(61), Err(ErrorCode::CookieExpired));
+        let none =
+            app.visit(None, now).map(|_| ()).map_err(|failure| failure.fault().unwrap().code);
+        assert_eq!(none, Err(ErrorCode::InvalidCookie));
+    }
+
+    #[test]
+    fn a_busy_computer_is_noted_once_a_minute() {
+        let (_folder, app) = app();
+        let now = Timestamp::now();
+        app.fleet().hello("pc-1", "pc-1", None, now).unwrap();
+        let seen = || app.fleet().computers().unwrap()[0].last_sync;
+        for second in [1, 2, 59] {
+            app.note("pc-1", Contact::Synced, now + SignedDuration::from_secs(second)).unwrap();
+        }
+        let first = seen().unwrap();
+        assert!(first < now + SignedDuration::from_secs(2));
+        app.note("pc-1", Contact::Synced, now + SignedDuration::from_secs(62)).unwrap();
+        assert!(seen().unwrap() > first);
     }
 }

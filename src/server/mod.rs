@@ -22,8 +22,6 @@ pub mod pack;
 mod reporting;
 mod routes;
 mod simple_auth;
-#[cfg(test)]
-mod tests;
 pub mod view;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};

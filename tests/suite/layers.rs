@@ -36,6 +36,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 /// What may appear only where it belongs: a text, and the modules that may hold it.
 const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["server", "cli"]),
+    ("hyper", &["server"]),
+    ("hyper_util", &["server"]),
     ("reqwest", &["agent", "upstream"]),
     ("rusqlite", &["catalog", "fleet", "sqlite"]),
     ("anyhow", &["cli", "main"]),

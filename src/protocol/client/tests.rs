@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::{
     protocol::{ErrorCode, Fault, ProtocolVersion, WireCookie},
@@ -161,5 +163,110 @@ fn old_clients_get_what_they_know() {
     ] {
         let xml = written(version, info.clone());
         assert!(xml.contains(&inner(auto, tail)), "{version}: {xml}");
+    }
+}
+
+/// Names that the operations know, nested and repeated at random, with plausible and absurd texts.
+fn soup() -> impl Strategy<Value = String> {
+    let names = [
+        "cookie",
+        "EncryptedData",
+        "Expiration",
+        "parameters",
+        "InstalledNonLeafUpdateIDs",
+        "OtherCachedUpdateIDs",
+        "int",
+        "SkipSoftwareSync",
+        "FilterCategoryIds",
+        "CategoryIdentifier",
+        "Id",
+        "globalIDs",
+        "UpdateIdentity",
+        "UpdateID",
+        "RevisionNumber",
+        "revisionIDs",
+        "infoTypes",
+        "XmlUpdateFragmentType",
+        "locales",
+        "string",
+        "fileDigests",
+        "base64Binary",
+        "authCookies",
+        "AuthorizationCookie",
+        "CookieData",
+        "lastChange",
+        "protocolVersion",
+        "computerInfo",
+        "DnsName",
+        "OSMajorVersion",
+        "requestedCategories",
+        "CategoryRelationship",
+        "IndexOfAndGroup",
+        "CategoryId",
+        "eventBatch",
+        "ReportingEvent",
+        "BasicData",
+        "EventInstanceID",
+        "EventID",
+        "TimeAtTarget",
+        "ExtendedData",
+        "MiscData",
+        "OSVersion",
+        "clientId",
+        "dnsName",
+        "computerId",
+    ];
+    let texts = [
+        "",
+        "1",
+        "-1",
+        "99999999999",
+        "true",
+        "x",
+        "AAAA",
+        "2.90",
+        "Extended",
+        "en",
+        "2026-01-01T00:00:00Z",
+        "a0000000-0000-4000-8000-000000000001",
+    ];
+    let leaf = (proptest::sample::select(names.to_vec()), proptest::sample::select(texts.to_vec()))
+        .prop_map(|(name, text)| format!("<{name}>{text}</{name}>"));
+    leaf.prop_recursive(5, 60, 6, move |inner| {
+        let inside = proptest::collection::vec(inner, 0..6);
+        (proptest::sample::select(names.to_vec()), inside)
+            .prop_map(|(name, inside)| format!("<{name}>{}</{name}>", inside.concat()))
+    })
+}
+
+proptest! {
+    /// Whatever is in a request, reading it ends in a value or a fault that a client understands.
+    #[test]
+    fn any_request_is_read_or_refused(parts in proptest::collection::vec(soup(), 0..6)) {
+        use crate::protocol::{reporting, simple_auth};
+        let request = operation("Any", &parts.concat());
+        let faults = [
+            GetConfig::read(&request).err(),
+            GetCookie::read(&request).err(),
+            RegisterComputer::read(&request).err(),
+            StartCategoryScan::read(&request).err(),
+            SyncUpdates::read(&request).err(),
+            SyncPrinterCatalog::read(&request).err(),
+            RefreshCache::read(&request).err(),
+            GetExtendedUpdateInfo::read(&request).err(),
+            GetExtendedUpdateInfo2::read(&request).err(),
+            GetFileLocations::read(&request).err(),
+            simple_auth::GetAuthorizationCookie::read(&request).err(),
+            reporting::ReportEventBatch::read(&request).err(),
+            reporting::ReportEventBatch2::read(&request).err(),
+        ];
+        for fault in faults.into_iter().flatten() {
+            let known = [
+                ErrorCode::InvalidParameters,
+                ErrorCode::InvalidCookie,
+                ErrorCode::InvalidAuthorizationCookie,
+            ];
+            prop_assert!(known.contains(&fault.code), "{}", fault);
+        }
     }
 }
