@@ -39,6 +39,8 @@
 //! | `segments/<sha256>` | [`transfer`] | seal, import |
 //! | `snapshots/<n>/` | [`transfer`] | seal, import: the signed head of a snapshot |
 //! | `trust/state` | [`transfer`] | `trust add`, import: newest root and rollback counters |
+//! | `incoming/` | [`transfer`] | import: what has been read and not yet accepted; else absent |
+//! | `damaged/` | [`transfer`] | check: files that are not what their name says |
 //! | `keys/` | [`transfer`] | `keys init` |
 //! | `packs/` | [`server`] | the server: compressed fragments, derived, may be deleted |
 

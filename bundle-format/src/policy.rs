@@ -24,6 +24,9 @@ pub struct Policy {
     pub approvals: Vec<PolicyApproval>,
     /// Declined updates, sorted.
     pub declined: Vec<Uuid>,
+    /// Ids of licences that were accepted on behalf of the computers, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted_eulas: Vec<String>,
 }
 
 /// One approval.
@@ -34,7 +37,7 @@ pub struct PolicyApproval {
     pub update: Uuid,
     /// Name of the target group.
     pub group: String,
-    /// `install`, `optional-install`, `uninstall` or `detect`.
+    /// `install`, `optional-install`, `uninstall`, `detect` or `block`.
     pub action: String,
     /// When it has to be installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +53,7 @@ impl Default for Policy {
             groups: Vec::new(),
             approvals: Vec::new(),
             declined: Vec::new(),
+            accepted_eulas: Vec::new(),
         }
     }
 }
@@ -87,6 +91,7 @@ mod tests {
                 deadline: Some("2026-03-01T00:00:00Z".parse().unwrap()),
             }],
             declined: vec![Uuid::from_u128(2)],
+            accepted_eulas: vec!["licence-1".to_owned()],
             ..Policy::default()
         };
         let bytes = policy.to_zst().unwrap();

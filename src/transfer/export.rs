@@ -20,6 +20,7 @@ use super::{
     Progress, SealOptions, SealOutcome, TransferError,
     error::io_error,
     keys::sync_folder,
+    kill,
     layout::{Object, lay_out},
     seal, stored_head,
 };
@@ -101,6 +102,7 @@ pub fn export(
     }
 
     progress.phase("packing", Some(bytes));
+    sweep(out)?;
     let content = ContentStore::open(&data.content())?;
     let mut volumes = Vec::new();
     for note in &notes {
@@ -157,18 +159,41 @@ fn write_volume(
         .suffix(".partial")
         .tempfile_in(out)
         .map_err(io_error("write in", out))?;
+    // Who finds it locked knows that it is still being written. Not every medium can lock.
+    let _ = file.as_file().try_lock_shared();
     let mut writer =
         VolumeWriter::new(BufWriter::with_capacity(1 << 20, file), note, head).map_err(failed)?;
     for entry in &note.objects {
         let source = open(data, content, entry)?;
         writer.object(&mut Counted { source, progress }).map_err(failed)?;
     }
+    kill::step("objects packed");
     let file = writer.finish().map_err(failed)?;
     let file = file.into_inner().map_err(|e| io_error("write", &path)(e.into_error()))?;
     file.as_file().sync_all().map_err(io_error("sync", &path))?;
     readable(file.path())?;
     file.persist(&path).map_err(|e| io_error("keep", &path)(e.error))?;
+    kill::step("volume renamed");
     Ok(path)
+}
+
+/// Removes what killed exports have left in the folder.
+fn sweep(out: &Path) -> Result<()> {
+    for entry in fs::read_dir(out).map_err(io_error("list", out))? {
+        let path = entry.map_err(io_error("list", out))?.path();
+        let ours = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with(".tidegate-") && name.ends_with(".partial"));
+        if !ours {
+            continue;
+        }
+        let file = fs::File::open(&path).map_err(io_error("open the leftover", &path))?;
+        if file.try_lock().is_ok() {
+            fs::remove_file(&path).map_err(io_error("remove the leftover", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// `tidegate-plant-7-000012-1a2b3c4d-1of1.tar`: people sort and open it.

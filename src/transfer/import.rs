@@ -157,8 +157,10 @@ pub fn import(
     progress: &dyn Progress,
 ) -> Result<ImportReport> {
     let site = trust::isolated(data)?;
-    let state = trust::load_state(data)?;
+    // Before the lock, so that a site that trusts nothing is left as it is; and again under it.
+    trust::load_state(data)?;
     let _lock = trust::lock(data)?;
+    let state = trust::load_state(data)?;
     let expect =
         Expect { site: Some(site), now: options.now, refuse_expired: options.refuse_expired };
     let mut volumes = Vec::new();

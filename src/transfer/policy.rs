@@ -46,6 +46,8 @@ pub enum PolicyChangeKind {
     Decline,
     /// Takes a decline of an earlier policy back.
     Undecline,
+    /// Accepts a licence.
+    AcceptEula,
     /// Leaves it, because an administrator here decided otherwise.
     KeptLocal,
     /// Cannot be followed: this program does not know the action.
@@ -82,6 +84,7 @@ pub(super) fn gather(fleet: &Fleet) -> Result<Policy> {
         groups: names.into_iter().collect(),
         approvals,
         declined,
+        accepted_eulas: fleet.accepted_eulas()?,
         ..Policy::default()
     })
 }
@@ -168,6 +171,18 @@ pub(super) fn apply(
         .filter(|(_, origin)| **origin == Origin::Local)
         .map(|((update, _), _)| *update)
         .collect();
+    let accepted: BTreeSet<String> = fleet.accepted_eulas()?.into_iter().collect();
+    for eula in new.accepted_eulas.iter().filter(|eula| !accepted.contains(*eula)) {
+        if !dry {
+            fleet.accept_eula(eula, now)?;
+        }
+        changes.push(PolicyChange {
+            kind: PolicyChangeKind::AcceptEula,
+            update: None,
+            group: None,
+            detail: Some(eula.clone()),
+        });
+    }
     apply_declines(fleet, (old, new), &declines, &approved, dry, now, &mut changes)?;
     Ok(changes)
 }

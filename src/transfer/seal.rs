@@ -19,7 +19,7 @@ use super::{
     Progress, TransferError, compact,
     keys::{KeyFiles, connected, later},
     kill, policy,
-    spool::Spool,
+    spool::{self, Spool},
     stored_head,
 };
 use crate::{
@@ -113,6 +113,7 @@ pub fn seal(
     // From here to the commit nobody else writes: what is read is exactly what is marked as sealed.
     let mut writer = catalog.write()?;
     writer.set_mirror_id(mirror_id)?;
+    spool::sweep(data)?;
     refuse_contradictions(&writer)?;
     let last = writer.snapshots()?.pop();
     let before = match &last {

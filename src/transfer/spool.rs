@@ -77,6 +77,30 @@ impl Spool {
     }
 }
 
+/// Removes what killed runs have left half-written in `segments/` and `snapshots/`. The caller is
+/// the only one who writes there.
+pub(super) fn sweep(data: &DataDir) -> Result<()> {
+    let snapshots = data.snapshot(0).with_file_name("");
+    for folder in [data.segments(), snapshots] {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(io_error("list", &folder)(e)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(io_error("list", &folder))?;
+            if !entry.file_name().to_string_lossy().starts_with("tmp.") {
+                continue;
+            }
+            let path = entry.path();
+            let removed =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(io_error("remove the leftover", &path))?;
+        }
+    }
+    Ok(())
+}
+
 /// A segment that lies on the disk.
 pub(super) type StoredSegment = SegmentReader<BufReader<fs::File>>;
 

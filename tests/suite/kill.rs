@@ -20,7 +20,7 @@ use tidegate::{
     transfer::check,
 };
 
-use super::sides::{Mirror, Site, bytes, now, update};
+use super::sides::{Mirror, Site, bytes, copy_folder, now, tree, update};
 
 /// Payloads in each bundle: enough steps for more than a hundred points at which to kill.
 const PAYLOADS: u64 = 32;
@@ -190,4 +190,48 @@ fn two_imports_at_once_do_not_mix() {
     assert_eq!(site.served(), before);
     drop(lock);
     scenario.finishes(&site, "after the lock");
+}
+
+/// Sealing and packing, killed at every step: the next export has everything, and a site accepts it.
+#[test]
+fn an_export_killed_at_every_step() {
+    let mirror = Mirror::new(7);
+    fill(&mirror, 1..3);
+    mirror.export("plant-7");
+    fill(&mirror, 3..5);
+    let mut killed = 0;
+    for at in 1.. {
+        let what = format!("export killed at step {at}");
+        let copy = tempfile::tempdir().unwrap();
+        let (data, out) = (copy.path().join("data"), copy.path().join("out"));
+        copy_folder(mirror.data.root(), &data);
+        let export = |kill: bool| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+            command.arg("--data").arg(&data).args(["export", "--full", "--site", "plant-7"]);
+            command.args(["--created", "2026-02-03T04:05:06Z", "--out"]).arg(&out);
+            command.env_remove("TIDEGATE_KILL_AT").stdout(Stdio::null()).stderr(Stdio::null());
+            if kill {
+                command.env("TIDEGATE_KILL_AT", at.to_string());
+            }
+            command.status().unwrap()
+        };
+        let status = export(true);
+        if !status.success() {
+            assert_eq!(status.signal(), Some(9), "{what}: {status}");
+            killed += 1;
+            assert!(export(false).success(), "{what}");
+        }
+        let left = std::fs::read_dir(&out).unwrap().count();
+        assert_eq!(left, 1, "{what}: something is left beside the volume");
+        let half = |name: &String| name.contains("tmp.");
+        assert!(!tree(&data).keys().any(half), "{what}: something half-written is left");
+        let site = Site::new("plant-7", &mirror.root);
+        let report = site.import(&[out]).unwrap();
+        assert_eq!((report.in_force, report.is_complete()), (Some(2), true), "{what}");
+        good(&site, &what);
+        if status.success() {
+            break;
+        }
+    }
+    assert!(killed >= 10, "only {killed} points were tried");
 }

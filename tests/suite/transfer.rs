@@ -2,19 +2,24 @@
 
 use std::{fs, io::Read as _, path::PathBuf};
 
-use bundle_format::digest::{CHUNK_SIZE, Sha256};
+use bundle_format::{
+    container::{ObjectEntry, VolumeNote, VolumeWriter},
+    digest::{CHUNK_SIZE, Sha256},
+    trust::Head,
+};
 use tidegate::{
-    catalog::Filter,
+    catalog::{Catalog, Filter, Numbering},
+    content::ContentStore,
     fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
     transfer::{
         ExportOptions, Fault, ImportOptions, KeysOptions, PolicyChangeKind, Rotate, SealOptions,
-        TrustAdded, VerifyAgainst, VerifyOptions, check, countersign, export, import, inspect_root,
-        keys_rotate, seal, trust_add, verify,
+        TransferError, TrustAdded, VerifyAgainst, VerifyOptions, check, countersign, export,
+        import, inspect_root, keys_init, keys_rotate, seal, trust_add, verify,
     },
-    update::RevisionId,
+    update::{Limits, RevisionId, UpdateDocument},
 };
 
-use super::sides::{Mirror, Site, bytes, days, document, now, served, tree, update};
+use super::sides::{Mirror, Site, bytes, days, document, now, row, served, tree, update};
 
 fn options() -> VerifyOptions {
     VerifyOptions {
@@ -60,8 +65,7 @@ fn everything_that_was_sealed_is_served_on_the_other_side() {
     assert_eq!(good.problems, Vec::<String>::new());
     assert_eq!((good.payloads, good.segments, good.unnamed), (3, 2, 0));
 
-    let (here, there) =
-        (mirror.catalog(), tidegate::catalog::Catalog::open(&site.data.catalog()).unwrap());
+    let (here, there) = (mirror.catalog(), Catalog::open(&site.data.catalog()).unwrap());
     for n in 1..=3 {
         let id = RevisionId(n);
         assert_eq!(here.document(id).unwrap(), there.document(id).unwrap());
@@ -142,7 +146,7 @@ fn deltas_follow_one_another_and_lead_to_what_a_full_bundle_gives() {
     };
     assert_eq!(skip(site.served()), skip(fresh.served()));
     let mut found = Vec::new();
-    let catalog = tidegate::catalog::Catalog::open(&site.data.catalog()).unwrap();
+    let catalog = Catalog::open(&site.data.catalog()).unwrap();
     catalog.find(&Filter::default(), &mut |s| found.push((s.revision_id.0, s.withdrawn))).unwrap();
     assert_eq!(found, [(1, false), (2, false), (3, false), (4, false), (5, false)]);
 }
@@ -219,9 +223,7 @@ fn a_late_older_bundle_only_fills_gaps() {
 
     // A payload rots; the check finds it, and the older bundle has it.
     let rotten = bytes(1, 5000);
-    let path = tidegate::content::ContentStore::open(&site.data.content())
-        .unwrap()
-        .path(&Sha256::of(&rotten));
+    let path = ContentStore::open(&site.data.content()).unwrap().path(&Sha256::of(&rotten));
     let mut changed = rotten.clone();
     changed[77] ^= 1;
     fs::remove_file(&path).unwrap();
@@ -270,11 +272,15 @@ fn approvals_travel_and_what_was_decided_here_stays() {
     approve(&mut there, 1, servers.id, Origin::Local);
     approve(&mut there, 2, ALL_COMPUTERS, Origin::Local);
     there.decline(update(3), Origin::Local, now()).unwrap();
+    there.accept_eula("licence-1", now()).unwrap();
     let report = site.import(&mirror.export("plant-7").volumes).unwrap();
     let kinds: Vec<_> = report.policy.iter().map(|change| change.kind).collect();
-    use PolicyChangeKind::{Approve, CreateGroup, Decline, KeptLocal, Unapprove, Undecline};
-    assert_eq!(kinds, [CreateGroup, Approve, Approve, Decline]);
+    use PolicyChangeKind::{
+        AcceptEula, Approve, CreateGroup, Decline, KeptLocal, Unapprove, Undecline,
+    };
+    assert_eq!(kinds, [CreateGroup, Approve, Approve, AcceptEula, Decline]);
     let mut here = Fleet::open(&site.data.fleet()).unwrap();
+    assert_eq!(here.accepted_eulas().unwrap(), ["licence-1"]);
     let group = here.group("servers").unwrap();
     let approvals = here.approvals().unwrap();
     assert_eq!(approvals.len(), 2);
@@ -334,7 +340,7 @@ fn compaction_keeps_the_list_short_and_sites_follow() {
     }
     let (here, there) = (
         mirror.catalog().counts().unwrap(),
-        tidegate::catalog::Catalog::open(&site.data.catalog()).unwrap().counts().unwrap(),
+        Catalog::open(&site.data.catalog()).unwrap().counts().unwrap(),
     );
     assert_eq!(here, there);
     assert_eq!(here.withdrawn, 0);
@@ -413,7 +419,7 @@ fn a_second_signature_is_needed_where_the_root_says_so() {
 #[test]
 fn a_rotten_payload_is_not_packed() {
     let mirror = mirror();
-    let content = tidegate::content::ContentStore::open(&mirror.data.content()).unwrap();
+    let content = ContentStore::open(&mirror.data.content()).unwrap();
     let path = content.path(&Sha256::of(&bytes(1, 5000)));
     let mut changed = fs::read(&path).unwrap();
     changed[0] ^= 1;
@@ -431,7 +437,7 @@ fn a_rotten_payload_is_not_packed() {
 #[test]
 fn a_payload_that_the_mirror_lost_does_not_hold_up_a_site() {
     let mirror = mirror();
-    let content = tidegate::content::ContentStore::open(&mirror.data.content()).unwrap();
+    let content = ContentStore::open(&mirror.data.content()).unwrap();
     mirror.export("plant-7");
     fs::remove_file(content.path(&Sha256::of(&bytes(1, 5000)))).unwrap();
     check(&mirror.data, now(), true, &()).unwrap();
@@ -513,4 +519,94 @@ fn another_site_gets_its_own_deltas() {
     let site = Site::new("plant-8", &mirror.root);
     assert_eq!(site.import(&first.volumes).unwrap().in_force, Some(2));
     assert!(served(site.data.root()).contains("Update 2"));
+}
+
+/// What was published on the isolated side stays, even when the list of segments is a new one.
+#[test]
+fn what_was_published_here_outlives_every_switch() {
+    let mirror = mirror();
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&mirror.export_compacting("plant-7", 1).volumes).unwrap();
+    let payload = bytes(700, 900);
+    let path = site.folder.path().join("ours");
+    fs::write(&path, &payload).unwrap();
+    let content = ContentStore::open(&site.data.content()).unwrap();
+    let digests = content.add_file(&path, &mut |_| {}).unwrap();
+    let xml = document(900, 1, std::slice::from_ref(&digests));
+    let parsed = UpdateDocument::parse(xml.as_bytes(), &Limits::default()).unwrap();
+    let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
+    let mut writer = catalog.write().unwrap();
+    writer.add_revision(&parsed, xml.as_bytes(), Numbering::Local, now()).unwrap();
+    writer.put_payload(&row(digests)).unwrap();
+    writer.commit().unwrap();
+
+    mirror.add(10, 1, &[bytes(10, 10)]);
+    let report = site.import(&mirror.export_compacting("plant-7", 1).volumes).unwrap();
+    assert_eq!(report.in_force, Some(2));
+    let standing = catalog.newest(update(900)).unwrap().unwrap();
+    assert!(standing.local && !standing.withdrawn);
+    assert!(catalog.payload(&Sha256::of(&payload)).unwrap().unwrap().present);
+    assert!(check(&site.data, now(), false, &()).unwrap().is_good());
+
+    // The mirror comes to have the same update: its number is the one for all servers.
+    mirror.add(900, 1, &[payload]);
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    let theirs = mirror.catalog().newest(update(900)).unwrap().unwrap();
+    let ours = catalog.newest(update(900)).unwrap().unwrap();
+    assert_eq!((ours.revision_id, ours.local), (theirs.revision_id, false));
+}
+
+#[test]
+fn keys_under_a_passphrase_open_with_it_alone() {
+    let keys = KeysOptions { passphrase: Some("tide".to_owned()), ..KeysOptions::new(now()) };
+    let mirror = Mirror::with_keys(7, &keys);
+    assert!(seal(&mirror.data, now(), &SealOptions::default(), &()).is_err());
+    let sealing = |passphrase: &str| SealOptions {
+        passphrase: Some(passphrase.to_owned()),
+        ..SealOptions::default()
+    };
+    assert!(seal(&mirror.data, now(), &sealing("ebb"), &()).is_err());
+    assert_eq!(mirror.catalog().snapshots().unwrap(), []);
+    assert_eq!(seal(&mirror.data, now(), &sealing("tide"), &()).unwrap().snapshot, 1);
+    assert!(keys_init(&mirror.data, &keys).is_err(), "never a second time");
+}
+
+/// The room is proven from the signed index and the note, before the first object is read: of this
+/// bundle there is nothing but the head.
+#[test]
+fn a_bundle_that_cannot_fit_is_not_begun() {
+    let mirror = Mirror::new(7);
+    let site = Site::new("plant-7", &mirror.root);
+    let options = SealOptions { add_site: Some("plant-7".to_owned()), ..SealOptions::default() };
+    seal(&mirror.data, now(), &options, &()).unwrap();
+    let mut head = Head::default();
+    for part in ["metadata", "targets"] {
+        for entry in fs::read_dir(mirror.data.snapshot(1).join(part)).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{part}/{}", entry.file_name().to_str().unwrap());
+            head.files.insert(name, fs::read(entry.path()).unwrap().into());
+        }
+    }
+    let size = 8 * 1024 * 1024 * 1024 - 512;
+    let mut objects: Vec<ObjectEntry> = (0..2000_u32)
+        .map(|n| ObjectEntry { sha256: Sha256::of(&n.to_le_bytes()), offset: None, size })
+        .collect();
+    objects.sort_by_key(|object| object.sha256);
+    let note = VolumeNote {
+        format_version: 1,
+        set: uuid::Uuid::from_u128(1),
+        volume: 1,
+        of: 1,
+        site: "plant-7".to_owned(),
+        snapshot: 1,
+        objects,
+    };
+    let path = site.folder.path().join("huge.tar");
+    drop(VolumeWriter::new(fs::File::create(&path).unwrap(), &note, &head).unwrap());
+    let before = site.tree();
+    let error = site.import(&[path]).unwrap_err();
+    assert!(matches!(error, TransferError::NoSpace { .. }), "{error}");
+    assert_eq!(error.fault(), Fault::Machine);
+    assert!(error.to_string().contains("bytes free"), "{error}");
+    assert_eq!(site.tree(), before);
 }
