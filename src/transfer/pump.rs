@@ -185,12 +185,12 @@ mod tests {
     }
 
     fn bytes(len: usize) -> Vec<u8> {
-        (0..len).map(|i| (i * 31 + i / 251) as u8).collect()
+        (0..len).map(|i| (i * 31 + i / 251).to_le_bytes()[0]).collect()
     }
 
     #[test]
     fn many_threads_find_what_one_hasher_finds() {
-        let chunk = CHUNK_SIZE as usize;
+        let chunk = usize::try_from(CHUNK_SIZE).unwrap();
         for len in [0, 1, BLOCK, BLOCK + 1, chunk - 1, chunk, chunk + 1, 2 * chunk + 5] {
             let data = bytes(len);
             let out = Shared::default();

@@ -49,11 +49,10 @@ fn importer(site: &Site, bundle: &Path) -> Command {
     command
 }
 
-fn fill(mirror: &Mirror, updates: std::ops::Range<u128>) {
+fn fill(mirror: &Mirror, updates: std::ops::Range<u64>) {
     for n in updates {
-        let payloads: Vec<_> =
-            (0..PAYLOADS / 4).map(|i| bytes(n as u64 * 1000 + i, 2000 + i as usize)).collect();
-        mirror.add(n, 1, &payloads);
+        let payloads: Vec<_> = (0..PAYLOADS / 4).map(|i| bytes(n * 1000 + i, 2000)).collect();
+        mirror.add(u128::from(n), 1, &payloads);
     }
     let mut fleet = Fleet::open(&mirror.data.fleet()).unwrap();
     let name = format!("Group {}", fleet.groups().unwrap().len());

@@ -671,7 +671,9 @@ fn two_snapshots_of_one_number() {
     let mut pending = Volume::parse(&start().delta);
     let last = pending.objects().end - 1;
     pending.members.remove(last);
-    pending.edit_note(|note| drop(note.objects.pop()));
+    pending.edit_note(|note| {
+        note.objects.pop();
+    });
     pending.sum_again();
     let path = site.folder.path().join("pending.tar");
     fs::write(&path, pending.bytes()).unwrap();

@@ -29,11 +29,14 @@ fn options() -> VerifyOptions {
     }
 }
 
+/// [`CHUNK_SIZE`], as a length of bytes in memory.
+const CHUNK: usize = 16 * 1024 * 1024;
+
 /// A mirror with three updates, one of them with a payload of several chunks.
 fn mirror() -> Mirror {
     let mirror = Mirror::new(7);
     mirror.add(1, 100, &[bytes(1, 5000)]);
-    mirror.add(2, 100, &[bytes(2, 2 * CHUNK_SIZE as usize + 12_345), bytes(3, 0)]);
+    mirror.add(2, 100, &[bytes(2, 2 * CHUNK + 12_345), bytes(3, 0)]);
     mirror.add(3, 100, &[]);
     mirror
 }
@@ -349,16 +352,21 @@ fn compaction_keeps_the_list_short_and_sites_follow() {
 #[test]
 fn volumes_of_a_set_come_in_any_order() {
     let mirror = Mirror::new(7);
-    mirror.add(1, 1, &[bytes(1, 3 * CHUNK_SIZE as usize + 999), bytes(2, 100_000)]);
-    mirror.add(2, 1, &[bytes(3, CHUNK_SIZE as usize)]);
+    mirror.add(1, 1, &[bytes(1, 3 * CHUNK + 999), bytes(2, 100_000)]);
+    mirror.add(2, 1, &[bytes(3, CHUNK)]);
     let most = CHUNK_SIZE + 200_000;
     let options = ExportOptions { volume_size: Some(most), ..ExportOptions::default() };
     let exported = mirror.export_with("plant-7", &options).unwrap();
     assert!(exported.volumes.len() > 3);
     for volume in &exported.volumes {
         assert!(fs::metadata(volume).unwrap().len() <= most);
-        verify(&[volume.clone()], VerifyAgainst::Root(&mirror.root), &self::options(), &())
-            .unwrap();
+        verify(
+            std::slice::from_ref(volume),
+            VerifyAgainst::Root(&mirror.root),
+            &self::options(),
+            &(),
+        )
+        .unwrap();
     }
     let site = Site::new("plant-7", &mirror.root);
     let mut volumes = exported.volumes.clone();
