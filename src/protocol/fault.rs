@@ -57,6 +57,12 @@ codes! {
     ServerBusy,
     /// Ask for file locations again.
     FileLocationChanged,
+    /// Between servers: the major version is not 1.
+    IncompatibleProtocolVersion,
+    /// Between servers: no revision names these files.
+    FileDigestsMissing,
+    /// Between servers: more driver sets at once than allowed.
+    TooManyIds,
 }
 
 impl fmt::Display for ErrorCode {

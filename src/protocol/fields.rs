@@ -66,6 +66,12 @@ impl<'a> Fields<'a> {
         self.element.value(name)
     }
 
+    /// A text that must be there, with the white space around it.
+    pub(super) fn raw_text(&self, name: &str) -> Result<&'a str> {
+        let child = self.element.child(name).filter(|child| !child.text.is_empty());
+        child.map(|child| child.text.as_str()).ok_or_else(|| self.wrong(name))
+    }
+
     /// A value that must be there.
     pub(super) fn get<T: FromStr>(&self, name: &str) -> Result<T> {
         self.maybe(name)?.ok_or_else(|| self.wrong(name))

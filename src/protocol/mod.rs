@@ -1,5 +1,5 @@
-//! The messages of the web services that Windows Update Agents call, their error codes, cookies and
-//! compression. [MS-WUSP] Pure: no I/O, no clock.
+//! The messages of the web services that Windows Update Agents and downstream servers call, their
+//! error codes, cookies and compression. [MS-WUSP], [MS-WSUSSS] Pure: no I/O, no clock.
 //!
 //! Requests are read leniently, as agents of twenty years send them: absent, empty and nil elements
 //! are alike, unknown ones are skipped. Answers are written strictly in the order of the schemas.
@@ -9,6 +9,7 @@ mod cookie;
 mod fault;
 mod fields;
 pub mod reporting;
+pub mod server_sync;
 pub mod simple_auth;
 mod time;
 mod version;

@@ -89,7 +89,7 @@ pub fn envelope<F>(style: Style, content: impl FnOnce(&mut Writer<F>)) -> Vec<Pi
 }
 
 /// Writes an envelope that holds everything itself.
-pub(super) fn whole(style: Style, content: impl FnOnce(&mut Writer<Infallible>)) -> String {
+pub fn whole(style: Style, content: impl FnOnce(&mut Writer<Infallible>)) -> String {
     envelope(style, content)
         .into_iter()
         .map(|piece| match piece {

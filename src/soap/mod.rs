@@ -4,14 +4,16 @@
 mod element;
 mod envelope;
 mod fault;
+mod lists;
 mod read;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use element::{Attribute, Element};
-pub use envelope::{EnvelopeError, Style, body_of, envelope};
+pub use envelope::{EnvelopeError, Style, body_of, envelope, whole};
 pub use fault::{Fault, FaultCode};
+pub use lists::{ListError, read_lists};
 pub use read::{Limits, ReadError, read};
 pub use write::{Piece, Writer, escape_text};
 

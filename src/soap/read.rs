@@ -65,7 +65,7 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, ReadError> {
     })?;
     let mut reader = NsReader::from_str(text.trim_start_matches('\u{feff}'));
     reader.config_mut().check_comments = true;
-    let mut tree = Tree { limits, open: Vec::new(), root: None, elements: 0, names: Vec::new() };
+    let mut tree = Tree::new(limits);
     loop {
         let event = reader.read_event();
         let step = match event {
@@ -73,34 +73,40 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, ReadError> {
             Ok(event) => tree.add(reader.resolver(), event),
             Err(e) => Err(Wrong::Xml(e.to_string())),
         };
-        step.map_err(|wrong| match wrong {
-            Wrong::TooLarge(what, limit) => ReadError::TooLarge { what, limit },
-            Wrong::Xml(what) => ReadError::Xml { at: reader.buffer_position(), what },
-        })?;
+        step.map_err(|wrong| wrong.at(reader.buffer_position()))?;
     }
-    let at = reader.buffer_position();
-    if !tree.open.is_empty() {
-        return Err(ReadError::Xml { at, what: "it ends before its last element does".to_owned() });
-    }
-    tree.root.ok_or_else(|| ReadError::Xml { at, what: "there is no element".to_owned() })
+    tree.finish().map_err(|wrong| wrong.at(reader.buffer_position()))
 }
 
-enum Wrong {
+pub(super) enum Wrong {
     TooLarge(&'static str, usize),
     Xml(String),
 }
 
-struct Tree<'l> {
+impl Wrong {
+    pub(super) fn at(self, at: u64) -> ReadError {
+        match self {
+            Self::TooLarge(what, limit) => ReadError::TooLarge { what, limit },
+            Self::Xml(what) => ReadError::Xml { at, what },
+        }
+    }
+}
+
+pub(super) struct Tree<'l> {
     limits: &'l Limits,
-    open: Vec<Element>,
-    root: Option<Element>,
-    elements: usize,
+    pub(super) open: Vec<Element>,
+    pub(super) root: Option<Element>,
+    pub(super) elements: usize,
     /// Namespaces seen, so that elements share them.
     names: Vec<Arc<str>>,
 }
 
-impl Tree<'_> {
-    fn add(&mut self, resolver: &NamespaceResolver, event: Event<'_>) -> Result<(), Wrong> {
+impl<'l> Tree<'l> {
+    pub(super) fn new(limits: &'l Limits) -> Self {
+        Self { limits, open: Vec::new(), root: None, elements: 0, names: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, resolver: &NamespaceResolver, event: Event<'_>) -> Result<(), Wrong> {
         match event {
             Event::Start(start) => {
                 let element = self.element(resolver, &start)?;
@@ -133,6 +139,13 @@ impl Tree<'_> {
             Event::Comment(_) | Event::PI(_) | Event::Eof => {}
         }
         Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<Element, Wrong> {
+        if !self.open.is_empty() {
+            return Err(Wrong::Xml("it ends before its last element does".to_owned()));
+        }
+        self.root.ok_or_else(|| Wrong::Xml("there is no element".to_owned()))
     }
 
     fn element(
