@@ -316,7 +316,7 @@ fn faults_say_how_to_go_on() {
     let strange = fault.replace("InvalidParameters", "NotOfThisWorld");
     let error = GetCookie::answer(strange.as_bytes(), &Limits::default()).unwrap_err();
     assert_eq!(error.code(), None);
-    let other = sent(|w| write_downloading(w));
+    let other = sent(write_downloading);
     let error = GetCookie::answer(&other, &Limits::default()).unwrap_err();
     assert!(matches!(error, AnswerError::Other { .. }), "{error}");
     let page = b"<html><body>Welcome</body></html>";
