@@ -106,7 +106,11 @@ impl<'l> Tree<'l> {
         Self { limits, open: Vec::new(), root: None, elements: 0, names: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, resolver: &NamespaceResolver, event: Event<'_>) -> Result<(), Wrong> {
+    pub(super) fn add(
+        &mut self,
+        resolver: &NamespaceResolver,
+        event: Event<'_>,
+    ) -> Result<(), Wrong> {
         match event {
             Event::Start(start) => {
                 let element = self.element(resolver, &start)?;

@@ -202,9 +202,9 @@ impl SyncCookie {
     /// `InvalidCookie`.
     pub(super) fn read(fields: &Fields<'_>, name: &str) -> Result<Option<Self>, Fault> {
         let Some(cookie) = fields.maybe_within(name) else { return Ok(None) };
-        let data = cookie.base64("EncryptedData").map_err(|_| {
-            Fault::new(ErrorCode::InvalidCookie, "the cookie is not base64")
-        })?;
+        let data = cookie
+            .base64("EncryptedData")
+            .map_err(|_| Fault::new(ErrorCode::InvalidCookie, "the cookie is not base64"))?;
         let expiration = cookie.maybe_text("Expiration").unwrap_or_default().to_owned();
         Ok(data.map(|data| Self { expiration, data }))
     }

@@ -79,7 +79,8 @@ impl Operation for GetConfigData {
     fn read_answer(answer: &Element) -> Result<ConfigData, Fault> {
         let result = Fields::of(answer).within("GetConfigDataResult")?;
         let number = |name| Ok::<usize, Fault>(result.maybe(name)?.unwrap_or(0));
-        let languages = result.each_within("LanguageUpdateList", "ServerSyncLanguageData", 10_000)?;
+        let languages =
+            result.each_within("LanguageUpdateList", "ServerSyncLanguageData", 10_000)?;
         Ok(ConfigData {
             catalog_only_sync: result.flag("CatalogOnlySync")?,
             lazy_sync: result.flag("LazySync")?,

@@ -30,9 +30,7 @@ pub use auth::{
 pub use blob::{Blob, BlobError};
 pub use config::{ConfigData, GetConfigData, LanguageData};
 pub use deployments::{DeploymentAction, Deployments, GetDeployments, SyncDeployment, SyncGroup};
-pub use drivers::{
-    DriverIdList, DriverSet, GetDriverIdList, GetDriverSetData, HardwareIdAndDelta,
-};
+pub use drivers::{DriverIdList, DriverSet, GetDriverIdList, GetDriverSetData, HardwareIdAndDelta};
 pub use files::{
     DownloadFiles, FileKey, GetUpdateDecryptionData, MAX_DIGESTS_PER_REQUEST, UpdateKeys,
     write_downloading, write_keys,

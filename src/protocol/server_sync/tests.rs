@@ -48,15 +48,14 @@ fn the_handshake_goes_there_and_back() {
         account_guid: uuid!("6f1c2f6e-3f0b-4d3a-9b1e-0d2f6a1c5e12"),
     };
     assert_eq!(there(&who), who);
-    assert!(GetAuthorizationCookie::action().ends_with("/DssAuthWebService/GetAuthorizationCookie"));
+    assert!(
+        GetAuthorizationCookie::action().ends_with("/DssAuthWebService/GetAuthorizationCookie")
+    );
     let authorization = DssAuthorization { plug_in: PLUG_IN.to_owned(), data: vec![0; 40] };
     assert_eq!(back::<GetAuthorizationCookie>(|w| authorization.write(w)), authorization);
 
-    let asked = GetCookie {
-        authorization,
-        old_cookie: Some(cookie()),
-        version: "1.20".parse().unwrap(),
-    };
+    let asked =
+        GetCookie { authorization, old_cookie: Some(cookie()), version: "1.20".parse().unwrap() };
     assert_eq!(there(&asked), asked);
     let expiration = cookie().expires().unwrap().0;
     let sealed = WireCookie { expiration, data: vec![1, 2, 3] };
@@ -121,9 +120,8 @@ fn both_element_orders_of_the_configuration_are_read() {
     assert_eq!(there(&asked), asked);
     assert_eq!(back::<GetConfigData>(|w| config().write(w)), config());
     let ours = String::from_utf8(sent(|w| config().write(w))).unwrap();
-    let other = ours
-        .replace("<MaxNumberOfUpdatesPerRequest>1</MaxNumberOfUpdatesPerRequest>", "")
-        .replace(
+    let other =
+        ours.replace("<MaxNumberOfUpdatesPerRequest>1</MaxNumberOfUpdatesPerRequest>", "").replace(
             "<NewConfigAnchor>",
             "<MaxNumberOfUpdatesPerRequest>1</MaxNumberOfUpdatesPerRequest><NewConfigAnchor>",
         );
@@ -131,10 +129,9 @@ fn both_element_orders_of_the_configuration_are_read() {
     let read = GetConfigData::answer(other.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(read, config());
     // Servers of 2006 say less.
-    let old = other.replace("<ProtocolVersion>1.20</ProtocolVersion>", "").replace(
-        "<MaxNumberOfComputerIdsInRequest>3</MaxNumberOfComputerIdsInRequest>",
-        "",
-    );
+    let old = other
+        .replace("<ProtocolVersion>1.20</ProtocolVersion>", "")
+        .replace("<MaxNumberOfComputerIdsInRequest>3</MaxNumberOfComputerIdsInRequest>", "");
     let read = GetConfigData::answer(old.as_bytes(), &Limits::default()).unwrap();
     assert_eq!((read.version, read.max_computer_ids, read.max_updates), (None, 0, 1));
 }
@@ -312,7 +309,10 @@ fn faults_say_how_to_go_on() {
     let fault = Fault::invalid("filter").to_soap(uuid::Uuid::nil(), None).write(Style::Asmx);
     let error = GetRevisionIdList::read_list(fault.as_bytes(), &mut |_| ()).unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::InvalidParameters));
-    assert_eq!(error.to_string(), "the upstream answers InvalidParameters to GetRevisionIdList: filter");
+    assert_eq!(
+        error.to_string(),
+        "the upstream answers InvalidParameters to GetRevisionIdList: filter"
+    );
     let strange = fault.replace("InvalidParameters", "NotOfThisWorld");
     let error = GetCookie::answer(strange.as_bytes(), &Limits::default()).unwrap_err();
     assert_eq!(error.code(), None);

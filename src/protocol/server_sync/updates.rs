@@ -208,7 +208,10 @@ impl FileUrl {
             w.value("FileDigest", self.digest.to_base64());
             w.optional("MUUrl", self.mu_url.as_ref());
             w.value("UssUrl", self.uss_url.as_deref().unwrap_or_default());
-            w.optional("DecryptionKey", self.decryption_key.as_ref().map(|key| STANDARD.encode(key)));
+            w.optional(
+                "DecryptionKey",
+                self.decryption_key.as_ref().map(|key| STANDARD.encode(key)),
+            );
         });
     }
 }
