@@ -12,7 +12,7 @@ mod session;
 mod switch;
 mod wsus_equal;
 
-use std::{net::SocketAddr, path::Path, thread, time::Duration};
+use std::{net::SocketAddr, thread, time::Duration};
 
 use bundle_format::digest::Sha256;
 use jiff::Timestamp;
@@ -103,10 +103,6 @@ impl Site {
         let install = ApprovalAction::Install;
         let (group, now) = (ALL_COMPUTERS, Timestamp::now());
         self.fleet().approve(update, group, install, None, Origin::Local, now).unwrap();
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        self.folder.path()
     }
 }
 

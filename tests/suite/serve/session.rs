@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tidegate::{
-    protocol::{client, reporting, simple_auth, xpress},
+    protocol::{client, simple_auth, xpress},
     soap::{self, Element, Limits},
 };
 
@@ -114,12 +114,6 @@ impl Session {
         assert_eq!(error_code(&text), None, "{text}");
         self.cookie = between(&text, "NewCookie");
         body(&text).child("SyncUpdatesResult").unwrap().clone()
-    }
-
-    /// Reports a batch.
-    pub(super) fn report(&self, inner: &str) -> String {
-        let inner = format!("<cookie>{}</cookie>{inner}", self.cookie);
-        call(self.address, REPORTING, reporting::NAMESPACE, "ReportEventBatch", &inner).1
     }
 }
 
