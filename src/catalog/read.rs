@@ -246,6 +246,15 @@ impl Catalog {
         )
     }
 
+    /// Where a file is on the Internet, as an upstream server has said.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn file_url(&self, sha1: &Sha1) -> Result<Option<String>> {
+        let sql = "SELECT url FROM file_url WHERE sha1 = ?1";
+        self.row("look up the address of a file", sql, [sha1.as_bytes()], |row| row.get(0))
+    }
+
     /// How much there is.
     ///
     /// # Errors

@@ -5,5 +5,8 @@ use crate::sqlite::Store;
 /// What `catalog.sqlite` is.
 pub(super) const STORE: Store = Store {
     application_id: 0x5447_4361, // "TGCa"
-    migrations: &[include_str!("migrations/0001-catalogue.sql")],
+    migrations: &[
+        include_str!("migrations/0001-catalogue.sql"),
+        include_str!("migrations/0002-file-url.sql"),
+    ],
 };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bundle_format::digest::Sha256;
+use bundle_format::digest::{Sha1, Sha256};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
 use uuid::Uuid;
@@ -221,6 +221,20 @@ impl<'a> Writer<'a> {
             params![sha256.as_bytes(), self.mark()],
         )?;
         self.changed |= rows > 0;
+        Ok(())
+    }
+
+    /// Keeps where a file is on the Internet. No change of the mirror: it stays on this side.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn put_file_url(&mut self, sha1: &Sha1, url: &str) -> Result<()> {
+        self.execute(
+            "keep the address of a file",
+            "INSERT INTO file_url (sha1, url) VALUES (?1, ?2)
+             ON CONFLICT (sha1) DO UPDATE SET url = ?2",
+            params![sha1.as_bytes(), url],
+        )?;
         Ok(())
     }
 

@@ -1,11 +1,16 @@
 //! `tidegate sync`
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use tidegate::{
     catalog::{Catalog, Numbering},
     content::ContentStore,
     data_dir::Side,
-    upstream::{self, Progress, Source, SyncOptions, SyncReport},
+    upstream::{
+        self, CategoryKind, ConnectionOptions, Progress, Selection, Source, SyncOptions,
+        SyncReport, UpstreamOptions,
+    },
 };
 
 use super::{
@@ -14,11 +19,75 @@ use super::{
 };
 
 /// Take in updates from a source: what is here already changes nothing.
+///
+/// From a server, products, classifications and languages are as the last time if they are not given,
+/// and everything the first time.
 #[derive(Debug, clap::Args)]
+#[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
-    /// A package of `wsusutil export` (.cab), or a folder of update documents and payload files
-    #[arg(long, value_name = "SOURCE")]
-    from: String,
+    #[command(subcommand)]
+    list: Option<List>,
+    /// A WSUS (https://host:8531), a package of `wsusutil export` (.cab), or a folder of update
+    /// documents and payload files
+    #[arg(long, value_name = "SOURCE", required = true)]
+    from: Option<String>,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// What can be chosen.
+#[derive(Debug, Clone, Copy, clap::Subcommand)]
+enum List {
+    /// List the products that can be chosen; the last synchronization has brought them
+    Products,
+    /// List the classifications that can be chosen
+    Classifications,
+}
+
+/// For servers only.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "For servers")]
+struct Server {
+    /// Titles or ids, separated by commas; `all` for all
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    products: Option<Vec<String>>,
+    /// Titles or ids, separated by commas; `all` for all
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    classifications: Option<Vec<String>>,
+    /// Short names, as `en,de,pt-br`; `all` for all
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    languages: Option<Vec<String>>,
+    /// Only what can be chosen: products, classifications and detectoids
+    #[arg(long)]
+    categories_only: bool,
+    /// Speak plain HTTP with the server; whoever is on the way can change what arrives
+    #[arg(long)]
+    allow_http: bool,
+    /// Trust only the roots in this PEM file, instead of those of the system
+    #[arg(long, value_name = "FILE")]
+    roots: Option<PathBuf>,
+    /// Use this proxy (`none` for none), instead of what HTTPS_PROXY and HTTP_PROXY say
+    #[arg(long, value_name = "URL", env = "TIDEGATE_PROXY", hide_env_values = true)]
+    proxy: Option<String>,
+}
+
+impl Server {
+    fn options(self) -> UpstreamOptions {
+        UpstreamOptions {
+            selection: Selection {
+                products: self.products,
+                classifications: self.classifications,
+                languages: self.languages,
+                categories_only: self.categories_only,
+            },
+            connection: ConnectionOptions {
+                allow_http: self.allow_http,
+                roots: self.roots,
+                proxy: self.proxy,
+                ..ConnectionOptions::default()
+            },
+        }
+    }
 }
 
 impl Args {
@@ -30,7 +99,10 @@ impl Args {
                 data.root().display()
             );
         };
-        let source = Source::detect(&self.from)?;
+        if let Some(list) = self.list {
+            return list.show(context, &Catalog::open(&data.catalog())?);
+        }
+        let source = Source::detect(&self.from.unwrap_or_default())?;
         let mut catalog = Catalog::open(&data.catalog())?;
         if catalog.mirror_id()?.is_none() {
             let mut writer = catalog.write()?;
@@ -42,6 +114,7 @@ impl Args {
         let options = SyncOptions {
             limits: context.config.document_limits(),
             numbering: Numbering::Assign,
+            upstream: self.server.options(),
             ..SyncOptions::new(Timestamp::now())
         };
         let mut documents = context.out.things("documents", 0);
@@ -68,6 +141,25 @@ impl Args {
         }
         context.out.data(&report, || text(&report))?;
         Ok(if report.problems.is_empty() { Outcome::Done } else { Outcome::Partial })
+    }
+}
+
+impl List {
+    fn show(self, context: &Context, catalog: &Catalog) -> anyhow::Result<Outcome> {
+        let kind = match self {
+            Self::Products => CategoryKind::Product,
+            Self::Classifications => CategoryKind::Classification,
+        };
+        let found = upstream::categories(catalog, kind)?;
+        if found.is_empty() {
+            context.out.note(
+                "There is nothing to choose from yet: run `tidegate sync --categories-only --from URL` first.",
+            );
+        }
+        context.out.data(&found, || {
+            found.iter().map(|category| format!("{}  {}\n", category.id, category.title)).collect()
+        })?;
+        Ok(Outcome::Done)
     }
 }
 

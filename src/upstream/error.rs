@@ -2,17 +2,21 @@
 
 use std::{io, path::PathBuf};
 
+use super::UpstreamError;
 use crate::{catalog::CatalogError, content::ContentError};
 
 /// Why a text names no source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// It is an address on the network.
+    /// Its roots have to be pinned first.
     #[error(
-        "{0}: this version cannot synchronize over the network; give a wsusutil package (.cab) or a folder"
+        "this version cannot synchronize from Microsoft Update itself; give the address of a WSUS, a wsusutil package (.cab) or a folder"
     )]
-    Network(String),
+    MicrosoftUpdate,
+    /// It is an address on the network, but of no use.
+    #[error(transparent)]
+    Address(#[from] UpstreamError),
     /// There is nothing.
     #[error("there is no file or folder {path}")]
     Absent {
@@ -71,6 +75,9 @@ pub enum SyncError {
         /// What is wrong.
         what: String,
     },
+    /// The upstream server could not be synchronized from.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The catalogue failed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),

@@ -2,10 +2,12 @@
 //! into the stores.
 //!
 //! - a package of `wsusutil export` (`.cab`): documents only;
+//! - a WSUS, or another Tidegate, over the network: documents and where their files are;
 //! - a folder of update documents and payload files, under any names.
 //!
 //! Everything here is incremental and idempotent: what is there already changes nothing. Documents
-//! of one run go in with one transaction, so a run that is refused or killed leaves nothing half.
+//! of a package or a folder go in with one transaction, those of a server in batches; a run that is
+//! refused or killed leaves nothing half.
 
 mod error;
 mod folder;
@@ -15,10 +17,15 @@ mod records;
 mod report;
 mod source;
 mod take;
+mod wsus;
 
 pub use error::{SourceError, SyncError};
 pub use report::{Problem, Progress, SyncOptions, SyncReport};
 pub use source::Source;
+pub use wsus::{
+    Category, CategoryKind, ConnectionOptions, Selection, UpstreamError, UpstreamOptions,
+    categories,
+};
 
 use crate::{catalog::Catalog, content::ContentStore};
 
@@ -44,6 +51,7 @@ pub fn sync(
         Source::Folder(path) => {
             folder::sync(path, catalog, content, options, progress, &mut report)?;
         }
+        Source::Server(base) => wsus::run(base, catalog, options, progress, &mut report)?,
     }
     report.changed = catalog.change()? != before;
     Ok(report)

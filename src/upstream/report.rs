@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::UpstreamOptions;
 use crate::{catalog::Numbering, update::Limits};
 
 /// How to synchronize.
@@ -14,12 +15,19 @@ pub struct SyncOptions {
     pub numbering: Numbering,
     /// When new revisions arrive.
     pub now: Timestamp,
+    /// What to ask an upstream server for, and how to reach it.
+    pub upstream: UpstreamOptions,
 }
 
 impl SyncOptions {
     /// The defaults of the connected side.
     pub fn new(now: Timestamp) -> Self {
-        Self { limits: Limits::default(), numbering: Numbering::Assign, now }
+        Self {
+            limits: Limits::default(),
+            numbering: Numbering::Assign,
+            now,
+            upstream: UpstreamOptions::default(),
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
-use super::SourceError;
+use reqwest::Url;
+
+use super::{SourceError, wsus};
 use crate::cabinet;
 
 /// Where update documents and payloads come from.
@@ -16,16 +18,21 @@ pub enum Source {
     WsusutilPackage(PathBuf),
     /// A folder with update documents and payload files, in any depth and under any names.
     Folder(PathBuf),
+    /// A WSUS, or another Tidegate, by the root of its address.
+    Server(Url),
 }
 
 impl Source {
     /// Looks at what `text` names. A package is opened only by the synchronization.
     ///
     /// # Errors
-    /// When it is an address, is not there, or is a file of another kind.
+    /// When it is an address of no use, is not there, or is a file of another kind.
     pub fn detect(text: &str) -> Result<Self, SourceError> {
-        if text.contains("://") || text.eq_ignore_ascii_case("microsoft-update") {
-            return Err(SourceError::Network(text.to_owned()));
+        if text.eq_ignore_ascii_case("microsoft-update") {
+            return Err(SourceError::MicrosoftUpdate);
+        }
+        if text.contains("://") {
+            return Ok(Self::Server(wsus::address(text)?));
         }
         let path = PathBuf::from(text);
         let io = |source| SourceError::Io { path: path.clone(), source };
@@ -46,13 +53,6 @@ impl Source {
             Err(SourceError::Gzip { path })
         } else {
             Err(SourceError::Unknown { path })
-        }
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::WsusutilPackage(path) | Self::Folder(path) => path,
         }
     }
 }

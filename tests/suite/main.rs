@@ -37,4 +37,10 @@ mod update_packages;
 mod update_properties;
 mod update_refusals;
 mod update_samples;
+#[cfg(feature = "upstream")]
+mod upstream_fake;
+#[cfg(feature = "upstream")]
+mod upstream_faults;
+#[cfg(feature = "upstream")]
+mod upstream_replay;
 mod view;

@@ -261,7 +261,11 @@ fn a_source_is_recognized_or_refused_with_advice() {
         path.to_str().unwrap().to_owned()
     };
     let refused = |text: &str| Source::detect(text).unwrap_err().to_string();
-    assert!(refused("https://wsus.example:8531").contains("over the network"));
+    assert!(refused("microsoft-update").contains("address of a WSUS"));
+    assert!(refused("ftp://wsus.example").contains("only https://"));
+    assert!(refused("https://me:secret@wsus.example").contains("credentials"));
+    let server = Source::detect("https://WSUS.example:8531/ServerSyncWebService?x").unwrap();
+    assert!(matches!(server, Source::Server(url) if url.as_str() == "https://wsus.example:8531/"));
     assert!(refused(&file("a.xml.gz", b"\x1f\x8b\x08")).contains("wsusutil export"));
     assert!(refused(&file("a.txt", b"rubbish")).contains("put single files into a folder"));
     assert!(refused(&file("empty", b"")).contains("neither"));

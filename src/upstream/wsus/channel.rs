@@ -1,0 +1,288 @@
+//! The channel: one SOAP call over HTTP, within limits, with retries. Nothing here knows what is
+//! said.
+
+use std::{fs, time::Duration};
+
+use jiff::Timestamp;
+use reqwest::{
+    Certificate, Client, Proxy, Response, StatusCode, Url,
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
+};
+use tokio::runtime::{Builder, Runtime};
+use uuid::Uuid;
+
+use super::{ConnectionOptions, UpstreamError};
+use crate::protocol::server_sync::AnswerError;
+
+const USER_AGENT: &str = concat!("Tidegate/", env!("CARGO_PKG_VERSION"));
+
+/// A server that asks for more patience than this gets an error instead.
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// What is called and how.
+pub(super) struct Call<'a> {
+    pub(super) operation: &'static str,
+    pub(super) url: &'a Url,
+    /// Without its quotes.
+    pub(super) action: String,
+    pub(super) body: String,
+    /// Bytes of the answer.
+    pub(super) limit: usize,
+}
+
+/// An HTTP client for one upstream server.
+pub(super) struct Channel {
+    runtime: Runtime,
+    client: Client,
+    options: ConnectionOptions,
+}
+
+impl Channel {
+    pub(super) fn new(base: &Url, options: &ConnectionOptions) -> Result<Self, UpstreamError> {
+        if base.scheme() != "https" && !options.allow_http {
+            return Err(UpstreamError::PlainHttp { url: base.to_string() });
+        }
+        let mut builder = Client::builder()
+            .user_agent(USER_AGENT)
+            // A redirect could lead to a host whose certificate was not meant, or to plain HTTP.
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .tls_version_min(reqwest::tls::Version::TLS_1_2)
+            .https_only(base.scheme() == "https")
+            .connect_timeout(options.connect_timeout)
+            .read_timeout(options.read_timeout)
+            .timeout(options.call_timeout);
+        if let Some(path) = &options.roots {
+            let wrong = |why: String| UpstreamError::Roots { path: path.clone(), why };
+            let pem = fs::read(path).map_err(|e| wrong(e.to_string()))?;
+            let roots = Certificate::from_pem_bundle(&pem).map_err(|e| wrong(e.to_string()))?;
+            if roots.is_empty() {
+                return Err(wrong("there is no PEM certificate in it".to_owned()));
+            }
+            builder = builder.tls_certs_only(roots);
+        }
+        builder = match options.proxy.as_deref() {
+            // As the environment says: HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
+            None => builder,
+            Some("none") => builder.no_proxy(),
+            Some(proxy) => builder.proxy(Proxy::all(proxy).map_err(UpstreamError::Client)?),
+        };
+        let client = builder.build().map_err(UpstreamError::Client)?;
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(UpstreamError::Runtime)?;
+        Ok(Self { runtime, client, options: options.clone() })
+    }
+
+    /// Makes a call and gives what `read` makes of its answer. Broken connections, time-outs, busy
+    /// servers and gateways are tried again; faults are the caller's.
+    pub(super) fn call<T>(
+        &self,
+        call: &Call<'_>,
+        read: &dyn Fn(&[u8]) -> Result<T, AnswerError>,
+    ) -> Result<T, UpstreamError> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.runtime.block_on(self.once(call, attempt, read)) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let wait = self.wait(attempt, &error);
+            match wait {
+                Some(wait) if attempt < self.options.attempts => {
+                    tracing::warn!(%error, attempt, ?wait, "trying again");
+                    std::thread::sleep(wait);
+                    attempt += 1;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Waits as long as after a first failure.
+    pub(super) fn pause(&self) {
+        std::thread::sleep(self.backoff(1));
+    }
+
+    async fn once<T>(
+        &self,
+        call: &Call<'_>,
+        attempts: u32,
+        read: &dyn Fn(&[u8]) -> Result<T, AnswerError>,
+    ) -> Result<T, UpstreamError> {
+        let broken = |source: reqwest::Error| UpstreamError::Connection {
+            operation: call.operation,
+            url: call.url.to_string(),
+            attempts,
+            source,
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+        if let Ok(action) = HeaderValue::from_str(&format!("\"{}\"", call.action)) {
+            headers.insert("soapaction", action);
+        }
+        let response = self
+            .client
+            .post(call.url.clone())
+            .headers(headers)
+            .body(call.body.clone())
+            .send()
+            .await
+            .map_err(broken)?;
+        let status = response.status();
+        let location = response.headers().get(LOCATION).cloned();
+        if status.is_redirection() {
+            let to = location.as_ref().map(|to| String::from_utf8_lossy(to.as_bytes()));
+            return Err(UpstreamError::Redirect {
+                operation: call.operation,
+                url: call.url.to_string(),
+                to: to.unwrap_or_default().chars().take(300).collect(),
+            });
+        }
+        let failed = UpstreamError::Status {
+            operation: call.operation,
+            url: call.url.to_string(),
+            status: status.as_u16(),
+            retry_after: retry_after(response.headers()),
+        };
+        if status != StatusCode::OK && status != StatusCode::INTERNAL_SERVER_ERROR {
+            return Err(failed);
+        }
+        let body = bounded(response, call, broken).await?;
+        match read(&body) {
+            Err(fault @ AnswerError::Fault { .. }) => {
+                Err(UpstreamError::answer(call.operation, fault))
+            }
+            // A page of the web server, not the service's own word.
+            _ if status == StatusCode::INTERNAL_SERVER_ERROR => Err(failed),
+            answer => answer.map_err(|e| UpstreamError::answer(call.operation, e)),
+        }
+    }
+
+    /// How long to wait before the same again; `None` when that is of no use.
+    fn wait(&self, attempt: u32, error: &UpstreamError) -> Option<Duration> {
+        let asked = match error {
+            UpstreamError::Connection { source, .. } => {
+                (!source.is_builder() && !is_certificate(source)).then_some(None)
+            }
+            UpstreamError::Status { status: 408 | 425 | 429 | 500..=599, retry_after, .. } => {
+                Some(*retry_after)
+            }
+            UpstreamError::Fault { code, .. } if code == "ServerBusy" => Some(None),
+            _ => None,
+        }?;
+        match asked {
+            Some(asked) if asked > LONGEST_WAIT => None,
+            // Many clients were told the same moment: not all at once.
+            Some(asked) => Some(asked + self.backoff(1)),
+            None => Some(self.backoff(attempt)),
+        }
+    }
+
+    /// Doubles from the first pause to a minute; between half and the whole of that.
+    fn backoff(&self, attempt: u32) -> Duration {
+        let most = self
+            .options
+            .first_pause
+            .saturating_mul(1 << attempt.saturating_sub(1).min(10))
+            .min(Duration::from_secs(60));
+        let dice = Uuid::new_v4().into_bytes().first().copied().unwrap_or_default();
+        most / 2 + most.mul_f64(f64::from(dice) / 512.0)
+    }
+}
+
+/// `Retry-After`: seconds, or a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default())
+}
+
+/// A certificate does not get better by trying again.
+fn is_certificate(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains("certificate") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+async fn bounded(
+    mut response: Response,
+    call: &Call<'_>,
+    broken: impl Fn(reqwest::Error) -> UpstreamError,
+) -> Result<Vec<u8>, UpstreamError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(&broken)? {
+        if body.len() + piece.len() > call.limit {
+            return Err(UpstreamError::TooLarge { operation: call.operation, limit: call.limit });
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(value: &'static str) -> Option<Duration> {
+        retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]))
+    }
+
+    #[test]
+    fn a_server_may_say_when_in_seconds_or_as_a_date() {
+        assert_eq!(asked(" 120 "), Some(Duration::from_secs(120)));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        let far = asked("Fri, 31 Dec 2399 23:59:59 GMT").unwrap();
+        assert!(far > LONGEST_WAIT);
+        assert_eq!(asked("later"), None);
+        assert_eq!(asked("-1"), None);
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_minute_and_only_what_may_pass_is_tried_again() {
+        let base = Url::parse("https://wsus.example:8531/").unwrap();
+        let channel = Channel::new(&base, &ConnectionOptions::default()).unwrap();
+        for (attempt, most) in [(1, 2), (2, 4), (3, 8), (6, 60), (500, 60)] {
+            for _ in 0..50 {
+                let pause = channel.backoff(attempt);
+                let most = Duration::from_secs(most);
+                assert!(pause >= most / 2 && pause <= most, "{attempt}: {pause:?}");
+            }
+        }
+        let status = |status, retry_after| UpstreamError::Status {
+            operation: "GetCookie",
+            url: base.to_string(),
+            status,
+            retry_after,
+        };
+        for passing in [408, 429, 500, 502, 503, 504] {
+            assert!(channel.wait(1, &status(passing, None)).is_some(), "{passing}");
+        }
+        for lasting in [400, 401, 403, 404, 407, 410] {
+            assert!(channel.wait(1, &status(lasting, None)).is_none(), "{lasting}");
+        }
+        let wait = channel.wait(1, &status(503, Some(Duration::from_secs(100)))).unwrap();
+        assert!(wait >= Duration::from_secs(100), "{wait:?}");
+        let day = Some(Duration::from_secs(24 * 3600));
+        assert!(channel.wait(1, &status(503, day)).is_none(), "nobody waits for a day");
+    }
+
+    #[test]
+    fn plain_http_and_files_without_roots_are_refused() {
+        let plain = Url::parse("http://wsus.example:8530/").unwrap();
+        let refused = Channel::new(&plain, &ConnectionOptions::default()).err().unwrap();
+        assert!(refused.to_string().contains("--allow-http"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let roots = Some(file.path().to_owned());
+        let options = ConnectionOptions { allow_http: true, roots, ..Default::default() };
+        let refused = Channel::new(&plain, &options).err().unwrap();
+        assert!(refused.to_string().contains("no PEM certificate"), "{refused}");
+    }
+}

@@ -1,0 +1,159 @@
+//! What may go wrong between us and an upstream server.
+
+use std::{error::Error, path::PathBuf, time::Duration};
+
+use crate::protocol::server_sync::AnswerError;
+
+/// Why an upstream server could not be synchronized from.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpstreamError {
+    /// The address is of no use.
+    #[error("{url} is no address of a server: {why}")]
+    Address {
+        /// As given.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Plain HTTP was not asked for.
+    #[error(
+        "{url} is plain HTTP: whoever is on the way can change what arrives, and metadata are not signed. Use https://, or allow it by name with --allow-http"
+    )]
+    PlainHttp {
+        /// The address.
+        url: String,
+    },
+    /// The file of roots cannot be used.
+    #[error("cannot use the certificates in {path}: {why}")]
+    Roots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The HTTP client could not be made, or the proxy's address is wrong.
+    #[error("cannot prepare the connection; check the proxy and the certificates")]
+    Client(#[source] reqwest::Error),
+    /// The asynchronous machinery could not be started.
+    #[error("cannot start the network machinery")]
+    Runtime(#[source] std::io::Error),
+    /// No answer, even after retries.
+    #[error("{operation} at {url} failed {attempts} times: {}", root_cause(.source))]
+    Connection {
+        /// Which call.
+        operation: &'static str,
+        /// Where.
+        url: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// The last reason.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// An HTTP status that is no answer.
+    #[error("{operation} at {url} was answered with HTTP {status}{}", hint(*.status))]
+    Status {
+        /// Which call.
+        operation: &'static str,
+        /// Where.
+        url: String,
+        /// The status.
+        status: u16,
+        /// How long the server asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The server wants us elsewhere.
+    #[error(
+        "{operation} at {url} is redirected to {to:?}; redirects are not followed: give that address if it is right"
+    )]
+    Redirect {
+        /// Which call.
+        operation: &'static str,
+        /// Where.
+        url: String,
+        /// Where to.
+        to: String,
+    },
+    /// The answer does not end.
+    #[error("the answer to {operation} has more than {limit} bytes")]
+    TooLarge {
+        /// Which call.
+        operation: &'static str,
+        /// In bytes.
+        limit: usize,
+    },
+    /// The answer makes no sense.
+    #[error("the answer to {operation} cannot be used: {what}")]
+    Unusable {
+        /// Which call.
+        operation: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+    /// The server refuses.
+    #[error("the server refuses {operation}: {code} {message}")]
+    Fault {
+        /// Which call.
+        operation: &'static str,
+        /// `ErrorCode`, or the fault's text when it has none.
+        code: String,
+        /// `Message`, may be empty.
+        message: String,
+    },
+    /// A name that no category has.
+    #[error("{0}")]
+    Choice(String),
+    /// What is to be remembered cannot be written down.
+    #[error("cannot write down where the synchronization stands")]
+    State(#[source] serde_json::Error),
+    /// One update after the other is refused.
+    #[error(
+        "the server refused {0} updates one after the other; what came before is kept. Look at the server, then synchronize again"
+    )]
+    RefusesAll(usize),
+}
+
+impl UpstreamError {
+    /// What is wrong with an answer.
+    pub(super) fn answer(operation: &'static str, error: AnswerError) -> Self {
+        match error {
+            AnswerError::Fault { word, message, .. } => {
+                Self::Fault { operation, code: word, message }
+            }
+            other => Self::Unusable { operation, what: chain(&other) },
+        }
+    }
+
+    /// Whether it is a fault with this `ErrorCode`.
+    pub(super) fn is_fault(&self, word: &str) -> bool {
+        matches!(self, Self::Fault { code, .. } if code == word)
+    }
+}
+
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+fn hint(status: u16) -> &'static str {
+    match status {
+        401 | 403 => ": it wants credentials, or does not serve this computer",
+        404 => ": there is no WSUS at this address; its port is usually 8530 or 8531",
+        407 => ": the proxy wants credentials",
+        _ => "",
+    }
+}

@@ -1,0 +1,100 @@
+//! The downstream side of [MS-WUSSS]: synchronizing from a WSUS, or from another Tidegate. The
+//! messages are `protocol::server_sync`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `channel` | one SOAP call over HTTP, within limits, with retries |
+//! | `session` | handshake, cookies and their renewal |
+//! | `choice` | names of products, classifications and languages become ids |
+//! | `state` | anchors between runs, and whole or changes for each id |
+//! | `engine` | one synchronization |
+
+mod channel;
+mod choice;
+mod engine;
+mod error;
+mod session;
+mod state;
+
+use std::{path::PathBuf, time::Duration};
+
+pub use choice::{Category, CategoryKind, categories};
+pub(super) use engine::run;
+pub use error::UpstreamError;
+use reqwest::Url;
+
+/// What is asked of an upstream server, and how.
+#[derive(Debug, Clone, Default)]
+pub struct UpstreamOptions {
+    /// What to synchronize.
+    pub selection: Selection,
+    /// How to reach it.
+    pub connection: ConnectionOptions,
+}
+
+/// What to synchronize. Names are titles or ids; `all` is everything; `None` is as the last time,
+/// the first time everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Products.
+    pub products: Option<Vec<String>>,
+    /// Classifications.
+    pub classifications: Option<Vec<String>>,
+    /// Languages, as short names (`en`, `pt-br`) or LCIDs.
+    pub languages: Option<Vec<String>>,
+    /// Only products, classifications and detectoids, no updates.
+    pub categories_only: bool,
+}
+
+/// How to reach an upstream server.
+#[derive(Debug, Clone)]
+pub struct ConnectionOptions {
+    /// Plain HTTP may be spoken.
+    pub allow_http: bool,
+    /// A PEM file of the only roots that are trusted; else those of the system.
+    pub roots: Option<PathBuf>,
+    /// `http://user:password@host:port`, or `none`; else what the environment says.
+    pub proxy: Option<String>,
+    /// To be connected.
+    pub connect_timeout: Duration,
+    /// Between two pieces of an answer.
+    pub read_timeout: Duration,
+    /// For a whole call.
+    pub call_timeout: Duration,
+    /// How often a call is tried.
+    pub attempts: u32,
+    /// Before the second attempt; doubles each time.
+    pub first_pause: Duration,
+}
+
+impl Default for ConnectionOptions {
+    fn default() -> Self {
+        Self {
+            allow_http: false,
+            roots: None,
+            proxy: None,
+            connect_timeout: Duration::from_secs(30),
+            // A WSUS thinks for minutes before it lists a large catalogue.
+            read_timeout: Duration::from_secs(300),
+            call_timeout: Duration::from_secs(3600),
+            attempts: 6,
+            first_pause: Duration::from_secs(2),
+        }
+    }
+}
+
+/// The root of the server that a text names: scheme, host and port.
+pub(super) fn address(text: &str) -> Result<Url, UpstreamError> {
+    let wrong = |why| UpstreamError::Address { url: text.to_owned(), why };
+    let mut url = Url::parse(text).map_err(|_| wrong("it cannot be read"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("only https:// and http:// are spoken"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("credentials in it would be seen in lists of processes and logs"));
+    }
+    url.set_path("/");
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url)
+}

@@ -1,0 +1,230 @@
+//! Who we are to the server: the handshake, and a cookie that is renewed whenever it must be.
+//! [MS-WUSSS] 3.2.4.1
+
+use std::{
+    io::BufReader,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use reqwest::Url;
+use uuid::Uuid;
+
+use super::{
+    ConnectionOptions, UpstreamError,
+    channel::{Call, Channel},
+};
+use crate::{
+    protocol::{
+        DateTime, ProtocolVersion,
+        server_sync::{
+            AnswerError, ConfigData, Filter, GetAuthConfig, GetAuthorizationCookie, GetConfigData,
+            GetCookie, GetRevisionIdList, GetUpdateData, Operation, SERVER_SYNC_PATH, SyncCookie,
+            UpdateItem,
+        },
+    },
+    soap::Limits,
+    update::UpdateIdentity,
+};
+
+type Result<T> = std::result::Result<T, UpstreamError>;
+
+/// Bytes of the short answers.
+const SHORT: usize = 4 * 1024 * 1024;
+/// Bytes of a list: about 126 for each revision, without paging.
+const LIST: usize = 192 * 1024 * 1024;
+/// Bytes of one answer with documents. A batch that is larger is halved.
+const DOCUMENTS: usize = 256 * 1024 * 1024;
+
+/// Renewed so long before its end.
+const AHEAD: Duration = Duration::from_secs(120);
+/// Used so long when its end makes no sense by our clock.
+const UNCLEAR: Duration = Duration::from_secs(30 * 60);
+
+/// That of WSUS 2016 and later: nothing is held back from us.
+const VERSION: ProtocolVersion = ProtocolVersion { major: 1, minor: 20 };
+
+/// Authorizations for one call; then the server is at fault.
+const AUTHORIZATIONS: u32 = 3;
+
+/// A conversation with one server.
+pub(super) struct Session {
+    pub(super) channel: Channel,
+    /// Root of the server, with a slash at the end.
+    base: Url,
+    account: Uuid,
+    /// With the moment when it must be renewed, by a clock that nobody sets.
+    cookie: Option<(SyncCookie, Instant)>,
+}
+
+impl Session {
+    pub(super) fn new(base: &Url, account: Uuid, options: &ConnectionOptions) -> Result<Self> {
+        let channel = Channel::new(base, options)?;
+        Ok(Self { channel, base: base.clone(), account, cookie: None })
+    }
+
+    pub(super) fn config(&mut self) -> Result<ConfigData> {
+        // Without an anchor: it is small, and read afresh each time.
+        let ask = |cookie| GetConfigData { cookie: Some(cookie), anchor: None };
+        self.with_cookie(SHORT, &ask, &short::<GetConfigData>)
+    }
+
+    /// The anchor, and what is new since the one of the filter.
+    pub(super) fn revisions(&mut self, filter: &Filter) -> Result<(String, Vec<UpdateIdentity>)> {
+        let ask = |cookie| GetRevisionIdList { cookie: Some(cookie), filter: filter.clone() };
+        self.with_cookie(LIST, &ask, &|bytes| {
+            let mut list = Vec::new();
+            let anchor =
+                GetRevisionIdList::read_list(BufReader::new(bytes), &mut |id| list.push(id))?;
+            Ok((anchor, list))
+        })
+    }
+
+    pub(super) fn update_data(&mut self, updates: &[UpdateIdentity]) -> Result<Vec<UpdateItem>> {
+        let ask = |cookie| GetUpdateData { cookie: Some(cookie), updates: updates.to_vec() };
+        self.with_cookie(DOCUMENTS, &ask, &|bytes| {
+            let mut items = Vec::new();
+            GetUpdateData::read_items(BufReader::new(bytes), DOCUMENTS, &mut |item| {
+                items.push(item);
+                Ok::<_, AnswerError>(())
+            })?;
+            Ok(items)
+        })
+    }
+
+    /// Makes a call with a good cookie; when the server does not take it, with a new one.
+    fn with_cookie<O: Operation, T>(
+        &mut self,
+        limit: usize,
+        ask: &dyn Fn(SyncCookie) -> O,
+        read: &dyn Fn(&[u8]) -> std::result::Result<T, AnswerError>,
+    ) -> Result<T> {
+        let mut authorizations = 0;
+        loop {
+            let refused = match self.good_cookie() {
+                Some(cookie) => match self.call(&ask(cookie), SERVER_SYNC_PATH, limit, read) {
+                    Err(e) if is_about_cookies(&e) => e,
+                    answer => return answer,
+                },
+                None => match self.authorize() {
+                    Err(e) if is_about_cookies(&e) => e,
+                    done => {
+                        done?;
+                        continue;
+                    }
+                },
+            };
+            tracing::debug!(%refused, "authorizing again");
+            self.cookie = None;
+            authorizations += 1;
+            if authorizations >= AUTHORIZATIONS {
+                return Err(refused);
+            }
+        }
+    }
+
+    fn good_cookie(&self) -> Option<SyncCookie> {
+        let (cookie, renew) = self.cookie.as_ref()?;
+        (Instant::now() < *renew).then(|| cookie.clone())
+    }
+
+    fn authorize(&mut self) -> Result<()> {
+        let config = self.short_call(&GetAuthConfig, SERVER_SYNC_PATH)?;
+        let account = GetAuthorizationCookie {
+            // A name as RFC 1035 wants it; it tells the upstream's administrator who asks.
+            account_name: format!("tidegate-{}", self.account),
+            account_guid: self.account,
+        };
+        let authorization = self.short_call(&account, &config.service_url)?;
+        let ask = GetCookie { authorization, old_cookie: None, version: VERSION };
+        let cookie = self.short_call(&ask, SERVER_SYNC_PATH)?;
+        let renew = Instant::now() + lifetime(&cookie, Timestamp::now());
+        self.cookie = Some((cookie, renew));
+        Ok(())
+    }
+
+    fn short_call<O: Operation>(&self, ask: &O, path: &str) -> Result<O::Answer> {
+        self.call(ask, path, SHORT, &short::<O>)
+    }
+
+    fn call<O: Operation, T>(
+        &self,
+        ask: &O,
+        path: &str,
+        limit: usize,
+        read: &dyn Fn(&[u8]) -> std::result::Result<T, AnswerError>,
+    ) -> Result<T> {
+        let url = self.service(path)?;
+        let call =
+            Call { operation: O::NAME, url: &url, action: O::action(), body: ask.message(), limit };
+        self.channel.call(&call, read)
+    }
+
+    /// An address of the server itself: `ServiceUrl` counts from its root, and leads nowhere else.
+    fn service(&self, path: &str) -> Result<Url> {
+        let wrong = |why| UpstreamError::Address { url: path.chars().take(300).collect(), why };
+        let url = self
+            .base
+            .join(path.trim_start_matches('/'))
+            .map_err(|_| wrong("it cannot be read as the ServiceUrl of the server"))?;
+        if url.origin() != self.base.origin() {
+            return Err(wrong("the server names another host as its ServiceUrl"));
+        }
+        Ok(url)
+    }
+}
+
+/// How long a cookie is used.
+fn lifetime(cookie: &SyncCookie, now: Timestamp) -> Duration {
+    let Some(DateTime(end)) = cookie.expires() else { return UNCLEAR };
+    match Duration::try_from(end.duration_since(now)) {
+        // Either clock is wrong; the server will say so when it has had enough.
+        Ok(left) if left <= AHEAD => UNCLEAR,
+        Ok(left) => (left - AHEAD).min(Duration::from_secs(24 * 3600)),
+        Err(_) => UNCLEAR,
+    }
+}
+
+/// There is no code for an expired cookie; some servers have one all the same.
+fn is_about_cookies(error: &UpstreamError) -> bool {
+    ["InvalidCookie", "InvalidAuthorizationCookie", "CookieExpired"]
+        .iter()
+        .any(|code| error.is_fault(code))
+}
+
+fn short<O: Operation>(bytes: &[u8]) -> std::result::Result<O::Answer, AnswerError> {
+    O::answer(bytes, &Limits { bytes: SHORT, ..Limits::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_renewed_ahead_and_odd_clocks_do_no_harm() {
+        let now = "2026-10-04T12:00:00Z".parse().unwrap();
+        let lifetime = |text: &str, now| {
+            lifetime(&SyncCookie { expiration: text.to_owned(), data: Vec::new() }, now)
+        };
+        assert_eq!(lifetime("2026-10-04T16:00:00Z", now), Duration::from_secs(238 * 60));
+        assert_eq!(lifetime("2026-10-04T12:01:00Z", now), UNCLEAR);
+        assert_eq!(lifetime("2020-01-01T00:00:00Z", now), UNCLEAR);
+        assert_eq!(lifetime("9999-12-31T23:59:59.9999999", now), Duration::from_secs(24 * 3600));
+        assert_eq!(lifetime("soon", now), UNCLEAR);
+    }
+
+    #[test]
+    fn a_service_url_stays_on_the_server() {
+        let base = Url::parse("http://wsus.example:8530/").unwrap();
+        let options = ConnectionOptions { allow_http: true, ..Default::default() };
+        let session = Session::new(&base, Uuid::nil(), &options).unwrap();
+        let at = |path| session.service(path).map(|url| url.to_string()).ok();
+        let good = "http://wsus.example:8530/DssAuthWebService/DssAuthWebService.asmx";
+        assert_eq!(at("DssAuthWebService/DssAuthWebService.asmx").as_deref(), Some(good));
+        assert_eq!(at("/DssAuthWebService/DssAuthWebService.asmx").as_deref(), Some(good));
+        assert_eq!(at(good).as_deref(), Some(good));
+        assert_eq!(at("http://elsewhere.example/x.asmx"), None);
+        let inside = at("//elsewhere.example/x.asmx").unwrap();
+        assert!(inside.starts_with("http://wsus.example:8530/"), "{inside}");
+    }
+}
