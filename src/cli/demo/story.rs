@@ -59,7 +59,8 @@ impl Story {
             output.status
         );
         let last = said.lines().last().unwrap_or_default();
-        Ok(last.trim_start_matches("error: ").to_owned())
+        let root = format!("{}/", self.root.display());
+        Ok(last.trim_start_matches("error: ").replace(&root, ""))
     }
 
     fn call(&mut self, data: &Path, args: &[&str]) -> anyhow::Result<std::process::Output> {
@@ -83,9 +84,11 @@ impl Story {
         command
     }
 
+    /// Shows a command as one would type it in the story's folder.
     fn show(&self, data: &Path, args: &[&str]) {
-        let data = data.strip_prefix(&self.root).unwrap_or(data).display();
-        self.out.note(&format!("$  tidegate --data {data} {}", shown(args)));
+        let line = format!("$  tidegate --data {} {}", data.display(), shown(args));
+        let root = format!("{}/", self.root.display());
+        self.out.note(&line.replace(&root, ""));
     }
 
     /// Starts the server on a free port and waits until it listens.
