@@ -68,7 +68,8 @@ fn text(report: &ImportReport) -> String {
     };
     match (report.in_force, &report.switched) {
         (Some(number), Some(changes)) => text.push_str(&format!(
-            "Snapshot {number} is in force: {} added, {} withdrawn, {} removed.\n",
+            "Snapshot {number} {}: {} added, {} withdrawn, {} removed.\n",
+            if report.dry_run { "would be in force" } else { "is in force" },
             count(changes.revisions_added, "revision"),
             changes.revisions_withdrawn,
             changes.revisions_removed
