@@ -73,7 +73,7 @@ enum Command {
     #[cfg(feature = "upstream")]
     Sync(sync::Args),
     /// Make an update of an installer of your own
-    Publish(publish::Args),
+    Publish(Box<publish::Args>),
     /// List updates, or show one
     Updates(updates::Args),
     /// Target groups
