@@ -125,14 +125,17 @@ pub fn approve(
     let changed = if request.dry_run {
         would_change(fleet, &decided, request)?
     } else {
-        if request.accept_eulas {
-            for eula in &eulas {
-                fleet.accept_eula(eula, now)?;
+        let Request { group, action, deadline, accept_eulas, .. } = *request;
+        fleet.at_once(|fleet| {
+            if accept_eulas {
+                for eula in &eulas {
+                    fleet.accept_eula(eula, now)?;
+                }
             }
-        }
-        let Request { group, action, deadline, .. } = *request;
-        let updates: Vec<_> = approved(&decided).collect();
-        fleet.approve_all(&updates, group, action, deadline, Origin::Local, now)?
+            approved(&decided)
+                .map(|update| fleet.approve(update, group, action, deadline, Origin::Local, now))
+                .collect::<Result<Vec<_>, FleetError>>()
+        })?
     };
     let mut changed = changed.into_iter();
     for one in &mut decided {
@@ -167,6 +170,25 @@ fn would_change(
     Ok(approved(decided).map(|update| !there.contains(&update)).collect())
 }
 
+/// Takes approvals for a group back. [`Selection::All`] means every approval that the group has,
+/// whatever may be approved today. Returns the updates that had one.
+///
+/// # Errors
+/// When there is no such update, or a store fails.
+pub fn unapprove(
+    catalog: &Catalog,
+    fleet: &mut Fleet,
+    selection: &Selection,
+    group: Uuid,
+) -> Result<Vec<UpdateId>, ApprovalError> {
+    let meant: Vec<UpdateId> = if let Selection::All { .. } = selection {
+        fleet.approvals()?.iter().filter(|a| a.group == group).map(|a| a.update).collect()
+    } else {
+        identities(select(catalog, selection, &HashSet::new())?)
+    };
+    Ok(fleet.at_once(|fleet| changed(meant, |update| fleet.unapprove(update, group)))?)
+}
+
 /// Declines updates, or takes declines back. Returns those for which that changed anything.
 ///
 /// # Errors
@@ -179,19 +201,32 @@ pub fn decline(
     now: Timestamp,
 ) -> Result<Vec<UpdateId>, ApprovalError> {
     let superseded = superseded_updates(catalog)?;
-    let mut changed = Vec::new();
-    for revision in select(catalog, selection, &superseded)? {
-        let update = revision.identity.id;
-        let did = if undo {
-            fleet.undecline(update)?
-        } else {
-            fleet.decline(update, Origin::Local, now)?
-        };
-        if did {
-            changed.push(update);
+    let meant = identities(select(catalog, selection, &superseded)?);
+    let did = fleet.at_once(|fleet| {
+        changed(meant, |update| match undo {
+            true => fleet.undecline(update),
+            false => fleet.decline(update, Origin::Local, now),
+        })
+    });
+    Ok(did?)
+}
+
+fn identities(revisions: Vec<RevisionSummary>) -> Vec<UpdateId> {
+    revisions.into_iter().map(|revision| revision.identity.id).collect()
+}
+
+/// Those updates for which `change` changed anything.
+fn changed(
+    updates: Vec<UpdateId>,
+    mut change: impl FnMut(UpdateId) -> Result<bool, FleetError>,
+) -> Result<Vec<UpdateId>, FleetError> {
+    let mut did = Vec::new();
+    for update in updates {
+        if change(update)? {
+            did.push(update);
         }
     }
-    Ok(changed)
+    Ok(did)
 }
 
 /// Newest revisions of the updates that are meant, in the order of revision IDs.

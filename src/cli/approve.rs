@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// Only show what would be approved
     #[arg(long)]
     dry_run: bool,
-    /// Take the approvals back
+    /// Take the approvals back; with --all: every one that the group has
     #[arg(long, conflicts_with_all = ["deadline", "accept_eula", "dry_run"])]
     remove: bool,
     /// List all approvals
@@ -107,27 +107,22 @@ impl Args {
         }
         let group = fleet.group(&self.group.context("no group is given")?)?;
         let selection = self.which.selection()?;
-        let request = Request {
-            group: group.id,
-            action: self.action.into(),
-            deadline: self.deadline,
-            accept_eulas: self.accept_eula,
-            dry_run: self.dry_run || self.remove,
-        };
-        let now = Timestamp::now();
-        let decided = approval::approve(&catalog, &mut fleet, &selection, &request, now)?;
         if self.remove {
-            let mut removed = Vec::new();
-            for one in &decided {
-                if fleet.unapprove(one.update, group.id)? {
-                    removed.push(one.update);
-                }
-            }
+            let removed = approval::unapprove(&catalog, &mut fleet, &selection, group.id)?;
             context.out.data(&json!({ "removed": removed }), || {
                 format!("Took {} back for {}.", count(removed.len() as u64, "approval"), group.name)
             })?;
             return Ok(Outcome::Done);
         }
+        let request = Request {
+            group: group.id,
+            action: self.action.into(),
+            deadline: self.deadline,
+            accept_eulas: self.accept_eula,
+            dry_run: self.dry_run,
+        };
+        let now = Timestamp::now();
+        let decided = approval::approve(&catalog, &mut fleet, &selection, &request, now)?;
         let skipped = decided.iter().filter(|d| matches!(d.decision, Decision::Skipped { .. }));
         let partial = skipped.count() > 0;
         context.out.data(&json!({ "group": group, "updates": decided }), || {

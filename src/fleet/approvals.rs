@@ -89,27 +89,6 @@ impl Fleet {
         })
     }
 
-    /// Approves many updates for a group at once, as [`Fleet::approve`] does one: all or none.
-    /// Returns, in the order of `updates`, whether that changed anything.
-    ///
-    /// # Errors
-    /// When there is no such group.
-    pub fn approve_all(
-        &mut self,
-        updates: &[UpdateId],
-        group: Uuid,
-        action: ApprovalAction,
-        deadline: Option<Timestamp>,
-        origin: Origin,
-        now: Timestamp,
-    ) -> Result<Vec<bool>> {
-        let decision = Decision { group, action, deadline, origin, now };
-        self.write("approve updates", |db| {
-            find(&all(db)?, &group.to_string())?;
-            updates.iter().map(|update| decision.approve(db, *update)).collect()
-        })
-    }
-
     /// Takes an approval back; true if there was one.
     ///
     /// # Errors

@@ -79,6 +79,30 @@ impl Fleet {
         })
     }
 
+    /// Makes many changes with one transaction: all of them or, if `work` fails, none. Much faster
+    /// than each by itself, which waits for the disk every time.
+    ///
+    /// # Errors
+    /// When `work` fails, or SQLite.
+    pub fn at_once<T, E: From<FleetError>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let run = |fleet: &Self, sql| {
+            fleet
+                .connection
+                .execute_batch(sql)
+                .map_err(|e| Fault::from(e).told("make changes at once", &fleet.path))
+        };
+        run(self, "BEGIN IMMEDIATE")?;
+        let result = work(self).and_then(|made| Ok(run(self, "COMMIT").map(|()| made)?));
+        if result.is_err() && !self.connection.is_autocommit() {
+            // What went wrong is told already; SQLite rolls back by itself at the latest on closing.
+            let _ = run(self, "ROLLBACK");
+        }
+        result
+    }
+
     /// One consistent look at the database.
     fn read<T>(
         &self,
@@ -86,6 +110,9 @@ impl Fleet {
         work: impl FnOnce(&Connection) -> std::result::Result<T, Fault>,
     ) -> Result<T> {
         let look = || {
+            if !self.connection.is_autocommit() {
+                return work(&self.connection);
+            }
             let tx = self.connection.unchecked_transaction()?;
             work(&tx)
         };
@@ -100,6 +127,13 @@ impl Fleet {
     ) -> Result<T> {
         let Self { connection, path } = self;
         let change = || {
+            if !connection.is_autocommit() {
+                // Within `at_once`: what fails here is undone here.
+                let tx = connection.savepoint()?;
+                let result = work(&tx)?;
+                tx.commit()?;
+                return Ok(result);
+            }
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let result = work(&tx)?;
             tx.commit()?;

@@ -74,7 +74,14 @@ pub(super) fn take(
             wanted.sha1 == digests.sha1
                 && wanted.sha256.is_none_or(|sha256| sha256 == digests.sha256)
         }) else {
-            report.problem(at, mismatch(candidates, &digests));
+            // A payload that is here may have the size of one that is not.
+            let known = batch.has(&digests.sha256)
+                || catalog.payload(&digests.sha256)?.is_some_and(|row| row.present);
+            if known {
+                report.payloads_known += 1;
+            } else {
+                report.problem(at, mismatch(candidates, &digests));
+            }
             continue;
         };
         candidates.swap_remove(found);
@@ -154,6 +161,10 @@ impl Batch {
         self.incoming.push((incoming, sha256));
         self.rows.push(PayloadRow { sha256, sha1, size, chunks, present: true, not_carried: None });
         self.bytes += size;
+    }
+
+    fn has(&self, sha256: &Sha256) -> bool {
+        self.rows.iter().any(|row| row.sha256 == *sha256)
     }
 
     fn is_full(&self) -> bool {

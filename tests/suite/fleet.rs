@@ -281,6 +281,38 @@ fn approvals_change_once() {
 }
 
 #[test]
+fn changes_at_once_are_all_made_or_none() {
+    let (folder, mut fleet) = fresh();
+    let other = Fleet::open(&folder.path().join("fleet.sqlite")).unwrap();
+    let before = (fleet.groups().unwrap(), fleet.change().unwrap());
+    let approve = |fleet: &mut Fleet, n, group| {
+        fleet.approve(update(n), group, ApprovalAction::Install, None, Origin::Local, now())
+    };
+    let failed = fleet.at_once(|fleet| {
+        let group = fleet.create_group("g", None)?.id;
+        approve(fleet, 1, group)?;
+        assert_eq!(fleet.approvals()?.len(), 1);
+        approve(fleet, 2, Uuid::from_u128(1))
+    });
+    refused(failed);
+    assert_eq!((fleet.groups().unwrap(), fleet.change().unwrap()), before);
+    assert_eq!(fleet.approvals().unwrap(), []);
+
+    // What fails within and is borne undoes itself only.
+    fleet
+        .at_once(|fleet| {
+            approve(fleet, 1, ALL_COMPUTERS)?;
+            refused(approve(fleet, 2, Uuid::from_u128(1)));
+            approve(fleet, 3, ALL_COMPUTERS)?;
+            assert_eq!(other.approvals()?, [], "nobody sees half of it");
+            Ok::<(), FleetError>(())
+        })
+        .unwrap();
+    let updates: Vec<_> = other.approvals().unwrap().iter().map(|a| a.update).collect();
+    assert_eq!(updates, [update(1), update(3)]);
+}
+
+#[test]
 fn a_policy_never_overrules_an_administrator() {
     let (_folder, mut fleet) = fresh();
     let other = fleet.create_group("g", None).unwrap().id;

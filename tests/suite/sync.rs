@@ -347,6 +347,26 @@ fn a_folder_gives_documents_and_the_payloads_they_name() {
     assert_eq!(missing, 0);
 }
 
+/// The payload that is here has the size of one that is still missing, and there are two of it.
+#[test]
+fn a_payload_that_is_here_is_known_by_its_digest() {
+    let mut mirror = Mirror::new();
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    let named = files(&[("a.exe", b"MZ one"), ("b.exe", b"MZ two")]);
+    put("a.xml", document(1, 1, "one", &named).as_bytes());
+    put("one", b"MZ one");
+    put("one again", b"MZ one");
+    let first = mirror.sync(folder.path()).unwrap();
+    assert_eq!((first.payloads_added, first.payloads_known), (1, 1), "{first:?}");
+    let again = mirror.sync(folder.path()).unwrap();
+    assert_eq!((again.payloads_added, again.payloads_known), (0, 2), "{again:?}");
+    assert!(!again.changed && first.problems.is_empty() && again.problems.is_empty(), "{again:?}");
+    put("two", b"MZ 2wo");
+    let other = mirror.sync(folder.path()).unwrap();
+    assert_eq!(other.problems.len(), 1, "{other:?}");
+}
+
 /// A file with the right SHA-1 and size but another SHA-256 cannot be made here; a document that
 /// lies about its SHA-256 can.
 #[test]
