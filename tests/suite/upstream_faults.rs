@@ -59,7 +59,6 @@ fn compressed(document: &str) -> String {
     let mut file = writer.next_file().unwrap().unwrap();
     let utf16: Vec<u8> = document.encode_utf16().flat_map(u16::to_le_bytes).collect();
     file.write_all(&utf16).unwrap();
-    drop(file);
     let bytes = writer.finish().unwrap().into_inner();
     format!("<XmlUpdateBlobCompressed>{}</XmlUpdateBlobCompressed>", STANDARD.encode(bytes))
 }
