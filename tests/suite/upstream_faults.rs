@@ -56,9 +56,8 @@ fn compressed(document: &str) -> String {
     let mut builder = CabinetBuilder::new();
     builder.add_folder(CompressionType::MsZip).add_file("blob");
     let mut writer = builder.build(Cursor::new(Vec::new())).unwrap();
-    let mut file = writer.next_file().unwrap().unwrap();
     let utf16: Vec<u8> = document.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    file.write_all(&utf16).unwrap();
+    writer.next_file().unwrap().unwrap().write_all(&utf16).unwrap();
     let bytes = writer.finish().unwrap().into_inner();
     format!("<XmlUpdateBlobCompressed>{}</XmlUpdateBlobCompressed>", STANDARD.encode(bytes))
 }
@@ -182,7 +181,7 @@ fn broken_off_anywhere_the_next_run_goes_on() {
             reply
         });
         let error = pair.sync().unwrap_err().to_string();
-        assert!(error.contains("GetUpdateData") && error.contains("failed 3 times"), "{error}");
+        assert!(error.contains("GetUpdateData") && error.contains("attempt 3"), "{error}");
         let kept = revisions(&pair.catalog);
         assert_eq!(kept, [0, 2, 6, 10, 14, 18][broken]);
         pair.straight();

@@ -11,7 +11,7 @@ use reqwest::{
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
-use super::{ConnectionOptions, UpstreamError};
+use super::{ConnectionOptions, UpstreamError, error::chain};
 use crate::protocol::server_sync::AnswerError;
 
 const USER_AGENT: &str = concat!("Tidegate/", env!("CARGO_PKG_VERSION"));
@@ -89,7 +89,8 @@ impl Channel {
             let wait = self.wait(attempt, &error);
             match wait {
                 Some(wait) if attempt < self.options.attempts => {
-                    tracing::warn!(%error, attempt, ?wait, "trying again");
+                    let why = chain(&error);
+                    tracing::warn!(attempt, ?wait, "{why}; trying again");
                     std::thread::sleep(wait);
                     attempt += 1;
                 }

@@ -39,7 +39,7 @@ pub enum UpstreamError {
     #[error("cannot start the network machinery")]
     Runtime(#[source] std::io::Error),
     /// No answer, even after retries.
-    #[error("{operation} at {url} failed {attempts} times: {}", root_cause(.source))]
+    #[error("{operation} at {url} failed in attempt {attempts}")]
     Connection {
         /// Which call.
         operation: &'static str,
@@ -131,6 +131,7 @@ impl UpstreamError {
     }
 }
 
+/// An error with all its causes, where only a text is kept.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -139,14 +140,6 @@ pub(super) fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
-}
-
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 fn hint(status: u16) -> &'static str {
