@@ -72,6 +72,7 @@ impl Output {
     }
 
     /// A progress display for work on `total` things (0: not known).
+    #[cfg(feature = "upstream")]
     pub(super) fn things(&self, what: &str, total: u64) -> Progress {
         Progress::new(what, total, false)
     }
@@ -129,6 +130,7 @@ impl Progress {
     }
 
     /// The whole is known only now.
+    #[cfg(any(feature = "upstream", feature = "probe"))]
     pub(super) fn set_total(&mut self, total: u64) {
         if self.total != total {
             self.total = total;
