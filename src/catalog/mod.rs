@@ -4,6 +4,7 @@
 //! Blocking and durable: WAL, `synchronous=FULL` on commit. Knows neither the protocol nor the
 //! other stores.
 
+mod anchors;
 mod columns;
 mod error;
 mod insert;
@@ -14,6 +15,7 @@ mod schema;
 mod snapshots;
 mod write;
 
+pub use anchors::{NamedFile, Selection, Wanted};
 pub use error::CatalogError;
 pub use read::Catalog;
 pub use rows::*;

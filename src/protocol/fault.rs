@@ -112,7 +112,7 @@ impl Fault {
             ("ID".to_owned(), id.hyphenated().to_string()),
         ];
         detail.extend(method.map(|method| ("Method".to_owned(), method.to_owned())));
-        soap::Fault { code, string: "Fault occurred".to_owned(), detail }
+        soap::Fault { code, string: "Fault occurred".to_owned(), actor: None, detail }
     }
 }
 

@@ -26,6 +26,8 @@ use crate::{
 
 /// How long a cookie lives: as on a WSUS.
 const COOKIE_LIFE: SignedDuration = SignedDuration::from_hours(1);
+/// How long that of a downstream server lives: as on a WSUS.
+const SYNC_COOKIE_LIFE: SignedDuration = SignedDuration::from_mins(240);
 /// A computer that keeps talking is noted this often.
 const NOTE_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// Requests that are worked on at one time.
@@ -37,6 +39,8 @@ const LARGE_BODIES: usize = 8;
 pub(super) struct Serving {
     pub(super) view: View,
     pub(super) cookies: CookieSealer,
+    /// Those of downstream servers: none passes for one of an agent.
+    pub(super) sync_cookies: CookieSealer,
 }
 
 /// The state of a running server.
@@ -81,7 +85,9 @@ impl App {
         let secrets = Secrets::load(&mut fleet)?;
         let config = config(&mut fleet)?;
         let view = View::load(&data, &options.view, None)?;
-        let cookies = secrets.sealer(numbering(&data)?)?;
+        let numbering = numbering(&data)?;
+        let cookies = secrets.sealer(numbering)?;
+        let sync_cookies = secrets.sync_sealer(numbering)?;
         Ok(Self {
             data,
             options,
@@ -90,7 +96,7 @@ impl App {
             fleet: Mutex::new(fleet),
             secrets,
             config,
-            serving: ArcSwap::from_pointee(Serving { view, cookies }),
+            serving: ArcSwap::from_pointee(Serving { view, cookies, sync_cookies }),
             noted: Mutex::default(),
             at_work: Semaphore::new(AT_WORK),
             large_bodies: Semaphore::new(LARGE_BODIES),
@@ -129,6 +135,29 @@ impl App {
         // Sealed cookies hold microseconds: what agents are told must be the same in every answer.
         let end = now.checked_add(COOKIE_LIFE).unwrap_or(Timestamp::MAX);
         Timestamp::from_microsecond(end.as_microsecond()).unwrap_or(end)
+    }
+
+    /// The same of a downstream server.
+    pub(super) fn sync_cookie_end(&self, now: Timestamp) -> Timestamp {
+        now.checked_add(SYNC_COOKIE_LIFE).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The catalogue as it is now: downstream servers read documents and change marks, of which the
+    /// view has none. Blocking.
+    pub(super) fn catalog(&self) -> Result<Catalog, Failure> {
+        Catalog::open_read_only(&self.data.catalog()).map_err(Failure::internal)
+    }
+
+    /// Checks the cookie of a downstream server; there is no code for one that has expired.
+    /// [MS-WSUSSS] 3.1.4.4
+    pub(super) fn sync_visit(&self, token: Option<&[u8]>, now: Timestamp) -> Result<(), Failure> {
+        let bad = |why| Fault::new(ErrorCode::InvalidCookie, why);
+        let token = token.ok_or_else(|| bad(""))?;
+        let cookie = self.serving().sync_cookies.open_cookie(token)?;
+        if now > cookie.expires {
+            return Err(bad("the cookie has expired").into());
+        }
+        Ok(())
     }
 
     /// Checks the cookie of a request. [MS-WUSP] 3.1.5
@@ -194,8 +223,10 @@ impl App {
             return Ok(());
         }
         let view = View::load(&self.data, &self.options.view, Some(&old.view))?;
-        let cookies = self.secrets.sealer(numbering(&self.data)?)?;
-        self.serving.store(Arc::new(Serving { view, cookies }));
+        let numbering = numbering(&self.data)?;
+        let cookies = self.secrets.sealer(numbering)?;
+        let sync_cookies = self.secrets.sync_sealer(numbering)?;
+        self.serving.store(Arc::new(Serving { view, cookies, sync_cookies }));
         Ok(())
     }
 }
@@ -213,6 +244,13 @@ impl Secrets {
         let (kept, damaged) = keep("server-id", Uuid::new_v4().as_bytes())?;
         let server_id = Uuid::from_slice(&kept).map_err(|_| damaged)?;
         Ok(Self { server_id, cookie_key })
+    }
+
+    /// Cookies of downstream servers: another mirror's catalogue counts its changes otherwise.
+    fn sync_sealer(&self, numbering: Option<Uuid>) -> Result<CookieSealer, ServerError> {
+        let server = Uuid::new_v5(&self.server_id, b"server-sync");
+        let server = numbering.map_or(server, |mirror| Uuid::new_v5(&server, mirror.as_bytes()));
+        CookieSealer::new(&self.cookie_key, server).ok_or(ServerError::Random)
     }
 
     /// Cookies say which numbering they belong to: another mirror numbers otherwise, and agents must

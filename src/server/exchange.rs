@@ -21,16 +21,19 @@ use uuid::Uuid;
 use super::{
     answer::{Answer, Encoding},
     app::App,
-    client,
+    client, dss_auth,
     failure::{Failure, chain},
     listen::Peer,
     pack::PackedFragment,
     reporting,
     routes::plain,
-    simple_auth,
+    server_sync, simple_auth,
 };
 use crate::{
-    protocol::{self, ErrorCode, Fault},
+    protocol::{
+        self, ErrorCode, Fault,
+        server_sync::{Operation as _, Ping},
+    },
     soap::{self, FaultCode, Limits, Piece, Style},
 };
 
@@ -43,12 +46,14 @@ const XML: &str = "text/xml; charset=utf-8";
 /// A written message, fragments apart.
 pub(super) type Pieces = Vec<Piece<PackedFragment>>;
 
-/// The services that agents call.
+/// The services that agents and downstream servers call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
     Client,
     SimpleAuth,
     Reporting,
+    ServerSync,
+    DssAuth,
 }
 
 impl Service {
@@ -57,21 +62,28 @@ impl Service {
             Self::Client => protocol::client::NAMESPACE,
             Self::SimpleAuth => protocol::simple_auth::NAMESPACE,
             Self::Reporting => protocol::reporting::NAMESPACE,
+            Self::ServerSync => protocol::server_sync::NAMESPACE,
+            Self::DssAuth => protocol::server_sync::DSS_AUTH_NAMESPACE,
         }
     }
 
     pub(super) fn style(self) -> Style {
         match self {
             Self::Client => Style::Client,
-            Self::SimpleAuth | Self::Reporting => Style::Asmx,
+            _ => Style::Asmx,
         }
     }
 
     fn cache_control(self) -> &'static str {
         match self {
             Self::Client => "private",
-            Self::SimpleAuth | Self::Reporting => "private, max-age=0",
+            _ => "private, max-age=0",
         }
+    }
+
+    /// Whether other servers call it.
+    fn is_between_servers(self) -> bool {
+        matches!(self, Self::ServerSync | Self::DssAuth)
     }
 }
 
@@ -81,6 +93,8 @@ pub(super) struct Call {
     pub(super) now: Timestamp,
     /// Where the client asked, if it said so in a way that can stand in a URL.
     pub(super) host: Option<String>,
+    /// Where it went, in lower case.
+    path: String,
     /// The operation of `SOAPAction`, for the log and for faults.
     action: Option<String>,
     encoding: Encoding,
@@ -95,6 +109,7 @@ impl Call {
         Self {
             now: Timestamp::now(),
             host: text(HOST.as_str()).filter(|host| is_host(host)).map(str::to_owned),
+            path: request.uri().path().to_owned(),
             action: text("soapaction").filter(short).map(str::to_owned),
             encoding: encoding(headers),
             peer: request.extensions().get::<Peer>().copied(),
@@ -159,11 +174,16 @@ async fn receive(app: &App, request: Request) -> Result<Bytes, StatusCode> {
 /// Reads the message and does what it asks. Blocking.
 fn perform(app: &App, service: Service, call: &Call, bytes: &[u8]) -> Result<Pieces, Failure> {
     let operation = soap::body_of(soap::read(bytes, &Limits::default())?)?;
+    if service.is_between_servers() && operation.is(Ping::NAMESPACE, Ping::NAME) {
+        return server_sync::ping(service, call, &operation);
+    }
     if *operation.namespace == *service.namespace() {
         let answer = match service {
             Service::Client => client::perform(app, call, &operation)?,
             Service::SimpleAuth => simple_auth::perform(app, call, &operation)?,
             Service::Reporting => reporting::perform(app, call, &operation)?,
+            Service::ServerSync => server_sync::perform(app, call, &operation)?,
+            Service::DssAuth => dss_auth::perform(app, call, &operation)?,
         };
         if let Some(pieces) = answer {
             tracing::debug!(operation = &*operation.name, peer = ?call.peer, "answered");
@@ -191,7 +211,7 @@ fn respond(service: Service, answer: Answer) -> Response {
 fn fault(service: Service, call: &Call, failure: &Failure) -> Response {
     let id = Uuid::new_v4();
     let (peer, action) = (&call.peer, call.action.as_deref().unwrap_or_default());
-    let message = match failure.fault() {
+    let mut message = match failure.fault() {
         Some(fault) => {
             match (failure, fault.code) {
                 (Failure::Internal(error), _) => {
@@ -215,11 +235,19 @@ fn fault(service: Service, call: &Call, failure: &Failure) -> Response {
             tracing::warn!(%id, ?peer, action, "a request of another SOAP version was refused");
             soap::Fault {
                 code: FaultCode::VersionMismatch,
+                actor: None,
                 string: "Only SOAP 1.1 is spoken here".to_owned(),
                 detail: Vec::new(),
             }
         }
     };
+    if service.is_between_servers() {
+        // Microsoft's library looks for the code in this text.
+        if let Some(code) = message.detail("ErrorCode") {
+            message.string = format!("{}: {code}", message.string);
+        }
+        message.actor = call.host.as_ref().map(|host| format!("http://{host}{}", call.path));
+    }
     let headers = [(CONTENT_TYPE, XML), (CONNECTION, "close")];
     (StatusCode::INTERNAL_SERVER_ERROR, headers, message.write(service.style())).into_response()
 }

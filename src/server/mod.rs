@@ -6,7 +6,8 @@
 //! | `routes` | which path is which service; letter case does not matter |
 //! | `exchange` | a SOAP request in, an answer or a fault out |
 //! | `answer` | what an answer weighs and how it is streamed |
-//! | `client`, `simple_auth`, `reporting` | the operations of each service |
+//! | `client`, `simple_auth`, `reporting` | the operations of each service for agents |
+//! | `server_sync`, `dss_auth` | those for downstream servers |
 //! | `content` | payload files, by range |
 //! | `app` | what all of them share, and the watcher that swaps the view |
 //! | [`view`], [`pack`] | what is served: immutable, swapped as a whole |
@@ -15,12 +16,14 @@ mod answer;
 mod app;
 mod client;
 mod content;
+mod dss_auth;
 mod exchange;
 mod failure;
 mod listen;
 pub mod pack;
 mod reporting;
 mod routes;
+mod server_sync;
 mod simple_auth;
 pub mod view;
 

@@ -29,6 +29,8 @@ pub(super) fn router(app: Arc<App>) -> Router {
         // Agents post to the first; the service description names the second.
         .route("/reportingwebservice/reportingwebservice.asmx", service(Service::Reporting))
         .route("/reportingwebservice/webservice.asmx", service(Service::Reporting))
+        .route("/serversyncwebservice/serversyncwebservice.asmx", service(Service::ServerSync))
+        .route("/dssauthwebservice/dssauthwebservice.asmx", service(Service::DssAuth))
         .route("/content/anonymouscheckfile.txt", get(check_file))
         .route("/content/{folder}/{file}", get(payload))
         .fallback(nothing)
@@ -54,12 +56,16 @@ async fn nothing(request: Request) -> Response {
     StatusCode::NOT_FOUND.into_response()
 }
 
-/// Puts the path of a request into lower case.
+/// Puts the path of a request into lower case, and repeated slashes into one: downstream servers
+/// post to `//DssAuthWebService/…`.
 pub(super) fn lower_case(uri: &mut Uri) {
-    if !uri.path().bytes().any(|b| b.is_ascii_uppercase()) {
+    if !uri.path().bytes().any(|b| b.is_ascii_uppercase()) && !uri.path().contains("//") {
         return;
     }
     let mut path = uri.path().to_ascii_lowercase();
+    while path.contains("//") {
+        path = path.replace("//", "/");
+    }
     if let Some(query) = uri.query() {
         path.push('?');
         path.push_str(query);
@@ -87,6 +93,7 @@ mod tests {
             ("/SelfUpdate/x?Ab=C", "/selfupdate/x?Ab=C"),
             ("http://Host:80/A", "http://Host:80/a"),
             ("*", "*"),
+            ("//DssAuthWebService//x.asmx?a//b", "/dssauthwebservice/x.asmx?a//b"),
         ] {
             let mut uri: Uri = from.parse().unwrap();
             lower_case(&mut uri);

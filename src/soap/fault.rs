@@ -32,6 +32,8 @@ pub struct Fault {
     pub code: FaultCode,
     /// `faultstring`.
     pub string: String,
+    /// `faultactor`: the URL that was called. Services for agents send none.
+    pub actor: Option<String>,
     /// Children of `detail`, in order; none: no `detail`.
     pub detail: Vec<(String, String)>,
 }
@@ -44,6 +46,7 @@ impl Fault {
             w.element(&format!("{s}:Fault"), |w| {
                 w.value("faultcode", format_args!("{s}:{}", self.code.as_str()));
                 w.value("faultstring", &self.string);
+                w.optional("faultactor", self.actor.as_ref());
                 if !self.detail.is_empty() {
                     w.element("detail", |w| {
                         for (name, value) in &self.detail {
@@ -69,7 +72,8 @@ impl Fault {
         let detail = body.child_in("", "detail").map_or(&[][..], |detail| &detail.children);
         let detail =
             detail.iter().map(|child| (child.name.to_string(), child.text.trim().to_owned()));
-        Some(Self { code, string: text("faultstring").to_owned(), detail: detail.collect() })
+        let actor = Some(text("faultactor")).filter(|actor| !actor.is_empty()).map(str::to_owned);
+        Some(Self { code, string: text("faultstring").to_owned(), actor, detail: detail.collect() })
     }
 
     /// A child of `detail`.

@@ -150,6 +150,7 @@ fn faults_come_back_as_they_went() {
     let fault = Fault {
         code: FaultCode::Client,
         string: "Fault occurred".to_owned(),
+        actor: Some("http://u/x.asmx".to_owned()),
         detail: vec![
             ("ErrorCode".to_owned(), "InvalidCookie".to_owned()),
             ("Message".to_owned(), String::new()),

@@ -30,13 +30,18 @@ pub struct ViewFile {
 impl ViewFile {
     /// The extension for its URL, with the dot; empty if the name has none that is fit for one.
     pub fn extension(&self) -> &str {
-        let Some(dot) = self.name.rfind('.') else { return "" };
-        let extension = self.name.get(dot..).unwrap_or_default();
-        let letters = extension.get(1..).unwrap_or_default();
-        let fit =
-            (1..=16).contains(&letters.len()) && letters.bytes().all(|b| b.is_ascii_alphanumeric());
-        if fit { extension } else { "" }
+        extension(&self.name)
     }
+}
+
+/// See [`ViewFile::extension`].
+pub(in crate::server) fn extension(name: &str) -> &str {
+    let Some(dot) = name.rfind('.') else { return "" };
+    let extension = name.get(dot..).unwrap_or_default();
+    let letters = extension.get(1..).unwrap_or_default();
+    let fit =
+        (1..=16).contains(&letters.len()) && letters.bytes().all(|b| b.is_ascii_alphanumeric());
+    if fit { extension } else { "" }
 }
 
 /// One state of the catalogue.

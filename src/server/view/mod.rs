@@ -27,6 +27,7 @@ pub use deployments::{Deployment, Offer};
 use deployments::{Deployments, decisions};
 use generation::Generation;
 pub use generation::ViewFile;
+pub(super) use generation::extension;
 
 use super::pack::{FragmentKind, PackError, PackedFragment};
 use crate::{

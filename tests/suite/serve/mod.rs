@@ -8,6 +8,7 @@ mod http;
 mod large;
 mod mask;
 mod messages;
+mod server_sync;
 mod session;
 mod switch;
 mod wsus_equal;

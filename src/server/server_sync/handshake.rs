@@ -1,0 +1,77 @@
+//! How a downstream server comes to its cookie, and how we are set up. [MS-WSUSSS] 3.1.4.1 to 3.1.4.4
+
+use super::{anchor, languages, visit, written};
+use crate::{
+    protocol::{
+        Cookie, DateTime, ErrorCode, Fault,
+        server_sync::{
+            AuthConfig, ConfigData, GetConfigData, GetCookie, MAX_UPDATES_PER_REQUEST,
+            Operation as _, SERVICE_URL, SyncCookie,
+        },
+    },
+    server::{
+        app::App,
+        exchange::{Call, Pieces},
+        failure::Failure,
+    },
+    soap::Element,
+};
+
+/// Moves when the configuration below is another one.
+const CONFIGURATION: u64 = 1;
+/// What we speak: that of WSUS 2016 and later.
+const VERSION: &str = "1.20";
+
+pub(super) fn auth_config(app: &App) -> Pieces {
+    let last_change = DateTime(app.config().last_change);
+    let config = AuthConfig { last_change, service_url: SERVICE_URL.to_owned() };
+    written(|w| config.write(w))
+}
+
+pub(super) fn cookie(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+    let request = GetCookie::read(operation)?;
+    let serving = app.serving();
+    let opened = serving.sync_cookies.open_authorization(&request.authorization.data, call.now)?;
+    // All minor versions will do: each side uses what both know.
+    if request.version.major != 1 {
+        let why = format!("{} is spoken here, not {}", VERSION, request.version);
+        return Err(Fault::new(ErrorCode::IncompatibleProtocolVersion, why).into());
+    }
+    tracing::info!(id = opened.client, version = %request.version, "a downstream server is in");
+    let cookie = Cookie {
+        client: opened.client,
+        expires: app.sync_cookie_end(call.now).min(opened.expires),
+        version: request.version,
+        last_change: app.config().last_change,
+        anchor: 0,
+    };
+    let sealed = serving.sync_cookies.seal_cookie(&cookie);
+    let sealed = sealed.ok_or_else(|| Failure::internal("cannot seal a cookie"))?;
+    Ok(written(|w| SyncCookie::write_answer(&sealed, w)))
+}
+
+pub(super) fn config_data(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+    let request = GetConfigData::read(operation)?;
+    visit(app, call, request.cookie.as_ref())?;
+    let known = match &request.anchor {
+        Some(text) => Some(anchor::read(text).ok_or_else(|| Fault::invalid("configAnchor"))?),
+        None => None,
+    };
+    let unchanged = known == Some(CONFIGURATION);
+    let config = ConfigData {
+        // Else downstream servers would look for the files on the Internet.
+        catalog_only_sync: false,
+        // Not everything that is listed is here: what the mirror does not carry.
+        lazy_sync: true,
+        server_hosts_psf_files: false,
+        max_updates: MAX_UPDATES_PER_REQUEST,
+        max_driver_sets: 0,
+        max_computer_ids: 0,
+        max_pnp_hardware_ids: 0,
+        anchor: anchor::write(CONFIGURATION, call.now),
+        version: Some(VERSION.to_owned()),
+        languages: if unchanged { Vec::new() } else { languages::all() },
+        max_decryption_updates: MAX_UPDATES_PER_REQUEST,
+    };
+    Ok(written(|w| config.write(w)))
+}

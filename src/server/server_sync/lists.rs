@@ -1,0 +1,69 @@
+//! Which revisions there are. [MS-WSUSSS] 3.1.4.5, 3.1.4.9
+
+use super::{anchor, visit, written};
+use crate::{
+    catalog::{Selection, Wanted},
+    protocol::{
+        ErrorCode, Fault,
+        server_sync::{
+            Filter, GetRelatedRevisionsForUpdates, GetRevisionIdList, IdAndDelta, Operation as _,
+            write_related, write_revision_ids,
+        },
+    },
+    server::{
+        app::App,
+        exchange::{Call, Pieces},
+        failure::Failure,
+    },
+    soap::Element,
+};
+
+pub(super) fn revision_ids(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+    let request = GetRevisionIdList::read(operation)?;
+    visit(app, call, request.cookie.as_ref())?;
+    let filter = &request.filter;
+    let since = match &filter.anchor {
+        Some(text) => anchor::read(text).ok_or_else(|| Fault::invalid("filter"))?,
+        None => 0,
+    };
+    let products = wanted(&filter.categories);
+    let classifications = wanted(&filter.classifications);
+    let selection = select(filter, &products, &classifications);
+    let catalog = app.catalog()?;
+    let mut revisions = Vec::new();
+    let next = catalog.changed_since(&selection, since, &mut |identity| revisions.push(identity));
+    let next = next.map_err(Failure::internal)?;
+    if since > next {
+        // Of a catalogue that was further: this one was restored, and what is new here would never
+        // be asked for.
+        let why = "the anchor is newer than this catalogue";
+        return Err(Fault::new(ErrorCode::ServerChanged, why).into());
+    }
+    tracing::debug!(revisions = revisions.len(), since, next, "listed for a downstream server");
+    let anchor = anchor::write(next, call.now);
+    Ok(written(|w| write_revision_ids(&anchor, revisions, w)))
+}
+
+/// With one of the two lists alone nothing is selected, and that is no fault.
+fn select<'a>(
+    filter: &Filter,
+    products: &'a [Wanted],
+    classifications: &'a [Wanted],
+) -> Selection<'a> {
+    match (filter.config, filter.has_categories || filter.has_classifications) {
+        (true, _) => Selection::Configuration,
+        (false, false) => Selection::Everything,
+        (false, true) => Selection::Of { products, classifications },
+    }
+}
+
+fn wanted(list: &[IdAndDelta]) -> Vec<Wanted> {
+    list.iter().map(|pair| Wanted { id: pair.id, delta: pair.delta }).collect()
+}
+
+/// Nobody uses it: to be answered with nothing.
+pub(super) fn related(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+    let request = GetRelatedRevisionsForUpdates::read(operation)?;
+    visit(app, call, request.cookie.as_ref())?;
+    Ok(written(|w| write_related(&[], w)))
+}

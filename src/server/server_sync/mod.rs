@@ -1,0 +1,84 @@
+//! The ServerSync service: what autonomous downstream servers synchronize. [MS-WSUSSS] 3.1
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | `anchor` | the text in which a downstream keeps our change counter |
+//! | `handshake` | cookies, configuration |
+//! | `languages` | the languages of a WSUS |
+//! | `lists` | which revisions there are |
+//! | `updates` | documents and files |
+
+mod anchor;
+mod handshake;
+mod languages;
+mod lists;
+mod updates;
+
+use super::{
+    app::App,
+    exchange::{Call, Pieces, Service},
+    failure::Failure,
+    pack::PackedFragment,
+};
+use crate::{
+    protocol::{
+        DateTime, ErrorCode, Fault,
+        server_sync::{
+            GetDeployments, GetDriverIdList, GetDriverSetData, Operation, Ping, Pong, SyncCookie,
+        },
+    },
+    soap::{Element, Writer, envelope},
+};
+
+/// Does what the operation asks; `None` if there is no such operation.
+pub(super) fn perform(
+    app: &App,
+    call: &Call,
+    operation: &Element,
+) -> Result<Option<Pieces>, Failure> {
+    let pieces = match &*operation.name {
+        "GetAuthConfig" => handshake::auth_config(app),
+        "GetCookie" => handshake::cookie(app, call, operation)?,
+        "GetConfigData" => handshake::config_data(app, call, operation)?,
+        "GetRevisionIdList" => lists::revision_ids(app, call, operation)?,
+        "GetRelatedRevisionsForUpdates" => lists::related(app, call, operation)?,
+        "GetUpdateData" => updates::update_data(app, call, operation)?,
+        "GetUpdateDecryptionData" => updates::decryption_data(app, call, operation)?,
+        "DownloadFiles" => updates::download_files(app, call, operation)?,
+        // Half an answer would make a replica throw away its groups.
+        "GetDeployments" => {
+            visit(app, call, GetDeployments::read(operation)?.cookie.as_ref())?;
+            let why = "replicas are not served: set the downstream server to autonomous";
+            return Err(Fault::new(ErrorCode::InternalServerError, why).into());
+        }
+        // Between a WSUS and Microsoft only; our limits of 0 say so.
+        "GetDriverIdList" => {
+            visit(app, call, GetDriverIdList::read(operation)?.cookie.as_ref())?;
+            return Err(Fault::invalid("filter").into());
+        }
+        "GetDriverSetData" => {
+            visit(app, call, GetDriverSetData::read(operation)?.cookie.as_ref())?;
+            return Err(Fault::invalid("driverSets").into());
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(pieces))
+}
+
+/// Answers Ping, of both services.
+pub(super) fn ping(service: Service, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+    Ping::read(operation)?;
+    let name = if service == Service::DssAuth { "DssAuth" } else { "ServerSync" };
+    let pong = Pong { success: true, time: DateTime(call.now) };
+    Ok(envelope(service.style(), |w| pong.write(name, w)))
+}
+
+/// Checks the cookie of a request.
+fn visit(app: &App, call: &Call, cookie: Option<&SyncCookie>) -> Result<(), Failure> {
+    app.sync_visit(cookie.map(|cookie| cookie.data.as_slice()), call.now)
+}
+
+/// An envelope as this service writes it.
+fn written(content: impl FnOnce(&mut Writer<PackedFragment>)) -> Pieces {
+    envelope(Service::ServerSync.style(), content)
+}
