@@ -25,7 +25,7 @@ pub enum Fault {
 #[non_exhaustive]
 pub enum TransferError {
     /// A volume breaks the format or is damaged.
-    #[error("the volume {path} is refused")]
+    #[error("the volume {path}")]
     Volume {
         /// The volume.
         path: PathBuf,
@@ -34,7 +34,7 @@ pub enum TransferError {
         source: VolumeError,
     },
     /// The signatures, the site, the mirror or the order of a bundle are wrong; or the trust state.
-    #[error("the bundle {path} is not trusted")]
+    #[error("the bundle {path}")]
     Trust {
         /// The volume.
         path: PathBuf,

@@ -145,6 +145,8 @@ pub(super) fn apply(
             Some(Origin::Local) | None => {}
         }
     }
+    // What is alike goes in one transaction.
+    let mut approve: BTreeMap<_, Vec<UpdateId>> = BTreeMap::new();
     for (key, approval) in after.iter().filter(|(key, a)| before.get(*key) != Some(*a)) {
         let update = UpdateId(approval.update);
         let Some(action) = action_of(&approval.action) else {
@@ -158,13 +160,15 @@ pub(super) fn apply(
             changes.push(change(PolicyChangeKind::KeptLocal, approval));
             continue;
         }
-        match group {
-            Some(group) if !dry => {
-                fleet.approve(update, group, action, approval.deadline, Origin::Policy, now)?;
-            }
-            _ => {}
+        if let Some(group) = group {
+            approve.entry((group, action, approval.deadline)).or_default().push(update);
         }
         changes.push(change(PolicyChangeKind::Approve, approval));
+    }
+    if !dry {
+        for ((group, action, deadline), updates) in approve {
+            fleet.approve_all(&updates, group, action, deadline, Origin::Policy, now)?;
+        }
     }
     let approved: BTreeSet<UpdateId> = origins
         .iter()

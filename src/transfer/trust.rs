@@ -47,7 +47,9 @@ pub fn inspect_root(path: &Path) -> Result<RootSummary> {
 }
 
 /// Trusts a root from now on. `expected` is the fingerprint that the connected side told (words or
-/// hexadecimal); without one the caller has shown [`inspect_root`] to a person who said yes.
+/// hexadecimal); without one the caller has shown [`inspect_root`] to a person who said yes. Only with
+/// one does this replace a damaged trust state: the catalogue still keeps older snapshots out, but
+/// keys that were revoked are trusted again if the root is one from before.
 ///
 /// # Errors
 /// When this is no isolated side, the fingerprint differs, another root is trusted, the trust state
@@ -63,6 +65,7 @@ pub fn trust_add(data: &DataDir, path: &Path, expected: Option<&str>) -> Result<
     let _lock = lock(data)?;
     match load_state(data) {
         Err(TransferError::NothingTrusted) => {}
+        Err(TransferError::State { .. }) if expected.is_some() => {}
         Err(e) => return Err(e),
         Ok(trusted) => {
             let trusted = fingerprint(&data.trust_state(), trusted.root())?;

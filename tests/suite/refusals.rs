@@ -18,7 +18,7 @@ use bundle_format::{
 };
 use tidegate::transfer::{
     Fault, ImportOptions, KeysOptions, Rotate, SealOptions, TransferError, VerifyAgainst,
-    VerifyOptions, import, keys_rotate, seal, verify,
+    VerifyOptions, check, import, inspect_root, keys_rotate, seal, trust_add, verify,
 };
 use uuid::Uuid;
 
@@ -853,6 +853,21 @@ fn a_damaged_trust_state() {
         let story = refused_by(&site, &format!("damaged state {n}"), &start().delta);
         assert!(story.contains("trust state"), "{story}");
     }
+    // A person who compares the fingerprint can mend it; older snapshots stay out.
+    let Start { mirror, first, .. } = start();
+    let site = start().site.copy();
+    let path = site.folder.path().join("delta.tar");
+    fs::write(&path, &start().delta).unwrap();
+    site.import(std::slice::from_ref(&path)).unwrap();
+    fs::write(site.data.trust_state(), b"rubbish").unwrap();
+    assert_eq!(trust_add(&site.data, &mirror.root, None).unwrap_err().fault(), Fault::Refused);
+    let fingerprint = inspect_root(&mirror.root).unwrap().fingerprint;
+    trust_add(&site.data, &mirror.root, Some(&fingerprint)).unwrap();
+    let report = site.import(std::slice::from_ref(first)).unwrap();
+    assert_eq!((report.in_force, report.switched.is_some()), (Some(2), false));
+    site.import(&[path]).unwrap();
+    assert!(check(&site.data, now(), false, &()).unwrap().is_good());
+
     let site = start().site.copy();
     fs::remove_file(site.data.trust_state()).unwrap();
     let story = refused_by(&site, "no trust", &start().delta);
