@@ -528,7 +528,7 @@ impl Run<'_> {
             let old = applied_policy(catalog)?;
             let mut fleet = Fleet::open(&self.data.fleet())?;
             let new = &verified.policy;
-            report.policy = policy::apply(&mut fleet, &old, new, false, self.options.now)?;
+            report.policy = policy::apply(&mut fleet, &old, new, self.options.now)?;
             kill::step("policy applied");
             let json = serde_json::to_string(new)
                 .map_err(|e| TransferError::refused_by("the policy cannot be kept", e))?;
@@ -553,7 +553,7 @@ impl Run<'_> {
         };
         let path = self.data.fleet();
         let path = if path.exists() { path } else { stage.folder().join("fleet.sqlite") };
-        policy::apply(&mut Fleet::open(&path)?, &old, new, true, self.options.now)
+        policy::dry_run(&mut Fleet::open(&path)?, &old, new, self.options.now)
     }
 }
 

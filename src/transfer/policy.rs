@@ -89,9 +89,28 @@ pub(super) fn gather(fleet: &Fleet) -> Result<Policy> {
     })
 }
 
-/// Changes the fleet by what differs between the policy applied last and the new one; with `dry`
-/// only says what would change. What an administrator here decided stays.
+/// Changes the fleet by what differs between the policy applied last and the new one, all of it at
+/// once. What an administrator here decided stays.
 pub(super) fn apply(
+    fleet: &mut Fleet,
+    old: &Policy,
+    new: &Policy,
+    now: Timestamp,
+) -> Result<Vec<PolicyChange>> {
+    fleet.at_once(|fleet| differ(fleet, old, new, false, now))
+}
+
+/// What [`apply`] would change.
+pub(super) fn dry_run(
+    fleet: &mut Fleet,
+    old: &Policy,
+    new: &Policy,
+    now: Timestamp,
+) -> Result<Vec<PolicyChange>> {
+    differ(fleet, old, new, true, now)
+}
+
+fn differ(
     fleet: &mut Fleet,
     old: &Policy,
     new: &Policy,
@@ -145,8 +164,6 @@ pub(super) fn apply(
             Some(Origin::Local) | None => {}
         }
     }
-    // What is alike goes in one transaction.
-    let mut approve: BTreeMap<_, Vec<UpdateId>> = BTreeMap::new();
     for (key, approval) in after.iter().filter(|(key, a)| before.get(*key) != Some(*a)) {
         let update = UpdateId(approval.update);
         let Some(action) = action_of(&approval.action) else {
@@ -160,15 +177,10 @@ pub(super) fn apply(
             changes.push(change(PolicyChangeKind::KeptLocal, approval));
             continue;
         }
-        if let Some(group) = group {
-            approve.entry((group, action, approval.deadline)).or_default().push(update);
+        if let (Some(group), false) = (group, dry) {
+            fleet.approve(update, group, action, approval.deadline, Origin::Policy, now)?;
         }
         changes.push(change(PolicyChangeKind::Approve, approval));
-    }
-    if !dry {
-        for ((group, action, deadline), updates) in approve {
-            fleet.approve_all(&updates, group, action, deadline, Origin::Policy, now)?;
-        }
     }
     let approved: BTreeSet<UpdateId> = origins
         .iter()
