@@ -92,8 +92,9 @@ impl Index {
     /// # Errors
     /// When it breaks a rule that [`Index::from_zst`] would refuse it for.
     pub fn to_zst(&self) -> Result<Vec<u8>, DocumentError> {
-        self.validate(&Limits::default())?;
-        to_zst("snapshot index", self)
+        let limits = Limits::default();
+        self.validate(&limits)?;
+        to_zst("snapshot index", self, &limits)
     }
 
     /// Reads the TUF target. Its signature and digest must have been verified before.
@@ -148,14 +149,25 @@ pub fn is_site(text: &str) -> bool {
         && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
 }
 
-/// Serializes and compresses a signed document.
+/// Serializes and compresses a signed document; refuses what no reader would take.
 pub(crate) fn to_zst<T: Serialize>(
     document: &'static str,
     value: &T,
+    limits: &Limits,
 ) -> Result<Vec<u8>, DocumentError> {
     let malformed = |what: String| DocumentError::Malformed { document, what };
+    let fits = |bytes: usize, limit: u64, how: &str| {
+        if bytes as u64 <= limit {
+            return Ok(());
+        }
+        Err(malformed(format!("it has {bytes} bytes {how}; readers take at most {limit}")))
+    };
     let json = serde_json::to_vec(value).map_err(|e| malformed(format!("no JSON: {e}")))?;
-    packed::pack(&json).map_err(|e| malformed(format!("it cannot be compressed: {e}")))
+    fits(json.len(), limits.index_unpacked_bytes, "unpacked")?;
+    let packed =
+        packed::pack(&json).map_err(|e| malformed(format!("it cannot be compressed: {e}")))?;
+    fits(packed.len(), limits.index_bytes, "compressed")?;
+    Ok(packed)
 }
 
 /// Unpacks and parses a signed document; version and critical features come before all else, so
@@ -250,6 +262,21 @@ mod tests {
                 .copied()
                 .collect::<Vec<u8>>()
         );
+    }
+
+    #[test]
+    fn what_no_reader_would_take_is_not_written() {
+        let bytes = index().to_zst().unwrap().len() as u64;
+        let json = serde_json::to_vec(&index()).unwrap().len() as u64;
+        let write = |limits: Limits| to_zst("snapshot index", &index(), &limits);
+        write(Limits { index_bytes: bytes, index_unpacked_bytes: json, ..Limits::default() })
+            .unwrap();
+        for (limits, how) in [
+            (Limits { index_bytes: bytes - 1, ..Limits::default() }, "compressed"),
+            (Limits { index_unpacked_bytes: json - 1, ..Limits::default() }, "unpacked"),
+        ] {
+            assert!(write(limits).unwrap_err().to_string().contains(how), "{how}");
+        }
     }
 
     #[test]

@@ -62,9 +62,9 @@ impl Policy {
     /// The policy as its TUF target: JSON, compressed. The same policy gives the same bytes.
     ///
     /// # Errors
-    /// When it cannot be compressed.
+    /// When it is larger than readers take.
     pub fn to_zst(&self) -> Result<Vec<u8>, DocumentError> {
-        index::to_zst("policy", self)
+        index::to_zst("policy", self, &Limits::default())
     }
 
     /// Reads the TUF target. Its signature and digest must have been verified before.

@@ -276,7 +276,7 @@ impl Writer<'_> {
         let mut statement = connection
             .prepare(
                 "SELECT r.revision_id, r.update_id, r.revision_number, r.withdrawn,
-                 CASE WHEN r.withdrawn THEN NULL ELSE d.zstd END
+                 CASE WHEN r.withdrawn THEN NULL ELSE d.zstd END, r.document_sha256
                  FROM revision r LEFT JOIN document d USING (revision_id)
                  WHERE NOT r.local AND ((NOT r.withdrawn AND r.sealed IS NULL)
                  OR (r.withdrawn AND r.sealed IS NOT NULL AND r.withdrawal_sealed IS NULL))
@@ -294,11 +294,19 @@ impl Writer<'_> {
                 continue;
             }
             let zstd = row.get_ref(4).map_err(failed(connection, doing))?;
-            let xml =
-                zstd.as_blob().ok().and_then(|b| zstd::decode_all(b).ok()).ok_or_else(|| {
+            let sha256 = sha256_at(row, 5).map_err(failed(connection, doing))?;
+            // A signature must not make rotten bytes the truth.
+            let xml = zstd
+                .as_blob()
+                .ok()
+                .and_then(|zstd| zstd::decode_all(zstd).ok())
+                .filter(|xml| Sha256::of(xml) == sha256)
+                .ok_or_else(|| {
                     damaged(
                         connection,
-                        format!("the document of revision {revision_id} is unreadable"),
+                        format!(
+                            "the document of revision id {revision_id} does not unpack to what was stored; restore the database from a backup"
+                        ),
                     )
                 })?;
             each(Record::Revision(RevisionRecord {
@@ -452,7 +460,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Calls `each` with the name and size of every payload that should be here and is not.
+    /// Calls `each` with the name and size of every payload that should be here and is not. What a
+    /// document that was published here names does not count: no bundle will bring it.
     ///
     /// # Errors
     /// When SQLite fails.
@@ -461,8 +470,9 @@ impl Writer<'_> {
         let connection = &*self.tx;
         let mut statement = connection
             .prepare(
-                "SELECT sha256, size FROM payload WHERE NOT present AND not_carried IS NULL
-                 ORDER BY sha256",
+                "SELECT sha256, size FROM payload p WHERE NOT present AND not_carried IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM file f JOIN revision r USING (revision_id)
+                 WHERE r.local AND f.sha1 = p.sha1) ORDER BY sha256",
             )
             .map_err(failed(connection, doing))?;
         let mut rows = statement.query([]).map_err(failed(connection, doing))?;

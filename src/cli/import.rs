@@ -57,7 +57,14 @@ struct Said<'a> {
 fn text(report: &ImportReport) -> String {
     let would = if report.dry_run { "Would take in" } else { "Took in" };
     let mut text = if report.is_unchanged() {
-        "Nothing new: all of it is here already.\n".to_owned()
+        match report.skipped_objects {
+            0 => "Nothing new: all of it is here already.\n".to_owned(),
+            skipped => format!(
+                "Nothing was taken in: {} here already, {} that nothing here asks for.\n",
+                count(report.held_objects, "object"),
+                count(skipped, "object")
+            ),
+        }
     } else {
         format!(
             "{would} {} ({}); {} were here already.\n",

@@ -442,6 +442,20 @@ fn a_rotten_payload_is_not_packed() {
     assert_eq!(mirror.export("plant-7").payloads, 3);
 }
 
+/// A signature must not make rotten bytes the truth.
+#[test]
+fn a_rotten_document_is_not_sealed() {
+    let mirror = mirror();
+    let rotten = zstd::encode_all(document(1, 100, &[]).as_bytes(), 3).unwrap();
+    rusqlite::Connection::open(mirror.data.catalog())
+        .unwrap()
+        .execute("UPDATE document SET zstd = ?1 WHERE revision_id = 1", [rotten])
+        .unwrap();
+    let error = seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap_err();
+    assert!(error.to_string().contains("revision id 1"), "{error}");
+    assert_eq!(mirror.catalog().snapshots().unwrap(), []);
+}
+
 #[test]
 fn a_payload_that_the_mirror_lost_does_not_hold_up_a_site() {
     let mirror = mirror();

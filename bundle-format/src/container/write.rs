@@ -49,6 +49,16 @@ impl<W: Write> VolumeWriter<W> {
         let limits = Limits::default();
         note.check(&limits).map_err(|what| misuse(format!("{NOTE_NAME}: {what}")))?;
         let note_bytes = note.to_bytes().map_err(misuse)?;
+        if note_bytes.len() as u64 > limits.note_bytes || head.size() > limits.head_bytes {
+            return Err(misuse(format!(
+                "{NOTE_NAME} has {} bytes and the head {}; readers take at most {} and {}: use more \
+                 volumes",
+                note_bytes.len(),
+                head.size(),
+                limits.note_bytes,
+                limits.head_bytes
+            )));
+        }
         let parts = head.parts(&limits).map_err(misuse)?;
         let mut writer =
             Self { inner, objects: note.objects.clone().into_iter(), sums: Sums::default() };

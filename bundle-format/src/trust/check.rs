@@ -1,7 +1,9 @@
 //! The isolated side: checking the head of a volume.
 
 use jiff::{SignedDuration, Timestamp};
-use tough::schema::{self, DelegatedRole, PathSet, Role, RoleType, Root, Signed, Targets};
+use tough::schema::{
+    self, DelegatedRole, Delegations, PathSet, Role, RoleType, Root, Signed, Targets,
+};
 
 use super::{
     TrustError, document,
@@ -129,8 +131,9 @@ fn same_mirror(pinned: &Root, head: &Head) -> Result<(), TrustError> {
     }
     Err(TrustError::refused(format!(
         "it is signed under another root than the one trusted here (version {}): unknown signer. \
-         Trusted: {ours}. In the bundle: {theirs}. If the connected side really has new keys, \
-         compare this fingerprint with it by voice and run `tidegate trust add`",
+         Trusted: {ours}. In the bundle: {theirs}. Replaced keys come with the bundles and never \
+         look so. If the connected side has lost all its keys and begun anew, compare this \
+         fingerprint with it by voice and trust it in a new data folder",
         pinned.version
     )))
 }
@@ -200,6 +203,7 @@ fn open_index(
     struct Custom {
         format_version: u32,
         mirror_id: uuid::Uuid,
+        snapshot: u64,
         sites: Vec<String>,
     }
     let target = loaded.targets.signed.targets.values().next();
@@ -236,6 +240,7 @@ fn open_index(
     let index = Index::from_zst(&loaded.index_file, limits)
         .map_err(|e| TrustError::refused(e.to_string()))?;
     if index.snapshot != loaded.number()
+        || index.snapshot != custom.snapshot
         || index.mirror_id != custom.mirror_id
         || index.sites != custom.sites
     {
@@ -333,14 +338,10 @@ fn signers(loaded: &Loaded) -> Vec<(String, Vec<String>)> {
     let root = &loaded.root.signed;
     let policy = policy_role(&loaded.targets.signed).and_then(|role| role.targets.as_ref());
     let delegations = loaded.targets.signed.delegations.as_ref();
-    let policy_signers = policy.map_or_else(Vec::new, |policy| {
-        let ids = policy.signatures.iter().map(|s| hex::encode(s.keyid.as_ref()));
-        // One key, threshold one, verified while loading: what is listed and named has signed.
-        ids.filter(|id| {
-            delegations.is_some_and(|d| d.keys.keys().any(|key| hex::encode(key.as_ref()) == *id))
-        })
-        .collect()
-    });
+    let policy_signers = match (policy, delegations) {
+        (Some(policy), Some(delegations)) => valid_policy_signers(delegations, policy),
+        _ => Vec::new(),
+    };
     vec![
         ("root".to_owned(), valid_signers(root, &loaded.root)),
         ("timestamp".to_owned(), valid_signers(root, &loaded.timestamp)),
@@ -362,6 +363,24 @@ pub(super) fn valid_signers<T: Role>(root: &Root, document: &Signed<T>) -> Vec<S
         single.verify_role(document).is_ok()
     };
     document
+        .signatures
+        .iter()
+        .filter(|signature| holds(&signature.keyid))
+        .map(|signature| hex::encode(signature.keyid.as_ref()))
+        .collect()
+}
+
+/// The same for the policy role, whose keys targets names.
+fn valid_policy_signers(delegations: &Delegations, policy: &Signed<Targets>) -> Vec<String> {
+    let holds = |keyid: &_| {
+        let mut single = delegations.clone();
+        for role in &mut single.roles {
+            role.keyids.retain(|id| id == keyid);
+            role.threshold = std::num::NonZeroU64::MIN;
+        }
+        single.verify_role(policy, POLICY_ROLE).is_ok()
+    };
+    policy
         .signatures
         .iter()
         .filter(|signature| holds(&signature.keyid))

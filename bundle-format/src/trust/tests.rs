@@ -394,6 +394,8 @@ fn newer_formats_are_named_as_such() {
     refused(check(&mirror.pin(), &newer), "update Tidegate on this side first");
     let lying = with_custom(&|custom| custom["sites"] = json!(["plant-7"]));
     refused(check(&mirror.pin(), &lying), "contradict each other");
+    let lying = with_custom(&|custom| custom["snapshot"] = json!(4));
+    refused(check(&mirror.pin(), &lying), "contradict each other");
     let none = with_custom(&|custom| *custom = json!({}));
     refused(check(&mirror.pin(), &none), "format version 0");
 
@@ -448,6 +450,16 @@ fn metadata_that_say_something_else_are_refused() {
                 signed["targets"]["policy.json.zst"] = target;
             }),
             "",
+        ),
+        (
+            in_document("targets", &|signed| {
+                let keys = signed["delegations"]["keys"].as_object_mut().unwrap();
+                let mut twin = keys.values().next().unwrap().clone();
+                twin["note"] = json!("twin");
+                let key: schema::key::Key = serde_json::from_value(twin.clone()).unwrap();
+                keys.insert(hex::encode(key.key_id().unwrap().into_vec()), twin);
+            }),
+            "same public key twice",
         ),
         (in_document("timestamp", &|signed| signed["version"] = json!(4)), "the same version"),
         (in_document("timestamp", &|signed| signed["meta"]["x.json"] = json!({"version": 1})), ""),
