@@ -80,7 +80,7 @@ pub(super) fn explain(error: Error) -> TrustError {
         Error::VerifyTrustedMetadata { .. } | Error::ParseTrustedMetadata { .. } => {
             return TrustError::State {
                 what: "the stored root does not verify; restore the trust state from a backup, or \
-                       move it away and trust the root anew with `tidegate trust add`"
+                       trust the root anew with `tidegate trust add FILE --fingerprint …`"
                     .to_owned(),
             };
         }

@@ -72,9 +72,9 @@ impl TrustState {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TrustError> {
         let damaged = |what: &str| TrustError::State {
             what: format!(
-                "{what}; restore it from a backup, or move it away, compare the root's fingerprint \
-                 with the connected side and trust it anew with `tidegate trust add` (what was \
-                 accepted so far is forgotten then)"
+                "{what}; restore it from a backup, or have the connected side tell the root's \
+                 fingerprint and run `tidegate trust add FILE --fingerprint …` (what was accepted \
+                 so far is forgotten then)"
             ),
         };
         let text = std::str::from_utf8(bytes).map_err(|_| damaged("the record is no text"))?;
