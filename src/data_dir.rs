@@ -65,6 +65,14 @@ pub enum DataDirError {
         #[source]
         source: serde_json::Error,
     },
+    /// The catalogue has gone. A new one would number updates afresh, and agents keep these numbers.
+    #[error(
+        "{path} is missing, but snapshots were made of it: bring it back from a backup, or begin anew in another folder with `tidegate init`"
+    )]
+    CatalogueLost {
+        /// Where it should be.
+        path: PathBuf,
+    },
     /// A name that is not allowed.
     #[error("{what}")]
     Invalid {
@@ -112,7 +120,7 @@ impl DataDir {
     /// Opens an existing data folder.
     ///
     /// # Errors
-    /// When there is none, or its `tidegate.json` is damaged.
+    /// When there is none, its `tidegate.json` is damaged, or it has lost its catalogue.
     pub fn open(root: &Path) -> Result<Self, DataDirError> {
         let file = root.join("tidegate.json");
         let json = match fs::read(&file) {
@@ -124,7 +132,13 @@ impl DataDir {
         };
         let side = serde_json::from_slice(&json)
             .map_err(|source| DataDirError::Damaged { path: file, source })?;
-        Ok(Self { root: root.to_owned(), side })
+        let data = Self { root: root.to_owned(), side };
+        let catalog = data.catalog();
+        let used = || data.snapshots().read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        if !catalog.exists() && used() {
+            return Err(DataDirError::CatalogueLost { path: catalog });
+        }
+        Ok(data)
     }
 
     /// Which side this is.
@@ -157,9 +171,14 @@ impl DataDir {
         self.root.join("segments")
     }
 
+    /// The folder of the signed heads of snapshots.
+    pub fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
     /// The folder with the signed head of a snapshot.
     pub fn snapshot(&self, number: u64) -> PathBuf {
-        self.root.join("snapshots").join(number.to_string())
+        self.snapshots().join(number.to_string())
     }
 
     /// The trust state of the isolated side.
@@ -202,6 +221,14 @@ pub fn check_site(site: &str) -> Result<(), DataDirError> {
             "{site:?} cannot name a site: use 1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit"
         ),
     })
+}
+
+/// Whether a cause of an error is that the disk is full.
+pub fn disk_is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let full = |e: &io::Error| {
+        matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    };
+    cause.downcast_ref().is_some_and(full) || crate::sqlite::disk_is_full(cause)
 }
 
 /// Writes a small file so that it is either the old or the new one after a crash: temporary name in

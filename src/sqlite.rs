@@ -149,6 +149,13 @@ fn write_ahead(connection: &Connection) -> Result<(), OpenError> {
     }
 }
 
+/// Whether SQLite failed because the disk is full.
+pub(crate) fn disk_is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause
+        .downcast_ref::<rusqlite::Error>()
+        .is_some_and(|e| e.sqlite_error_code() == Some(ErrorCode::DiskFull))
+}
+
 /// A size or counter as SQLite keeps it. Sizes over 8 EiB do not exist.
 pub(crate) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)

@@ -3,9 +3,12 @@
 use std::{fmt, process::ExitCode};
 
 use bundle_format::{container::VolumeError, trust::TrustError};
-use tidegate::transfer::{Fault, TransferError};
+use tidegate::{
+    data_dir::disk_is_full,
+    transfer::{Fault, TransferError},
+};
 
-use super::output::Output;
+use super::output::{Output, ReaderGone};
 
 /// Shown below the help.
 pub(super) const HELP: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused by verification, 4 done in part.\n\
@@ -37,27 +40,33 @@ pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode 
         Ok(Outcome::Partial) => return ExitCode::from(4),
         Err(error) => error,
     };
-    // `tidegate … | head`: whoever reads has enough.
-    let broken_pipe = error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-    });
-    if broken_pipe {
+    if error.is::<ReaderGone>() {
         return ExitCode::SUCCESS;
     }
-    let mut message = String::new();
-    for cause in error.chain().filter(|cause| cause.downcast_ref::<Usage>().is_none()) {
-        let text = cause.to_string();
-        if !message.ends_with(&text) {
-            if !message.is_empty() {
-                message.push_str(": ");
-            }
-            message.push_str(&text);
-        }
+    let mut message = told(&error);
+    if error.chain().any(disk_is_full) {
+        message.push_str(". Free space there, then run it again: nothing is half-applied");
     }
     out.error(&message);
     ExitCode::from(code(&error))
+}
+
+/// The chain of causes as one line, without what a cause only repeats.
+fn told(error: &anyhow::Error) -> String {
+    let mut message = String::new();
+    let mut last = String::new();
+    for cause in error.chain().filter(|cause| cause.downcast_ref::<Usage>().is_none()) {
+        let text = cause.to_string();
+        if message.ends_with(&text) || (!last.is_empty() && text.ends_with(&last)) {
+            continue;
+        }
+        if !message.is_empty() {
+            message.push_str(": ");
+        }
+        message.push_str(&text);
+        last = text;
+    }
+    message
 }
 
 fn code(error: &anyhow::Error) -> u8 {
@@ -79,6 +88,12 @@ fn code(error: &anyhow::Error) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_that_only_repeats_is_not_told() {
+        assert_eq!(told(&anyhow::anyhow!("is 2").context("it: is 2").context("x")), "x: it: is 2");
+        assert_eq!(told(&anyhow::anyhow!("code 1: is 2").context("is 2")), "is 2");
+    }
 
     #[test]
     fn a_refusal_is_3_wherever_it_stands_in_the_chain() {

@@ -9,6 +9,11 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+/// Nobody reads the data (any more): `tidegate … | head`.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output")]
+pub(super) struct ReaderGone;
+
 /// Where a command writes.
 #[derive(Debug, Clone)]
 pub(super) struct Output {
@@ -31,18 +36,23 @@ impl Output {
         value: &T,
         text: impl FnOnce() -> String,
     ) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
-        if self.json {
-            serde_json::to_writer_pretty(&mut out, value)?;
-            writeln!(out)?;
-        } else {
-            let text = text();
-            if !text.is_empty() {
-                writeln!(out, "{}", text.trim_end())?;
+        let print = || {
+            let mut out = io::stdout().lock();
+            if self.json {
+                serde_json::to_writer_pretty(&mut out, value)?;
+                writeln!(out)?;
+            } else {
+                let text = text();
+                if !text.is_empty() {
+                    writeln!(out, "{}", text.trim_end())?;
+                }
             }
-        }
-        out.flush()?;
-        Ok(())
+            out.flush()
+        };
+        print().map_err(|e| match e.kind() {
+            io::ErrorKind::BrokenPipe => anyhow::Error::new(ReaderGone),
+            _ => anyhow::Error::new(e).context("cannot print the result"),
+        })
     }
 
     /// Says something that is no data.

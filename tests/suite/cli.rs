@@ -102,3 +102,42 @@ fn json_is_all_that_is_on_stdout() {
         });
     }
 }
+
+/// Where `sync` would number all updates afresh, and `status` would show an empty mirror.
+#[test]
+fn a_lost_catalogue_is_not_made_anew() {
+    let temp = tempfile::tempdir().unwrap();
+    let mirror = temp.path().join("mirror");
+    for args in [["init"].as_slice(), &["keys", "init"], &["status"]] {
+        ends_with(&mirror, args, 0, "");
+    }
+    fs::remove_file(mirror.join("catalog.sqlite")).unwrap();
+    ends_with(&mirror, &["seal"], 0, "");
+    fs::remove_file(mirror.join("catalog.sqlite")).unwrap();
+    for command in ["status", "seal", "updates", "check", "serve"] {
+        ends_with(&mirror, &[command], 1, "catalog.sqlite is missing");
+    }
+    assert!(!mirror.join("catalog.sqlite").exists());
+}
+
+/// `tidegate updates | head`, as text and as JSON.
+#[test]
+fn a_reader_may_leave() {
+    let temp = tempfile::tempdir().unwrap();
+    ends_with(temp.path(), &["init"], 0, "");
+    for more in [None, Some("--json")] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+            .arg("--data")
+            .arg(temp.path())
+            .args(more)
+            .arg("status")
+            .stdout(writer)
+            .stderr(std::process::Stdio::piped())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && stderr.is_empty(), "{more:?}: {stderr}");
+    }
+}
