@@ -1,12 +1,16 @@
 //! `tidegate.toml`: what an administrator sets once. Flags and environment win over it.
 
 use std::{
-    fs,
+    fs::File,
+    io::Read as _,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
+
+/// More than any configuration has, in bytes.
+const LARGEST: u64 = 1 << 20;
 
 /// The configuration file. Every key is optional; an unknown one is an error, because a misspelt
 /// safety setting must not be ignored.
@@ -83,7 +87,9 @@ impl Config {
     /// When it cannot be read, or has a mistake.
     pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
         let Some(path) = path else { return Ok(Self::default()) };
-        let text = fs::read_to_string(path)
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         toml::from_str(&text)
             .map_err(|source| ConfigError::Mistake { path: path.to_owned(), source })

@@ -8,6 +8,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::sqlite::{self, Trouble};
+
 /// Which side a data folder belongs to; kept in `tidegate.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "side", rename_all = "kebab-case", deny_unknown_fields)]
@@ -132,6 +134,9 @@ impl DataDir {
         };
         let side = serde_json::from_slice(&json)
             .map_err(|source| DataDirError::Damaged { path: file, source })?;
+        if let Side::Isolated { site } = &side {
+            check_site(site)?;
+        }
         let data = Self { root: root.to_owned(), side };
         let catalog = data.catalog();
         let used = || data.snapshots().read_dir().is_ok_and(|mut entries| entries.next().is_some());
@@ -223,12 +228,18 @@ pub fn check_site(site: &str) -> Result<(), DataDirError> {
     })
 }
 
-/// Whether a cause of an error is that the disk is full.
-pub fn disk_is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
-    let full = |e: &io::Error| {
-        matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+/// What an administrator can do about a cause of an error, if it lies in a full disk or in the state
+/// of a database file.
+pub fn advice(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let trouble = match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Trouble::Full,
+        _ => sqlite::trouble(cause)?,
     };
-    cause.downcast_ref().is_some_and(full) || crate::sqlite::disk_is_full(cause)
+    Some(match trouble {
+        Trouble::Full => "free space there, then run it again: nothing is half-applied",
+        Trouble::Forbidden => "run it as a user who may read and write this file and its folder",
+        Trouble::Damaged => "bring the file back from a backup",
+    })
 }
 
 /// Writes a small file so that it is either the old or the new one after a crash: temporary name in
@@ -245,4 +256,24 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|e| e.error)?;
     fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_has_advice() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert!(advice(&full).unwrap().contains("free space"));
+        assert_eq!(advice(&io::Error::from(io::ErrorKind::NotFound)), None);
+    }
+
+    #[test]
+    fn a_site_that_was_edited_in_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("tidegate.json"), r#"{"side":"isolated","site":"../x"}"#)
+            .unwrap();
+        assert!(matches!(DataDir::open(folder.path()), Err(DataDirError::Invalid { .. })));
+    }
 }

@@ -149,11 +149,31 @@ fn write_ahead(connection: &Connection) -> Result<(), OpenError> {
     }
 }
 
-/// Whether SQLite failed because the disk is full.
-pub(crate) fn disk_is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
-    cause
-        .downcast_ref::<rusqlite::Error>()
-        .is_some_and(|e| e.sqlite_error_code() == Some(ErrorCode::DiskFull))
+/// Why SQLite failed, if an administrator can do something about it.
+pub(crate) enum Trouble {
+    /// The disk is full.
+    Full,
+    /// This user may not, or nobody may.
+    Forbidden,
+    /// The file is damaged.
+    Damaged,
+}
+
+/// Looks whether a cause of an error is such a failure.
+pub(crate) fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
+    let error = cause.downcast_ref::<rusqlite::Error>()?.sqlite_error()?;
+    // The file that a database is shared by cannot grow.
+    if error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
+        return Some(Trouble::Full);
+    }
+    match error.code {
+        ErrorCode::DiskFull => Some(Trouble::Full),
+        ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+            Some(Trouble::Forbidden)
+        }
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(Trouble::Damaged),
+        _ => None,
+    }
 }
 
 /// A size or counter as SQLite keeps it. Sizes over 8 EiB do not exist.

@@ -4,7 +4,7 @@ use std::{fmt, process::ExitCode};
 
 use bundle_format::{container::VolumeError, trust::TrustError};
 use tidegate::{
-    data_dir::disk_is_full,
+    data_dir,
     transfer::{Fault, TransferError},
 };
 
@@ -44,8 +44,9 @@ pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode 
         return ExitCode::SUCCESS;
     }
     let mut message = told(&error);
-    if error.chain().any(disk_is_full) {
-        message.push_str(". Free space there, then run it again: nothing is half-applied");
+    if let Some(advice) = error.chain().find_map(data_dir::advice) {
+        message.push_str("; ");
+        message.push_str(advice);
     }
     out.error(&message);
     ExitCode::from(code(&error))
@@ -55,8 +56,7 @@ pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode 
 fn told(error: &anyhow::Error) -> String {
     let mut message = String::new();
     let mut last = String::new();
-    for cause in error.chain().filter(|cause| cause.downcast_ref::<Usage>().is_none()) {
-        let text = cause.to_string();
+    for text in error.chain().map(ToString::to_string).filter(|text| *text != Usage.to_string()) {
         if message.ends_with(&text) || (!last.is_empty() && text.ends_with(&last)) {
             continue;
         }
@@ -93,6 +93,7 @@ mod tests {
     fn a_cause_that_only_repeats_is_not_told() {
         assert_eq!(told(&anyhow::anyhow!("is 2").context("it: is 2").context("x")), "x: it: is 2");
         assert_eq!(told(&anyhow::anyhow!("code 1: is 2").context("is 2")), "is 2");
+        assert_eq!(told(&usage("use --x")), "use --x");
     }
 
     #[test]

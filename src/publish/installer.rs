@@ -1,7 +1,7 @@
 //! What kind of installer a file is, and what it says about itself.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{BufReader, Read},
     panic::catch_unwind,
 };
@@ -33,10 +33,11 @@ pub(super) enum Installer {
 pub(super) fn inspect(request: &PublishRequest) -> Result<(Installer, Vec<String>), PublishError> {
     let io = |source| PublishError::Io { doing: "read", path: request.file.clone(), source };
     let mut start = [0; 8];
-    let mut file = File::open(&request.file).map_err(io)?;
-    if !file.metadata().map_err(io)?.is_file() {
+    // Before it is opened: opening a pipe waits for its writer.
+    if !fs::metadata(&request.file).map_err(io)?.is_file() {
         return Err(PublishError::invalid(format!("{} is not a file", request.file.display())));
     }
+    let mut file = File::open(&request.file).map_err(io)?;
     let read = read_start(&mut file, &mut start).map_err(io)?;
     let start = start.get(..read).unwrap_or_default();
     let name = request.file_name()?.to_owned();

@@ -141,3 +141,16 @@ fn a_reader_may_leave() {
         assert!(output.status.success() && stderr.is_empty(), "{more:?}: {stderr}");
     }
 }
+
+#[test]
+fn a_damaged_database_is_to_be_brought_back() {
+    let temp = tempfile::tempdir().unwrap();
+    ends_with(temp.path(), &["init"], 0, "");
+    ends_with(temp.path(), &["status"], 0, "");
+    let path = temp.path().join("catalog.sqlite");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    ends_with(temp.path(), &["status"], 1, "bring the file back from a backup");
+    fs::write(&path, "rubbish".repeat(1000)).unwrap();
+    ends_with(temp.path(), &["status"], 1, "no SQLite database");
+}
