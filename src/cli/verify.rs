@@ -47,14 +47,15 @@ impl Args {
             context.out.warn(warning);
         }
         context.out.data(&report, || report.volumes.iter().map(text).collect())?;
-        Ok(Outcome::Done)
+        Ok(if report.is_complete() { Outcome::Done } else { Outcome::Partial })
     }
 }
 
 fn text(volume: &VerifiedVolume) -> String {
     format!(
-        "{}: good. Snapshot {} of mirror {}, sealed {:.0}, for {}; {}, {} ({}).\n",
+        "{}: {}. Snapshot {} of mirror {}, sealed {:.0}, for {}; {}, {} ({}).\n",
         volume.path.display(),
+        if volume.uncheckable == 0 { "good" } else { "good as far as it can be checked alone" },
         volume.snapshot,
         volume.mirror_id,
         volume.created,

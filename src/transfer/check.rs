@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use bundle_format::{digest::Sha256, trust::Expect};
+use bundle_format::{
+    digest::Sha256,
+    trust::{Expect, Freshness},
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -137,13 +140,16 @@ fn check_payload(
     Ok(())
 }
 
-/// Segments of every snapshot that still matters: the last sealed one, what is served.
+/// Segments of every snapshot that still matters: the last sealed one, what is served, what is
+/// pending.
 fn check_segments(data: &DataDir, catalog: &Catalog, report: &mut CheckReport) -> Result<()> {
     let mut seen = std::collections::BTreeSet::new();
     let snapshots = catalog.snapshots()?;
     let sealed = snapshots.iter().rfind(|s| s.state == SnapshotState::Sealed);
-    let served = snapshots.iter().find(|s| s.state == SnapshotState::InForce);
-    for snapshot in sealed.into_iter().chain(served) {
+    let taken = snapshots
+        .iter()
+        .filter(|s| matches!(s.state, SnapshotState::InForce | SnapshotState::Pending));
+    for snapshot in sealed.into_iter().chain(taken) {
         for segment in catalog.segments_of(snapshot.number)? {
             if !seen.insert(segment.sha256) {
                 continue;
@@ -155,7 +161,8 @@ fn check_segments(data: &DataDir, catalog: &Catalog, report: &mut CheckReport) -
                 Err(TransferError::Io { source, .. })
                     if source.kind() == std::io::ErrorKind::NotFound =>
                 {
-                    Some("is gone")
+                    // What a pending snapshot still lacks is no damage.
+                    (snapshot.state != SnapshotState::Pending).then_some("is gone")
                 }
                 Err(e) => return Err(e),
             };
@@ -192,12 +199,6 @@ fn check_snapshots(
             return Ok(());
         }
     };
-    if state.snapshot().is_none_or(|trusted| trusted < served.number) {
-        report.problems.push(format!(
-            "snapshot {} is served, but the trust state has not followed: run the last import again",
-            served.number
-        ));
-    }
     let head = match stored_head::load(data, served.number) {
         Ok(head) => head,
         Err(e) => {
@@ -207,7 +208,14 @@ fn check_snapshots(
     };
     let expect = Expect { site: Some(site), now, refuse_expired: false };
     let limits = bundle_format::limits::Limits::default();
-    match bundle_format::trust::check_head(&state, &head, &expect, &limits) {
+    let verified = bundle_format::trust::check_head(&state, &head, &expect, &limits);
+    if verified.as_ref().is_ok_and(|verified| verified.freshness == Freshness::Newer) {
+        report.problems.push(format!(
+            "snapshot {} is served, but the trust state has not followed: run the last import again",
+            served.number
+        ));
+    }
+    match verified {
         Ok(verified) if verified.index_digest != served.index_sha256 => report.problems.push(
             format!("snapshot {} in snapshots/ is another than the one served", served.number),
         ),

@@ -103,7 +103,9 @@ pub enum TransferError {
         source: io::Error,
     },
     /// Another run is at work.
-    #[error("another import is running on this data folder ({path} is locked): wait for it to end")]
+    #[error(
+        "another import, seal or export is at work on this data folder ({path} is locked): wait for it to end"
+    )]
     Busy {
         /// The lock.
         path: PathBuf,

@@ -19,10 +19,11 @@ use uuid::Uuid;
 use super::{
     Progress, SealOptions, SealOutcome, TransferError,
     error::io_error,
-    keys::sync_folder,
+    keys::{connected, sync_folder},
     kill,
     layout::{Object, lay_out},
-    seal, stored_head,
+    seal::seal_locked,
+    stored_head, trust,
 };
 use crate::{catalog::Catalog, content::ContentStore, data_dir::DataDir};
 
@@ -79,7 +80,10 @@ pub fn export(
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
     let sealing = SealOptions { add_site: Some(site.to_owned()), ..options.seal.clone() };
-    let sealed = seal(data, created, &sealing, progress)?;
+    connected(data)?;
+    // Until what is packed is noted: another snapshot in between would mix up what it carries.
+    let _lock = trust::lock(data)?;
+    let sealed = seal_locked(data, created, &sealing, progress)?;
     let (there, needed) = sealed.signatures;
     if there < needed {
         return Err(TransferError::Unfit {

@@ -8,7 +8,10 @@
 //!
 //! Until step 4 nothing that counts has been touched. From there on each step can be done again.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use bundle_format::{
     index::SegmentRef,
@@ -16,12 +19,14 @@ use bundle_format::{
     policy::Policy,
     trust::{Expect, Freshness, Head, TrustState, VerifiedHead, check_head},
 };
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Progress, TransferError,
+    Fault, Progress, TransferError,
+    error::io_error,
     intake::{self, Stage},
     kill,
     policy::{self, PolicyChange},
@@ -32,7 +37,7 @@ use super::{
     volumes::{self, Volume},
 };
 use crate::{
-    catalog::{Catalog, SnapshotRow, SnapshotState},
+    catalog::{Catalog, SnapshotRow, SnapshotState, Writer},
     data_dir::DataDir,
     fleet::Fleet,
     update,
@@ -144,6 +149,8 @@ struct Candidate {
     verified: VerifiedHead,
     head: Head,
     set: Option<Uuid>,
+    /// Not of these volumes, but taken in before.
+    pending: bool,
 }
 
 /// Takes bundles in. Killed anywhere, it finishes when it is run again.
@@ -238,6 +245,7 @@ impl Known {
             Some(catalog) => catalog.mirror_id()?,
             None => None,
         };
+        let mirror = mirror.or(volumes.first().map(|volume| volume.verified.index.mirror_id));
         for volume in volumes {
             let (index, digest) = (&volume.verified.index, volume.verified.index_digest);
             if mirror.is_some_and(|mirror| mirror != index.mirror_id) {
@@ -310,6 +318,7 @@ impl Run<'_> {
         let mut report = self.report(stage);
         let candidates = self.candidates(&mut report)?;
         let dry = self.options.dry_run;
+        let fresh = catalog.is_none() && !dry;
         let mut taken = None;
         if !stage.is_empty() || !candidates.is_empty() {
             self.progress.phase("switching", None);
@@ -319,9 +328,21 @@ impl Run<'_> {
                     if dry { stage.folder().join("catalog.sqlite") } else { self.data.catalog() };
                 *catalog = Some(Catalog::open(&path)?);
             }
-            if let Some(catalog) = catalog.as_mut() {
-                taken = self.transaction(stage, catalog, &candidates, &mut report)?;
-            }
+            let attempt = match catalog.as_mut() {
+                Some(catalog) => self.transaction(stage, catalog, &candidates, &mut report),
+                None => Ok(None),
+            };
+            taken = match attempt {
+                Ok(taken) => taken,
+                Err(e) => {
+                    if fresh {
+                        // What is refused leaves nothing behind.
+                        drop(catalog.take());
+                        remove(&self.data.catalog())?;
+                    }
+                    return Err(e);
+                }
+            };
         }
         if dry {
             if let Some(taken) = taken {
@@ -370,6 +391,8 @@ impl Run<'_> {
     fn candidates(&self, report: &mut ImportReport) -> Result<Vec<Candidate>> {
         let mut found: Vec<Candidate> = Vec::new();
         let has = |found: &[Candidate], n| found.iter().any(|c| c.verified.index.snapshot == n);
+        let roots = self.volumes.iter().map(|v| v.head.roots()).max_by_key(Vec::len);
+        let roots = roots.unwrap_or_default();
         for volume in self.volumes {
             let number = volume.verified.index.snapshot;
             if volume.verified.freshness == Freshness::Older
@@ -378,10 +401,18 @@ impl Run<'_> {
             {
                 continue;
             }
+            if let Err(e) = self.holds_under(volume, &roots) {
+                report.warnings.push(format!(
+                    "snapshot {number} of {} does not take effect: it does not hold under the newest root on these volumes ({e})",
+                    volume.path.display()
+                ));
+                continue;
+            }
             found.push(Candidate {
                 verified: volume.verified.clone(),
                 head: volume.head.clone(),
                 set: Some(volume.note.set),
+                pending: false,
             });
         }
         let anew = found.iter().any(|candidate| self.known.starts_over(&candidate.verified));
@@ -392,7 +423,7 @@ impl Run<'_> {
             match self.recheck(row.number) {
                 Ok((verified, _)) if !self.known.is_news(&verified) => {}
                 Ok((verified, head)) => {
-                    found.push(Candidate { verified, head, set: row.bundle_set });
+                    found.push(Candidate { verified, head, set: row.bundle_set, pending: true });
                 }
                 Err(e) => report.warnings.push(format!(
                     "the pending snapshot {} is left out, because its stored signatures do not hold: {e}",
@@ -404,14 +435,31 @@ impl Run<'_> {
         Ok(found)
     }
 
+    /// Whether a head holds under the newest root that came with it, too: a revocation on the same
+    /// stick counts at once.
+    fn holds_under(&self, volume: &Volume, roots: &[Bytes]) -> Result<()> {
+        if volume.head.roots().len() == roots.len() {
+            return Ok(());
+        }
+        let mut head = volume.head.clone();
+        for (version, root) in (1_u64..).zip(roots) {
+            head.files.insert(format!("metadata/{version}.root.json"), root.clone());
+        }
+        self.check(&head, &volume.path).map(drop)
+    }
+
+    fn check(&self, head: &Head, path: &Path) -> Result<VerifiedHead> {
+        let site = trust::isolated(self.data)?;
+        let expect = Expect { site: Some(site), now: self.options.now, refuse_expired: false };
+        check_head(self.state, head, &expect, &self.options.limits)
+            .map_err(|source| TransferError::Trust { path: path.to_owned(), source })
+    }
+
     /// Checks a stored head like one that comes from outside. That it may have expired since was
     /// decided when it came.
     fn recheck(&self, number: u64) -> Result<(VerifiedHead, Head)> {
         let head = stored_head::load(self.data, number)?;
-        let site = trust::isolated(self.data)?;
-        let expect = Expect { site: Some(site), now: self.options.now, refuse_expired: false };
-        let verified = check_head(self.state, &head, &expect, &self.options.limits)
-            .map_err(|source| TransferError::Trust { path: self.data.snapshot(number), source })?;
+        let verified = self.check(&head, &self.data.snapshot(number))?;
         Ok((verified, head))
     }
 
@@ -444,7 +492,18 @@ impl Run<'_> {
                 now: self.options.now,
             };
             let snapshot = candidate.verified.index.snapshot;
-            match switch.attempt(&mut writer, &candidate.verified.index)? {
+            let attempt = match switch.attempt(&mut writer, &candidate.verified.index) {
+                // What came before and was never whole must not keep out what comes now.
+                Err(e) if candidate.pending && e.fault() == Fault::Refused => {
+                    writer.back_to_mark()?;
+                    report.warnings.push(format!(
+                        "the pending snapshot {snapshot} is whole, but cannot take effect: {e}"
+                    ));
+                    continue;
+                }
+                attempt => attempt?,
+            };
+            match attempt {
                 Attempt::Complete(changes) => {
                     report.switched = Some(changes);
                     report.in_force = Some(snapshot);
@@ -458,6 +517,9 @@ impl Run<'_> {
         }
         if self.options.dry_run {
             return Ok(taken);
+        }
+        if let Some(taken) = taken {
+            self.retire(&mut writer, taken)?;
         }
         let served_or_pending = candidates.iter().filter(|candidate| {
             let number = candidate.verified.index.snapshot;
@@ -480,27 +542,36 @@ impl Run<'_> {
                 &index.segments,
             )?;
         }
-        if let Some(taken) = taken {
-            let number = taken.verified.index.snapshot;
-            let anew = self.known.starts_over(&taken.verified);
-            for row in self.known.snapshots.iter().filter(|row| row.number != number) {
-                match row.state {
-                    SnapshotState::InForce => {
-                        writer.set_snapshot_state(row.number, SnapshotState::Past)?;
-                    }
-                    SnapshotState::Pending if anew || row.number < number => {
-                        writer.forget_snapshot(row.number)?;
-                    }
-                    SnapshotState::Pending | SnapshotState::Sealed | SnapshotState::Past => {}
-                }
-            }
-        }
         kill::step("before the objects move");
         stage.place()?;
         kill::step("before the commit");
         writer.commit()?;
         kill::step("after the commit");
         Ok(taken)
+    }
+
+    /// The snapshots before the one that is taken. When the count began anew, their numbers mean
+    /// nothing any more, and the policy applied under such a number is not the one of now.
+    fn retire(&self, writer: &mut Writer<'_>, taken: &Candidate) -> Result<()> {
+        let number = taken.verified.index.snapshot;
+        let anew = self.known.starts_over(&taken.verified);
+        if anew {
+            writer.set_note(APPLIED_OF, "")?;
+        }
+        for row in &self.known.snapshots {
+            match row.state {
+                _ if anew => writer.forget_snapshot(row.number)?,
+                _ if row.number == number => {}
+                SnapshotState::InForce => {
+                    writer.set_snapshot_state(row.number, SnapshotState::Past)?;
+                }
+                SnapshotState::Pending if row.number < number => {
+                    writer.forget_snapshot(row.number)?;
+                }
+                SnapshotState::Pending | SnapshotState::Sealed | SnapshotState::Past => {}
+            }
+        }
+        Ok(())
     }
 
     /// What follows the commit, and what a killed run has left undone: the trust state, the policy.
@@ -512,16 +583,21 @@ impl Run<'_> {
     ) -> Result<()> {
         let Some(in_force) = report.in_force else { return Ok(()) };
         let applied = catalog.note(APPLIED_OF)?.as_deref() == Some(in_force.to_string().as_str());
-        let anew = taken.is_some_and(|taken| self.known.starts_over(&taken.verified));
-        let trusted = !anew && self.known.trusted >= Some(in_force);
-        if applied && trusted {
+        if taken.is_none() && applied && self.known.trusted == Some(in_force) {
             return Ok(());
         }
         let verified = match taken {
             Some(candidate) => candidate.verified.clone(),
-            None => self.recheck(in_force)?.0,
+            None => match self.recheck(in_force) {
+                Ok((verified, _)) => verified,
+                // A catalogue from a backup, whose signatures have been revoked since.
+                Err(_) if applied => return Ok(()),
+                Err(e) => return Err(e),
+            },
         };
-        if !trusted {
+        // Not by number: a count that began anew is newer with a lower one, and its root must be
+        // kept, or the keys that it revokes go on counting.
+        if verified.freshness == Freshness::Newer {
             trust::store_state(self.data, &verified.next_state)?;
         }
         if !applied {
@@ -555,6 +631,21 @@ impl Run<'_> {
         let path = if path.exists() { path } else { stage.folder().join("fleet.sqlite") };
         policy::dry_run(&mut Fleet::open(&path)?, &old, new, self.options.now)
     }
+}
+
+/// Removes a catalogue that nothing was written to.
+fn remove(catalog: &Path) -> Result<()> {
+    for end in ["", "-wal", "-shm"] {
+        let mut path = catalog.as_os_str().to_owned();
+        path.push(end);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io_error("remove the empty catalogue", Path::new(&path))(e));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The policy that was applied last; an empty one if none was.

@@ -368,6 +368,8 @@ impl Sink for Taking<'_> {
         }
         let mut elsewhere = Table::default();
         named::collect_stored(self.asked_for, &wanted, self.limits, &find, &mut elsewhere)?;
+        // What another snapshot leaves out is no gap, and says nothing of this one.
+        elsewhere.records.retain(|_, record| record.not_carried.is_none());
         self.gaps.extend(elsewhere.records.keys());
         if !table.complete {
             for (sha256, record) in elsewhere.records {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::TransferError;
 use crate::{
-    fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin, UNASSIGNED_COMPUTERS},
+    fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, FleetError, Origin, UNASSIGNED_COMPUTERS},
     update::UpdateId,
 };
 
@@ -50,7 +50,8 @@ pub enum PolicyChangeKind {
     AcceptEula,
     /// Leaves it, because an administrator here decided otherwise.
     KeptLocal,
-    /// Cannot be followed: this program does not know the action.
+    /// Cannot be followed: an action that this program does not know, a group that cannot be made
+    /// or is not named, a licence id that cannot be kept.
     NotUnderstood,
 }
 
@@ -120,13 +121,27 @@ fn differ(
     let mut changes = Vec::new();
     let mut groups: BTreeMap<String, Uuid> =
         fleet.groups()?.into_iter().map(|group| (group.name.to_lowercase(), group.id)).collect();
+    let mut to_be_made = BTreeSet::new();
     for name in &new.groups {
         if groups.contains_key(&name.to_lowercase()) {
             continue;
         }
-        if !dry {
-            let group = fleet.create_group(name, None)?;
-            groups.insert(name.to_lowercase(), group.id);
+        if dry {
+            to_be_made.insert(name.to_lowercase());
+        } else {
+            match fleet.create_group(name, None) {
+                Ok(group) => drop(groups.insert(name.to_lowercase(), group.id)),
+                Err(FleetError::Invalid { what }) => {
+                    changes.push(PolicyChange {
+                        kind: PolicyChangeKind::NotUnderstood,
+                        update: None,
+                        group: Some(name.clone()),
+                        detail: Some(what),
+                    });
+                    continue;
+                }
+                Err(e) => return Err(e.into()),
+            }
         }
         changes.push(PolicyChange {
             kind: PolicyChangeKind::CreateGroup,
@@ -172,6 +187,10 @@ fn differ(
         };
         // In a dry run a group that would be made now has no id, and nothing local in it.
         let group = groups.get(&key.1).copied();
+        if group.is_none() && !to_be_made.contains(&key.1) {
+            changes.push(change(PolicyChangeKind::NotUnderstood, approval));
+            continue;
+        }
         let approved = group.and_then(|group| origins.get(&(update, group)));
         if approved == Some(&Origin::Local) || declines.get(&update) == Some(&Origin::Local) {
             changes.push(change(PolicyChangeKind::KeptLocal, approval));
@@ -189,15 +208,12 @@ fn differ(
         .collect();
     let accepted: BTreeSet<String> = fleet.accepted_eulas()?.into_iter().collect();
     for eula in new.accepted_eulas.iter().filter(|eula| !accepted.contains(*eula)) {
-        if !dry {
-            fleet.accept_eula(eula, now)?;
-        }
-        changes.push(PolicyChange {
-            kind: PolicyChangeKind::AcceptEula,
-            update: None,
-            group: None,
-            detail: Some(eula.clone()),
-        });
+        let kind = match if dry { Ok(true) } else { fleet.accept_eula(eula, now) } {
+            Ok(_) => PolicyChangeKind::AcceptEula,
+            Err(FleetError::Invalid { .. }) => PolicyChangeKind::NotUnderstood,
+            Err(e) => return Err(e.into()),
+        };
+        changes.push(PolicyChange { kind, update: None, group: None, detail: Some(eula.clone()) });
     }
     apply_declines(fleet, (old, new), &declines, &approved, dry, now, &mut changes)?;
     Ok(changes)

@@ -20,7 +20,7 @@ use super::{
     keys::{KeyFiles, connected, later},
     kill, policy,
     spool::{self, Spool},
-    stored_head,
+    stored_head, trust as trust_state,
 };
 use crate::{
     catalog::{Catalog, SnapshotRow, SnapshotState, Writer},
@@ -96,6 +96,18 @@ pub struct SealOutcome {
 /// When this is no connected side, keys are missing, documents and payloads contradict each other,
 /// or a store fails. Nothing is sealed then.
 pub fn seal(
+    data: &DataDir,
+    created: Timestamp,
+    options: &SealOptions,
+    progress: &dyn Progress,
+) -> Result<SealOutcome> {
+    connected(data)?;
+    let _lock = trust_state::lock(data)?;
+    seal_locked(data, created, options, progress)
+}
+
+/// The same for a caller that holds the lock.
+pub(super) fn seal_locked(
     data: &DataDir,
     created: Timestamp,
     options: &SealOptions,
@@ -221,6 +233,8 @@ pub fn inspect_for_signing(data: &DataDir) -> Result<SealSummary> {
 /// # Errors
 /// When the key may not sign it or has done so, or the disk fails.
 pub fn countersign(data: &DataDir, key: &Path, passphrase: Option<&str>) -> Result<SealSummary> {
+    connected(data)?;
+    let _lock = trust_state::lock(data)?;
     let (number, mut head) = newest(data)?;
     let key = SigningKey::load(key, passphrase)?;
     trust::countersign(&mut head, &key)

@@ -5,16 +5,18 @@ use std::{fs, path::Path};
 use bundle_format::trust::Head;
 
 use super::{TransferError, error::io_error, keys::sync_folder, kill};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, write_durably};
 
 type Result<T> = std::result::Result<T, TransferError>;
 
-/// Writes a head so that the folder is either there whole or not at all. One that is there already
-/// (of a run that was killed before it counted) is replaced.
+/// The folders of a head.
+const PARTS: [&str; 2] = ["metadata", "targets"];
+
+/// Writes a head so that the folder is either there whole or not at all.
 pub(super) fn store(data: &DataDir, number: u64, head: &Head) -> Result<()> {
     let folder = data.snapshot(number);
-    if load(data, number).is_ok_and(|stored| stored == *head) {
-        return Ok(());
+    if folder.exists() {
+        return update(&folder, head);
     }
     let parent = folder.parent().unwrap_or(data.root());
     fs::create_dir_all(parent).map_err(io_error("make", parent))?;
@@ -32,38 +34,63 @@ pub(super) fn store(data: &DataDir, number: u64, head: &Head) -> Result<()> {
             .map_err(io_error("write", &path))?;
         kill::step("head file");
     }
-    for folder in ["metadata", "targets"] {
+    for folder in PARTS {
         let folder = scratch.path().join(folder);
         if folder.exists() {
             sync_folder(&folder)?;
         }
     }
     sync_folder(scratch.path())?;
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(io_error("remove the leftover", &folder))?;
-    }
     fs::rename(scratch.path(), &folder).map_err(io_error("make", &folder))?;
     drop(scratch.keep());
     kill::step("head renamed");
     sync_folder(parent)
 }
 
+/// Brings a head that is there up to date file by file, so that it is never away: of one that counts,
+/// a signature on the timestamp or a root is new, and each state on the way holds.
+fn update(folder: &Path, head: &Head) -> Result<()> {
+    for (name, bytes) in &head.files {
+        let path = folder.join(name);
+        if fs::read(&path).is_ok_and(|stored| stored == *bytes) {
+            continue;
+        }
+        write_durably(&path, bytes).map_err(io_error("write", &path))?;
+        kill::step("head file replaced");
+    }
+    // What is left of a run that was killed before it counted.
+    for part in PARTS {
+        let path = folder.join(part);
+        for name in names(&path).map_err(io_error("list", &path))? {
+            if !head.files.contains_key(&format!("{part}/{name}")) {
+                let path = path.join(name);
+                fs::remove_file(&path).map_err(io_error("remove the leftover", &path))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Reads a stored head. It is checked again like any other before it is believed.
 pub(super) fn load(data: &DataDir, number: u64) -> Result<Head> {
     let folder = data.snapshot(number);
     let mut head = Head::default();
-    for part in ["metadata", "targets"] {
+    for part in PARTS {
         let path = folder.join(part);
-        read_folder(&path, part, &mut head).map_err(io_error("read", &path))?;
+        for name in names(&path).map_err(io_error("list", &path))? {
+            // A temporary file of a killed run is no part of it.
+            if !name.starts_with('.') {
+                let path = path.join(&name);
+                let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+                head.files.insert(format!("{part}/{name}"), bytes.into());
+            }
+        }
     }
     Ok(head)
 }
 
-fn read_folder(path: &Path, part: &str, head: &mut Head) -> std::io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let name = format!("{part}/{}", entry.file_name().to_string_lossy());
-        head.files.insert(name, fs::read(entry.path())?.into());
-    }
-    Ok(())
+fn names(folder: &Path) -> std::io::Result<Vec<String>> {
+    fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect()
 }

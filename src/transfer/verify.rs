@@ -61,7 +61,14 @@ pub struct VerifyReport {
     pub volumes: Vec<VerifiedVolume>,
 }
 
-/// One volume, every byte of which was checked.
+impl VerifyReport {
+    /// Whether everything could be checked (otherwise exit code 4).
+    pub fn is_complete(&self) -> bool {
+        self.volumes.iter().all(|volume| volume.uncheckable == 0)
+    }
+}
+
+/// One volume, all members of which were read and compared with what is signed.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct VerifiedVolume {
@@ -99,6 +106,8 @@ pub struct VerifiedVolume {
     pub approvals: u64,
     /// Declines in the policy.
     pub declined: u64,
+    /// Payloads and parts of which it cannot be said here whether the snapshot names them.
+    pub uncheckable: u64,
     /// Key ids that signed, by role.
     pub signers: Vec<(String, Vec<String>)>,
     /// What a person should know.
@@ -115,23 +124,26 @@ pub fn verify(
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
-    let (state, site) = match against {
-        VerifyAgainst::Root(path) => (trust::state_of_root(path)?, None),
+    let (state, site, stored) = match against {
+        VerifyAgainst::Root(path) => (trust::state_of_root(path)?, None, None),
         VerifyAgainst::Data(data) => (
             trust::load_state(data)?,
             match data.side() {
                 Side::Isolated { site } => Some(site.as_str()),
                 Side::Connected { .. } => None,
             },
+            Some(data.segments()),
         ),
     };
     let expect = Expect { site, now: options.now, refuse_expired: options.refuse_expired };
+    let mut sink =
+        Checked { limits: &options.limits, tables: BTreeMap::new(), stored, uncheckable: 0 };
     let mut volumes = Vec::new();
     for path in volumes::find(bundles)? {
         let mut volume = volumes::open(&path, &state, &expect, &options.limits)?;
         let total = volume.note.objects.iter().map(|object| object.size).sum();
         progress.phase("verifying", Some(total));
-        let mut sink = Checked { limits: &options.limits, tables: BTreeMap::new(), uncheckable: 0 };
+        sink.uncheckable = 0;
         volume.walk(&mut sink, progress)?;
         volumes.push(report(&volume, sink.uncheckable));
     }
@@ -149,7 +161,7 @@ fn report(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
     let mut warnings = verified.warnings.clone();
     if uncheckable > 0 {
         warnings.push(format!(
-            "{uncheckable} payloads or parts are named by segments that are on other volumes: only their own digests could be checked"
+            "{uncheckable} payloads or parts on it may be named by segments that are on other volumes: whether the snapshot names them, and the bytes of parts, could not be checked. Verify the volumes of a set together, or on the site without --root; an import checks them in any case"
         ));
     }
     VerifiedVolume {
@@ -170,6 +182,7 @@ fn report(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
         bytes: note.objects.iter().map(|object| object.size).sum(),
         approvals: verified.policy.approvals.len() as u64,
         declined: verified.policy.declined.len() as u64,
+        uncheckable,
         signers: verified.signers.clone(),
         warnings,
     }
@@ -183,10 +196,12 @@ pub(super) fn freshness_name(freshness: Freshness) -> &'static str {
     }
 }
 
-/// Keeps the payload tables of a volume for as long as it is walked.
+/// Keeps the payload tables of the volumes that were walked.
 struct Checked<'a> {
     limits: &'a Limits,
     tables: BTreeMap<Sha256, Shared>,
+    /// The segments of the data folder, which may name what is on a volume.
+    stored: Option<PathBuf>,
     uncheckable: u64,
 }
 
@@ -228,8 +243,15 @@ impl Sink for Checked<'_> {
         let wanted: HashSet<Sha256> = note.objects.iter().map(|object| object.sha256).collect();
         let mut table = Table { complete: true, ..Table::default() };
         for segment in named::payload_segments(&verified.index.segments) {
-            let Some(Shared(file)) = self.tables.remove(&segment.sha256) else {
-                table.complete = false;
+            let Some(Shared(file)) = self.tables.get(&segment.sha256) else {
+                let stored = self.stored.as_ref().map(|s| s.join(segment.sha256.to_string()));
+                match stored.filter(|path| path.is_file()) {
+                    Some(path) => {
+                        let reader = spool::open(&path, segment, self.limits, spool::refused)?;
+                        named::collect(reader, &wanted, &mut table)?;
+                    }
+                    None => table.complete = false,
+                }
                 continue;
             };
             let mut file = file.lock().map_err(|_| {

@@ -76,14 +76,9 @@ pub(super) fn open(
         .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
     let verified = check_head(state, &head, expect, limits)
         .map_err(|source| TransferError::Trust { path: path.to_owned(), source })?;
-    let volume = Volume { path: path.to_owned(), note, head, verified, reader };
-    if volume.note.snapshot != volume.verified.index.snapshot {
-        return Err(volume.refused(format!(
-            "VOLUME.json speaks of snapshot {}, the signed index of {}",
-            volume.note.snapshot, volume.verified.index.snapshot
-        )));
-    }
-    Ok(volume)
+    note.check_against(&verified.index)
+        .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
+    Ok(Volume { path: path.to_owned(), note, head, verified, reader })
 }
 
 /// What a member is.

@@ -939,3 +939,310 @@ fn verify_refuses_too() {
     bad.sum_again();
     assert!(!check(&bad.bytes()));
 }
+
+fn write_to(site: &Site, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = site.folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// A site that a thief has led far ahead, and a mirror that has replaced its keys since.
+fn led_astray(numbers: &[u64]) -> (Mirror, Site, PathBuf) {
+    let mirror = Mirror::new(MIRROR);
+    mirror.add(1, 1, &[bytes(1, 3000)]);
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    let stolen = mirror.folder.path().join("stolen");
+    copy_folder(&mirror.data.keys(), &stolen);
+    for number in numbers {
+        let path =
+            write_to(&site, &format!("thief{number}.tar"), &Forge::new(*number).volume(&stolen));
+        assert_eq!(site.import(&[path]).unwrap().in_force, Some(*number));
+    }
+    keys_rotate(&mirror.data, Rotate { content: true, ..Rotate::default() }, None, now()).unwrap();
+    (mirror, site, stolen)
+}
+
+#[test]
+fn review_trust_follows_after_a_kill_and_another_bundle() {
+    let (mirror, site, stolen) = led_astray(&[100]);
+    let before = fs::read(site.data.trust_state()).unwrap();
+    let report = site.import(&mirror.export_full("plant-7").volumes).unwrap();
+    assert_eq!(report.in_force, Some(2));
+    // Killed between the commit and the trust state; then the next bundle comes first.
+    fs::write(site.data.trust_state(), before).unwrap();
+    mirror.add(2, 1, &[bytes(2, 3000)]);
+    let report = site.import(&mirror.export("plant-7").volumes).unwrap();
+    assert_eq!(report.in_force, Some(3));
+    let good = check(&site.data, now(), false, &()).unwrap();
+    assert_eq!(good.problems, Vec::<String>::new());
+    refused_by(&site, "the thief comes back", &Forge::new(101).volume(&stolen));
+}
+
+#[test]
+fn review_numbers_of_the_thief_do_not_block_honest_ones() {
+    let (mirror, site, _) = led_astray(&[2, 3]);
+    let report = site.import(&mirror.export_full("plant-7").volumes).unwrap();
+    assert_eq!(report.in_force, Some(2));
+    mirror.add(2, 1, &[bytes(2, 3000)]);
+    let report = site.import(&mirror.export("plant-7").volumes).unwrap();
+    assert_eq!(report.in_force, Some(3));
+}
+
+#[test]
+fn review_policy_of_the_thief_does_not_stay() {
+    use tidegate::fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin};
+    let mirror = Mirror::new(MIRROR);
+    mirror.add(1, 1, &[bytes(1, 3000)]);
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    let stolen = mirror.folder.path().join("stolen");
+    copy_folder(&mirror.data.keys(), &stolen);
+    let mut forge = Forge::new(2);
+    forge.policy.approvals.push(bundle_format::policy::PolicyApproval {
+        update: update(1).0,
+        group: "All Computers".to_owned(),
+        action: "uninstall".to_owned(),
+        deadline: None,
+    });
+    let path = write_to(&site, "thief.tar", &forge.volume(&stolen));
+    site.import(&[path]).unwrap();
+    assert_eq!(Fleet::open(&site.data.fleet()).unwrap().approvals().unwrap().len(), 1);
+    keys_rotate(&mirror.data, Rotate { content: true, ..Rotate::default() }, None, now()).unwrap();
+    let report = site.import(&mirror.export_full("plant-7").volumes).unwrap();
+    assert_eq!(report.in_force, Some(2));
+    assert_eq!(Fleet::open(&site.data.fleet()).unwrap().approvals().unwrap().len(), 0);
+    let _ = (ALL_COMPUTERS, ApprovalAction::Install, Origin::Local);
+}
+
+#[test]
+fn review_an_older_bundle_does_not_undo_not_carried() {
+    let keys = start().mirror.data.keys();
+    let payload = bytes(60, 2000);
+    let table = |not_carried: Option<&str>| {
+        let mut record = payload_record(&payload);
+        if let Some(why) = not_carried {
+            record.not_carried = Some(why.to_owned());
+            record.chunks.clear();
+        }
+        Record::Payload(record)
+    };
+    let older = Forge::new(50).segment(SegmentKind::Payloads, &[table(None)]).payload(&payload);
+    let newer = Forge::new(51)
+        .segment(SegmentKind::Payloads, &[table(None)])
+        .segment(SegmentKind::Payloads, &[table(Some("it was bad"))]);
+    let site = start().site.copy();
+    let path = write_to(&site, "newer.tar", &newer.volume(&keys));
+    assert_eq!(site.import(&[path]).unwrap().in_force, Some(51));
+    let before = site.served();
+    let path = write_to(&site, "older.tar", &older.volume(&keys));
+    let result = site.import(&[path]);
+    assert!(result.is_err(), "{result:?}");
+    assert_eq!(site.served(), before);
+}
+
+#[test]
+fn review_the_second_volume_may_come_first() {
+    let keys = start().mirror.data.keys();
+    let payload = bytes(60, 2000);
+    let mut without = payload_record(&payload);
+    without.not_carried = Some("later".to_owned());
+    without.chunks.clear();
+    let one = Forge::new(50).segment(SegmentKind::Payloads, &[Record::Payload(without)]);
+    let site = start().site.copy();
+    let path = write_to(&site, "one.tar", &one.volume(&keys));
+    assert_eq!(site.import(&[path]).unwrap().in_force, Some(50));
+    let mut two =
+        Forge::new(51).segment(SegmentKind::Payloads, &[Record::Payload(payload_record(&payload))]);
+    let head = two.head(&keys);
+    let segment = std::mem::take(&mut two.segments);
+    let disc2 =
+        write_to(&site, "disc2.tar", &volume(&head, 51, &[], std::slice::from_ref(&payload)));
+    let report = site.import(&[disc2.clone()]).unwrap();
+    assert_eq!(report.in_force, Some(50));
+    let disc1 = write_to(&site, "disc1.tar", &volume(&head, 51, &segment, &[]));
+    site.import(&[disc1]).unwrap();
+    assert_eq!(site.import(&[disc2]).unwrap().in_force, Some(51));
+}
+
+#[test]
+fn review_what_is_lost_of_ours_does_not_hold_up_the_mirror() {
+    use tidegate::{
+        catalog::{Catalog, Numbering},
+        content::ContentStore,
+        update::{Limits, UpdateDocument},
+    };
+    let site = start().site.copy();
+    let payload = bytes(700, 900);
+    let path = write_to(&site, "ours", &payload);
+    let content = ContentStore::open(&site.data.content()).unwrap();
+    let digests = content.add_file(&path, &mut |_| {}).unwrap();
+    let xml = document(900, 1, std::slice::from_ref(&digests));
+    let parsed = UpdateDocument::parse(xml.as_bytes(), &Limits::default()).unwrap();
+    let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
+    let mut writer = catalog.write().unwrap();
+    writer.add_revision(&parsed, xml.as_bytes(), Numbering::Local, now()).unwrap();
+    writer.put_payload(&super::sides::row(digests.clone())).unwrap();
+    writer.commit().unwrap();
+    fs::remove_file(content.path(&digests.sha256)).unwrap();
+    check(&site.data, now(), true, &()).unwrap();
+    let path = write_to(&site, "delta.tar", &start().delta);
+    let report = site.import(&[path]).unwrap();
+    assert_eq!((report.in_force, report.is_complete()), (Some(2), true), "{:?}", report.pending);
+}
+
+#[test]
+fn review_a_refusal_in_the_transaction_leaves_a_fresh_site_fresh() {
+    let keys = start().mirror.data.keys();
+    let site = Site::new("plant-7", &start().mirror.root);
+    let forge =
+        Forge::new(50).segment(SegmentKind::Catalogue, &[revision_record(60, 60, "<Update")]);
+    refused_by(&site, "a document that does not parse", &forge.volume(&keys));
+}
+
+#[test]
+fn review_the_site_of_the_note() {
+    let mut bad = Volume::parse(&start().delta);
+    bad.edit_note(|note| note.site = "plant-9".to_owned());
+    bad.sum_again();
+    refused("a note for another site", &bad.bytes());
+}
+
+#[test]
+fn review_verify_knows_strangers_in_a_delta() {
+    let Start { mirror, site, delta, .. } = start();
+    let options = VerifyOptions {
+        now: now(),
+        refuse_expired: false,
+        limits: bundle_format::limits::Limits::default(),
+    };
+    let good = Volume::parse(delta);
+    let body = bytes(99, 600);
+    let sha256 = Sha256::of(&body);
+    let name = format!("objects/{sha256}");
+    let mut bad = good.clone();
+    let first_payload = good.objects().start + 2;
+    let at = (first_payload..good.objects().end)
+        .find(|at| good.members[*at].name() > name)
+        .unwrap_or(good.objects().end);
+    bad.members.insert(at, Member::new(&name, b'0', &body));
+    let place = at - good.objects().start;
+    bad.edit_note(|note| {
+        note.objects.insert(place, ObjectEntry { sha256, offset: None, size: 600 })
+    });
+    bad.sum_again();
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("v.tar");
+    fs::write(&path, bad.bytes()).unwrap();
+    let root = verify(&[path.clone()], VerifyAgainst::Root(&mirror.root), &options, &());
+    assert_eq!(root.unwrap().volumes[0].uncheckable, 1);
+    let data = verify(&[path], VerifyAgainst::Data(&site.data), &options, &());
+    assert!(data.is_err(), "{data:?}");
+}
+
+#[test]
+fn review_check_looks_at_pending_segments() {
+    let site = start().site.copy();
+    let mut pending = Volume::parse(&start().delta);
+    let last = pending.objects().end - 1;
+    pending.members.remove(last);
+    pending.edit_note(|note| drop(note.objects.pop()));
+    pending.sum_again();
+    let path = write_to(&site, "pending.tar", &pending.bytes());
+    let report = site.import(&[path]).unwrap();
+    assert_eq!(report.pending.len(), 1);
+    let served = tidegate::catalog::Catalog::open(&site.data.catalog()).unwrap();
+    let segment = served.segments_of(2).unwrap().pop().unwrap();
+    let file = site.data.segments().join(segment.sha256.to_string());
+    let mut broken = fs::read(&file).unwrap();
+    broken[20] ^= 1;
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, broken).unwrap();
+    let report = check(&site.data, now(), true, &()).unwrap();
+    assert!(!report.is_good());
+    let path = write_to(&site, "delta.tar", &start().delta);
+    assert_eq!(site.import(&[path]).unwrap().in_force, Some(2));
+}
+
+#[test]
+fn review_a_group_that_cannot_be_made() {
+    let keys = start().mirror.data.keys();
+    let site = start().site.copy();
+    let mut forge = Forge::new(50);
+    forge.policy.groups = vec!["a;b".to_owned()];
+    let path = write_to(&site, "volume.tar", &forge.volume(&keys));
+    let report = site.import(&[path]).unwrap();
+    assert_eq!(report.in_force, Some(50));
+    let kinds: Vec<_> = report.policy.iter().map(|change| change.kind).collect();
+    assert_eq!(kinds, [tidegate::transfer::PolicyChangeKind::NotUnderstood]);
+}
+
+#[test]
+fn review_an_approval_for_a_group_that_is_not_there_is_not_reported_as_made() {
+    let keys = start().mirror.data.keys();
+    let site = start().site.copy();
+    let mut forge = Forge::new(50);
+    forge.policy.approvals.push(bundle_format::policy::PolicyApproval {
+        update: update(1).0,
+        group: "Nowhere".to_owned(),
+        action: "install".to_owned(),
+        deadline: None,
+    });
+    let path = write_to(&site, "volume.tar", &forge.volume(&keys));
+    let report = site.import(&[path]).unwrap();
+    let fleet = tidegate::fleet::Fleet::open(&site.data.fleet()).unwrap();
+    let made = report
+        .policy
+        .iter()
+        .filter(|c| c.kind == tidegate::transfer::PolicyChangeKind::Approve)
+        .count();
+    assert_eq!(made, fleet.approvals().unwrap().len(), "{:?}", report.policy);
+}
+
+#[test]
+fn review_a_sealed_head_survives_a_kill_while_it_is_replaced() {
+    let keys = KeysOptions { countersigners: 1, threshold: 2, ..KeysOptions::new(now()) };
+    let mirror = Mirror::with_keys(MIRROR, &keys);
+    mirror.add(1, 1, &[]);
+    seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap();
+    // A leftover of a killed replacement is no part of it.
+    let left = mirror.data.snapshot(1).join("metadata").join(".tmpabc");
+    fs::write(&left, "half").unwrap();
+    seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap();
+    let key = mirror.data.keys().join("countersigner-1.pem");
+    let summary = tidegate::transfer::countersign(&mirror.data, &key, None).unwrap();
+    assert_eq!(summary.signatures, (2, 2));
+    assert!(!left.exists());
+}
+
+#[test]
+fn review_two_mirrors_in_one_import() {
+    let keys = start().mirror.data.keys();
+    let site = Site::new("plant-7", &start().mirror.root);
+    let one = Forge::new(50);
+    let mut two = Forge::new(51);
+    two.index.mirror_id = Uuid::from_u128(MIRROR + 1);
+    let paths = [
+        write_to(&site, "1.tar", &one.volume(&keys)),
+        write_to(&site, "2.tar", &two.volume(&keys)),
+    ];
+    let result = site.import(&paths);
+    assert!(result.is_err(), "{result:?}");
+}
+
+#[test]
+fn review_the_new_root_in_the_same_folder_counts_at_once() {
+    let mirror = Mirror::new(MIRROR);
+    mirror.add(1, 1, &[bytes(1, 3000)]);
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    let stolen = mirror.folder.path().join("stolen");
+    copy_folder(&mirror.data.keys(), &stolen);
+    keys_rotate(&mirror.data, Rotate { content: true, ..Rotate::default() }, None, now()).unwrap();
+    let mut paths = mirror.export("plant-7").volumes;
+    paths.push(write_to(&site, "thief.tar", &Forge::new(100).volume(&stolen)));
+    let report = site.import(&paths).unwrap();
+    assert_eq!(report.in_force, Some(2));
+    assert!(report.warnings.iter().any(|w| w.contains("does not take effect")), "{report:?}");
+    refused_path(&site, "the thief alone", paths.last().unwrap(), &ImportOptions::new(now()));
+}
