@@ -1058,7 +1058,7 @@ fn review_the_second_volume_may_come_first() {
     let segment = std::mem::take(&mut two.segments);
     let disc2 =
         write_to(&site, "disc2.tar", &volume(&head, 51, &[], std::slice::from_ref(&payload)));
-    let report = site.import(&[disc2.clone()]).unwrap();
+    let report = site.import(std::slice::from_ref(&disc2)).unwrap();
     assert_eq!(report.in_force, Some(50));
     let disc1 = write_to(&site, "disc1.tar", &volume(&head, 51, &segment, &[]));
     site.import(&[disc1]).unwrap();
@@ -1134,7 +1134,8 @@ fn review_verify_knows_strangers_in_a_delta() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("v.tar");
     fs::write(&path, bad.bytes()).unwrap();
-    let root = verify(&[path.clone()], VerifyAgainst::Root(&mirror.root), &options, &());
+    let root =
+        verify(std::slice::from_ref(&path), VerifyAgainst::Root(&mirror.root), &options, &());
     assert_eq!(root.unwrap().volumes[0].uncheckable, 1);
     let data = verify(&[path], VerifyAgainst::Data(&site.data), &options, &());
     assert!(data.is_err(), "{data:?}");
@@ -1146,7 +1147,9 @@ fn review_check_looks_at_pending_segments() {
     let mut pending = Volume::parse(&start().delta);
     let last = pending.objects().end - 1;
     pending.members.remove(last);
-    pending.edit_note(|note| drop(note.objects.pop()));
+    pending.edit_note(|note| {
+        note.objects.pop();
+    });
     pending.sum_again();
     let path = write_to(&site, "pending.tar", &pending.bytes());
     let report = site.import(&[path]).unwrap();
