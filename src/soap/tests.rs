@@ -162,6 +162,7 @@ fn faults_come_back_as_they_went() {
     }
     assert!(fault.write(Style::Client).ends_with(
         "<s:Fault><faultcode>s:Client</faultcode><faultstring>Fault occurred</faultstring>\
+         <faultactor>http://u/x.asmx</faultactor>\
          <detail><ErrorCode>InvalidCookie</ErrorCode><Message/></detail></s:Fault></s:Body></s:Envelope>"
     ));
     assert_eq!(fault.detail("ErrorCode"), Some("InvalidCookie"));
