@@ -17,6 +17,10 @@ use std::{
 
 use tidegate::{
     fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
+    server::{
+        pack::FragmentKind,
+        view::{SyncQuery, View, ViewOptions},
+    },
     transfer::check,
 };
 
@@ -31,6 +35,7 @@ struct Scenario {
     site: Site,
     bundle: PathBuf,
     twin: String,
+    scan: String,
     takes: Duration,
 }
 
@@ -93,7 +98,10 @@ fn scenarios() -> Vec<Scenario> {
             assert!(run(&twin, &bundle, None).success(), "{name}: the twin");
             let takes = start.elapsed();
             good(&twin, name);
-            Scenario { name, bundle, twin: twin.served(), takes, site }
+            let served = twin.served();
+            let scan = scan(&twin);
+            assert!(scan.contains("Install"), "the scan sees nothing: {scan}");
+            Scenario { name, bundle, twin: served, scan, takes, site }
         })
         .collect()
 }
@@ -102,6 +110,47 @@ fn good(site: &Site, what: &str) {
     let report = check(&site.data, now(), false, &()).unwrap();
     assert_eq!(report.problems, Vec::<String>::new(), "{what}");
     assert_eq!(report.unnamed, 0, "{what}");
+}
+
+/// What agents of each set of groups get in a full scan, all rounds of it: everything but the ids
+/// of deployments and the dates, which are each server's own.
+fn scan(site: &Site) -> String {
+    let view = View::load(&site.data, &ViewOptions::default(), None).unwrap();
+    let fleet = Fleet::open(&site.data.fleet()).unwrap();
+    let names = fleet.groups().unwrap();
+    let name = |id| names.iter().find(|group| group.id == id).unwrap().name.clone();
+    let mut scans = Vec::new();
+    for groups in fleet.group_sets().unwrap() {
+        let mut names: Vec<_> = groups.iter().map(|id| name(*id)).collect();
+        names.sort();
+        let mut scan = format!("{names:?}\n");
+        let (mut installed, mut cached) = (Vec::new(), Vec::new());
+        loop {
+            let answer = view.sync(&SyncQuery {
+                groups: &groups,
+                installed: &installed,
+                cached: &cached,
+                filter: &[],
+                anchor: 0,
+                two_groups: true,
+            });
+            if answer.new.is_empty() {
+                break;
+            }
+            for offer in answer.new {
+                let id = offer.revision_id;
+                let core = view.fragment(id, FragmentKind::Core).unwrap().unwrap();
+                let core = String::from_utf8(core.escaped().unwrap().to_vec()).unwrap();
+                let deployment = offer.deployment;
+                let (action, deadline) = (deployment.action, deployment.deadline);
+                scan += &format!("{id} {action:?} {deadline:?} {} {core}\n", offer.is_leaf);
+                if offer.is_leaf { cached.push(id.0) } else { installed.push(id.0) }
+            }
+        }
+        scans.push(scan);
+    }
+    scans.sort();
+    scans.concat()
 }
 
 impl Scenario {
@@ -116,6 +165,7 @@ impl Scenario {
         assert!(again.success(), "{what}: the second run ended with {again}");
         good(site, what);
         assert_eq!(site.served(), self.twin, "{what}");
+        assert_eq!(scan(site), self.scan, "{what}");
         assert!(!site.data.incoming().exists(), "{what}: something is left in incoming/");
     }
 }
