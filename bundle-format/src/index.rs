@@ -275,7 +275,9 @@ mod tests {
             (Limits { index_bytes: bytes - 1, ..Limits::default() }, "compressed"),
             (Limits { index_unpacked_bytes: json - 1, ..Limits::default() }, "unpacked"),
         ] {
-            assert!(write(limits).unwrap_err().to_string().contains(how), "{how}");
+            assert!(write(limits.clone()).unwrap_err().to_string().contains(how), "{how}");
+            let read = Index::from_zst(&index().to_zst().unwrap(), &limits);
+            assert!(read.unwrap_err().to_string().contains("limit"), "{how}");
         }
     }
 

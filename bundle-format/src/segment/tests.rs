@@ -127,8 +127,14 @@ fn lies_about_size_and_number_are_refused() {
     ] {
         assert!(matches!(read(&bytes, &lie), Err(SegmentError::Damaged { .. })), "{name}");
     }
+    // With digest and size to fit: what is signed may be wrong all the same.
     let trailing = [bytes.as_slice(), b"x"].concat();
-    assert!(read(&trailing, &good).is_err());
+    let (sha256, size) = (Sha256::of(&trailing), trailing.len() as u64);
+    let error = read(&trailing, &SegmentRef { sha256, size, ..good.clone() }).unwrap_err();
+    assert!(error.to_string().contains("compressed stream"), "{error}");
+    let one = write(SegmentKind::Catalogue, &records[..1]).1.unpacked_size;
+    let error = read(&bytes, &SegmentRef { records: 1, unpacked_size: one, ..good }).unwrap_err();
+    assert!(error.to_string().contains("follow its last record"), "{error}");
 }
 
 #[test]

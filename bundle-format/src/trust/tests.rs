@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tough::schema::{self, Role, Signed, Snapshot, Targets};
 use uuid::Uuid;
 
-use super::{document, *};
+use super::{document, state::Accepted, *};
 use crate::{digest::Sha256, index::Index, keys::SigningKey, limits::Limits, policy::Policy};
 
 /// A connected side: its keys and its roots.
@@ -117,13 +117,20 @@ impl Mirror {
         let targets: Signed<Targets> =
             sign_again(altered("targets", head, &targets_name), &[&self.content]);
         let targets_bytes = document::to_bytes(&targets).unwrap();
+        let policy_document: Signed<Targets> =
+            sign_again(altered("policy", head, &policy), &[&self.policy]);
+        let policy_bytes = document::to_bytes(&policy_document).unwrap();
         let mut snapshot = altered("snapshot", head, &format!("metadata/{number}.snapshot.json"));
         snapshot["signed"]["meta"]["targets.json"]["length"] = json!(targets_bytes.len());
         snapshot["signed"]["meta"]["targets.json"]["hashes"]["sha256"] =
             json!(Sha256::of(&targets_bytes));
         if snapshot["signed"]["meta"]["policy.json"]["version"].is_null() {
-            forged.files.remove(&policy);
             forged.files.insert(policy, Bytes::from_static(b"{}"));
+        } else {
+            let listed = &mut snapshot["signed"]["meta"]["policy.json"];
+            listed["length"] = json!(policy_bytes.len());
+            listed["hashes"]["sha256"] = json!(Sha256::of(&policy_bytes));
+            forged.files.insert(policy, policy_bytes.into());
         }
         let snapshot: Signed<Snapshot> = sign_again(snapshot, &[&self.content]);
         let snapshot_bytes = document::to_bytes(&snapshot).unwrap();
@@ -461,6 +468,19 @@ fn metadata_that_say_something_else_are_refused() {
             }),
             "same public key twice",
         ),
+        (
+            in_document("policy", &|signed| {
+                let target = signed["targets"]["policy.json.zst"].clone();
+                signed["targets"]["policy.more.zst"] = target;
+            }),
+            "other targets than its own",
+        ),
+        (
+            in_document("policy", &|signed| {
+                signed["delegations"] = json!({"keys": {}, "roles": []});
+            }),
+            "other targets than its own",
+        ),
         (in_document("timestamp", &|signed| signed["version"] = json!(4)), "the same version"),
         (in_document("timestamp", &|signed| signed["meta"]["x.json"] = json!({"version": 1})), ""),
     ];
@@ -480,6 +500,55 @@ fn a_policy_never_goes_back() {
         check(&state, &mirror.seal_with(&mirror.index(2), 6, 1)).unwrap().freshness,
         Freshness::Older
     );
+}
+
+/// The TUF client forgets its counters when any key has changed; ours stay.
+#[test]
+fn a_policy_never_goes_back_with_a_new_root_either() {
+    let mut mirror = Mirror::new(2, 1);
+    let state = check(&mirror.pin(), &mirror.seal_with(&mirror.index(3), 7, 1)).unwrap().next_state;
+    mirror.timestamp.truncate(1);
+    mirror.add_root(1, &[]);
+    refused(check(&state, &mirror.seal_with(&mirror.index(4), 6, 1)), "takes the policy back");
+    check(&state, &mirror.seal_with(&mirror.index(4), 7, 1)).unwrap();
+}
+
+#[test]
+fn a_root_keeps_its_rules() {
+    let mirror = Mirror::new(1, 1);
+    let pin = |change: &dyn Fn(&mut Value)| {
+        let mut root: Value = serde_json::from_slice(&mirror.roots[0]).unwrap();
+        change(&mut root["signed"]);
+        root["signatures"] = json!([]);
+        let mut root: Signed<schema::Root> = serde_json::from_value(root).unwrap();
+        document::sign(&mut root, &mirror.root).unwrap();
+        TrustState::pin(&document::to_bytes(&root).unwrap()).map_err(|e| e.to_string())
+    };
+    pin(&|_| ()).unwrap();
+    for (change, says) in [
+        (
+            &(|root: &mut Value| root["consistent_snapshot"] = json!(false)) as &dyn Fn(&mut Value),
+            "consistent snapshots",
+        ),
+        (
+            &|root| {
+                let keys = root["roles"]["timestamp"]["keyids"].as_array_mut().unwrap();
+                keys.push(json!("00".repeat(32)));
+            },
+            "without its value",
+        ),
+        (&|root| drop(root["roles"].as_object_mut().unwrap().remove("snapshot")), "snapshot"),
+        (&|root| root["roles"]["targets"]["threshold"] = json!(2), "2 signatures"),
+    ] {
+        let error = pin(change).unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+    // In another form, and yet signed.
+    let mut head = mirror.seal(1);
+    let root: Value = serde_json::from_slice(&mirror.roots[0]).unwrap();
+    let compact = serde_json::to_vec(&root).unwrap();
+    head.files.insert("metadata/1.root.json".to_owned(), compact.into());
+    refused(check(&mirror.pin(), &head), "the one form");
 }
 
 #[test]
@@ -549,6 +618,12 @@ fn a_damaged_state_is_refused_and_never_empty() {
         assert!(matches!(TrustState::from_bytes(&altered), Err(TrustError::State { .. })));
         assert!(matches!(TrustState::from_bytes(&record[..at]), Err(TrustError::State { .. })));
     }
+    let (three, four) = (mirror.seal(3), mirror.seal(4));
+    let file = |head: &Head, name: &str| head.files[name].clone();
+    let (timestamp, snapshot) = ("metadata/timestamp.json", "metadata/3.snapshot.json");
+    let accepted = |head| Accepted::new(mirror.id, file(head, timestamp), file(&three, snapshot));
+    assert_eq!(accepted(&three).unwrap().number, 3);
+    assert!(accepted(&four).unwrap_err().contains("do not belong together"));
     let longer = [record.as_slice(), b"\n"].concat();
     assert!(matches!(TrustState::from_bytes(&longer), Err(TrustError::State { .. })));
 }
@@ -591,6 +666,16 @@ fn seals_that_cannot_hold_are_not_made() {
     };
     seal(&good).unwrap();
     assert!(seal(&Seal { roots: &[], ..good }).is_err());
+    let spec = RootSpec {
+        root: (&[&mirror.root], 1),
+        content: &mirror.content,
+        timestamp: (&[&mirror.timestamp[0]], 1),
+        expires: now(),
+    };
+    let third = make_root(&spec, NonZeroU64::new(3).unwrap(), &[]).unwrap();
+    let gap = [mirror.roots[0].clone(), third];
+    let error = seal(&Seal { roots: &gap, ..good }).unwrap_err().to_string();
+    assert!(error.contains("it says that it is version 3"), "{error}");
     let good = Seal { content: &other.content, ..good };
     assert!(seal(&good).unwrap_err().to_string().contains("does not name the key"));
     let good = Seal { content: &mirror.content, timestamp: &[&other.timestamp[0]], ..good };
