@@ -91,6 +91,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The text of an attribute without white space around it; absent and empty are alike.
+    pub(super) fn attribute_text(&self, name: &str) -> Option<&'a str> {
+        self.element.attribute("", name).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// The value of an attribute that must be there.
+    pub(super) fn attribute<T: FromStr>(&self, name: &str) -> Result<T> {
+        let parsed = self.attribute_text(name).and_then(|text| text.parse().ok());
+        parsed.ok_or_else(|| self.wrong(name))
+    }
+
     /// Values of an array; at most `most`.
     pub(super) fn list<T: FromStr>(
         &self,

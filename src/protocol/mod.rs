@@ -9,6 +9,7 @@ mod cookie;
 mod fault;
 mod fields;
 pub mod reporting;
+pub mod rollup;
 pub mod server_sync;
 pub mod simple_auth;
 mod time;

@@ -40,6 +40,24 @@ impl<F> Writer<F> {
         self.tag(name, &format!(" xmlns=\"{}\"", escape_text(namespace)), content);
     }
 
+    /// An element with attributes; those without a value are left out.
+    pub fn element_with(
+        &mut self,
+        name: &str,
+        attributes: &[(&str, Option<String>)],
+        content: impl FnOnce(&mut Self),
+    ) {
+        let mut text = String::new();
+        for (name, value) in attributes {
+            if let Some(value) = value {
+                let value = escape_text(value).replace('"', "&quot;");
+                let value = value.replace('\n', "&#xA;").replace('\t', "&#x9;");
+                text.push_str(&format!(" {name}=\"{value}\""));
+            }
+        }
+        self.tag(name, &text, content);
+    }
+
     fn tag(&mut self, name: &str, attributes: &str, content: impl FnOnce(&mut Self)) {
         self.raw("<");
         self.raw(name);
