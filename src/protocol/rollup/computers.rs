@@ -137,8 +137,11 @@ impl Operation for RollupComputers {
     }
 
     fn read_answer(answer: &Element) -> Result<Self::Answer, Fault> {
-        let changed =
-            Fields::of(answer).each_within("RollupComputersResult", "ChangedComputer", MAX_ITEMS)?;
+        let changed = Fields::of(answer).each_within(
+            "RollupComputersResult",
+            "ChangedComputer",
+            MAX_ITEMS,
+        )?;
         changed
             .iter()
             .map(|fields| {
@@ -246,9 +249,8 @@ impl ComputerDetails {
     fn write<F>(&self, w: &mut Writer<F>) {
         let Self { ip_address, name, os_locale, os_family, os_description, .. } = self.clone();
         let mut attributes = vec![("IPAddress", ip_address), ("FullDomainName", name)];
-        attributes.extend(
-            OS_VERSION.into_iter().zip(self.os_version.map(|part| Some(part.to_string()))),
-        );
+        attributes
+            .extend(OS_VERSION.into_iter().zip(self.os_version.map(|part| Some(part.to_string()))));
         attributes.extend([
             ("OSLocale", os_locale),
             ("OSFamily", os_family),

@@ -10,7 +10,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use computers::{Change, ChangedComputer, ComputerDetails, RollupComputers, RolledComputer};
+pub use computers::{Change, ChangedComputer, ComputerDetails, RolledComputer, RollupComputers};
 pub use servers::{
     ClientActivity, ClientSummary, DownstreamServer, RollupDownstreamServers, ServerSummary,
 };

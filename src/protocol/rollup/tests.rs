@@ -133,8 +133,10 @@ fn computers_are_attributes() {
         details: Some(details),
     };
     let bare = RolledComputer { details: None, ..computer.clone() };
-    let report =
-        RollupComputers { client_time: at("2026-11-23T03:28:02Z"), computers: vec![computer, bare] };
+    let report = RollupComputers {
+        client_time: at("2026-11-23T03:28:02Z"),
+        computers: vec![computer, bare],
+    };
     assert_eq!(there(&report), report);
     let changed = vec![
         ChangedComputer { id: "a".to_owned(), change: Change::Deleted },

@@ -105,7 +105,10 @@ pub trait Operation: Sized {
 }
 
 /// Writes an answer: `<NameResponse><NameResult>`.
-pub(super) fn write_result<O: Operation, F>(w: &mut Writer<F>, content: impl FnOnce(&mut Writer<F>)) {
+pub(super) fn write_result<O: Operation, F>(
+    w: &mut Writer<F>,
+    content: impl FnOnce(&mut Writer<F>),
+) {
     w.element_in(O::NAMESPACE, &format!("{}Response", O::NAME), |w| {
         w.element(&format!("{}Result", O::NAME), content);
     });
