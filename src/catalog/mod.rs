@@ -9,6 +9,7 @@ mod columns;
 mod error;
 mod insert;
 mod nodes;
+mod notes;
 mod read;
 mod rows;
 mod schema;

@@ -23,8 +23,8 @@ pub use error::{SourceError, SyncError};
 pub use report::{Problem, Progress, SyncOptions, SyncReport};
 pub use source::Source;
 pub use wsus::{
-    Category, CategoryKind, ConnectionOptions, Selection, UpstreamError, UpstreamOptions,
-    categories,
+    Category, CategoryKind, ConnectionOptions, KnownUpstream, Selection, UpstreamError,
+    UpstreamFacts, UpstreamOptions, categories, known_upstreams,
 };
 
 use crate::{catalog::Catalog, content::ContentStore};

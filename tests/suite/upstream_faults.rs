@@ -16,7 +16,7 @@ use cab::{CabinetBuilder, CompressionType};
 use tidegate::{
     catalog::Catalog,
     update::{UpdateId, UpdateIdentity},
-    upstream::{CategoryKind, Selection, categories},
+    upstream::{CategoryKind, Selection, categories, known_upstreams},
 };
 use uuid::Uuid;
 
@@ -98,6 +98,15 @@ fn all_of_a_server_once_and_then_only_changes() {
     assert!(pair.fetched(0).iter().all(|batch| batch.len() <= 4));
     // Without a choice, neither list is sent: everything.
     assert!(pair.lists()[1].child("Categories").is_none());
+
+    let known = known_upstreams(&pair.catalog).unwrap();
+    assert_eq!(known.len(), 1);
+    assert!(pair.mock.url.starts_with(known[0].url.trim_end_matches('/')), "{}", known[0].url);
+    assert_eq!(known[0].last_success, Some(pair.options.now));
+    assert_eq!(known[0].anchor.as_deref(), Some("1,2026-10-04 12:00:00.000"));
+    let facts = &known[0].facts;
+    assert_eq!((facts.catalog_only, facts.lazy_sync, facts.max_updates), (false, true, 4));
+    assert_eq!(facts.protocol_version.as_deref(), Some("1.20"));
 
     let before = pair.fetched(0).len();
     assert!(!pair.sync().unwrap().changed);

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 
 use reqwest::Url;
 
-use super::{UpstreamError, choice, session::Session, state::State};
+use super::{UpstreamError, choice, known::NOTE, session::Session, state::State};
 use crate::{
     catalog::{Catalog, CatalogError},
     protocol::server_sync::{Filter, UpdateItem},
@@ -40,7 +40,7 @@ pub(in crate::upstream) fn run(
 ) -> Result<()> {
     let account = catalog.mirror_id()?.unwrap_or_default();
     let session = Session::new(base, account, &options.upstream.connection)?;
-    let key = format!("upstream/{base}");
+    let key = format!("{NOTE}{base}");
     // A note of another form is as good as none: then everything is listed, not fetched, again.
     let state = catalog.note(&key)?.and_then(|text| serde_json::from_str(&text).ok());
     let mut run = Run {
@@ -92,6 +92,8 @@ struct Run<'a> {
 impl Run<'_> {
     fn all(&mut self) -> Result<()> {
         let config = self.session.config()?;
+        self.state.facts = (&config).into();
+        self.state.last_attempt = Some(self.options.now);
         self.batch = match config.max_updates {
             0 => DEFAULT_BATCH,
             limit => limit.min(LARGEST_BATCH),
@@ -126,6 +128,9 @@ impl Run<'_> {
         self.state.members.clear();
         // What failed before has been tried again.
         self.state.failed.clear();
+        if self.failed.is_empty() {
+            self.state.last_success = Some(self.options.now);
+        }
         self.settle()
     }
 

@@ -6,6 +6,7 @@
 //! | `channel` | one SOAP call over HTTP, within limits, with retries |
 //! | `session` | handshake, cookies and their renewal |
 //! | `choice` | names of products, classifications and languages become ids |
+//! | `known` | what others may know of the servers |
 //! | `state` | anchors between runs, and whole or changes for each id |
 //! | `engine` | one synchronization |
 
@@ -13,6 +14,7 @@ mod channel;
 mod choice;
 mod engine;
 mod error;
+mod known;
 mod session;
 mod state;
 
@@ -21,6 +23,7 @@ use std::{path::PathBuf, time::Duration};
 pub use choice::{Category, CategoryKind, categories};
 pub(super) use engine::run;
 pub use error::UpstreamError;
+pub use known::{KnownUpstream, UpstreamFacts, known_upstreams};
 use reqwest::Url;
 
 /// What is asked of an upstream server, and how.

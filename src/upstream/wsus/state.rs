@@ -3,8 +3,10 @@
 //! An anchor is valid for one server and for the ids that were asked for with it. It is stored only
 //! when everything that was listed with it is in the catalogue or noted as failed.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::known::UpstreamFacts;
 use crate::{
     protocol::server_sync::{Filter, IdAndDelta, LanguageAndDelta},
     update::{UpdateId, UpdateIdentity},
@@ -33,6 +35,10 @@ pub(super) struct Wanted {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct State {
+    pub(super) facts: UpstreamFacts,
+    pub(super) last_attempt: Option<Timestamp>,
+    /// When everything that was asked for was last here.
+    pub(super) last_success: Option<Timestamp>,
     pub(super) chosen: Chosen,
     /// Of the list of categories.
     pub(super) config_anchor: Option<String>,
