@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""A recording proxy between our own programs: `tidegate sync` and `probe` on one side, `tidegate serve` on
+the other. Every request and every answer is checked against the schemas of the published definitions.
+
+    usage: wsdl_check.py DATA [--program TIDEGATE]
+
+DATA is the data folder of a connected side that holds updates, at least one with a file that is here.
+Prints which kinds of messages were seen; one that is missing fails the check. `EXCEPTIONS` lists where
+real traffic is known to differ from the definitions, with the place that shows it.
+"""
+
+import argparse
+import collections
+import http.client
+import http.server
+import tempfile
+import threading
+import urllib.parse
+from pathlib import Path
+
+from lxml import etree
+
+import definitions
+from instance import PROGRAM, Instance
+
+SERVICES = {
+    "serversyncwebservice": ["ServerSync.wsdl"],
+    "dssauthwebservice": ["DssAuth.wsdl"],
+    "clientwebservice": ["Client.wsdl"],
+    "simpleauthwebservice": ["SimpleAuth.wsdl"],
+    # One service, two definitions: of the agents' protocol and of the servers'.
+    "reportingwebservice": ["Reporting.wsdl", "ServerReporting.wsdl"],
+}
+
+# Elements that real agents send and no definition knows: captures/agent-win11-25h2, and the README of the
+# definitions. A request is checked without them, and only these kinds of requests may have them.
+EXCEPTIONS = {
+    "SyncUpdates": ["AlsoPerformRegularSync", "ProductsParameters", "deviceAttributes"],
+    "GetExtendedUpdateInfo": ["deviceAttributes"],
+}
+
+# What must have been seen, both ways.
+SYNC = ["GetAuthConfig", "GetAuthorizationCookie", "GetCookie", "GetConfigData", "GetRevisionIdList", "GetUpdateData"]
+AGENT = [
+    "GetConfig",
+    "GetAuthorizationCookie",
+    "GetCookie",
+    "RegisterComputer",
+    "StartCategoryScan",
+    "SyncUpdates",
+    "GetExtendedUpdateInfo",
+    "ReportEventBatch",
+]
+
+
+class Judge:
+    """Checks messages, and counts their kinds."""
+
+    def __init__(self):
+        names = {name for found in SERVICES.values() for name in found}
+        self.schemas = {name: definitions.schema(name) for name in names}
+        self.seen = collections.Counter()
+        self.used = collections.Counter()
+        self.wrong = []
+        self.lock = threading.Lock()
+
+    def message(self, service, way, body):
+        with self.lock:
+            try:
+                self._message(service, way, body)
+            except (etree.XMLSyntaxError, ValueError) as error:
+                self.wrong.append(f"{service}: {way}: {error}: {body[:300]!r}")
+
+    def _message(self, service, way, body):
+        if not body.startswith((b"<?xml", b"<")):
+            raise ValueError("no XML, or white space before it")
+        envelope = etree.fromstring(body, etree.XMLParser(huge_tree=True, resolve_entities=False))
+        soap = f"{{{definitions.SOAP}}}"
+        parts = [etree.QName(e).localname for e in envelope]
+        if envelope.tag != f"{soap}Envelope" or parts != ["Body"] or len(envelope[0]) != 1:
+            raise ValueError(f"no envelope with a body of one element: {envelope.tag} {parts}")
+        content = envelope[0][0]
+        kind = etree.QName(content).localname
+        if content.tag == f"{soap}Fault":
+            self.seen[f"{service} Fault"] += 1
+            self._fault(content)
+            return
+        for name in EXCEPTIONS.get(kind, []) if way == "request" else []:
+            for extra in content.findall(f".//{{*}}{name}"):
+                extra.getparent().remove(extra)
+                self.used[f"{kind}/{name}"] += 1
+        self.seen[f"{service} {kind}"] += 1
+        alone = etree.fromstring(etree.tostring(content), etree.XMLParser(huge_tree=True))
+        schemas = [self.schemas[name] for name in SERVICES[service]]
+        if not any(schema.validate(alone) for schema in schemas):
+            logs = "; ".join(str(schema.error_log) for schema in schemas)
+            raise ValueError(f"{kind} is not as defined: {logs}")
+
+    @staticmethod
+    def _fault(fault):
+        """[MS-WSUSSS] 2.2.9.1, [MS-WUSP] 2.2.2.4: SOAP's part without a namespace, the detail too."""
+        names = [e.tag for e in fault]
+        detail = [e.tag for e in fault.find("detail")] if fault.find("detail") is not None else []
+        if names not in (["faultcode", "faultstring", "detail"], ["faultcode", "faultstring", "faultactor", "detail"]):
+            raise ValueError(f"a fault with {names}")
+        if detail[:3] != ["ErrorCode", "Message", "ID"]:
+            raise ValueError(f"a fault whose detail has {detail}")
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """Passes on what it gets, and shows it to the judge."""
+
+    protocol_version = "HTTP/1.1"
+    judge: Judge
+    upstream: str
+
+    def log_message(self, *_):
+        pass
+
+    def handle_any(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        place = urllib.parse.urlsplit(self.path).path.lower().strip("/").split("/")[0]
+        service = place if place in SERVICES else None
+        if service and self.command == "POST":
+            self.judge.message(service, "request", body)
+        # Xpress is left out: the answers are to be read here.
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in ("accept-encoding", "connection")}
+        connection = http.client.HTTPConnection(self.upstream, timeout=60)
+        connection.request(self.command, self.path, body or None, headers)
+        answer = connection.getresponse()
+        given = answer.read()
+        if service and self.command == "POST":
+            self.judge.message(service, "answer", given)
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                self.send_header(name, value)
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(given))
+        self.send_header("Content-Length", length or "0")
+        self.end_headers()
+        self.wfile.write(given)
+        connection.close()
+
+    do_GET = do_HEAD = do_POST = handle_any
+
+
+class Between:
+    """The proxy, before a server."""
+
+    def __init__(self, base, judge):
+        kind = type("Between", (Proxy,), {"judge": judge, "upstream": urllib.parse.urlsplit(base).netloc})
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self.url
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+
+
+def synchronize(program, kept, url):
+    """A downstream Tidegate: all, again (nothing new), and by a filter."""
+    downstream = Instance(program, kept / "downstream")
+    downstream.run("init")
+    sync = ["sync", "--from", url, "--allow-http", "--proxy", "none"]
+    report = downstream.run(*sync)
+    if report["problems"] or not report["new-revisions"]:
+        raise SystemExit(f"the synchronization brought {report}")
+    downstream.run(*sync)
+    products = downstream.run("sync", "products")
+    downstream.run(*sync, "--products", products[0]["id"], "--classifications", "all", "--languages", "en")
+    return report["new-revisions"]
+
+
+def visit(program, kept, url, upstream):
+    """An agent that installs, comes again, and asks for a category."""
+    agent = Instance(program, kept / "agent")
+    state = kept / "agent.json"
+    probe = ["probe", url, "--assume-all", "--state", state]
+    report = agent.run(*probe, "--install")
+    if not report["downloaded-files"]:
+        raise SystemExit(f"the agent downloaded nothing: {report}")
+    agent.run(*probe)
+    category = upstream.run("updates", "--kind", "category", "--all")[0]["identity"]["id"]
+    agent.run(*probe, "--category", category)
+    return report["updates-seen"]
+
+
+def missing(judge, service, kinds):
+    for kind in kinds:
+        for name in (kind, f"{kind}Response"):
+            if not any(judge.seen[f"{place} {name}"] for place in service):
+                yield f"{'/'.join(service)} {name}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--program", type=Path, default=PROGRAM)
+    arguments = parser.parse_args()
+    definitions.say_patches()
+    judge = Judge()
+    with tempfile.TemporaryDirectory() as kept:
+        kept = Path(kept)
+        upstream = Instance(arguments.program, arguments.data)
+        upstream.run("approve", "--all", "--group", "All Computers", "--accept-eula", codes=(0, 4))
+        with upstream.serve() as base, Between(base, judge) as url:
+            revisions = synchronize(arguments.program, kept, url)
+            seen = visit(arguments.program, kept, url, upstream)
+    for kind, count in sorted(judge.seen.items()):
+        print(f"{count:6} {kind}")
+    for exception, count in sorted(judge.used.items()):
+        print(f"{count:6} exception: {exception}")
+    absent = [
+        *missing(judge, ["serversyncwebservice", "dssauthwebservice"], SYNC),
+        *missing(judge, ["clientwebservice", "reportingwebservice", "simpleauthwebservice"], AGENT),
+    ]
+    if judge.wrong or absent:
+        raise SystemExit("\n".join([*judge.wrong[:20], *(f"never seen: {kind}" for kind in absent)]))
+    print(f"{revisions} revisions to a downstream, {seen} to an agent: every message as defined")
+
+
+if __name__ == "__main__":
+    main()
