@@ -1,0 +1,185 @@
+//! Import: intake and switch of one or more volumes, all or nothing.
+//!
+//! 1. every head is checked, and the free space is proven;
+//! 2. every volume is read once; what is new is hashed while it is copied to `incoming/`;
+//! 3. in one transaction: rows of what came, and the newest snapshot that is complete;
+//! 4. files move to their places, the transaction is committed, the trust state follows, then the
+//!    policy.
+//!
+//! Until step 4 nothing that counts has been touched. From there on each step can be done again.
+
+mod candidates;
+mod commit;
+mod finish;
+mod known;
+mod report;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use bundle_format::{
+    limits::Limits,
+    trust::{Expect, TrustState},
+};
+use jiff::Timestamp;
+
+use self::known::Known;
+pub use self::report::{ImportReport, PendingReport, VolumeReport};
+use super::{
+    Progress, TransferError,
+    error::io_error,
+    intake::{self, Stage},
+    trust,
+    volumes::{self, Volume},
+};
+use crate::{catalog::Catalog, data_dir::DataDir, update};
+
+type Result<T> = std::result::Result<T, TransferError>;
+
+/// How to import.
+#[derive(Debug, Clone)]
+pub struct ImportOptions {
+    /// Check everything and say what would change, but change nothing.
+    pub dry_run: bool,
+    /// Refuse expired signatures instead of warning.
+    pub refuse_expired: bool,
+    /// The clock.
+    pub now: Timestamp,
+    /// Bounds on what is read.
+    pub limits: Limits,
+    /// Bounds on update documents.
+    pub documents: update::Limits,
+}
+
+impl ImportOptions {
+    /// The usual ones.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            dry_run: false,
+            refuse_expired: false,
+            now,
+            limits: Limits::default(),
+            documents: update::Limits::default(),
+        }
+    }
+}
+
+/// Takes bundles in. Killed anywhere, it finishes when it is run again.
+///
+/// # Errors
+/// [`super::Fault::Refused`] for everything that is the bundles' fault; nothing is changed then.
+pub fn import(
+    data: &DataDir,
+    bundles: &[PathBuf],
+    options: &ImportOptions,
+    progress: &dyn Progress,
+) -> Result<ImportReport> {
+    let site = trust::isolated(data)?;
+    // Before the lock, so that a site that trusts nothing is left as it is; and again under it.
+    trust::load_state(data)?;
+    let _lock = trust::lock(data)?;
+    let state = trust::load_state(data)?;
+    let expect =
+        Expect { site: Some(site), now: options.now, refuse_expired: options.refuse_expired };
+    let mut volumes = Vec::new();
+    for path in volumes::find(bundles)? {
+        volumes.push(volumes::open(&path, &state, &expect, &options.limits)?);
+    }
+    volumes.sort_by_key(|v| (v.verified.index.snapshot, v.note.set, v.note.volume));
+    let path = data.catalog();
+    let mut catalog = if path.exists() { Some(Catalog::open(&path)?) } else { None };
+    let known = Known::read(catalog.as_ref(), state.snapshot())?;
+    known.admit(&volumes, catalog.as_ref())?;
+
+    let mut stage = Stage::new(data, options.dry_run)?;
+    let imported = (|| {
+        stage.prove_space(&volumes, catalog.as_ref(), data)?;
+        let total = volumes.iter().flat_map(|v| &v.note.objects).map(|object| object.size).sum();
+        progress.phase("reading and checking", Some(total));
+        for volume in &mut volumes {
+            let freshness = volume.verified.freshness;
+            let mut sink =
+                stage.sink(catalog.as_ref(), freshness, &known.asked_for, &options.limits);
+            volume.walk(&mut sink, progress)?;
+        }
+        known.refuse_bygone(&volumes, &stage)?;
+        let run = Run { data, options, state: &state, known: &known, volumes: &volumes, progress };
+        run.settle(&mut stage, &mut catalog)
+    })();
+    drop(stage);
+    let cleared = intake::clear(&data.incoming());
+    let report = imported?;
+    cleared?;
+    Ok(report)
+}
+
+/// The second half of an import: everything has been read.
+struct Run<'a> {
+    data: &'a DataDir,
+    options: &'a ImportOptions,
+    state: &'a TrustState,
+    known: &'a Known,
+    volumes: &'a [Volume],
+    progress: &'a dyn Progress,
+}
+
+impl Run<'_> {
+    fn settle(&self, stage: &mut Stage, catalog: &mut Option<Catalog>) -> Result<ImportReport> {
+        let mut report = self.report(stage);
+        let candidates = self.candidates(&mut report)?;
+        let dry = self.options.dry_run;
+        let fresh = catalog.is_none() && !dry;
+        let mut taken = None;
+        if !stage.is_empty() || !candidates.is_empty() {
+            self.progress.phase("switching", None);
+            if catalog.is_none() {
+                // A dry run must not leave a catalogue behind.
+                let path =
+                    if dry { stage.folder().join("catalog.sqlite") } else { self.data.catalog() };
+                *catalog = Some(Catalog::open(&path)?);
+            }
+            let attempt = match catalog.as_mut() {
+                Some(catalog) => self.transaction(stage, catalog, &candidates, &mut report),
+                None => Ok(None),
+            };
+            taken = match attempt {
+                Ok(taken) => taken,
+                Err(e) => {
+                    if fresh {
+                        // What is refused leaves nothing behind.
+                        drop(catalog.take());
+                        remove(&self.data.catalog())?;
+                    }
+                    return Err(e);
+                }
+            };
+        }
+        if dry {
+            if let Some(taken) = taken {
+                report.policy = self.dry_policy(catalog.as_ref(), stage, &taken.verified.policy)?;
+            }
+            return Ok(report);
+        }
+        if let Some(catalog) = catalog.as_mut() {
+            self.finish(catalog, taken, &mut report)?;
+        }
+        Ok(report)
+    }
+}
+
+/// Removes a catalogue that nothing was written to.
+fn remove(catalog: &Path) -> Result<()> {
+    for end in ["", "-wal", "-shm"] {
+        let mut path = catalog.as_os_str().to_owned();
+        path.push(end);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io_error("remove the empty catalogue", Path::new(&path))(e));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

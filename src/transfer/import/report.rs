@@ -1,0 +1,114 @@
+//! What an import says.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{
+    super::{
+        policy::PolicyChange,
+        switch::{Changes, Missing},
+        verify::freshness_name,
+    },
+    Run, Stage,
+};
+
+/// What an import did.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImportReport {
+    /// Only tried.
+    pub dry_run: bool,
+    /// What was read.
+    pub volumes: Vec<VolumeReport>,
+    /// The snapshot that was served before.
+    pub before: Option<u64>,
+    /// The snapshot that is served now (with `dry_run`: would be).
+    pub in_force: Option<u64>,
+    /// What the switch changed, if there was one.
+    pub switched: Option<Changes>,
+    /// Objects that are new here.
+    pub new_objects: u64,
+    /// Their bytes.
+    pub new_bytes: u64,
+    /// Objects that were here already.
+    pub held_objects: u64,
+    /// Objects on the volumes that nothing here asks for.
+    pub skipped_objects: u64,
+    /// Newer snapshots that are not complete yet: exactly what each lacks.
+    pub pending: Vec<PendingReport>,
+    /// What the policy changed in the fleet.
+    pub policy: Vec<PolicyChange>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// One volume that was read.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VolumeReport {
+    /// The file.
+    pub path: PathBuf,
+    /// Its snapshot.
+    pub snapshot: u64,
+    /// `newer`, `same` or `older` than what was accepted before.
+    pub freshness: &'static str,
+    /// Key ids that signed, by role.
+    pub signers: Vec<(String, Vec<String>)>,
+}
+
+/// A newer snapshot that lacks something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PendingReport {
+    /// Its number.
+    pub snapshot: u64,
+    /// What it lacks.
+    #[serde(flatten)]
+    pub missing: Missing,
+}
+
+impl ImportReport {
+    /// Whether nothing is missing (otherwise exit code 4).
+    pub fn is_complete(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Whether nothing was new: no object, no snapshot, no decision.
+    pub fn is_unchanged(&self) -> bool {
+        self.new_objects == 0 && self.switched.is_none() && self.policy.is_empty()
+    }
+}
+
+impl Run<'_> {
+    /// What can be said when everything has been read.
+    pub(super) fn report(&self, stage: &Stage) -> ImportReport {
+        let mut warnings: Vec<String> = Vec::new();
+        for warning in self.volumes.iter().flat_map(|volume| &volume.verified.warnings) {
+            if !warnings.contains(warning) {
+                warnings.push(warning.clone());
+            }
+        }
+        ImportReport {
+            dry_run: self.options.dry_run,
+            volumes: self
+                .volumes
+                .iter()
+                .map(|volume| VolumeReport {
+                    path: volume.path.clone(),
+                    snapshot: volume.verified.index.snapshot,
+                    freshness: freshness_name(volume.verified.freshness),
+                    signers: volume.verified.signers.clone(),
+                })
+                .collect(),
+            before: self.known.in_force,
+            in_force: self.known.in_force,
+            new_objects: stage.counts.new,
+            new_bytes: stage.counts.new_bytes,
+            held_objects: stage.counts.held,
+            skipped_objects: stage.counts.skipped,
+            warnings,
+            ..ImportReport::default()
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What comes in another order, half, or with a policy that does not fit.
+
+use std::fs;
+
+use bundle_format::{index::SegmentKind, policy::PolicyApproval, segment::Record};
+use tidegate::{
+    catalog::{Catalog, Numbering},
+    content::ContentStore,
+    fleet::Fleet,
+    transfer::{KeysOptions, PolicyChangeKind, SealOptions, check, countersign, seal},
+    update::{Limits, UpdateDocument},
+};
+
+use super::{
+    super::sides::{Mirror, bytes, document, now, row, update},
+    MIRROR,
+    editor::Volume,
+    forge::{Forge, payload_record, volume},
+    start, write_to,
+};
+
+#[test]
+fn an_older_bundle_does_not_undo_not_carried() {
+    let keys = start().mirror.data.keys();
+    let payload = bytes(60, 2000);
+    let table = |not_carried: Option<&str>| {
+        let mut record = payload_record(&payload);
+        if let Some(why) = not_carried {
+            record.not_carried = Some(why.to_owned());
+            record.chunks.clear();
+        }
+        Record::Payload(record)
+    };
+    let older = Forge::new(50).segment(SegmentKind::Payloads, &[table(None)]).payload(&payload);
+    let newer = Forge::new(51)
+        .segment(SegmentKind::Payloads, &[table(None)])
+        .segment(SegmentKind::Payloads, &[table(Some("it was bad"))]);
+    let site = start().site.copy();
+    let path = write_to(&site, "newer.tar", &newer.volume(&keys));
+    assert_eq!(site.import(&[path]).unwrap().in_force, Some(51));
+    let before = site.served();
+    let path = write_to(&site, "older.tar", &older.volume(&keys));
+    let result = site.import(&[path]);
+    assert!(result.is_err(), "{result:?}");
+    assert_eq!(site.served(), before);
+}
+
+#[test]
+fn the_second_volume_may_come_first() {
+    let keys = start().mirror.data.keys();
+    let payload = bytes(60, 2000);
+    let mut without = payload_record(&payload);
+    without.not_carried = Some("later".to_owned());
+    without.chunks.clear();
+    let one = Forge::new(50).segment(SegmentKind::Payloads, &[Record::Payload(without)]);
+    let site = start().site.copy();
+    let path = write_to(&site, "one.tar", &one.volume(&keys));
+    assert_eq!(site.import(&[path]).unwrap().in_force, Some(50));
+    let mut two =
+        Forge::new(51).segment(SegmentKind::Payloads, &[Record::Payload(payload_record(&payload))]);
+    let head = two.head(&keys);
+    let segment = std::mem::take(&mut two.segments);
+    let disc2 =
+        write_to(&site, "disc2.tar", &volume(&head, 51, &[], std::slice::from_ref(&payload)));
+    let report = site.import(std::slice::from_ref(&disc2)).unwrap();
+    assert_eq!(report.in_force, Some(50));
+    let disc1 = write_to(&site, "disc1.tar", &volume(&head, 51, &segment, &[]));
+    site.import(&[disc1]).unwrap();
+    assert_eq!(site.import(&[disc2]).unwrap().in_force, Some(51));
+}
+
+#[test]
+fn what_is_lost_of_ours_does_not_hold_up_the_mirror() {
+    let site = start().site.copy();
+    let payload = bytes(700, 900);
+    let path = write_to(&site, "ours", &payload);
+    let content = ContentStore::open(&site.data.content()).unwrap();
+    let digests = content.add_file(&path, &mut |_| {}).unwrap();
+    let xml = document(900, 1, std::slice::from_ref(&digests));
+    let parsed = UpdateDocument::parse(xml.as_bytes(), &Limits::default()).unwrap();
+    let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
+    let mut writer = catalog.write().unwrap();
+    writer.add_revision(&parsed, xml.as_bytes(), Numbering::Local, now()).unwrap();
+    writer.put_payload(&row(digests.clone())).unwrap();
+    writer.commit().unwrap();
+    fs::remove_file(content.path(&digests.sha256)).unwrap();
+    check(&site.data, now(), true, &()).unwrap();
+    let path = write_to(&site, "delta.tar", &start().delta);
+    let report = site.import(&[path]).unwrap();
+    assert_eq!((report.in_force, report.is_complete()), (Some(2), true), "{:?}", report.pending);
+}
+
+#[test]
+fn check_looks_at_pending_segments() {
+    let site = start().site.copy();
+    let mut pending = Volume::parse(&start().delta);
+    let last = pending.objects().end - 1;
+    pending.members.remove(last);
+    pending.edit_note(|note| {
+        note.objects.pop();
+    });
+    pending.sum_again();
+    let path = write_to(&site, "pending.tar", &pending.bytes());
+    let report = site.import(&[path]).unwrap();
+    assert_eq!(report.pending.len(), 1);
+    let served = Catalog::open(&site.data.catalog()).unwrap();
+    let segment = served.segments_of(2).unwrap().pop().unwrap();
+    let file = site.data.segments().join(segment.sha256.to_string());
+    let mut broken = fs::read(&file).unwrap();
+    broken[20] ^= 1;
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, broken).unwrap();
+    let report = check(&site.data, now(), true, &()).unwrap();
+    assert!(!report.is_good());
+    let path = write_to(&site, "delta.tar", &start().delta);
+    assert_eq!(site.import(&[path]).unwrap().in_force, Some(2));
+}
+
+#[test]
+fn a_group_that_cannot_be_made() {
+    let keys = start().mirror.data.keys();
+    let site = start().site.copy();
+    let mut forge = Forge::new(50);
+    forge.policy.groups = vec!["a;b".to_owned()];
+    let path = write_to(&site, "volume.tar", &forge.volume(&keys));
+    let report = site.import(&[path]).unwrap();
+    assert_eq!(report.in_force, Some(50));
+    let kinds: Vec<_> = report.policy.iter().map(|change| change.kind).collect();
+    assert_eq!(kinds, [PolicyChangeKind::NotUnderstood]);
+}
+
+#[test]
+fn an_approval_for_a_group_that_is_not_there_is_not_reported_as_made() {
+    let keys = start().mirror.data.keys();
+    let site = start().site.copy();
+    let mut forge = Forge::new(50);
+    forge.policy.approvals.push(PolicyApproval {
+        update: update(1).0,
+        group: "Nowhere".to_owned(),
+        action: "install".to_owned(),
+        deadline: None,
+    });
+    let path = write_to(&site, "volume.tar", &forge.volume(&keys));
+    let report = site.import(&[path]).unwrap();
+    let fleet = Fleet::open(&site.data.fleet()).unwrap();
+    let made = report.policy.iter().filter(|c| c.kind == PolicyChangeKind::Approve).count();
+    assert_eq!(made, fleet.approvals().unwrap().len(), "{:?}", report.policy);
+}
+
+#[test]
+fn a_sealed_head_survives_a_kill_while_it_is_replaced() {
+    let keys = KeysOptions { countersigners: 1, threshold: 2, ..KeysOptions::new(now()) };
+    let mirror = Mirror::with_keys(MIRROR, &keys);
+    mirror.add(1, 1, &[]);
+    seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap();
+    // A leftover of a killed replacement is no part of it.
+    let left = mirror.data.snapshot(1).join("metadata").join(".tmpabc");
+    fs::write(&left, "half").unwrap();
+    seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap();
+    let key = mirror.data.keys().join("countersigner-1.pem");
+    let summary = countersign(&mirror.data, &key, None).unwrap();
+    assert_eq!(summary.signatures, (2, 2));
+    assert!(!left.exists());
+}

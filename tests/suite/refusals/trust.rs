@@ -1,0 +1,204 @@
+//! Volumes of others, of before, and of keys that no longer count.
+
+use std::{fs, path::PathBuf};
+
+use bundle_format::policy::PolicyApproval;
+use tidegate::{
+    fleet::Fleet,
+    transfer::{
+        Fault, ImportOptions, KeysOptions, Rotate, SealOptions, check, inspect_root, keys_rotate,
+        seal, trust_add,
+    },
+};
+
+use super::{
+    super::sides::{Mirror, Site, bytes, copy_folder, now, update},
+    MIRROR, Start,
+    forge::{Forge, volume},
+    refused_by, refused_path, start, write_to,
+};
+
+#[test]
+fn an_older_snapshot() {
+    let Start { mirror, first, .. } = start();
+    let site = start().site.copy();
+    let path = site.folder.path().join("delta.tar");
+    fs::write(&path, &start().delta).unwrap();
+    site.import(&[path]).unwrap();
+    let story = refused_path(&site, "older", first, &ImportOptions::new(now()));
+    assert!(story.contains("older"), "{story}");
+    let _ = mirror;
+}
+
+#[test]
+fn another_sites_bundle() {
+    let Start { mirror, delta, .. } = start();
+    let site = Site::new("plant-9", &mirror.root);
+    let story = refused_by(&site, "another site", delta);
+    assert!(story.contains("plant-7") && story.contains("plant-9"), "{story}");
+}
+
+#[test]
+fn another_mirror_and_unknown_signers() {
+    let other = Mirror::new(8);
+    other.add(1, 1, &[bytes(1, 3000)]);
+    let volume = other.export("plant-7").volumes.remove(0);
+    let site = start().site.copy();
+    let story = refused_path(&site, "another mirror", &volume, &ImportOptions::new(now()));
+    assert!(
+        story.contains("sign") || story.contains("mirror") || story.contains("root"),
+        "{story}"
+    );
+}
+
+#[test]
+fn revoked_signers() {
+    let mirror = Mirror::new(MIRROR);
+    mirror.add(1, 1, &[bytes(1, 3000)]);
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    let stolen = mirror.folder.path().join("stolen");
+    copy_folder(&mirror.data.keys(), &stolen);
+    keys_rotate(&mirror.data, Rotate { content: true, ..Rotate::default() }, None, now()).unwrap();
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    // The thief has the old keys and the old root, and knows the new root, which is no secret.
+    let story = refused_by(&site, "revoked, old root", &Forge::new(50).volume(&stolen));
+    assert!(story.contains("sign") || story.contains("root"), "{story}");
+    let mut head = Forge::new(50).head(&stolen);
+    let root = fs::read(mirror.data.keys().join("2.root.json")).unwrap();
+    head.files.insert("metadata/2.root.json".to_owned(), root.into());
+    let story = refused_by(&site, "revoked, new root", &volume(&head, 50, &[], &[]));
+    assert!(story.contains("sign"), "{story}");
+}
+
+#[test]
+fn too_few_signatures() {
+    let keys = KeysOptions { countersigners: 1, threshold: 2, ..KeysOptions::new(now()) };
+    let mirror = Mirror::with_keys(MIRROR, &keys);
+    mirror.add(1, 1, &[]);
+    let options = SealOptions { add_site: Some("plant-7".to_owned()), ..SealOptions::default() };
+    seal(&mirror.data, now(), &options, &()).unwrap();
+    let site = Site::new("plant-7", &mirror.root);
+    let story = refused_by(&site, "one of two", &Forge::new(1).volume(&mirror.data.keys()));
+    assert!(story.contains("signature"), "{story}");
+}
+
+#[test]
+fn a_damaged_trust_state() {
+    let good = fs::read(start().site.data.trust_state()).unwrap();
+    let mut cases: Vec<Vec<u8>> = vec![Vec::new(), b"{}".to_vec(), good[..good.len() / 2].to_vec()];
+    for at in (0..good.len()).step_by(good.len() / 40) {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        cases.push(bad);
+    }
+    for (n, state) in cases.iter().enumerate() {
+        let site = start().site.copy();
+        fs::write(site.data.trust_state(), state).unwrap();
+        let story = refused_by(&site, &format!("damaged state {n}"), &start().delta);
+        assert!(story.contains("trust state"), "{story}");
+    }
+    // A person who compares the fingerprint can mend it; older snapshots stay out.
+    let Start { mirror, first, .. } = start();
+    let site = start().site.copy();
+    let path = site.folder.path().join("delta.tar");
+    fs::write(&path, &start().delta).unwrap();
+    site.import(std::slice::from_ref(&path)).unwrap();
+    fs::write(site.data.trust_state(), b"rubbish").unwrap();
+    assert_eq!(trust_add(&site.data, &mirror.root, None).unwrap_err().fault(), Fault::Refused);
+    let fingerprint = inspect_root(&mirror.root).unwrap().fingerprint;
+    trust_add(&site.data, &mirror.root, Some(&fingerprint)).unwrap();
+    let report = site.import(std::slice::from_ref(first)).unwrap();
+    assert_eq!((report.in_force, report.switched.is_some()), (Some(2), false));
+    site.import(&[path]).unwrap();
+    assert!(check(&site.data, now(), false, &()).unwrap().is_good());
+
+    let site = start().site.copy();
+    fs::remove_file(site.data.trust_state()).unwrap();
+    let story = refused_by(&site, "no trust", &start().delta);
+    assert!(story.contains("trust add"), "{story}");
+}
+
+/// A site that a thief has led far ahead, and a mirror that has replaced its keys since.
+fn led_astray(numbers: &[u64]) -> (Mirror, Site, PathBuf) {
+    let mirror = Mirror::new(MIRROR);
+    mirror.add(1, 1, &[bytes(1, 3000)]);
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    let stolen = mirror.folder.path().join("stolen");
+    copy_folder(&mirror.data.keys(), &stolen);
+    for number in numbers {
+        let path =
+            write_to(&site, &format!("thief{number}.tar"), &Forge::new(*number).volume(&stolen));
+        assert_eq!(site.import(&[path]).unwrap().in_force, Some(*number));
+    }
+    keys_rotate(&mirror.data, Rotate { content: true, ..Rotate::default() }, None, now()).unwrap();
+    (mirror, site, stolen)
+}
+
+#[test]
+fn trust_follows_after_a_kill_and_another_bundle() {
+    let (mirror, site, stolen) = led_astray(&[100]);
+    let before = fs::read(site.data.trust_state()).unwrap();
+    let report = site.import(&mirror.export_full("plant-7").volumes).unwrap();
+    assert_eq!(report.in_force, Some(2));
+    // Killed between the commit and the trust state; then the next bundle comes first.
+    fs::write(site.data.trust_state(), before).unwrap();
+    mirror.add(2, 1, &[bytes(2, 3000)]);
+    let report = site.import(&mirror.export("plant-7").volumes).unwrap();
+    assert_eq!(report.in_force, Some(3));
+    let good = check(&site.data, now(), false, &()).unwrap();
+    assert_eq!(good.problems, Vec::<String>::new());
+    refused_by(&site, "the thief comes back", &Forge::new(101).volume(&stolen));
+}
+
+#[test]
+fn numbers_of_the_thief_do_not_block_honest_ones() {
+    let (mirror, site, _) = led_astray(&[2, 3]);
+    let report = site.import(&mirror.export_full("plant-7").volumes).unwrap();
+    assert_eq!(report.in_force, Some(2));
+    mirror.add(2, 1, &[bytes(2, 3000)]);
+    let report = site.import(&mirror.export("plant-7").volumes).unwrap();
+    assert_eq!(report.in_force, Some(3));
+}
+
+#[test]
+fn policy_of_the_thief_does_not_stay() {
+    let mirror = Mirror::new(MIRROR);
+    mirror.add(1, 1, &[bytes(1, 3000)]);
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    let stolen = mirror.folder.path().join("stolen");
+    copy_folder(&mirror.data.keys(), &stolen);
+    let mut forge = Forge::new(2);
+    forge.policy.approvals.push(PolicyApproval {
+        update: update(1).0,
+        group: "All Computers".to_owned(),
+        action: "uninstall".to_owned(),
+        deadline: None,
+    });
+    let path = write_to(&site, "thief.tar", &forge.volume(&stolen));
+    site.import(&[path]).unwrap();
+    assert_eq!(Fleet::open(&site.data.fleet()).unwrap().approvals().unwrap().len(), 1);
+    keys_rotate(&mirror.data, Rotate { content: true, ..Rotate::default() }, None, now()).unwrap();
+    let report = site.import(&mirror.export_full("plant-7").volumes).unwrap();
+    assert_eq!(report.in_force, Some(2));
+    assert_eq!(Fleet::open(&site.data.fleet()).unwrap().approvals().unwrap().len(), 0);
+}
+
+#[test]
+fn the_new_root_in_the_same_folder_counts_at_once() {
+    let mirror = Mirror::new(MIRROR);
+    mirror.add(1, 1, &[bytes(1, 3000)]);
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    let stolen = mirror.folder.path().join("stolen");
+    copy_folder(&mirror.data.keys(), &stolen);
+    keys_rotate(&mirror.data, Rotate { content: true, ..Rotate::default() }, None, now()).unwrap();
+    let mut paths = mirror.export("plant-7").volumes;
+    paths.push(write_to(&site, "thief.tar", &Forge::new(100).volume(&stolen)));
+    let report = site.import(&paths).unwrap();
+    assert_eq!(report.in_force, Some(2));
+    assert!(report.warnings.iter().any(|w| w.contains("does not take effect")), "{report:?}");
+    refused_path(&site, "the thief alone", paths.last().unwrap(), &ImportOptions::new(now()));
+}
