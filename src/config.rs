@@ -1,6 +1,7 @@
 //! `tidegate.toml`: what an administrator sets once. Flags and environment win over it.
 
 use std::{
+    fmt,
     fs::File,
     io::Read as _,
     net::SocketAddr,
@@ -28,6 +29,14 @@ pub(crate) struct Config {
     /// `[limits]`
     #[serde(default)]
     pub(crate) limits: Limits,
+    /// `[connection]`
+    #[serde(default)]
+    #[cfg_attr(not(feature = "upstream"), expect(dead_code, reason = "nothing connects"))]
+    pub(crate) connection: Connection,
+    /// `[microsoft-update]`
+    #[serde(default)]
+    #[cfg_attr(not(feature = "upstream"), expect(dead_code, reason = "nothing connects"))]
+    pub(crate) microsoft_update: MicrosoftUpdate,
 }
 
 /// `[serve]`
@@ -57,6 +66,39 @@ pub(crate) struct Limits {
     pub(crate) document_bytes: Option<u64>,
 }
 
+/// `[connection]`: how servers are reached.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Connection {
+    /// The proxy, with its credentials if it wants some: `http://user:password@host:port`.
+    pub(crate) proxy: Option<String>,
+    /// A file of the only roots that are trusted, instead of those of the system.
+    pub(crate) roots: Option<PathBuf>,
+}
+
+/// Without the credentials of the proxy.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("proxy", &self.proxy.as_ref().map(|_| "…"))
+            .field("roots", &self.roots)
+            .finish()
+    }
+}
+
+/// `[microsoft-update]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[cfg_attr(not(feature = "upstream"), expect(dead_code, reason = "nothing connects"))]
+pub(crate) struct MicrosoftUpdate {
+    /// Another address; https only.
+    pub(crate) url: Option<String>,
+    /// The file of its roots; `microsoft-roots.pem` in the data folder if not given.
+    pub(crate) roots: Option<PathBuf>,
+    /// SHA-256 of the certificates that may stand in it, instead of those that the program knows.
+    pub(crate) fingerprints: Option<Vec<String>>,
+}
+
 /// Why the configuration could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -70,13 +112,14 @@ pub(crate) enum ConfigError {
         source: std::io::Error,
     },
     /// It is no TOML, or has an unknown key or a wrong value.
-    #[error("the configuration {path} has a mistake")]
+    #[error("the configuration {path} has a mistake in line {line}: {what}")]
     Mistake {
         /// The file.
         path: PathBuf,
-        /// Where and what.
-        #[source]
-        source: toml::de::Error,
+        /// Where, from 1.
+        line: usize,
+        /// What. Not the line itself: it may hold credentials.
+        what: String,
     },
 }
 
@@ -91,8 +134,7 @@ impl Config {
         File::open(path)
             .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        toml::from_str(&text)
-            .map_err(|source| ConfigError::Mistake { path: path.to_owned(), source })
+        toml::from_str(&text).map_err(|error| mistake(path, &text, &error))
     }
 
     /// Bounds on update documents.
@@ -103,6 +145,13 @@ impl Config {
             ..default
         }
     }
+}
+
+fn mistake(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.as_bytes().iter().take(at);
+    let line = 1 + before.filter(|byte| **byte == b'\n').count();
+    ConfigError::Mistake { path: path.to_owned(), line, what: error.message().to_owned() }
 }
 
 #[cfg(test)]
@@ -119,5 +168,22 @@ mod tests {
         );
         let error = toml::from_str::<Config>("[import]\nrefuse-expird = true\n").unwrap_err();
         assert!(error.to_string().contains("refuse-expird"), "{error}");
+    }
+
+    #[test]
+    fn a_mistake_beside_credentials_does_not_show_them() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (text, line) in [
+            ("[connection]\nproxy = http://anna:geheim@proxy.example:3128\n", "line 2"),
+            ("[connection]\nprxy = \"http://anna:geheim@proxy.example:3128\"\n", "line 2"),
+        ] {
+            std::fs::write(file.path(), text).unwrap();
+            let error = Config::load(Some(file.path())).unwrap_err();
+            let all = format!("{error} {error:?}");
+            assert!(all.contains(line) && !all.contains("geheim"), "{all}");
+        }
+        std::fs::write(file.path(), "[connection]\nproxy = \"http://anna:geheim@p\"\n").unwrap();
+        let config = Config::load(Some(file.path())).unwrap();
+        assert!(config.connection.proxy.is_some() && !format!("{config:?}").contains("geheim"));
     }
 }

@@ -5,6 +5,8 @@
 mod approve;
 mod check;
 mod computers;
+#[cfg(feature = "upstream")]
+mod connection;
 mod decline;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod demo;

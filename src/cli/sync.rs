@@ -1,20 +1,18 @@
 //! `tidegate sync`
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 use tidegate::{
     catalog::{Catalog, Numbering},
     content::ContentStore,
     data_dir::Side,
     upstream::{
-        self, CategoryKind, ConnectionOptions, Progress, Selection, Source, SyncOptions,
-        SyncReport, UpstreamOptions,
+        self, CategoryKind, Progress, Selection, Source, SyncOptions, SyncReport, UpstreamOptions,
     },
 };
 
 use super::{
     Context, Outcome,
+    connection::Connection,
     output::{self, count, human_bytes},
 };
 
@@ -27,7 +25,7 @@ use super::{
 pub(super) struct Args {
     #[command(subcommand)]
     list: Option<List>,
-    /// A WSUS (https://host:8531), a package of `wsusutil export` (.cab), or a folder of update
+    /// `microsoft-update`, a WSUS (https://host:8531), a package of `wsusutil export` (.cab), or a folder of update
     /// documents and payload files
     #[arg(long, value_name = "SOURCE", required = true)]
     from: Option<String>,
@@ -60,33 +58,21 @@ struct Server {
     /// Only what can be chosen: products, classifications and detectoids
     #[arg(long)]
     categories_only: bool,
-    /// Speak plain HTTP with the server; whoever is on the way can change what arrives
-    #[arg(long)]
-    allow_http: bool,
-    /// Trust only the roots in this PEM file, instead of those of the system
-    #[arg(long, value_name = "FILE")]
-    roots: Option<PathBuf>,
-    /// Use this proxy (`none` for none), instead of what HTTPS_PROXY and HTTP_PROXY say
-    #[arg(long, value_name = "URL", env = "TIDEGATE_PROXY", hide_env_values = true)]
-    proxy: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 impl Server {
-    fn options(self) -> UpstreamOptions {
-        UpstreamOptions {
+    fn options(self, context: &Context) -> anyhow::Result<UpstreamOptions> {
+        Ok(UpstreamOptions {
             selection: Selection {
                 products: self.products,
                 classifications: self.classifications,
                 languages: self.languages,
                 categories_only: self.categories_only,
             },
-            connection: ConnectionOptions {
-                allow_http: self.allow_http,
-                roots: self.roots,
-                proxy: self.proxy,
-                ..ConnectionOptions::default()
-            },
-        }
+            connection: self.connection.options(context)?,
+        })
     }
 }
 
@@ -114,7 +100,7 @@ impl Args {
         let options = SyncOptions {
             limits: context.config.document_limits(),
             numbering: Numbering::Assign,
-            upstream: self.server.options(),
+            upstream: self.server.options(context)?,
             ..SyncOptions::new(Timestamp::now())
         };
         let mut documents = context.out.things("documents", 0);

@@ -9,11 +9,6 @@ use crate::{catalog::CatalogError, content::ContentError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// Its roots have to be pinned first.
-    #[error(
-        "this version cannot synchronize from Microsoft Update itself; give the address of a WSUS, a wsusutil package (.cab) or a folder"
-    )]
-    MicrosoftUpdate,
     /// It is an address on the network, but of no use.
     #[error(transparent)]
     Address(#[from] UpstreamError),

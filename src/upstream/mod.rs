@@ -2,28 +2,32 @@
 //! into the stores.
 //!
 //! - a package of `wsusutil export` (`.cab`): documents only;
-//! - a WSUS, or another Tidegate, over the network: documents and where their files are;
+//! - Microsoft Update, a WSUS, or another Tidegate, over the network: documents and where their files are;
 //! - a folder of update documents and payload files, under any names.
 //!
 //! Everything here is incremental and idempotent: what is there already changes nothing. Documents
 //! of a package or a folder go in with one transaction, those of a server in batches; a run that is
 //! refused or killed leaves nothing half.
 
+mod client;
 mod error;
 mod folder;
 mod package;
 mod payloads;
 mod records;
 mod report;
+mod roots;
 mod source;
 mod take;
 mod wsus;
 
+pub use client::{ClientError, ConnectionOptions};
 pub use error::{SourceError, SyncError};
 pub use report::{Problem, Progress, SyncOptions, SyncReport};
+pub use roots::{Fingerprint, MicrosoftUpdate, RootsError};
 pub use source::Source;
 pub use wsus::{
-    Category, CategoryKind, ConnectionOptions, KnownUpstream, Selection, UpstreamError,
+    Category, CategoryKind, KnownUpstream, Selection, UpstreamError,
     UpstreamFacts, UpstreamOptions, categories, known_upstreams,
 };
 
@@ -52,6 +56,10 @@ pub fn sync(
             folder::sync(path, catalog, content, options, progress, &mut report)?;
         }
         Source::Server(base) => wsus::run(base, catalog, options, progress, &mut report)?,
+        Source::MicrosoftUpdate => {
+            let base = options.upstream.connection.microsoft.base();
+            wsus::run(base, catalog, options, progress, &mut report)?;
+        }
     }
     report.changed = catalog.change()? != before;
     Ok(report)

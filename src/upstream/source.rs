@@ -18,6 +18,8 @@ pub enum Source {
     WsusutilPackage(PathBuf),
     /// A folder with update documents and payload files, in any depth and under any names.
     Folder(PathBuf),
+    /// Microsoft Update, at the address of the options.
+    MicrosoftUpdate,
     /// A WSUS, or another Tidegate, by the root of its address.
     Server(Url),
 }
@@ -29,7 +31,7 @@ impl Source {
     /// When it is an address of no use, is not there, or is a file of another kind.
     pub fn detect(text: &str) -> Result<Self, SourceError> {
         if text.eq_ignore_ascii_case("microsoft-update") {
-            return Err(SourceError::MicrosoftUpdate);
+            return Ok(Self::MicrosoftUpdate);
         }
         if text.contains("://") {
             return Ok(Self::Server(wsus::address(text)?));

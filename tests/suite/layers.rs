@@ -43,6 +43,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "main"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli", "main"]),
+    ("tokio_rustls", &["server", "upstream"]),
     ("tokio", &["agent", "server", "upstream", "cli", "main"]),
     ("tough", &[]),
     (

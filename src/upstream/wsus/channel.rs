@@ -1,20 +1,18 @@
 //! The channel: one SOAP call over HTTP, within limits, with retries. Nothing here knows what is
 //! said.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::{
-    Certificate, Client, Proxy, Response, StatusCode, Url,
+    Client, Response, StatusCode, Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
 };
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
-use super::{ConnectionOptions, UpstreamError, error::chain};
+use super::{ConnectionOptions, UpstreamError, error::chain, http_client};
 use crate::protocol::server_sync::AnswerError;
-
-const USER_AGENT: &str = concat!("Tidegate/", env!("CARGO_PKG_VERSION"));
 
 /// A server that asks for more patience than this gets an error instead.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -39,35 +37,7 @@ pub(super) struct Channel {
 
 impl Channel {
     pub(super) fn new(base: &Url, options: &ConnectionOptions) -> Result<Self, UpstreamError> {
-        if base.scheme() != "https" && !options.allow_http {
-            return Err(UpstreamError::PlainHttp { url: base.to_string() });
-        }
-        let mut builder = Client::builder()
-            .user_agent(USER_AGENT)
-            // A redirect could lead to a host whose certificate was not meant, or to plain HTTP.
-            .redirect(reqwest::redirect::Policy::none())
-            .http1_only()
-            .tls_version_min(reqwest::tls::Version::TLS_1_2)
-            .https_only(base.scheme() == "https")
-            .connect_timeout(options.connect_timeout)
-            .read_timeout(options.read_timeout)
-            .timeout(options.call_timeout);
-        if let Some(path) = &options.roots {
-            let wrong = |why: String| UpstreamError::Roots { path: path.clone(), why };
-            let pem = fs::read(path).map_err(|e| wrong(e.to_string()))?;
-            let roots = Certificate::from_pem_bundle(&pem).map_err(|e| wrong(e.to_string()))?;
-            if roots.is_empty() {
-                return Err(wrong("there is no PEM certificate in it".to_owned()));
-            }
-            builder = builder.tls_certs_only(roots);
-        }
-        builder = match options.proxy.as_deref() {
-            // As the environment says: HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
-            None => builder,
-            Some("none") => builder.no_proxy(),
-            Some(proxy) => builder.proxy(Proxy::all(proxy).map_err(UpstreamError::Client)?),
-        };
-        let client = builder.build().map_err(UpstreamError::Client)?;
+        let client = http_client(base, options)?;
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(UpstreamError::Runtime)?;
         Ok(Self { runtime, client, options: options.clone() })
@@ -273,17 +243,5 @@ mod tests {
         assert!(wait >= Duration::from_secs(100), "{wait:?}");
         let day = Some(Duration::from_secs(24 * 3600));
         assert!(channel.wait(1, &status(503, day)).is_none(), "nobody waits for a day");
-    }
-
-    #[test]
-    fn plain_http_and_files_without_roots_are_refused() {
-        let plain = Url::parse("http://wsus.example:8530/").unwrap();
-        let refused = Channel::new(&plain, &ConnectionOptions::default()).err().unwrap();
-        assert!(refused.to_string().contains("--allow-http"));
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let roots = Some(file.path().to_owned());
-        let options = ConnectionOptions { allow_http: true, roots, ..Default::default() };
-        let refused = Channel::new(&plain, &options).err().unwrap();
-        assert!(refused.to_string().contains("no PEM certificate"), "{refused}");
     }
 }

@@ -1,7 +1,8 @@
 //! What may go wrong between us and an upstream server.
 
-use std::{error::Error, path::PathBuf, time::Duration};
+use std::{error::Error, time::Duration};
 
+use super::ClientError;
 use crate::protocol::server_sync::AnswerError;
 
 /// Why an upstream server could not be synchronized from.
@@ -16,25 +17,9 @@ pub enum UpstreamError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Plain HTTP was not asked for.
-    #[error(
-        "{url} is plain HTTP: whoever is on the way can change what arrives, and metadata are not signed. Use https://, or allow it by name with --allow-http"
-    )]
-    PlainHttp {
-        /// The address.
-        url: String,
-    },
-    /// The file of roots cannot be used.
-    #[error("cannot use the certificates in {path}: {why}")]
-    Roots {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// The HTTP client could not be made, or the proxy's address is wrong.
-    #[error("cannot prepare the connection; check the proxy and the certificates")]
-    Client(#[source] reqwest::Error),
+    /// Something forbids the connection, or it cannot be prepared.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The asynchronous machinery could not be started.
     #[error("cannot start the network machinery")]
     Runtime(#[source] std::io::Error),

@@ -18,13 +18,16 @@ mod known;
 mod session;
 mod state;
 
-use std::{path::PathBuf, time::Duration};
-
 pub use choice::{Category, CategoryKind, categories};
 pub(super) use engine::run;
 pub use error::UpstreamError;
 pub use known::{KnownUpstream, UpstreamFacts, known_upstreams};
 use reqwest::Url;
+
+use super::{
+    ClientError, ConnectionOptions,
+    client::{http_client, without_credentials},
+};
 
 /// What is asked of an upstream server, and how.
 #[derive(Debug, Clone, Default)]
@@ -49,46 +52,9 @@ pub struct Selection {
     pub categories_only: bool,
 }
 
-/// How to reach an upstream server.
-#[derive(Debug, Clone)]
-pub struct ConnectionOptions {
-    /// Plain HTTP may be spoken.
-    pub allow_http: bool,
-    /// A PEM file of the only roots that are trusted; else those of the system.
-    pub roots: Option<PathBuf>,
-    /// `http://user:password@host:port`, or `none`; else what the environment says.
-    pub proxy: Option<String>,
-    /// To be connected.
-    pub connect_timeout: Duration,
-    /// Between two pieces of an answer.
-    pub read_timeout: Duration,
-    /// For a whole call.
-    pub call_timeout: Duration,
-    /// How often a call is tried.
-    pub attempts: u32,
-    /// Before the second attempt; doubles each time.
-    pub first_pause: Duration,
-}
-
-impl Default for ConnectionOptions {
-    fn default() -> Self {
-        Self {
-            allow_http: false,
-            roots: None,
-            proxy: None,
-            connect_timeout: Duration::from_secs(30),
-            // A WSUS thinks for minutes before it lists a large catalogue.
-            read_timeout: Duration::from_secs(300),
-            call_timeout: Duration::from_secs(3600),
-            attempts: 6,
-            first_pause: Duration::from_secs(2),
-        }
-    }
-}
-
 /// The root of the server that a text names: scheme, host and port.
 pub(super) fn address(text: &str) -> Result<Url, UpstreamError> {
-    let wrong = |why| UpstreamError::Address { url: text.to_owned(), why };
+    let wrong = |why| UpstreamError::Address { url: without_credentials(text), why };
     let mut url = Url::parse(text).map_err(|_| wrong("it cannot be read"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("only https:// and http:// are spoken"));
