@@ -303,7 +303,7 @@ fn approval_row(row: &Row<'_>) -> rusqlite::Result<Approval> {
     })
 }
 
-fn action_name(action: ApprovalAction) -> &'static str {
+pub(super) fn action_name(action: ApprovalAction) -> &'static str {
     match action {
         ApprovalAction::Install => "install",
         ApprovalAction::OptionalInstall => "optional-install",

@@ -6,12 +6,16 @@
 mod approvals;
 mod computers;
 mod deployments;
+mod downstreams;
 mod error;
 mod groups;
 mod limits;
 mod outcome;
+mod replicated;
 mod reports;
+mod rolled;
 mod schema;
+mod wanted;
 
 use std::path::{Path, PathBuf};
 
@@ -20,10 +24,14 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, types::Type};
 pub use approvals::*;
 pub use computers::*;
 pub use deployments::*;
+pub use downstreams::*;
 use error::Fault;
 pub use error::FleetError;
 pub use groups::*;
+pub use replicated::*;
 pub use reports::*;
+pub use rolled::*;
+pub use wanted::*;
 
 use crate::sqlite::bad_column;
 

@@ -262,7 +262,7 @@ fn json_at<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Resul
         .map_err(|e| bad_column(column, Type::Text, e))
 }
 
-fn state_name(state: ComplianceState) -> &'static str {
+pub(super) fn state_name(state: ComplianceState) -> &'static str {
     match state {
         ComplianceState::Needed => "needed",
         ComplianceState::Installed => "installed",

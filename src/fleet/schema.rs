@@ -5,5 +5,8 @@ use crate::sqlite::Store;
 /// What `fleet.sqlite` is.
 pub(super) const STORE: Store = Store {
     application_id: 0x5447_466c, // "TGFl"
-    migrations: &[include_str!("migrations/0001-fleet.sql")],
+    migrations: &[
+        include_str!("migrations/0001-fleet.sql"),
+        include_str!("migrations/0002-downstreams.sql"),
+    ],
 };

@@ -1,0 +1,325 @@
+//! Computers of the servers below, with the states of their updates. Kept apart from those that
+//! come here themselves. [MS-WSUSSS] 3.1.4.15 to 3.1.4.17
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    ComplianceState, Fleet, Result,
+    downstreams::is_known,
+    error::Fault,
+    limits::{NAME, UPDATES, clip_json},
+    reports::state_name,
+};
+use crate::{
+    sqlite::{moment, moment_at, optional_moment_at, u64_at, uuid_at},
+    update::UpdateId,
+};
+
+/// Computers of servers below that are kept; more are passed over.
+pub const ROLLED_COMPUTERS_KEPT: u32 = 100_000;
+
+/// A computer as a server below reports it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComputerReport {
+    /// `clientId`.
+    pub id: String,
+    /// The server that it comes to.
+    pub server: Uuid,
+    /// Its last synchronization.
+    pub last_sync: Option<Timestamp>,
+    /// 0 unknown, 1 succeeded, 2 failed.
+    pub last_sync_result: i32,
+    /// Its last restart.
+    pub last_reboot: Option<Timestamp>,
+    /// Its last report.
+    pub last_report: Option<Timestamp>,
+    /// Its last inventory.
+    pub last_inventory: Option<Timestamp>,
+    /// The rest, a JSON object; sent the first time and when it changed.
+    pub details: Option<serde_json::Value>,
+}
+
+/// What the reporting server has to do about a computer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ComputerChange {
+    /// It comes to another server now: forget it.
+    Gone,
+    /// Report it again, with its details.
+    DetailsWanted,
+}
+
+/// A computer of a server below, as lists show it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RolledComputer {
+    /// `clientId`.
+    pub id: String,
+    /// The server that it comes to.
+    pub server: Uuid,
+    /// Its last synchronization.
+    pub last_sync: Option<Timestamp>,
+    /// 0 unknown, 1 succeeded, 2 failed.
+    pub last_sync_result: i32,
+    /// Its last report.
+    pub last_report: Option<Timestamp>,
+    /// When this was reported.
+    pub received: Timestamp,
+    /// The rest.
+    pub details: serde_json::Value,
+}
+
+/// States on a computer, as a server below reports them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusReport {
+    /// The computer.
+    pub computer: String,
+    /// Until when they are what the computer found.
+    pub last_detection: Option<Timestamp>,
+    /// One more than that of the last report.
+    pub number: i32,
+    /// All states, instead of those that changed.
+    pub full: bool,
+    /// Update, state (none: nothing to do), when it came to that.
+    pub updates: Vec<(UpdateId, Option<ComplianceState>, Option<Timestamp>)>,
+}
+
+impl Fleet {
+    /// Takes in computers of servers below. One that is known with a newer synchronization is left
+    /// as it is; a new one, or one that comes to another server now, is kept once its details came.
+    ///
+    /// # Errors
+    /// [`super::FleetError::Invalid`] when a server is not known; then nothing is kept.
+    pub fn report_computers(
+        &mut self,
+        reports: &[ComputerReport],
+        now: Timestamp,
+    ) -> Result<Vec<(String, ComputerChange)>> {
+        self.write("keep the computers of a downstream server", |db| {
+            let mut changes: Vec<(String, ComputerChange)> = Vec::new();
+            for report in reports {
+                if !is_known(db, report.server)? {
+                    return Err(Fault::Invalid(format!(
+                        "the downstream server {} of a computer is not known",
+                        report.server
+                    )));
+                }
+                if let Some(change) = take_in(db, report, now)?
+                    && changes.iter().all(|(id, _)| *id != report.id)
+                {
+                    changes.push((report.id.clone(), change));
+                }
+            }
+            Ok(changes)
+        })
+    }
+
+    /// Of these computers of a server with the numbers of their last reports: those whose number is
+    /// another here. None if the server is not known.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn out_of_sync(&self, server: Uuid, numbers: &[(String, i32)]) -> Result<Vec<String>> {
+        self.read("compare the reports of a downstream server", |db| {
+            let mut below = db.prepare_cached(&format!("{BELOW} SELECT id FROM below"))?;
+            let below: Vec<Uuid> = below
+                .query_map([server.as_bytes()], |row| uuid_at(row, 0))?
+                .collect::<rusqlite::Result<_>>()?;
+            let mut find = db.prepare_cached(
+                "SELECT rollup_number, server_id FROM rolled_computer WHERE computer_id = ?1",
+            )?;
+            let mut out = Vec::new();
+            for (id, number) in numbers {
+                let known: Option<(i32, Uuid)> =
+                    find.query_row([id], |row| Ok((row.get(0)?, uuid_at(row, 1)?))).optional()?;
+                if known.is_some_and(|(known, at)| known != *number && below.contains(&at)) {
+                    out.push(id.clone());
+                }
+            }
+            Ok(out)
+        })
+    }
+
+    /// Takes in states of computers of a server, or of one below it. Computers that are not known
+    /// are passed over. Of two states of an update the one that was reached later counts.
+    ///
+    /// # Errors
+    /// When SQLite fails; then nothing is kept.
+    pub fn report_status(
+        &mut self,
+        server: Uuid,
+        reports: &[StatusReport],
+        now: Timestamp,
+    ) -> Result<()> {
+        self.write("keep the states of a downstream server's computers", |db| {
+            let known = format!(
+                "{BELOW} SELECT 1 FROM rolled_computer
+                 WHERE computer_id = ?2 AND server_id IN (SELECT id FROM below)"
+            );
+            for report in reports {
+                let known = db
+                    .prepare_cached(&known)?
+                    .exists(params![server.as_bytes(), report.computer])?;
+                if known {
+                    take_in_status(db, report, now)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// All computers of servers below, by id.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn rolled_computers(&self) -> Result<Vec<RolledComputer>> {
+        self.read("list the computers of downstream servers", |db| {
+            let mut statement = db.prepare_cached(
+                "SELECT computer_id, server_id, last_sync, last_sync_result, last_report, received,
+                        details
+                 FROM rolled_computer ORDER BY computer_id",
+            )?;
+            let computers = statement.query_map([], |row| {
+                let details: String = row.get(6)?;
+                Ok(RolledComputer {
+                    id: row.get(0)?,
+                    server: uuid_at(row, 1)?,
+                    last_sync: optional_moment_at(row, 2)?,
+                    last_sync_result: row.get(3)?,
+                    last_report: optional_moment_at(row, 4)?,
+                    received: moment_at(row, 5)?,
+                    details: serde_json::from_str(&details).unwrap_or_default(),
+                })
+            })?;
+            Ok(computers.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// How many computers of servers below have an update in each state: state, how many.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn rolled_compliance(&self, update: UpdateId) -> Result<Vec<(String, u64)>> {
+        self.read("count states on the computers of downstream servers", |db| {
+            Ok(db
+                .prepare_cached(
+                    "SELECT state, count(*) FROM rolled_compliance WHERE update_id = ?1
+                     GROUP BY state ORDER BY state",
+                )?
+                .query_map([update.0.as_bytes()], |row| {
+                    Ok((row.get(0)?, u64_at(row, 1)?))
+                })?
+                .collect::<rusqlite::Result<_>>()?)
+        })
+    }
+}
+
+/// A server with all below it.
+const BELOW: &str = "WITH RECURSIVE below (id) AS (
+    SELECT server_id FROM downstream WHERE server_id = ?1 UNION
+    SELECT d.server_id FROM downstream d JOIN below b ON d.parent = b.id)";
+
+fn take_in(
+    db: &Connection,
+    report: &ComputerReport,
+    now: Timestamp,
+) -> std::result::Result<Option<ComputerChange>, Fault> {
+    if report.id.is_empty() || report.id.len() > NAME {
+        return Err(Fault::Invalid(format!("a computer's id has 1 to {NAME} bytes")));
+    }
+    // It came here itself since, or to another server.
+    let newer = |at: Option<Timestamp>| at.is_some() && at > report.last_sync;
+    let here: Option<Option<Timestamp>> = db
+        .prepare_cached("SELECT last_sync FROM computer WHERE computer_id = ?1")?
+        .query_row([&report.id], |row| optional_moment_at(row, 0))
+        .optional()?;
+    if here.is_some_and(newer) {
+        return Ok(Some(ComputerChange::Gone));
+    }
+    let known: Option<(Uuid, Option<Timestamp>)> = db
+        .prepare_cached("SELECT server_id, last_sync FROM rolled_computer WHERE computer_id = ?1")?
+        .query_row([&report.id], |row| Ok((uuid_at(row, 0)?, optional_moment_at(row, 1)?)))
+        .optional()?;
+    let same_server = known.is_some_and(|(server, _)| server == report.server);
+    if let Some((_, at)) = known
+        && newer(at)
+    {
+        return Ok((!same_server).then_some(ComputerChange::Gone));
+    }
+    if !same_server {
+        let Some(_) = &report.details else { return Ok(Some(ComputerChange::DetailsWanted)) };
+        // What another server reported of it ends.
+        db.prepare_cached("DELETE FROM rolled_computer WHERE computer_id = ?1")?
+            .execute([&report.id])?;
+        let kept: u32 = db
+            .prepare_cached("SELECT count(*) FROM rolled_computer")?
+            .query_row([], |row| row.get(0))?;
+        if kept >= ROLLED_COMPUTERS_KEPT {
+            return Ok(None);
+        }
+    }
+    let details = report.details.as_ref().map(|details| serde_json::to_string(&clip_json(details)));
+    db.prepare_cached(
+        "INSERT INTO rolled_computer (computer_id, server_id, last_sync, last_sync_result,
+            last_reboot, last_report, last_inventory, received, details)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, coalesce(?9, '{}'))
+         ON CONFLICT (computer_id) DO UPDATE SET
+            last_sync = ?3, last_sync_result = ?4, last_reboot = ?5, last_report = ?6,
+            last_inventory = ?7, received = ?8, details = coalesce(?9, details)",
+    )?
+    .execute(params![
+        report.id,
+        report.server.as_bytes(),
+        report.last_sync.map(moment),
+        report.last_sync_result,
+        report.last_reboot.map(moment),
+        report.last_report.map(moment),
+        report.last_inventory.map(moment),
+        moment(now),
+        details.transpose()?,
+    ])?;
+    Ok(None)
+}
+
+fn take_in_status(
+    db: &Connection,
+    report: &StatusReport,
+    now: Timestamp,
+) -> std::result::Result<(), Fault> {
+    let computer = report.computer.as_str();
+    if report.full {
+        db.prepare_cached("DELETE FROM rolled_compliance WHERE computer_id = ?1")?
+            .execute([computer])?;
+    }
+    // What there is nothing to do about takes no room.
+    let states = report.updates.iter().scan(0, |kept, status| {
+        *kept += usize::from(status.1.is_some());
+        (*kept <= UPDATES).then_some(status)
+    });
+    for (update, state, changed) in states {
+        let (update, changed) = (update.0.as_bytes(), moment(changed.unwrap_or(now)));
+        match state {
+            Some(state) => db
+                .prepare_cached(
+                    "INSERT INTO rolled_compliance (computer_id, update_id, state, changed)
+                     VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (computer_id, update_id) DO UPDATE SET state = ?3, changed = ?4
+                     WHERE ?4 >= changed",
+                )?
+                .execute(params![computer, update, state_name(*state), changed])?,
+            None => db
+                .prepare_cached(
+                    "DELETE FROM rolled_compliance
+                     WHERE computer_id = ?1 AND update_id = ?2 AND ?3 >= changed",
+                )?
+                .execute(params![computer, update, changed])?,
+        };
+    }
+    db.prepare_cached(
+        "UPDATE rolled_computer SET rollup_number = ?2, last_detection = ?3 WHERE computer_id = ?1",
+    )?
+    .execute(params![computer, report.number, report.last_detection.map(moment)])?;
+    Ok(())
+}
