@@ -311,9 +311,8 @@ pub(super) fn is_known(db: &Connection, id: Uuid) -> rusqlite::Result<bool> {
 
 /// Whether a server is known or can be added; makes room if need be.
 fn room(db: &Connection, id: Uuid) -> rusqlite::Result<bool> {
-    let kept: u32 = db
-        .prepare_cached("SELECT count(*) FROM downstream")?
-        .query_row([], |row| row.get(0))?;
+    let kept: u32 =
+        db.prepare_cached("SELECT count(*) FROM downstream")?.query_row([], |row| row.get(0))?;
     if kept < DOWNSTREAMS_KEPT || is_known(db, id)? {
         return Ok(true);
     }

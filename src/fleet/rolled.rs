@@ -208,9 +208,7 @@ impl Fleet {
                     "SELECT state, count(*) FROM rolled_compliance WHERE update_id = ?1
                      GROUP BY state ORDER BY state",
                 )?
-                .query_map([update.0.as_bytes()], |row| {
-                    Ok((row.get(0)?, u64_at(row, 1)?))
-                })?
+                .query_map([update.0.as_bytes()], |row| Ok((row.get(0)?, u64_at(row, 1)?)))?
                 .collect::<rusqlite::Result<_>>()?)
         })
     }
