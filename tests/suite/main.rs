@@ -25,6 +25,8 @@ mod layers;
 mod publish;
 mod real_data;
 mod refusals;
+#[cfg(feature = "upstream")]
+mod replica;
 mod reports;
 mod serve;
 mod sides;
