@@ -80,7 +80,7 @@ impl Fault {
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
+        super::replica::refused(&error).unwrap_or(Self::Sqlite(error))
     }
 }
 

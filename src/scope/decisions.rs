@@ -67,6 +67,7 @@ pub struct Decisions {
     groups: Groups,
     approvals: BTreeMap<UpdateId, Vec<Approval>>,
     declined: HashSet<UpdateId>,
+    /// In lower case: they are ids, and servers hand them on in either.
     accepted: HashSet<String>,
 }
 
@@ -86,7 +87,7 @@ impl Decisions {
             groups,
             approvals: by_update,
             declined: declined.into_iter().collect(),
-            accepted: accepted.into_iter().collect(),
+            accepted: accepted.into_iter().map(|id| id.to_ascii_lowercase()).collect(),
         }
     }
 
@@ -124,6 +125,6 @@ impl Decisions {
 
     /// Whether a licence is accepted.
     pub fn is_accepted(&self, eula_id: &str) -> bool {
-        self.accepted.contains(eula_id)
+        self.accepted.contains(&eula_id.to_ascii_lowercase())
     }
 }

@@ -27,8 +27,8 @@ pub use report::{Problem, Progress, SyncOptions, SyncReport};
 pub use roots::{Fingerprint, MicrosoftUpdate, RootsError};
 pub use source::Source;
 pub use wsus::{
-    Category, CategoryKind, KnownUpstream, Selection, UpstreamError, UpstreamFacts,
-    UpstreamOptions, categories, known_upstreams,
+    Category, CategoryKind, KnownUpstream, ReplicaError, Selection, UpstreamError, UpstreamFacts,
+    UpstreamOptions, categories, known_upstreams, replicate,
 };
 
 use crate::{catalog::Catalog, content::ContentStore};

@@ -64,3 +64,31 @@ CREATE TRIGGER replica_group_delete BEFORE DELETE ON target_group
 WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'replica-of')
  AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'replicating')
 BEGIN SELECT RAISE(ABORT, 'replica'); END;
+
+-- What the upstream server was told of the computers here and below (the reporting rollup). Values:
+-- 'rollup-upstream', 'rollup-reset' (its RollupResetGuid), 'rollup-events' (up to which arrival
+-- installations are counted).
+CREATE TABLE told_computer (
+    computer_id TEXT PRIMARY KEY COLLATE NOCASE,
+    details     BLOB,                     -- digest of its details; NULL: they are to be told
+    number      INTEGER NOT NULL DEFAULT 0, -- of its last status
+    full        INTEGER NOT NULL DEFAULT 1, -- the next status tells everything
+    deleted     TEXT                      -- the upstream deleted it then
+) STRICT, WITHOUT ROWID;
+CREATE TABLE told_status (
+    computer_id TEXT NOT NULL COLLATE NOCASE
+                REFERENCES told_computer (computer_id) ON DELETE CASCADE,
+    update_id   BLOB NOT NULL,
+    state       TEXT NOT NULL,
+    changed     TEXT NOT NULL,
+    PRIMARY KEY (computer_id, update_id)
+) STRICT, WITHOUT ROWID;
+-- Installations on servers below that were told already.
+CREATE TABLE told_activity (
+    server_id       BLOB NOT NULL,
+    update_id       BLOB NOT NULL,
+    revision_number INTEGER NOT NULL,
+    succeeded       INTEGER NOT NULL,
+    failed          INTEGER NOT NULL,
+    PRIMARY KEY (server_id, update_id, revision_number)
+) STRICT, WITHOUT ROWID;

@@ -9,18 +9,21 @@
 //! | `known` | what others may know of the servers |
 //! | `state` | anchors between runs, and whole or changes for each id |
 //! | `engine` | one synchronization |
+//! | `replica` | groups and approvals of the upstream, for a replica |
 
 mod channel;
 mod choice;
 mod engine;
 mod error;
 mod known;
+mod replica;
 mod session;
 mod state;
 
 pub use choice::{Category, CategoryKind, categories};
 pub(super) use engine::run;
 pub use error::UpstreamError;
+pub use replica::{ReplicaError, replicate};
 pub use known::{KnownUpstream, UpstreamFacts, known_upstreams};
 use reqwest::Url;
 

@@ -93,7 +93,7 @@ impl Session {
     }
 
     /// Makes a call with a good cookie; when the server does not take it, with a new one.
-    fn with_cookie<O: Operation, T>(
+    pub(super) fn with_cookie<O: Operation, T>(
         &mut self,
         limit: usize,
         ask: &dyn Fn(SyncCookie) -> O,

@@ -1,0 +1,137 @@
+//! The third phase of a replica's synchronization: groups, approvals, declines and licences as the
+//! upstream has them. [MS-WUSSS] 3.2.4.3
+
+use reqwest::Url;
+
+use super::{UpstreamError, known::known_upstreams, session::Session};
+use crate::{
+    catalog::{Catalog, CatalogError},
+    fleet::{
+        ApprovalAction, Fleet, FleetError, Replicated, Told, ToldDeployment, ToldGroup,
+    },
+    protocol::server_sync::{
+        DeploymentAction, Deployments, GetDeployments, Operation as _, SyncDeployment,
+    },
+    soap::Limits,
+    update::UpdateId,
+    upstream::SyncOptions,
+};
+
+/// Bytes and elements of an answer: 300,000 deployments, of eleven elements and 650 bytes each. The
+/// largest WSUS have some ten thousand approvals.
+const DEPLOYMENTS: usize = 192 * 1024 * 1024;
+const ELEMENTS: usize = 3_500_000;
+
+/// Why the decisions of the upstream could not be taken over.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplicaError {
+    /// The upstream did not answer, or not well.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// The catalogue failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The fleet failed, or what the upstream decided makes no sense.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// Decisions refer to updates, which come first.
+    #[error(
+        "the updates of {url} are not synchronized yet: run `tidegate sync --replica --from {url}` without --categories-only"
+    )]
+    NoUpdates {
+        /// The upstream.
+        url: String,
+    },
+}
+
+/// Makes groups, approvals, declines and accepted licences those of the server at `base`, which
+/// the catalogue has been synchronized from. With the first call this becomes a replica.
+///
+/// # Errors
+/// When the server does not answer, refuses, or tells what makes no sense; then nothing changed.
+pub fn replicate(
+    base: &Url,
+    catalog: &Catalog,
+    fleet: &mut Fleet,
+    options: &SyncOptions,
+) -> Result<Replicated, ReplicaError> {
+    let url = base.to_string();
+    let known = known_upstreams(catalog)?.into_iter().find(|known| known.url == url);
+    let sync_anchor = known
+        .and_then(|known| known.anchor)
+        .ok_or_else(|| ReplicaError::NoUpdates { url: url.clone() })?;
+    let account = catalog.mirror_id()?.unwrap_or_default();
+    let mut session = Session::new(base, account, &options.upstream.connection)?;
+    let mut anchor = fleet.replica_anchor(&url)?;
+    let answer = loop {
+        match deployments(&mut session, anchor.as_deref(), &sync_anchor) {
+            // It was replaced or restored and does not know what it told us: everything, once.
+            Err(e) if anchor.is_some() && is_about_anchors(&e) => {
+                tracing::warn!(error = %e, "the upstream server refuses our anchor; asking for all deployments");
+                anchor = None;
+            }
+            answer => break answer?,
+        }
+    };
+    let told = told(url, anchor.is_none(), answer);
+    Ok(fleet.replicate(&told, options.now)?)
+}
+
+fn deployments(
+    session: &mut Session,
+    anchor: Option<&str>,
+    sync_anchor: &str,
+) -> Result<Deployments, UpstreamError> {
+    let ask = |cookie| GetDeployments {
+        cookie: Some(cookie),
+        deployment_anchor: anchor.map(str::to_owned),
+        sync_anchor: sync_anchor.to_owned(),
+    };
+    let limits = Limits { bytes: DEPLOYMENTS, elements: ELEMENTS, ..Limits::default() };
+    session.with_cookie(DEPLOYMENTS, &ask, &|bytes| GetDeployments::answer(bytes, &limits))
+}
+
+fn is_about_anchors(error: &UpstreamError) -> bool {
+    error.is_fault("InvalidParameters") || error.is_fault("ServerChanged")
+}
+
+/// The answer in the words of the fleet.
+fn told(upstream: String, whole: bool, answer: Deployments) -> Told {
+    let updates = |ids: Vec<uuid::Uuid>| ids.into_iter().map(UpdateId).collect();
+    Told {
+        upstream,
+        anchor: answer.anchor,
+        whole,
+        groups: answer
+            .groups
+            .into_iter()
+            .map(|group| ToldGroup { id: group.id, parent: group.parent, name: group.name })
+            .collect(),
+        deployments: answer.deployments.into_iter().map(deployment).collect(),
+        dead: answer.dead,
+        hidden: updates(answer.hidden),
+        accepted_eulas: answer.accepted_eulas,
+    }
+}
+
+fn deployment(told: SyncDeployment) -> ToldDeployment {
+    let action = match told.action {
+        // An installation that is not assigned is offered, and people choose.
+        DeploymentAction::Install if !told.assigned => ApprovalAction::OptionalInstall,
+        DeploymentAction::Install => ApprovalAction::Install,
+        DeploymentAction::Uninstall => ApprovalAction::Uninstall,
+        DeploymentAction::Scan => ApprovalAction::Detect,
+        DeploymentAction::Block => ApprovalAction::Block,
+    };
+    ToldDeployment {
+        id: told.id,
+        identity: told.identity,
+        group: told.group,
+        action,
+        deadline: told.deadline.map(|deadline| deadline.0),
+        admin: told.admin,
+        go_live: told.go_live.0,
+        priority: told.priority,
+    }
+}
