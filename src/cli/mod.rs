@@ -10,6 +10,8 @@ mod connection;
 mod decline;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod demo;
+#[cfg(feature = "upstream")]
+mod downstream;
 mod exit;
 mod export;
 mod groups;

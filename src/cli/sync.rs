@@ -5,6 +5,7 @@ use tidegate::{
     catalog::{Catalog, Numbering},
     content::ContentStore,
     data_dir::Side,
+    fleet::Fleet,
     upstream::{
         self, CategoryKind, Progress, Selection, Source, SyncOptions, SyncReport, UpstreamOptions,
     },
@@ -13,6 +14,7 @@ use tidegate::{
 use super::{
     Context, Outcome,
     connection::Connection,
+    downstream::{self, Downstream},
     output::{self, count, human_bytes},
 };
 
@@ -31,6 +33,8 @@ pub(super) struct Args {
     from: Option<String>,
     #[command(flatten)]
     server: Server,
+    #[command(flatten)]
+    downstream: Downstream,
 }
 
 /// What can be chosen.
@@ -89,6 +93,8 @@ impl Args {
             return list.show(context, &Catalog::open(&data.catalog())?);
         }
         let source = Source::detect(&self.from.unwrap_or_default())?;
+        let mut fleet = Fleet::open(&data.fleet())?;
+        let is_replica = self.downstream.settle(&source, &mut fleet)?;
         let mut catalog = Catalog::open(&data.catalog())?;
         if catalog.mirror_id()?.is_none() {
             let mut writer = catalog.write()?;
@@ -125,7 +131,18 @@ impl Args {
         for problem in &report.problems {
             context.out.warn(&format!("{}: {}", problem.at, problem.what));
         }
-        context.out.data(&report, || text(&report))?;
+        let replicated = if is_replica && !options.upstream.selection.categories_only {
+            downstream::replicate(context, &source, &catalog, &mut fleet, &options)?
+        } else {
+            None
+        };
+        let mut told = serde_json::to_value(&report)?;
+        if let (Some(told), Some(done)) = (told.as_object_mut(), &replicated) {
+            told.insert("replica".to_owned(), serde_json::to_value(done)?);
+        }
+        context.out.data(&told, || {
+            text(&report) + &replicated.as_ref().map(downstream::text).unwrap_or_default()
+        })?;
         Ok(if report.problems.is_empty() { Outcome::Done } else { Outcome::Partial })
     }
 }

@@ -7,9 +7,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{DEPLOYMENTS, Mark, Replicated, Told};
+use super::{DEPLOYMENTS, Mark, TakenOver, Told};
 use crate::{
-    fleet::{approvals::action_name, error::Fault, limits::{NAME, clip}},
+    fleet::{
+        approvals::action_name,
+        error::Fault,
+        limits::{NAME, clip},
+    },
     sqlite::{int, moment, update_at, uuid_at},
     update::UpdateId,
 };
@@ -20,7 +24,7 @@ type Result<T> = std::result::Result<T, Fault>;
 type What = (String, Option<String>);
 
 /// Writes down the deployments: dead ones go, the others are added or changed by their id.
-pub(super) fn keep(db: &Connection, told: &Told, done: &mut Replicated) -> Result<()> {
+pub(super) fn keep(db: &Connection, told: &Told, done: &mut TakenOver) -> Result<()> {
     let most = [told.deployments.len(), told.dead.len(), told.hidden.len()].into_iter().max();
     if most.is_some_and(|most| most > DEPLOYMENTS) || told.accepted_eulas.len() > DEPLOYMENTS {
         return Err(too_many());
@@ -28,7 +32,8 @@ pub(super) fn keep(db: &Connection, told: &Told, done: &mut Replicated) -> Resul
     if told.whole {
         db.execute("DELETE FROM replica_deployment", [])?;
     }
-    let mut delete = db.prepare_cached("DELETE FROM replica_deployment WHERE deployment_id = ?1")?;
+    let mut delete =
+        db.prepare_cached("DELETE FROM replica_deployment WHERE deployment_id = ?1")?;
     for id in &told.dead {
         delete.execute([id.as_bytes()])?;
     }
@@ -81,7 +86,7 @@ pub(super) fn apply(
     told: &Told,
     now: Timestamp,
     mark: &mut Mark<'_>,
-    done: &mut Replicated,
+    done: &mut TakenOver,
 ) -> Result<()> {
     let hidden: BTreeSet<UpdateId> = told.hidden.iter().copied().collect();
     let declined: BTreeSet<UpdateId> = db
@@ -113,7 +118,7 @@ fn approvals(
     hidden: &BTreeSet<UpdateId>,
     now: Timestamp,
     mark: &mut Mark<'_>,
-    done: &mut Replicated,
+    done: &mut TakenOver,
 ) -> Result<()> {
     let mut wanted: BTreeMap<(UpdateId, Uuid), What> = BTreeMap::new();
     let mut statement = db.prepare_cached(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{GROUPS, Mark, Replicated, ToldGroup};
+use super::{GROUPS, Mark, TakenOver, ToldGroup};
 use crate::fleet::{
     ALL_COMPUTERS, UNASSIGNED_COMPUTERS,
     error::Fault,
@@ -29,8 +29,7 @@ pub(super) struct Arranged {
 /// Orders what was told. A hierarchy that makes no sense is refused: whoever guesses where a group
 /// belongs may install what is blocked. Names are made fit and unique, as they are for people.
 pub(super) fn arrange(told: &[ToldGroup]) -> Result<Arranged> {
-    let wrong =
-        |what: String| Fault::Invalid(format!("the groups of the upstream server {what}"));
+    let wrong = |what: String| Fault::Invalid(format!("the groups of the upstream server {what}"));
     if told.len() > GROUPS {
         return Err(wrong(format!("are {}; at most {GROUPS} are taken over", told.len())));
     }
@@ -122,7 +121,7 @@ pub(super) fn apply(
     wanted: &[Group],
     whole: bool,
     mark: &mut Mark<'_>,
-    done: &mut Replicated,
+    done: &mut TakenOver,
 ) -> Result<()> {
     let well_known = |group: &Group| [ALL_COMPUTERS, UNASSIGNED_COMPUTERS].contains(&group.id);
     let ours: BTreeMap<Uuid, Group> =
@@ -249,10 +248,10 @@ mod tests {
         assert_eq!(names[1], format!("PILOT ({})", id(2)));
         assert_eq!(names[2], format!("All Computers ({})", id(3)));
         assert_eq!(names[3], "a,b ");
-        assert_eq!((names[4].as_str(), names[5].as_str()), (
-            format!("Group {}", id(5)).as_str(),
-            format!("Group {}", id(6)).as_str()
-        ));
+        assert_eq!(
+            (names[4].as_str(), names[5].as_str()),
+            (format!("Group {}", id(5)).as_str(), format!("Group {}", id(6)).as_str())
+        );
         assert_eq!(names[6].len(), NAME);
     }
 }

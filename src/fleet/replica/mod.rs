@@ -76,7 +76,7 @@ pub struct ToldDeployment {
 /// What taking over did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Replicated {
+pub struct TakenOver {
     /// Anything is different from before.
     pub changed: bool,
     /// Groups that are new, renamed or moved.
@@ -136,10 +136,10 @@ impl Fleet {
     ///
     /// # Errors
     /// When the answer makes no sense or is too large: then nothing has changed.
-    pub fn replicate(&mut self, told: &Told, now: Timestamp) -> Result<Replicated> {
+    pub fn take_over(&mut self, told: &Told, now: Timestamp) -> Result<TakenOver> {
         self.write("take over what the upstream server decided", |db| {
             let groups = groups::arrange(&told.groups)?;
-            let mut done = Replicated { notes: groups.notes, ..Replicated::default() };
+            let mut done = TakenOver { notes: groups.notes, ..TakenOver::default() };
             let mut mark = Mark { db, mark: None };
             put(db, "replicating", "1")?;
             groups::apply(db, &groups.groups, told.whole, &mut mark, &mut done)?;

@@ -23,8 +23,8 @@ mod state;
 pub use choice::{Category, CategoryKind, categories};
 pub(super) use engine::run;
 pub use error::UpstreamError;
-pub use replica::{ReplicaError, replicate};
 pub use known::{KnownUpstream, UpstreamFacts, known_upstreams};
+pub use replica::{ReplicaError, replicate};
 use reqwest::Url;
 
 use super::{

@@ -6,9 +6,7 @@ use reqwest::Url;
 use super::{UpstreamError, known::known_upstreams, session::Session};
 use crate::{
     catalog::{Catalog, CatalogError},
-    fleet::{
-        ApprovalAction, Fleet, FleetError, Replicated, Told, ToldDeployment, ToldGroup,
-    },
+    fleet::{ApprovalAction, Fleet, FleetError, TakenOver, Told, ToldDeployment, ToldGroup},
     protocol::server_sync::{
         DeploymentAction, Deployments, GetDeployments, Operation as _, SyncDeployment,
     },
@@ -55,7 +53,7 @@ pub fn replicate(
     catalog: &Catalog,
     fleet: &mut Fleet,
     options: &SyncOptions,
-) -> Result<Replicated, ReplicaError> {
+) -> Result<TakenOver, ReplicaError> {
     let url = base.to_string();
     let known = known_upstreams(catalog)?.into_iter().find(|known| known.url == url);
     let sync_anchor = known
@@ -75,7 +73,7 @@ pub fn replicate(
         }
     };
     let told = told(url, anchor.is_none(), answer);
-    Ok(fleet.replicate(&told, options.now)?)
+    Ok(fleet.take_over(&told, options.now)?)
 }
 
 fn deployments(

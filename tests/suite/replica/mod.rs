@@ -1,6 +1,8 @@
 //! A Tidegate downstream of another server: autonomous, as a replica, and what it reports.
 
+mod decisions;
 mod downstream;
+mod fake;
 
 use std::{fs, net::SocketAddr, path::Path, thread, time::Duration};
 
@@ -11,10 +13,13 @@ use tidegate::{
     catalog::{Catalog, Filter},
     content::ContentStore,
     data_dir::{DataDir, Side},
-    fleet::{ApprovalAction, Fleet, Origin},
+    fleet::{ApprovalAction, Fleet, Origin, TakenOver},
     server::{ServeOptions, Server},
     update::UpdateId,
-    upstream::{ConnectionOptions, Source, SyncOptions, SyncReport, UpstreamOptions, sync},
+    upstream::{
+        ConnectionOptions, ReplicaError, Source, SyncOptions, SyncReport, UpstreamOptions,
+        replicate, sync,
+    },
 };
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -53,6 +58,32 @@ impl Tidegate {
             sync(&source, &mut self.catalog(), &content, &sync_options(), &mut |_| {}).unwrap();
         assert!(report.problems.is_empty(), "{report:?}");
         report
+    }
+
+    /// Synchronizes as a replica.
+    fn replicate(&self, url: &str) -> Result<TakenOver, ReplicaError> {
+        self.sync(url);
+        let Source::Server(base) = Source::detect(url).unwrap() else { panic!("{url}") };
+        replicate(&base, &self.catalog(), &mut self.fleet(), &sync_options())
+    }
+
+    /// What is decided, in words: groups, approvals, declines, licences.
+    fn decided(&self) -> Vec<String> {
+        let fleet = self.fleet();
+        let groups = fleet.groups().unwrap();
+        let groups = groups.iter().map(|g| format!("group {} {} in {:?}", g.id, g.name, g.parent));
+        let approvals = fleet.approvals().unwrap();
+        let approvals = approvals.iter().map(|a| {
+            let (update, group, action) = (a.update, a.group, a.action);
+            format!("approval {update} {group} {action:?} {:?}", a.deadline)
+        });
+        let declined = fleet.declined().unwrap();
+        let eulas = fleet.accepted_eulas().unwrap();
+        groups
+            .chain(approvals)
+            .chain(declined.iter().map(|update| format!("declined {update}")))
+            .chain(eulas.iter().map(|eula| format!("accepted {eula}")))
+            .collect()
     }
 
     /// What can be approved, in the order of ids.
