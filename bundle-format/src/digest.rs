@@ -143,7 +143,7 @@ pub struct PayloadDigests {
 }
 
 /// Hashes a payload in one pass: whole SHA-256 and SHA-1, and the SHA-256 of each chunk.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct PayloadHasher {
     sha256: sha2::Sha256,
     sha1: sha1::Sha1,

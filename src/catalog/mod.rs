@@ -8,6 +8,7 @@ mod anchors;
 mod columns;
 mod error;
 mod insert;
+mod needed;
 mod nodes;
 mod notes;
 mod read;
@@ -18,6 +19,7 @@ mod write;
 
 pub use anchors::{NamedFile, Selection, Wanted};
 pub use error::CatalogError;
+pub use needed::NeededFile;
 pub use read::Catalog;
 pub use rows::*;
 pub use snapshots::{Contradiction, SnapshotRow, SnapshotState};

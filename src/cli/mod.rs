@@ -11,6 +11,8 @@ mod decline;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod demo;
 #[cfg(feature = "upstream")]
+mod download;
+#[cfg(feature = "upstream")]
 mod downstream;
 mod exit;
 mod export;
@@ -76,6 +78,9 @@ enum Command {
     /// Connected: take in updates from a source
     #[cfg(feature = "upstream")]
     Sync(sync::Args),
+    /// Connected: download the files that updates need
+    #[cfg(feature = "upstream")]
+    Download(download::Args),
     /// Make an update of an installer of your own
     Publish(Box<publish::Args>),
     /// List updates, or show one
@@ -150,6 +155,8 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Keys(args) => args.run(context),
         #[cfg(feature = "upstream")]
         Command::Sync(args) => args.run(context),
+        #[cfg(feature = "upstream")]
+        Command::Download(args) => args.run(context),
         Command::Publish(args) => args.run(context),
         Command::Updates(args) => args.run(context),
         Command::Groups(args) => args.run(context),

@@ -14,6 +14,7 @@ use tidegate::{
 use super::{
     Context, Outcome,
     connection::Connection,
+    download,
     downstream::{self, Downstream},
     output::{self, count, human_bytes},
 };
@@ -31,6 +32,9 @@ pub(super) struct Args {
     /// documents and payload files
     #[arg(long, value_name = "SOURCE", required = true)]
     from: Option<String>,
+    /// Download the files that approved updates need afterwards, as `tidegate download` does
+    #[arg(long)]
+    payloads: bool,
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
@@ -136,14 +140,25 @@ impl Args {
         } else {
             None
         };
+        let fetched = if self.payloads {
+            let connection = options.upstream.connection;
+            Some(download::after_sync(context, &data, &mut catalog, connection)?)
+        } else {
+            None
+        };
         let mut told = serde_json::to_value(&report)?;
         if let (Some(told), Some(done)) = (told.as_object_mut(), &replicated) {
             told.insert("replica".to_owned(), serde_json::to_value(done)?);
         }
+        if let (Some(told), Some(done)) = (told.as_object_mut(), &fetched) {
+            told.insert("download".to_owned(), serde_json::to_value(done)?);
+        }
         context.out.data(&told, || {
-            text(&report) + &replicated.as_ref().map(downstream::text).unwrap_or_default()
+            let replicated = replicated.as_ref().map(downstream::text).unwrap_or_default();
+            text(&report) + &replicated + &fetched.as_ref().map(download::text).unwrap_or_default()
         })?;
-        Ok(if report.problems.is_empty() { Outcome::Done } else { Outcome::Partial })
+        let complete = fetched.is_none_or(|fetched| fetched.is_complete());
+        Ok(if report.problems.is_empty() && complete { Outcome::Done } else { Outcome::Partial })
     }
 }
 

@@ -5,7 +5,11 @@
 //! at the latest. It is made and locked under a shared lock on `content/tmp/.lock`; who sweeps takes
 //! that lock alone, and so never meets a file that is made but not locked yet.
 //!
+//! A payload from the network arrives in `content/partial/` instead, and stays there through a kill.
+//!
 //! Which payload an agent means by a SHA-1 is the catalogue's knowledge, not ours.
+
+mod partial;
 
 use std::{
     collections::BTreeSet,
@@ -16,6 +20,8 @@ use std::{
 
 use bundle_format::digest::{PayloadDigests, PayloadHasher, Sha256};
 use tempfile::NamedTempFile;
+
+pub use self::partial::{Expected, Partial, Partials};
 
 /// Why content could not be read or stored.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +49,12 @@ pub enum ContentError {
         expected: String,
         /// What came.
         found: String,
+    },
+    /// Only one process at a time may add to partial payloads.
+    #[error("another process downloads into {path} already; wait until it has ended")]
+    Busy {
+        /// The folder.
+        path: PathBuf,
     },
 }
 
@@ -142,13 +154,42 @@ impl ContentStore {
     /// # Errors
     /// When the disk fails; some may have been kept, none half.
     pub fn keep(&self, incoming: Vec<(Incoming, Sha256)>) -> Result<(), ContentError> {
-        for (Incoming { file }, _) in &incoming {
-            read_only(file.as_file())
-                .and_then(|()| file.as_file().sync_all())
-                .map_err(failed("write", file.path()))?;
+        self.place(
+            incoming,
+            |Incoming { file }| (file.as_file(), file.path()),
+            |incoming, path| incoming.file.persist(path).map(drop).map_err(|e| e.error),
+        )
+    }
+
+    /// Keeps several finished partials at once, as [`ContentStore::keep`] does.
+    ///
+    /// # Errors
+    /// When the disk fails; some may have been kept, none half.
+    pub fn keep_partials(&self, partials: Vec<(Partial, Sha256)>) -> Result<(), ContentError> {
+        self.place(
+            partials,
+            |partial| (&partial.file, &partial.path),
+            |partial, path| {
+                fs::rename(&partial.path, path)?;
+                // Of no use any more; what is left of one is swept.
+                let _ = fs::remove_file(partial::note_path(&partial.path));
+                Ok(())
+            },
+        )
+    }
+
+    fn place<T>(
+        &self,
+        finished: Vec<(T, Sha256)>,
+        file: impl Fn(&T) -> (&File, &Path),
+        rename: impl Fn(T, &Path) -> io::Result<()>,
+    ) -> Result<(), ContentError> {
+        for (one, _) in &finished {
+            let (file, path) = file(one);
+            read_only(file).and_then(|()| file.sync_all()).map_err(failed("write", path))?;
         }
         let mut folders = BTreeSet::new();
-        for (Incoming { file }, sha256) in incoming {
+        for (one, sha256) in finished {
             let path = self.path(&sha256);
             if let Some(folder) = path.parent() {
                 if !folder.is_dir() {
@@ -157,7 +198,7 @@ impl ContentStore {
                 }
                 folders.insert(folder.to_owned());
             }
-            file.persist(&path).map_err(|e| failed("rename a file to", &path)(e.error))?;
+            rename(one, &path).map_err(failed("rename a file to", &path))?;
         }
         for folder in folders {
             File::open(&folder).and_then(|f| f.sync_all()).map_err(failed("sync", &folder))?;
@@ -345,4 +386,14 @@ fn read_only(file: &File) -> io::Result<()> {
     #[cfg(not(unix))]
     permissions.set_readonly(true);
     file.set_permissions(permissions)
+}
+
+/// Undoes [`read_only`].
+fn writable(path: &Path) -> io::Result<()> {
+    let mut permissions = fs::metadata(path)?.permissions();
+    #[cfg(unix)]
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
+    #[cfg(not(unix))]
+    permissions.set_readonly(false);
+    fs::set_permissions(path, permissions)
 }

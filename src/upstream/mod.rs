@@ -10,6 +10,7 @@
 //! refused or killed leaves nothing half.
 
 mod client;
+mod download;
 mod error;
 mod folder;
 mod package;
@@ -22,6 +23,10 @@ mod take;
 mod wsus;
 
 pub use client::{ClientError, ConnectionOptions};
+pub use download::{
+    BadWindow, Base, DownloadError, DownloadOptions, DownloadProgress, DownloadReport, Forecast,
+    Rejected, Stopped, Which, Window, download, forecast,
+};
 pub use error::{SourceError, SyncError};
 pub use report::{Problem, Progress, SyncOptions, SyncReport};
 pub use roots::{Fingerprint, MicrosoftUpdate, RootsError};

@@ -19,6 +19,10 @@ mod agent_server;
 mod catalog;
 mod cli;
 mod content;
+#[cfg(feature = "upstream")]
+mod download;
+#[cfg(feature = "upstream")]
+mod download_server;
 mod fleet;
 mod kill;
 mod layers;

@@ -117,7 +117,7 @@ impl UpstreamError {
 }
 
 /// An error with all its causes, where only a text is kept.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub(in crate::upstream) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -8,9 +8,11 @@
 //! | `choice` | names of products, classifications and languages become ids |
 //! | `known` | what others may know of the servers |
 //! | `state` | anchors between runs, and whole or changes for each id |
+//! | `ask` | telling a server which files it does not have |
 //! | `engine` | one synchronization |
 //! | `replica` | groups and approvals of the upstream, for a replica |
 
+mod ask;
 mod channel;
 mod choice;
 mod engine;
@@ -20,9 +22,11 @@ mod replica;
 mod session;
 mod state;
 
+pub(super) use ask::ask_for_files;
 pub use choice::{Category, CategoryKind, categories};
 pub(super) use engine::run;
 pub use error::UpstreamError;
+pub(super) use error::chain;
 pub use known::{KnownUpstream, UpstreamFacts, known_upstreams};
 pub use replica::{ReplicaError, replicate};
 use reqwest::Url;

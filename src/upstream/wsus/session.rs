@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bundle_format::digest::Sha1;
 use jiff::Timestamp;
 use reqwest::Url;
 use uuid::Uuid;
@@ -18,9 +19,9 @@ use crate::{
     protocol::{
         DateTime, ProtocolVersion,
         server_sync::{
-            AnswerError, ConfigData, Filter, GetAuthConfig, GetAuthorizationCookie, GetConfigData,
-            GetCookie, GetRevisionIdList, GetUpdateData, Operation, SERVER_SYNC_PATH, SyncCookie,
-            UpdateItem,
+            AnswerError, ConfigData, DownloadFiles, Filter, GetAuthConfig, GetAuthorizationCookie,
+            GetConfigData, GetCookie, GetRevisionIdList, GetUpdateData, Operation,
+            SERVER_SYNC_PATH, SyncCookie, UpdateItem,
         },
     },
     soap::Limits,
@@ -90,6 +91,12 @@ impl Session {
             })?;
             Ok(items)
         })
+    }
+
+    /// Says which files are missing. [MS-WUSSS] 3.1.4.11
+    pub(super) fn download_files(&mut self, digests: &[Sha1]) -> Result<()> {
+        let ask = |cookie| DownloadFiles { cookie: Some(cookie), digests: digests.to_vec() };
+        self.with_cookie(SHORT, &ask, &short::<DownloadFiles>)
     }
 
     /// Makes a call with a good cookie; when the server does not take it, with a new one.

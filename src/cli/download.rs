@@ -1,0 +1,331 @@
+//! `tidegate download`
+
+use std::{path::PathBuf, time::Duration};
+
+use tidegate::{
+    catalog::Catalog,
+    content::ContentStore,
+    data_dir::{DataDir, Side},
+    fleet::Fleet,
+    update::UpdateId,
+    upstream::{
+        self, Base, ConnectionOptions, DownloadOptions, DownloadProgress, DownloadReport, Forecast,
+        Stopped, Which, Window,
+    },
+};
+
+use super::{
+    Context, Outcome,
+    connection::Connection,
+    exit,
+    output::{self, count, human_bytes},
+};
+
+/// Download the files that approved updates need: from where the upstream servers say, and from the
+/// servers themselves. Interrupted anywhere, the next run goes on.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    which: Selection,
+    /// Only tell what would be downloaded, and whether it fits
+    #[arg(long)]
+    plan: bool,
+    /// Try this place first: a folder as WsusContent, or an address with the same layout
+    /// (https://host/Content/); may be repeated
+    #[arg(long, value_name = "PLACE")]
+    location: Vec<String>,
+    /// Leave files whose documents name no SHA-256, only a SHA-1
+    #[arg(long)]
+    require_sha256: bool,
+    #[command(flatten)]
+    pace: Pace,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Which files; without one of these, those of approved updates.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+struct Selection {
+    /// Files of all updates that are not declined
+    #[arg(long)]
+    all: bool,
+    /// Files of this update; may be repeated
+    #[arg(long, value_name = "ID")]
+    update: Vec<UpdateId>,
+    /// Files of all updates of a KB article
+    #[arg(long, value_name = "N")]
+    kb: Option<String>,
+    /// Files in a list: each line begins with a SHA-256 or SHA-1 in hexadecimal
+    #[arg(long, value_name = "FILE")]
+    needs: Option<PathBuf>,
+}
+
+/// How fast, when, how much.
+#[derive(Debug, clap::Args)]
+struct Pace {
+    /// Files at a time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    parallel: u16,
+    /// Bytes per second over all connections, as 10MiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    rate: Option<u64>,
+    /// Only at this time of day, as 22:00-06:00; outside it, wait
+    #[arg(long, value_name = "FROM-TO")]
+    window: Option<Window>,
+    /// Outside the window, end (exit code 4) instead of waiting
+    #[arg(long, requires = "window")]
+    once: bool,
+    /// Leave so much free on the file system of the content
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1GiB")]
+    reserve: u64,
+    /// Give a connection up on which nothing comes for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    idle: u64,
+    /// Try each place so often without getting on
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    attempts: u32,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let data = context.data_dir()?;
+        let Side::Connected { .. } = data.side() else {
+            anyhow::bail!(
+                "{} is an isolated side: its files come in bundles (`tidegate import`)",
+                data.root().display()
+            );
+        };
+        let plan = self.plan;
+        let options = self.options(context)?;
+        let mut catalog = Catalog::open(&data.catalog())?;
+        if plan {
+            let fleet = Fleet::open(&data.fleet())?;
+            let content = ContentStore::open(&data.content())?;
+            let report = upstream::forecast(&catalog, &fleet, &content, &options)?;
+            tell(context, &report);
+            context.out.data(&report.forecast, || forecast(&report.forecast, options.rate))?;
+            return Ok(if report.forecast.fits && report.problems.is_empty() {
+                Outcome::Done
+            } else {
+                Outcome::Partial
+            });
+        }
+        let report = download(context, &data, &mut catalog, &options)?;
+        context.out.data(&report, || text(&report))?;
+        Ok(if report.is_complete() { Outcome::Done } else { Outcome::Partial })
+    }
+
+    fn options(self, context: &Context) -> anyhow::Result<DownloadOptions> {
+        let Selection { all, update, kb, needs } = self.which;
+        let which = match (all, kb, needs) {
+            (true, ..) => Which::All,
+            (_, Some(kb), _) => Which::Kb(kb),
+            (_, _, Some(list)) => Which::Needs(list),
+            _ if !update.is_empty() => Which::Updates(update),
+            _ => Which::Approved,
+        };
+        let locations = self.location.iter().map(|text| Base::detect(text));
+        let pace = self.pace;
+        Ok(DownloadOptions {
+            locations: locations.collect::<Result<_, _>>().map_err(exit::usage)?,
+            parallel: pace.parallel.into(),
+            rate: pace.rate,
+            window: pace.window,
+            once: pace.once,
+            require_sha256: self.require_sha256,
+            reserve: pace.reserve,
+            idle_limit: Duration::from_secs(pace.idle),
+            attempts: pace.attempts,
+            connection: self.connection.options(context)?,
+            ..DownloadOptions::new(which)
+        })
+    }
+}
+
+/// Downloads what approved updates need, after a synchronization.
+pub(super) fn after_sync(
+    context: &Context,
+    data: &DataDir,
+    catalog: &mut Catalog,
+    connection: ConnectionOptions,
+) -> anyhow::Result<DownloadReport> {
+    let options = DownloadOptions { connection, ..DownloadOptions::new(Which::Approved) };
+    download(context, data, catalog, &options)
+}
+
+/// Downloads, with a display.
+fn download(
+    context: &Context,
+    data: &DataDir,
+    catalog: &mut Catalog,
+    options: &DownloadOptions,
+) -> anyhow::Result<DownloadReport> {
+    let fleet = Fleet::open(&data.fleet())?;
+    let content = ContentStore::open(&data.content())?;
+    content.sweep()?;
+    let mut bar: Option<output::Progress> = None;
+    let mut waiting = false;
+    let report = upstream::download(catalog, &fleet, &content, options, &mut |said| match said {
+        DownloadProgress::Planned(planned) => {
+            context.out.note(forecast(planned, options.rate).trim_end());
+        }
+        DownloadProgress::Bytes { done, total, .. } => {
+            waiting = false;
+            let bar = bar.get_or_insert_with(|| context.out.bytes("files", total));
+            bar.set_total(total);
+            bar.set(done);
+        }
+        DownloadProgress::Waiting(wait) => {
+            if !std::mem::replace(&mut waiting, true) {
+                let minutes = count(wait.as_secs().div_ceil(60), "minute");
+                context.out.note(&format!("The window is closed; it opens in {minutes}."));
+            }
+        }
+    });
+    if let Some(bar) = bar {
+        bar.finish();
+    }
+    let report = report?;
+    tell(context, &report);
+    Ok(report)
+}
+
+/// Says what went wrong, one by one.
+fn tell(context: &Context, report: &DownloadReport) {
+    for rejected in &report.rejected {
+        context.out.warn(&format!(
+            "{} ({}): {} gave something else and it was thrown away: {} {} instead of {}",
+            rejected.file,
+            rejected.sha1,
+            rejected.location,
+            rejected.what,
+            rejected.found,
+            rejected.expected,
+        ));
+    }
+    for problem in report.warnings.iter().chain(&report.problems) {
+        context.out.warn(&format!("{}: {}", problem.at, problem.what));
+    }
+    if report.not_told > 0 {
+        context.out.warn(&format!("and {} more", report.not_told));
+    }
+}
+
+fn forecast(plan: &Forecast, rate: Option<u64>) -> String {
+    let files = |n, bytes| format!("{} ({})", count(n, "file"), human_bytes(bytes));
+    let mut text = format!(
+        "Needed: {}, of which {} here.\n",
+        files(plan.files, plan.bytes),
+        if plan.here == 1 { "1 is".to_owned() } else { format!("{} are", plan.here) },
+    );
+    if plan.fetch > 0 {
+        text.push_str(&format!("To be downloaded: {}", files(plan.fetch, plan.fetch_bytes)));
+        if plan.resumed_bytes > 0 {
+            let resumed = human_bytes(plan.resumed_bytes);
+            text.push_str(&format!("; {resumed} of them are here from an earlier run"));
+        }
+        text.push_str(".\n");
+        let room = if plan.fits { "it fits" } else { "it DOES NOT FIT" };
+        text.push_str(&format!(
+            "Free: {}, of which {} have to stay free: {room}.\n",
+            human_bytes(plan.free),
+            human_bytes(plan.reserve),
+        ));
+    }
+    if let Some(seconds) = rate.and_then(|rate| plan.fetch_bytes.checked_div(rate)) {
+        let minutes = count(seconds.div_ceil(60), "minute");
+        text.push_str(&format!("At the given rate it takes {minutes} at least.\n"));
+    }
+    for (n, what) in [
+        (plan.not_carried, "not carried by choice of the mirror"),
+        (plan.sha1_only, "known by SHA-1 only: their documents name no SHA-256"),
+        (plan.nowhere, "of no known place: name one with --location"),
+    ] {
+        if n > 0 {
+            text.push_str(&format!("{}: {what}.\n", count(n, "file")));
+        }
+    }
+    if plan.absent_revisions > 0 {
+        let revisions = count(plan.absent_revisions, "bundled revision");
+        text.push_str(&format!("{revisions} not in the catalogue: synchronize first.\n"));
+    }
+    text
+}
+
+/// What was done.
+pub(super) fn text(report: &DownloadReport) -> String {
+    let mut text = if report.fetched == 0 && report.missing == 0 {
+        "Nothing was to be downloaded.\n".to_owned()
+    } else {
+        format!(
+            "Downloaded {} ({}).\n",
+            count(report.fetched, "file"),
+            human_bytes(report.fetched_bytes),
+        )
+    };
+    if report.sha1_only > 0 {
+        let files = count(report.sha1_only, "file");
+        text.push_str(&format!("{files} compared by size and SHA-1 only.\n"));
+    }
+    if report.missing > 0 {
+        text.push_str(&format!("{} still missing.\n", count(report.missing, "file")));
+    }
+    if report.asked_upstream > 0 {
+        let files = count(report.asked_upstream, "file");
+        text.push_str(&format!(
+            "Told the upstream server that it does not have {files}; it fetches them now: run `tidegate download` again later.\n"
+        ));
+    }
+    match report.stopped {
+        Some(Stopped::Interrupted) => text.push_str("Interrupted; run it again to go on.\n"),
+        Some(Stopped::WindowClosed) => {
+            text.push_str("The time window is closed; run it again within it to go on.\n");
+        }
+        None => {}
+    }
+    text
+}
+
+/// `10MiB`, `500K`, `1048576`: bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = text.get(digits.len()..).unwrap_or_default().trim();
+    let unit = unit.strip_suffix("/s").unwrap_or(unit);
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        _ => return Err(format!("{unit:?} is no unit; write for example 10MiB")),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
+    number.ok_or_else(|| "it is no size; write for example 10MiB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("10MiB", 10 << 20),
+            ("10M", 10 << 20),
+            ("10 MB/s", 10_000_000),
+            ("500k", 500 << 10),
+            ("3GiB", 3 << 30),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MiB", "1.5MiB", "10 apples", "-1", "99999999999TiB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

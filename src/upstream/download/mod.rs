@@ -1,0 +1,143 @@
+//! Downloading payloads: what is needed, from wherever it may be had.
+//!
+//! | file | what |
+//! |---|---|
+//! | `plan` | which files, and whether they fit |
+//! | `locations` | where each may be had |
+//! | `work` | several files at a time, within the window; what has arrived goes into the stores |
+//! | `fetch` | one file, from the first location that gives the right bytes |
+//! | `receive` | one request |
+//! | `pace`, `window`, `retry` | how fast, when, how long to wait |
+//!
+//! Every payload is compared with the digests in its document while it arrives. Encrypted payloads
+//! are stored as they come: their digests are of what comes.
+
+mod error;
+mod fetch;
+mod locations;
+mod pace;
+mod plan;
+mod receive;
+mod report;
+mod retry;
+mod window;
+mod work;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bundle_format::digest::{Sha1, Sha256};
+
+pub use self::{
+    error::DownloadError,
+    fetch::Rejected,
+    locations::Base,
+    plan::{Forecast, Which},
+    report::{DownloadOptions, DownloadProgress, DownloadReport, Stopped},
+    window::{BadWindow, Window},
+};
+use self::{locations::Locations, plan::Plan, report::Problems, work::Work};
+use super::wsus;
+use crate::{
+    catalog::{Catalog, PayloadState},
+    content::ContentStore,
+    fleet::Fleet,
+};
+
+/// What a download would take. Downloads nothing.
+///
+/// # Errors
+/// When a store fails, or another fails.
+pub fn forecast(
+    catalog: &Catalog,
+    fleet: &Fleet,
+    content: &ContentStore,
+    options: &DownloadOptions,
+) -> Result<DownloadReport, DownloadError> {
+    let mut problems = Problems::default();
+    let locations = Locations::new(catalog, &options.locations, &options.connection)?;
+    let mut plan =
+        Plan::make(&options.which, options.require_sha256, catalog, fleet, &mut problems)?;
+    plan.count(content, options.reserve, &|f| locations.has_place(catalog, f))?;
+    let mut report = DownloadReport { forecast: plan.forecast, ..DownloadReport::default() };
+    problems.into_report(&mut report);
+    Ok(report)
+}
+
+/// Downloads what is needed and not here. What could not be had is named in the report; the rest is
+/// in. Interrupted anywhere, the next run goes on.
+///
+/// # Errors
+/// When it does not fit, a store fails or the disk becomes full; what had arrived is kept.
+pub fn download(
+    catalog: &mut Catalog,
+    fleet: &Fleet,
+    content: &ContentStore,
+    options: &DownloadOptions,
+    progress: &mut dyn FnMut(DownloadProgress<'_>),
+) -> Result<DownloadReport, DownloadError> {
+    let mut problems = Problems::default();
+    let partials = content.partials()?;
+    partials.sweep(&mut |of| is_missing(catalog, of))?;
+    let locations = Locations::new(catalog, &options.locations, &options.connection)?;
+    let mut plan =
+        Plan::make(&options.which, options.require_sha256, catalog, fleet, &mut problems)?;
+    plan.count(content, options.reserve, &|f| locations.has_place(catalog, f))?;
+    let forecast = plan.forecast;
+    progress(DownloadProgress::Planned(&forecast));
+    if !forecast.fits {
+        return Err(DownloadError::NoRoom {
+            need: forecast.fetch_bytes,
+            largest: forecast.largest,
+            reserve: forecast.reserve,
+            free: forecast.free,
+        });
+    }
+    let mut report = DownloadReport { forecast, ..DownloadReport::default() };
+    if !plan.files.is_empty() {
+        let work = Work {
+            catalog,
+            content,
+            options,
+            locations,
+            problems: &mut problems,
+            report: &mut report,
+            absent: BTreeMap::new(),
+        };
+        work.run(plan.files, Arc::new(partials), progress)?;
+    }
+    problems.into_report(&mut report);
+    Ok(report)
+}
+
+/// Whether a document names a file whose bytes are not here: then its partial is kept, even if the
+/// policy does not ask for it today.
+fn is_missing(catalog: &Catalog, of: Result<Sha256, Sha1>) -> Result<bool, DownloadError> {
+    let file = match of {
+        Ok(sha256) => catalog.file_by_sha256(&sha256)?,
+        Err(sha1) => catalog.file_by_sha1(&sha1)?,
+    };
+    Ok(file.is_some_and(|file| file.state != PayloadState::Present))
+}
+
+/// Tells upstream servers which of the files that they named they do not have.
+fn ask_upstreams(
+    catalog: &Catalog,
+    locations: &Locations,
+    absent: BTreeMap<usize, Vec<Sha1>>,
+    options: &DownloadOptions,
+    problems: &mut Problems,
+) -> Result<u64, DownloadError> {
+    let account = catalog.mirror_id()?.unwrap_or_default();
+    let mut asked = 0;
+    for (index, files) in absent {
+        let Some(base) = locations.upstream(index) else { continue };
+        match wsus::ask_for_files(base, account, &options.connection, &files) {
+            Ok(()) => asked += files.len() as u64,
+            Err(e) => problems.warn(
+                base.as_str(),
+                &format!("cannot tell it which files it does not have: {}", wsus::chain(&e)),
+            ),
+        }
+    }
+    Ok(asked)
+}

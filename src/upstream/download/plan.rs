@@ -1,0 +1,295 @@
+//! What is to be downloaded, and whether it fits: known before the first byte.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs::File,
+    io::{BufRead as _, BufReader, Read as _},
+    path::{Path, PathBuf},
+};
+
+use bundle_format::digest::{Sha1, Sha256};
+use serde::Serialize;
+
+use super::{DownloadError, Problems};
+use crate::{
+    catalog::{Catalog, Filter, NeededFile, PayloadState},
+    content::{ContentStore, Expected},
+    fleet::{ApprovalAction, Fleet},
+    update::{RevisionId, UpdateId},
+};
+
+type Result<T> = std::result::Result<T, DownloadError>;
+
+/// A longer list of digests is none, in bytes.
+const LARGEST_LIST: u64 = 256 * 1024 * 1024;
+
+/// Which files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// Of updates that are approved for installation or removal, and not declined.
+    Approved,
+    /// Of all updates that are not declined.
+    All,
+    /// Of these updates.
+    Updates(Vec<UpdateId>),
+    /// Of the updates of a KB article.
+    Kb(String),
+    /// Those in a list: a SHA-256 or SHA-1 in hexadecimal at the beginning of each line.
+    Needs(PathBuf),
+}
+
+/// What a download will take. Bytes are of whole files unless said otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Forecast {
+    /// Revisions whose files are needed.
+    pub revisions: u64,
+    /// Different files that they need.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Of the files, here already.
+    pub here: u64,
+    /// Their bytes.
+    pub here_bytes: u64,
+    /// Of the files, not carried by choice of the mirror.
+    pub not_carried: u64,
+    /// Of the files, to be downloaded.
+    pub fetch: u64,
+    /// Bytes that have to come.
+    pub fetch_bytes: u64,
+    /// Bytes of these files that an earlier run has brought; not in `fetch-bytes`.
+    pub resumed_bytes: u64,
+    /// Of the files to be downloaded, those whose documents name no SHA-256.
+    pub sha1_only: u64,
+    /// Of the files to be downloaded, those that no known place has.
+    pub nowhere: u64,
+    /// Bytes of the largest file to be downloaded.
+    pub largest: u64,
+    /// Bundled revisions that the catalogue does not have; their files are not known.
+    pub absent_revisions: u64,
+    /// Free bytes on the file system of the content.
+    pub free: u64,
+    /// Bytes that have to stay free.
+    pub reserve: u64,
+    /// Whether there is room.
+    pub fits: bool,
+}
+
+/// A file to be downloaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Planned {
+    pub(super) expected: Expected,
+    pub(super) name: String,
+}
+
+/// What is to be downloaded.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) files: Vec<Planned>,
+    pub(super) forecast: Forecast,
+    /// By SHA-1: which of `files`. Documents may contradict each other.
+    known: HashMap<Sha1, Vec<usize>>,
+    /// Here, or not to be carried.
+    settled: BTreeSet<(Sha1, Option<Sha256>)>,
+}
+
+impl Plan {
+    /// Looks up what is needed and what of it is here. `has_place` tells whether a file is anywhere.
+    pub(super) fn make(
+        which: &Which,
+        require_sha256: bool,
+        catalog: &Catalog,
+        fleet: &Fleet,
+        problems: &mut Problems,
+    ) -> Result<Self> {
+        let mut plan = Self::default();
+        if let Which::Needs(path) = which {
+            plan.add_list(path, catalog, problems)?;
+        } else {
+            let mut revisions = roots(which, catalog, fleet, problems)?;
+            plan.forecast.absent_revisions = catalog.add_bundled(&mut revisions)?.len() as u64;
+            plan.forecast.revisions = revisions.len() as u64;
+            for id in revisions {
+                let mut files = Vec::new();
+                catalog.needed_files(id, &mut |file| files.push(file))?;
+                files.into_iter().for_each(|file| plan.add(file, problems));
+            }
+        }
+        if require_sha256 {
+            for file in plan.files.extract_if(.., |file| file.expected.sha256.is_none()) {
+                problems.add(
+                    &format!("{} ({})", file.name, file.expected.sha1),
+                    "its documents name no SHA-256, and --require-sha256 was given",
+                );
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Counts what has to come, and whether there is room.
+    pub(super) fn count(
+        &mut self,
+        content: &ContentStore,
+        reserve: u64,
+        has_place: &dyn Fn(&Planned) -> Result<bool>,
+    ) -> Result<()> {
+        let forecast = &mut self.forecast;
+        for file in &self.files {
+            let Expected { sha256, size, .. } = file.expected;
+            let there = content.partial_size(&file.expected)?;
+            forecast.fetch += 1;
+            forecast.fetch_bytes = forecast.fetch_bytes.saturating_add(size - there);
+            forecast.resumed_bytes = forecast.resumed_bytes.saturating_add(there);
+            forecast.sha1_only += u64::from(sha256.is_none());
+            forecast.largest = forecast.largest.max(size);
+            forecast.nowhere += u64::from(!has_place(file)?);
+            forecast.bytes = forecast.bytes.saturating_add(size);
+        }
+        forecast.files = forecast.here + forecast.not_carried + forecast.fetch;
+        forecast.free = content.free_space()?;
+        forecast.reserve = reserve;
+        forecast.fits = forecast.fetch_bytes == 0
+            || forecast.fetch_bytes.saturating_add(reserve) <= forecast.free;
+        Ok(())
+    }
+
+    fn add_list(&mut self, path: &Path, catalog: &Catalog, problems: &mut Problems) -> Result<()> {
+        let unread = |source| DownloadError::List { path: path.to_owned(), source };
+        let file = File::open(path).map_err(unread)?;
+        let mut lines = BufReader::new(file.take(LARGEST_LIST));
+        let mut line = Vec::new();
+        let mut number = 0;
+        loop {
+            line.clear();
+            // A line is a digest and perhaps a name behind it; without an end it is neither.
+            let read = (&mut lines).take(64 * 1024).read_until(b'\n', &mut line).map_err(unread)?;
+            if read == 0 {
+                return Ok(());
+            }
+            number += 1;
+            let text = String::from_utf8_lossy(&line);
+            let Some(word) = text.split_whitespace().next().filter(|w| !w.starts_with('#')) else {
+                continue;
+            };
+            let found = match (word.parse::<Sha256>(), word.parse::<Sha1>()) {
+                (Ok(sha256), _) => catalog.file_by_sha256(&sha256)?,
+                (_, Ok(sha1)) => catalog.file_by_sha1(&sha1)?,
+                _ => {
+                    let word: String = word.chars().take(100).collect();
+                    problems.add(
+                        &format!("{}, line {number}", path.display()),
+                        &format!("{word:?} is neither a SHA-256 nor a SHA-1 in hexadecimal"),
+                    );
+                    continue;
+                }
+            };
+            match found {
+                Some(file) => self.add(file, problems),
+                None => problems.add(word, "no document in the catalogue names this file"),
+            }
+        }
+    }
+
+    fn add(&mut self, file: NeededFile, problems: &mut Problems) {
+        let NeededFile { sha1, sha256, size, name, state } = file;
+        if state != PayloadState::Missing {
+            if self.settled.insert((sha1, sha256)) {
+                self.forecast.bytes = self.forecast.bytes.saturating_add(size);
+                if state == PayloadState::Present {
+                    self.forecast.here += 1;
+                    self.forecast.here_bytes = self.forecast.here_bytes.saturating_add(size);
+                } else {
+                    self.forecast.not_carried += 1;
+                }
+            }
+            return;
+        }
+        let indices = self.known.entry(sha1).or_default();
+        for index in indices.iter() {
+            let Some(known) = self.files.get_mut(*index) else { continue };
+            if known.expected.size != size {
+                continue;
+            }
+            match (known.expected.sha256, sha256) {
+                (_, None) => return,
+                (None, Some(_)) => {
+                    known.expected.sha256 = sha256;
+                    return;
+                }
+                (Some(a), Some(b)) if a == b => return,
+                _ => {}
+            }
+        }
+        if !indices.is_empty() {
+            problems.warn(
+                &format!("{name} ({sha1})"),
+                "documents contradict each other: this SHA-1 has several sizes or SHA-256; each is tried",
+            );
+        }
+        indices.push(self.files.len());
+        self.files.push(Planned { expected: Expected { sha1, sha256, size }, name });
+    }
+}
+
+/// The newest revisions of what was chosen.
+fn roots(
+    which: &Which,
+    catalog: &Catalog,
+    fleet: &Fleet,
+    problems: &mut Problems,
+) -> Result<BTreeSet<RevisionId>> {
+    let mut revisions = BTreeSet::new();
+    let declined: BTreeSet<UpdateId> = fleet.declined()?.into_iter().collect();
+    match which {
+        Which::All => catalog.newest_revisions(&mut |update, id| {
+            if !declined.contains(&update) {
+                revisions.insert(id);
+            }
+        })?,
+        Which::Approved => {
+            let approved: BTreeSet<UpdateId> = fleet
+                .approvals()?
+                .into_iter()
+                .filter(|approval| needs_files(approval.action))
+                .map(|approval| approval.update)
+                .filter(|update| !declined.contains(update))
+                .collect();
+            for update in approved {
+                // An approval of what its publisher has withdrawn is not followed.
+                let newest = catalog.newest(update)?.filter(|newest| !newest.expired);
+                revisions.extend(newest.map(|newest| newest.revision_id));
+            }
+        }
+        Which::Updates(updates) => {
+            for update in updates {
+                match catalog.newest(*update)? {
+                    Some(newest) => drop(revisions.insert(newest.revision_id)),
+                    None => problems.add(&update.to_string(), "it is not in the catalogue"),
+                }
+            }
+        }
+        Which::Kb(kb) => {
+            let digits = kb.trim_start_matches(['K', 'k', 'B', 'b']).to_owned();
+            let filter =
+                Filter { kb: Some(digits), newest: true, deployable: true, ..Filter::default() };
+            catalog.find(&filter, &mut |found| {
+                revisions.insert(found.revision_id);
+            })?;
+            if revisions.is_empty() {
+                problems.add(kb, "no update of this KB article is in the catalogue");
+            }
+        }
+        Which::Needs(_) => {}
+    }
+    Ok(revisions)
+}
+
+fn needs_files(action: ApprovalAction) -> bool {
+    match action {
+        ApprovalAction::Install | ApprovalAction::OptionalInstall | ApprovalAction::Uninstall => {
+            true
+        }
+        ApprovalAction::Detect | ApprovalAction::Block => false,
+    }
+}

@@ -1,0 +1,165 @@
+//! What a download is asked, tells on the way, and reports.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Base, Forecast, Rejected, Which, Window};
+use crate::upstream::{ConnectionOptions, Problem};
+
+/// So many problems are told one by one; of more only the number.
+const TOLD: usize = 1000;
+
+/// How to download.
+#[derive(Debug, Clone)]
+pub struct DownloadOptions {
+    /// Which files.
+    pub which: Which,
+    /// Further places, tried first.
+    pub locations: Vec<Base>,
+    /// Files at a time.
+    pub parallel: usize,
+    /// Bytes per second, over all connections.
+    pub rate: Option<u64>,
+    /// When it is allowed.
+    pub window: Option<Window>,
+    /// Outside the window, end instead of waiting.
+    pub once: bool,
+    /// Leave files whose documents name no SHA-256.
+    pub require_sha256: bool,
+    /// Bytes that stay free on the file system.
+    pub reserve: u64,
+    /// A connection on which nothing comes for so long is given up.
+    pub idle_limit: Duration,
+    /// How often each place is tried without getting on.
+    pub attempts: u32,
+    /// Before the second attempt; doubles each time.
+    pub first_pause: Duration,
+    /// Roots and proxy.
+    pub connection: ConnectionOptions,
+}
+
+impl DownloadOptions {
+    /// The defaults.
+    pub fn new(which: Which) -> Self {
+        Self {
+            which,
+            locations: Vec::new(),
+            parallel: 4,
+            rate: None,
+            window: None,
+            once: false,
+            require_sha256: false,
+            reserve: 1 << 30,
+            idle_limit: Duration::from_secs(60),
+            attempts: 5,
+            first_pause: Duration::from_secs(1),
+            connection: ConnectionOptions::default(),
+        }
+    }
+}
+
+/// What is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DownloadProgress<'a> {
+    /// This is going to be done.
+    Planned(&'a Forecast),
+    /// So much is done.
+    Bytes {
+        /// That have come.
+        done: u64,
+        /// That have to come, as far as is known now.
+        total: u64,
+        /// Files that are here now.
+        files: u64,
+    },
+    /// The time window is closed for so long.
+    Waiting(Duration),
+}
+
+/// Why a download ended before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stopped {
+    /// The user has interrupted it.
+    Interrupted,
+    /// The time window is closed.
+    WindowClosed,
+}
+
+/// What a download did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DownloadReport {
+    /// What was to be done.
+    pub forecast: Forecast,
+    /// Files that are here now and were not before.
+    pub fetched: u64,
+    /// Their bytes.
+    pub fetched_bytes: u64,
+    /// Bytes that have come, those that were thrown away included.
+    pub received_bytes: u64,
+    /// Of the files, those whose documents name no SHA-256: only size and SHA-1 were compared.
+    pub sha1_only: u64,
+    /// Files that are not here, although they were to be.
+    pub missing: u64,
+    /// Files that upstream servers named and do not have; they were told to fetch them.
+    pub asked_upstream: u64,
+    /// What was thrown away because it was not what the documents promise.
+    pub rejected: Vec<Rejected>,
+    /// What could not be had.
+    pub problems: Vec<Problem>,
+    /// What deserves attention.
+    pub warnings: Vec<Problem>,
+    /// Problems, warnings and rejections that are not told one by one.
+    pub not_told: u64,
+    /// Why it ended before its end.
+    pub stopped: Option<Stopped>,
+}
+
+impl DownloadReport {
+    /// Whether all that was to be done is done.
+    pub fn is_complete(&self) -> bool {
+        self.missing == 0 && self.problems.is_empty() && self.stopped.is_none()
+    }
+}
+
+/// Problems, as far as they are told.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) rejected: Vec<Rejected>,
+    pub(super) not_told: u64,
+}
+
+impl Problems {
+    pub(super) fn add(&mut self, at: &str, what: &str) {
+        let problem = Problem { at: at.to_owned(), what: what.to_owned() };
+        keep(&mut self.problems, problem, &mut self.not_told);
+    }
+
+    pub(super) fn warn(&mut self, at: &str, what: &str) {
+        let problem = Problem { at: at.to_owned(), what: what.to_owned() };
+        keep(&mut self.warnings, problem, &mut self.not_told);
+    }
+
+    pub(super) fn reject(&mut self, rejected: Rejected) {
+        keep(&mut self.rejected, rejected, &mut self.not_told);
+    }
+
+    pub(super) fn into_report(self, report: &mut DownloadReport) {
+        report.problems = self.problems;
+        report.warnings = self.warnings;
+        report.rejected = self.rejected;
+        report.not_told = self.not_told;
+    }
+}
+
+fn keep<T>(list: &mut Vec<T>, one: T, not_told: &mut u64) {
+    if list.len() < TOLD {
+        list.push(one);
+    } else {
+        *not_told += 1;
+    }
+}
