@@ -44,9 +44,19 @@ mod update_properties;
 mod update_refusals;
 mod update_samples;
 #[cfg(feature = "upstream")]
+mod upstream_changes;
+#[cfg(feature = "upstream")]
 mod upstream_fake;
 #[cfg(feature = "upstream")]
 mod upstream_faults;
 #[cfg(feature = "upstream")]
+mod upstream_hostile;
+#[cfg(feature = "upstream")]
+mod upstream_kill;
+#[cfg(feature = "upstream")]
+mod upstream_lists;
+#[cfg(feature = "upstream")]
 mod upstream_replay;
+#[cfg(feature = "upstream")]
+mod upstream_small;
 mod view;

@@ -1,0 +1,312 @@
+//! The built program, killed with SIGKILL while it synchronizes over the network from the built
+//! server: the stores are in order, and run again it ends with the same revisions under the same
+//! numbers as one that nobody stopped.
+
+#![cfg(unix)]
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{Shutdown, TcpListener, TcpStream},
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use bundle_format::digest::Sha256;
+use tempfile::TempDir;
+use tidegate::catalog::{Catalog, Filter};
+
+use super::{
+    sides::copy_folder,
+    update_generator::generator::{Plan, Profile, output},
+};
+
+fn tidegate(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.arg("--data").arg(data).env_remove("TIDEGATE_CONFIG");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn sync(data: &Path, from: &str) -> Command {
+    let mut command = tidegate(data);
+    command.args(["sync", "--allow-http", "--proxy", "none", "--from", from]);
+    command
+}
+
+/// `tidegate serve`, ended when dropped.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn new(data: &Path) -> Self {
+        let mut command = tidegate(data);
+        command.args(["--json", "serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut said = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            said += &line.unwrap();
+            if let Ok(value) = serde_json::from_str::<serde_json::Value>(&said) {
+                return Self { child, address: value["address"].as_str().unwrap().to_owned() };
+            }
+        }
+        panic!("the server ended before it listened");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// When to kill, seen from one exchange.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// The request has arrived here and not yet there.
+    Asked,
+    /// Half of the answer is out.
+    Half,
+    /// All of it is out, so long ago.
+    Answered(Duration),
+}
+
+const MOMENTS: [Moment; 4] = [
+    Moment::Asked,
+    Moment::Half,
+    Moment::Answered(Duration::from_millis(15)),
+    Moment::Answered(Duration::from_millis(60)),
+];
+
+/// Stands between the two, passes on one exchange after the other, and kills the child at its moment.
+struct Proxy {
+    url: String,
+    exchanges: Arc<AtomicUsize>,
+    child: Arc<Mutex<Option<Child>>>,
+}
+
+impl Proxy {
+    fn new(upstream: &str, at: Option<(usize, Moment)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let exchanges = Arc::new(AtomicUsize::new(0));
+        let child: Arc<Mutex<Option<Child>>> = Arc::default();
+        let (counted, killed, upstream) = (exchanges.clone(), child.clone(), upstream.to_owned());
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let number = counted.fetch_add(1, Ordering::SeqCst);
+                let moment = at.filter(|(exchange, _)| *exchange == number).map(|(_, m)| m);
+                let kill = || killed.lock().unwrap().as_mut().unwrap().kill().unwrap();
+                // A client that was killed is no failure of the proxy.
+                let _ = exchange(client.unwrap(), &upstream, moment, &kill);
+            }
+        });
+        Self { url, exchanges, child }
+    }
+
+    /// Synchronizes through this proxy, to the end or until it is killed.
+    fn sync(&self, data: &Path) -> ExitStatus {
+        *self.child.lock().unwrap() = Some(sync(data, &self.url).spawn().unwrap());
+        loop {
+            if let Some(status) = self.child.lock().unwrap().as_mut().unwrap().try_wait().unwrap() {
+                return status;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+fn exchange(
+    mut client: TcpStream,
+    upstream: &str,
+    moment: Option<Moment>,
+    kill: &dyn Fn(),
+) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    let mut reader = BufReader::new(client.try_clone()?);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let lower = line.to_ascii_lowercase();
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line == "\r\n" {
+            break;
+        }
+        request.extend(line.bytes());
+    }
+    request.extend(b"Connection: close\r\n\r\n");
+    let head = request.len();
+    request.resize(head + length, 0);
+    reader.read_exact(&mut request[head..])?;
+    if matches!(moment, Some(Moment::Asked)) {
+        kill();
+    }
+    let mut server = TcpStream::connect(upstream)?;
+    server.write_all(&request)?;
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer)?;
+    let (first, second) = answer.split_at(answer.len() / 2);
+    client.write_all(first)?;
+    if matches!(moment, Some(Moment::Half)) {
+        kill();
+    }
+    client.write_all(second)?;
+    client.shutdown(Shutdown::Both)?;
+    if let Some(Moment::Answered(after)) = moment {
+        thread::sleep(after);
+        kill();
+    }
+    Ok(())
+}
+
+/// Every revision: its number, its identity, its document's digest.
+fn held(data: &Path) -> Vec<(i32, String, Sha256)> {
+    let catalog = Catalog::open(&data.join("catalog.sqlite")).unwrap();
+    let mut found = Vec::new();
+    catalog.find(&Filter::default(), &mut |summary| found.push(summary)).unwrap();
+    let mut held: Vec<_> = found
+        .into_iter()
+        .map(|summary| {
+            let document = catalog.document(summary.revision_id).unwrap().unwrap();
+            (summary.revision_id.0, summary.identity.to_string(), Sha256::of(&document))
+        })
+        .collect();
+    held.sort();
+    held
+}
+
+/// An upstream, a downstream before a synchronization, and what an uninterrupted one makes of it.
+struct Scenario {
+    name: &'static str,
+    folder: TempDir,
+    before: PathBuf,
+    twin: Vec<(i32, String, Sha256)>,
+    exchanges: usize,
+}
+
+impl Scenario {
+    fn new(name: &'static str, server: &Server, before: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = folder.path().join("before");
+        copy_folder(before, &kept);
+        let twin = folder.path().join("twin");
+        copy_folder(before, &twin);
+        let proxy = Proxy::new(&server.address, None);
+        assert!(proxy.sync(&twin).success(), "{name}: the twin");
+        let exchanges = proxy.exchanges.load(Ordering::SeqCst);
+        Self { name, before: kept, twin: held(&twin), exchanges, folder }
+    }
+
+    /// Kills at one point, then lets it finish. Gives whether it was killed.
+    fn kill(&self, server: &Server, exchange: usize, moment: Moment) -> bool {
+        let what = format!("{} killed at exchange {exchange}, {moment:?}", self.name);
+        let copy = tempfile::tempdir_in(self.folder.path()).unwrap();
+        let data = copy.path().join("data");
+        copy_folder(&self.before, &data);
+        let status = Proxy::new(&server.address, Some((exchange, moment))).sync(&data);
+        let killed = status.signal() == Some(9);
+        assert!(killed || status.success(), "{what}: {status}");
+        assert!(tidegate(&data).arg("check").status().unwrap().success(), "{what}: check");
+        if data.join("catalog.sqlite").exists() {
+            let some = held(&data);
+            assert!(some.iter().all(|revision| self.twin.contains(revision)), "{what}: numbers");
+        }
+        let again = Proxy::new(&server.address, None);
+        assert!(again.sync(&data).success(), "{what}: the second run");
+        assert_eq!(held(&data), self.twin, "{what}");
+        assert!(tidegate(&data).arg("check").status().unwrap().success(), "{what}: check");
+        killed
+    }
+}
+
+fn connected(folder: &Path) -> PathBuf {
+    let data = folder.to_owned();
+    assert!(tidegate(&data).arg("init").status().unwrap().success());
+    data
+}
+
+fn add(data: &Path, plan: &Plan) {
+    let source = tempfile::tempdir().unwrap();
+    output::folder(plan, source.path()).unwrap();
+    let mut command = tidegate(data);
+    assert!(command.arg("sync").arg("--from").arg(source.path()).status().unwrap().success());
+}
+
+#[test]
+fn killed_at_every_exchange_the_next_run_finishes() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = connected(&folder.path().join("upstream"));
+    add(&upstream, &Plan::new(Profile::General, 1, 600, 3));
+    let server = Server::new(&upstream);
+    let downstream = connected(&folder.path().join("downstream"));
+    let first = Scenario::new("the first", &server, &downstream);
+    assert!(first.twin.len() > 500 && first.exchanges >= 10, "{}", first.exchanges);
+    let mut killed = each_point(&first, &server);
+    assert!(sync(&downstream, &format!("http://{}", server.address)).status().unwrap().success());
+    // More arrives at the upstream; then only that is fetched.
+    add(&upstream, &Plan::new(Profile::General, 2, 150, 0));
+    let delta = Scenario::new("changes", &server, &downstream);
+    assert!(delta.exchanges < first.exchanges, "{}", delta.exchanges);
+    assert!(delta.twin.len() > first.twin.len() + 100);
+    killed += each_point(&delta, &server);
+    assert!(killed >= 50, "only {killed} points were tried");
+}
+
+/// Gives how often it was killed.
+fn each_point(scenario: &Scenario, server: &Server) -> usize {
+    let points: Vec<_> =
+        (0..scenario.exchanges).flat_map(|n| MOMENTS.map(|moment| (n, moment))).collect();
+    let (next, killed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                while let Some((n, moment)) = points.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let hit = scenario.kill(server, *n, *moment);
+                    killed.fetch_add(usize::from(hit), Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    killed.into_inner()
+}
+
+/// Killed again and again, each time a little later, it still gets there.
+#[test]
+fn killed_many_times_in_a_row_it_goes_on_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = connected(&folder.path().join("upstream"));
+    add(&upstream, &Plan::new(Profile::General, 3, 500, 0));
+    let server = Server::new(&upstream);
+    let downstream = connected(&folder.path().join("downstream"));
+    let scenario = Scenario::new("one after the other", &server, &downstream);
+    let (mut runs, mut most) = (0, 0);
+    // After the handshake and both lists: each run comes as far as one more batch.
+    loop {
+        let late = Moment::Answered(Duration::from_millis(400));
+        let status = Proxy::new(&server.address, Some((6, late))).sync(&downstream);
+        runs += 1;
+        if status.success() {
+            break;
+        }
+        assert_eq!(status.signal(), Some(9));
+        let now = held(&downstream).len();
+        assert!(now >= most && runs < 40, "{runs} runs, {now} revisions");
+        most = now;
+    }
+    assert!(runs > 2, "it was killed only {} times", runs - 1);
+    assert_eq!(held(&downstream), scenario.twin);
+}

@@ -1,0 +1,74 @@
+//! A small upstream server: what it holds, and the forms in which it can give it.
+
+use std::io::{Cursor, Write as _};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use cab::{CabinetBuilder, CompressionType};
+use tidegate::{
+    catalog::Catalog,
+    update::{UpdateId, UpdateIdentity},
+};
+use uuid::Uuid;
+
+use super::upstream_fake::{Uss, plain};
+
+pub(crate) const PRODUCT: u128 = 1;
+pub(crate) const CLASSIFICATION: u128 = 2;
+
+pub(crate) fn identity(n: u128) -> UpdateIdentity {
+    UpdateIdentity { id: UpdateId(Uuid::from_u128(n)), revision: 100 }
+}
+
+pub(crate) fn document(n: u128, update_type: &str, title: &str, more: &str) -> String {
+    let id = identity(n).id;
+    format!(
+        "<upd:Update xmlns:upd=\"http://schemas.microsoft.com/msus/2002/12/Update\">\
+         <upd:UpdateIdentity UpdateID=\"{id}\" RevisionNumber=\"100\"/>\
+         <upd:Properties UpdateType=\"{update_type}\" DefaultPropertiesLanguage=\"en\"/>\
+         <upd:LocalizedPropertiesCollection><upd:LocalizedProperties>\
+         <upd:Language>en</upd:Language><upd:Title>{title}</upd:Title>\
+         </upd:LocalizedProperties></upd:LocalizedPropertiesCollection>{more}</upd:Update>"
+    )
+}
+
+pub(crate) fn category(n: u128, kind: &str, title: &str) -> String {
+    let more = format!(
+        "<upd:HandlerSpecificData xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:cat=\"http://schemas.microsoft.com/msus/2002/12/UpdateHandlers/Category\" xsi:type=\"cat:Category\"><cat:CategoryInformation CategoryType=\"{kind}\"/></upd:HandlerSpecificData>"
+    );
+    document(n, "Category", title, &more)
+}
+
+/// `XmlUpdateBlobCompressed` with MSZIP.
+pub(crate) fn compressed(document: &str) -> String {
+    let mut builder = CabinetBuilder::new();
+    builder.add_folder(CompressionType::MsZip).add_file("blob");
+    let mut writer = builder.build(Cursor::new(Vec::new())).unwrap();
+    let utf16: Vec<u8> = document.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    writer.next_file().unwrap().unwrap().write_all(&utf16).unwrap();
+    let bytes = writer.finish().unwrap().into_inner();
+    format!("<XmlUpdateBlobCompressed>{}</XmlUpdateBlobCompressed>", STANDARD.encode(bytes))
+}
+
+/// A product, a classification, and updates 10 to 29 in batches of four; every other compressed.
+pub(crate) fn server() -> Uss {
+    let mut uss = Uss {
+        categories: vec![identity(PRODUCT), identity(CLASSIFICATION)],
+        updates: (10..30).map(identity).collect(),
+        anchor: "1,2026-10-04 12:00:00.000".to_owned(),
+        limit: 4,
+        ..Uss::default()
+    };
+    uss.documents.insert(identity(PRODUCT), plain(&category(PRODUCT, "Product", "Tide 11")));
+    let updates = category(CLASSIFICATION, "UpdateClassification", "Security Updates");
+    uss.documents.insert(identity(CLASSIFICATION), plain(&updates));
+    for n in 10..30 {
+        let document = document(n, "Software", &format!("Update {n} é漢"), "");
+        let blob = if n % 2 == 0 { plain(&document) } else { compressed(&document) };
+        uss.documents.insert(identity(n), blob);
+    }
+    uss
+}
+
+pub(crate) fn revisions(catalog: &Catalog) -> u64 {
+    catalog.counts().unwrap().revisions
+}
