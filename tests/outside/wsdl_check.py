@@ -13,6 +13,7 @@ import argparse
 import collections
 import http.client
 import http.server
+import struct
 import tempfile
 import threading
 import urllib.parse
@@ -21,6 +22,7 @@ from pathlib import Path
 from lxml import etree
 
 import definitions
+import xpress
 from instance import PROGRAM, Instance
 
 SERVICES = {
@@ -61,6 +63,7 @@ class Judge:
         self.schemas = {name: definitions.schema(name) for name in names}
         self.seen = collections.Counter()
         self.used = collections.Counter()
+        self.codings = collections.Counter()
         self.wrong = []
         self.lock = threading.Lock()
 
@@ -70,6 +73,15 @@ class Judge:
                 self._message(service, way, body)
             except (etree.XMLSyntaxError, ValueError) as error:
                 self.wrong.append(f"{service}: {way}: {error}: {body[:300]!r}")
+
+    def answer(self, service, coding, body):
+        self.codings[coding] += 1
+        try:
+            body = xpress.decoded(body) if coding == "xpress" else body
+        except (ValueError, IndexError, struct.error) as error:
+            self.wrong.append(f"{service}: an answer in Xpress: {error}")
+        else:
+            self.message(service, "answer", body)
 
     def _message(self, service, way, body):
         if not body.startswith((b"<?xml", b"<")):
@@ -123,14 +135,13 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         service = place if place in SERVICES else None
         if service and self.command == "POST":
             self.judge.message(service, "request", body)
-        # Xpress is left out: the answers are to be read here.
-        headers = {k: v for k, v in self.headers.items() if k.lower() not in ("accept-encoding", "connection")}
+        headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
         connection = http.client.HTTPConnection(self.upstream, timeout=60)
         connection.request(self.command, self.path, body or None, headers)
         answer = connection.getresponse()
         given = answer.read()
         if service and self.command == "POST":
-            self.judge.message(service, "answer", given)
+            self.judge.answer(service, answer.getheader("Content-Encoding", "identity"), given)
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in ("transfer-encoding", "connection", "content-length"):
@@ -213,8 +224,11 @@ def main():
         print(f"{count:6} {kind}")
     for exception, count in sorted(judge.used.items()):
         print(f"{count:6} exception: {exception}")
+    for coding, count in sorted(judge.codings.items()):
+        print(f"{count:6} answers in {coding}")
     absent = [
         *missing(judge, ["serversyncwebservice", "dssauthwebservice"], SYNC),
+        *(["an answer in Xpress"] if not judge.codings["xpress"] else []),
         *missing(judge, ["clientwebservice", "reportingwebservice", "simpleauthwebservice"], AGENT),
     ]
     if judge.wrong or absent:

@@ -42,7 +42,8 @@ class Downstream:
         must(plugin.PlugInID == "DssTargeting", f"the plug-in is {plugin.PlugInID}")
         # As a WSUS joins them: with one slash too many.
         self.auth, _ = soap.service("DssAuth.wsdl", base, "/" + plugin.ServiceUrl, seen)
-        given = self.auth.GetAuthorizationCookie(accountName="dss.example", accountGuid="11111111-2222-4333-8444-555555555555")
+        self.id = "11111111-2222-4333-8444-555555555555"
+        given = self.auth.GetAuthorizationCookie(accountName="dss.example", accountGuid=self.id)
         self.authorization = {"AuthorizationCookie": [{"PlugInId": given.PlugInId, "CookieData": given.CookieData}]}
         self.cookie = self.service.GetCookie(authCookies=self.authorization, protocolVersion=version)
         self.config = self.service.GetConfigData(cookie=self.cookie)

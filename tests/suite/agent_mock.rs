@@ -1,7 +1,10 @@
 //! A tiny server for the tests of the stand-in: it records what arrives, byte for byte, and answers
 //! whatever the test wants, wrong HTTP included.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -52,6 +55,8 @@ pub(crate) struct Reply {
     pub(crate) unframed: bool,
     /// Claim this length instead of the real one.
     pub(crate) length: Option<usize>,
+    /// Send the body again and again, with this pause, until nobody reads any more.
+    pub(crate) endless: Option<Duration>,
 }
 
 impl Reply {
@@ -63,6 +68,7 @@ impl Reply {
             chunked: false,
             unframed: false,
             length: None,
+            endless: None,
         }
     }
 
@@ -136,6 +142,14 @@ async fn talk(mut stream: TcpStream, answer: Arc<Mutex<Answer>>, log: Arc<Mutex<
             out.push_str(&format!("{name}: {value}\r\n"));
         }
         let mut out = out.into_bytes();
+        if let Some(pause) = reply.endless {
+            out.extend(b"Connection: close\r\n\r\n");
+            while stream.write_all(&out).await.is_ok() {
+                out.clone_from(&reply.body);
+                tokio::time::sleep(pause).await;
+            }
+            return;
+        }
         if reply.chunked {
             out.extend(b"Transfer-Encoding: chunked\r\n\r\n");
             out.extend(format!("{:x}\r\n", reply.body.len()).as_bytes());

@@ -44,7 +44,11 @@ mod update_properties;
 mod update_refusals;
 mod update_samples;
 #[cfg(feature = "upstream")]
+mod upstream_cabinets;
+#[cfg(feature = "upstream")]
 mod upstream_changes;
+#[cfg(feature = "upstream")]
+mod upstream_endless;
 #[cfg(feature = "upstream")]
 mod upstream_fake;
 #[cfg(feature = "upstream")]

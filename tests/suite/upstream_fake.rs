@@ -44,6 +44,8 @@ pub(crate) struct Uss {
     pub(crate) expired: usize,
     /// Requests whose cookie was not taken.
     pub(crate) refused: usize,
+    /// Until when cookies are good, as the server says it; else for long.
+    pub(crate) expiration: Option<String>,
 }
 
 /// What a test does with an answer: the request, how many of its operation came before, the answer.
@@ -160,7 +162,7 @@ impl Uss {
         if matches!(name, "GetConfigData" | "GetRevisionIdList" | "GetUpdateData") {
             let cookie = operation.child("cookie").unwrap();
             // As received, to the digit.
-            assert_eq!(cookie.value("Expiration"), Some("2999-10-04T20:33:26.65455Z"));
+            assert_eq!(cookie.value("Expiration"), Some(self.expiration()));
             let number = cookie.value("EncryptedData").unwrap().trim_start_matches('A');
             if number.parse::<usize>().unwrap() < self.expired {
                 self.refused += 1;
@@ -189,7 +191,8 @@ impl Uss {
                     name,
                     SYNC,
                     &format!(
-                        "<Expiration>2999-10-04T20:33:26.65455Z</Expiration><EncryptedData>{:A>8}</EncryptedData>",
+                        "<Expiration>{}</Expiration><EncryptedData>{:A>8}</EncryptedData>",
+                        self.expiration(),
                         self.cookies
                     ),
                 )
@@ -207,6 +210,10 @@ impl Uss {
             "GetUpdateData" => self.data(&identities(&operation)),
             _ => panic!("{name} was not expected"),
         }
+    }
+
+    fn expiration(&self) -> &str {
+        self.expiration.as_deref().unwrap_or("2999-10-04T20:33:26.65455Z")
     }
 
     fn list(&self, filter: &Element) -> Reply {
@@ -274,7 +281,7 @@ pub(crate) fn operation(body: &str) -> Element {
     soap::body_of(soap::read(body.as_bytes(), &soap::Limits::default()).unwrap()).unwrap()
 }
 
-fn identity(name: &str, id: &UpdateIdentity) -> String {
+pub(crate) fn identity(name: &str, id: &UpdateIdentity) -> String {
     format!(
         "<{name}><UpdateID>{}</UpdateID><RevisionNumber>{}</RevisionNumber></{name}>",
         id.id, id.revision

@@ -50,12 +50,13 @@ impl Server {
     fn new(data: &Path) -> Self {
         let mut command = tidegate(data);
         command.args(["--json", "serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut server = Self { child: command.spawn().unwrap(), address: String::new() };
         let mut said = String::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        for line in BufReader::new(server.child.stdout.take().unwrap()).lines() {
             said += &line.unwrap();
             if let Ok(value) = serde_json::from_str::<serde_json::Value>(&said) {
-                return Self { child, address: value["address"].as_str().unwrap().to_owned() };
+                value["address"].as_str().unwrap().clone_into(&mut server.address);
+                return server;
             }
         }
         panic!("the server ended before it listened");

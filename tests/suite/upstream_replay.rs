@@ -1,11 +1,19 @@
 //! Recorded answers of a real WSUS, through the code that synchronizes from a live one.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use bundle_format::digest::Sha1;
 use tidegate::{soap::Element, update::UpdateIdentity, upstream::Selection};
 
-use super::upstream_fake::{Pair, Uss, operation, plain, read_identity};
+use super::upstream_fake::{Pair, Uss, fault, operation, plain, read_identity};
 use crate::real_data::real_data;
 
 const DEFENDER: &str = "8c3fcc84-7410-4a95-8b89-a166a0190486";
@@ -90,18 +98,141 @@ fn shape_of(body: &str) -> Vec<String> {
     out
 }
 
+fn defender() -> Selection {
+    Selection {
+        products: Some(vec![DEFENDER.to_owned()]),
+        classifications: Some(vec![DEFINITIONS.to_owned()]),
+        ..Selection::default()
+    }
+}
+
+/// The recorded server without what only its lists know: every call brings something.
+fn what_was_recorded_whole(captures: &Path) -> Uss {
+    let mut uss = recorded_server(captures);
+    let held: BTreeSet<_> = uss.documents.keys().copied().collect();
+    uss.categories.retain(|id| held.contains(id));
+    let bundle = uss.updates.pop().unwrap();
+    uss.updates.retain(|id| held.contains(id));
+    // Its members but a few were not recorded: halving would take hundreds of calls.
+    uss.updates.extend(held.iter().filter(|id| !uss.categories.contains(id) && **id != bundle));
+    uss.updates.sort_unstable();
+    uss.updates.dedup();
+    uss.limit = 2;
+    uss
+}
+
+/// The elements of a request, one after the other, without values that are another in each request;
+/// of items that look alike the first.
+fn form(body: &str) -> Vec<String> {
+    let mut form = shape_of(body);
+    for line in &mut form {
+        let changing = ["UpdateID", "RevisionNumber", "Id"];
+        if let Some((path, _)) = line.rsplit_once('=')
+            && changing.contains(&path.rsplit('/').next().unwrap())
+        {
+            *line = path.to_owned();
+        }
+    }
+    let mut seen = BTreeSet::new();
+    form.retain(|line| seen.insert(line.clone()));
+    form
+}
+
+/// Whatever order answers and their items have, and wherever the cookie ends: the same documents,
+/// and nothing is asked that was not recorded in that form.
+#[test]
+fn recorded_answers_in_other_orders_and_with_other_cookies_are_the_same_documents() {
+    let Some(data) = real_data() else { return };
+    let captures = data.join("captures");
+    let forms: BTreeSet<_> = [
+        (1, "GetAuthConfig"),
+        (2, "GetAuthorizationCookie"),
+        (3, "GetCookie"),
+        (5, "GetConfigData"),
+        (6, "GetRevisionIdList"),
+        (9, "GetRevisionIdList"),
+        (13, "GetUpdateData"),
+    ]
+    .into_iter()
+    .map(|(number, operation)| form(&recorded(&captures, number, operation, "request")))
+    .collect();
+    assert_eq!(forms.len(), 7);
+    let expected: BTreeMap<_, _> = documents(&captures).into_iter().collect();
+    let calls = replayed(&captures, None, &forms, &expected);
+    assert!(calls >= 7, "{calls}");
+    for at in 0..calls {
+        replayed(&captures, Some(at), &forms, &expected);
+    }
+}
+
+/// Replays with items turned round and lists rotated by `expires`, where the cookie ends at that
+/// call; gives how many calls carried a cookie.
+fn replayed(
+    captures: &Path,
+    expires: Option<usize>,
+    forms: &BTreeSet<Vec<String>>,
+    expected: &BTreeMap<UpdateIdentity, String>,
+) -> usize {
+    let mut uss = what_was_recorded_whole(captures);
+    // Batches of other updates, in another order.
+    let by = expires.unwrap_or(0);
+    let (categories, updates) = (uss.categories.len(), uss.updates.len());
+    uss.categories.rotate_left(by % categories);
+    uss.updates.rotate_left(by % updates);
+    if by % 2 == 1 {
+        uss.updates.reverse();
+    }
+    let mut pair = Pair::new(uss);
+    pair.options.upstream.selection = defender();
+    let uss = Arc::clone(&pair.uss);
+    let (seen, turned) = (Arc::new(AtomicUsize::new(0)), expires.is_some());
+    let count = Arc::clone(&seen);
+    pair.bend(move |asked, _, mut reply| {
+        if !asked.body.contains("<cookie>") {
+            return reply;
+        }
+        if Some(count.fetch_add(1, Ordering::SeqCst)) == expires {
+            uss.lock().unwrap().expired = 2;
+            return fault("InvalidCookie", "");
+        }
+        if turned && asked.operation() == "GetUpdateData" && reply.status == 200 {
+            let text = String::from_utf8(reply.body).unwrap();
+            let (head, rest) = text.split_once("<updates>").unwrap();
+            let (items, tail) = rest.split_once("</updates>").unwrap();
+            let items: Vec<_> = items.split_inclusive("</ServerSyncUpdateData>").collect();
+            let turned: String = items.into_iter().rev().collect();
+            reply.body = format!("{head}<updates>{turned}</updates>{tail}").into_bytes();
+        }
+        reply
+    });
+    pair.sync().unwrap();
+    assert_eq!(pair.uss.lock().unwrap().refused, 0, "{expires:?}: an old cookie was sent");
+    let authorized = 1 + usize::from(expires.is_some());
+    assert_eq!(pair.mock.requests("GetCookie").len(), authorized, "{expires:?}");
+    let (mut found, listed) = (0, pair.uss.lock().unwrap());
+    for (identity, document) in expected {
+        let wanted = listed.categories.contains(identity) || listed.updates.contains(identity);
+        let here = pair.document(identity);
+        assert_eq!(here.is_some(), wanted, "{expires:?}: {identity}");
+        assert!(here.is_none_or(|here| here == document.as_bytes()), "{expires:?}: {identity}");
+        found += usize::from(wanted);
+    }
+    assert!(found >= 6, "{found}");
+    for asked in pair.mock.asked() {
+        let form = form(&asked.body);
+        assert!(forms.contains(&form), "{}: {form:#?}", asked.operation());
+    }
+    seen.load(Ordering::SeqCst)
+}
+
 #[test]
 fn recorded_answers_become_the_exact_documents() {
     let Some(data) = real_data() else { return };
     let captures = data.join("captures");
     let mut pair = Pair::new(recorded_server(&captures));
-    pair.options.upstream.selection = Selection {
-        products: Some(vec![DEFENDER.to_owned()]),
-        classifications: Some(vec![DEFINITIONS.to_owned()]),
-        ..Selection::default()
-    };
+    pair.options.upstream.selection = defender();
     // The cookie ends in the middle.
-    let uss = std::sync::Arc::clone(&pair.uss);
+    let uss = Arc::clone(&pair.uss);
     pair.bend(move |asked, count, reply| {
         if asked.operation() == "GetUpdateData" && count == 20 {
             uss.lock().unwrap().expired = 2;

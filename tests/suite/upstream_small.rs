@@ -1,16 +1,15 @@
 //! A small upstream server: what it holds, and the forms in which it can give it.
 
-use std::io::{Cursor, Write as _};
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use cab::{CabinetBuilder, CompressionType};
 use tidegate::{
     catalog::Catalog,
     update::{UpdateId, UpdateIdentity},
 };
 use uuid::Uuid;
 
-use super::upstream_fake::{Uss, plain};
+use super::{
+    upstream_cabinets::{blob, mszip, utf16},
+    upstream_fake::{Uss, plain},
+};
 
 pub(crate) const PRODUCT: u128 = 1;
 pub(crate) const CLASSIFICATION: u128 = 2;
@@ -40,13 +39,7 @@ pub(crate) fn category(n: u128, kind: &str, title: &str) -> String {
 
 /// `XmlUpdateBlobCompressed` with MSZIP.
 pub(crate) fn compressed(document: &str) -> String {
-    let mut builder = CabinetBuilder::new();
-    builder.add_folder(CompressionType::MsZip).add_file("blob");
-    let mut writer = builder.build(Cursor::new(Vec::new())).unwrap();
-    let utf16: Vec<u8> = document.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    writer.next_file().unwrap().unwrap().write_all(&utf16).unwrap();
-    let bytes = writer.finish().unwrap().into_inner();
-    format!("<XmlUpdateBlobCompressed>{}</XmlUpdateBlobCompressed>", STANDARD.encode(bytes))
+    blob(&mszip(&["blob"], &utf16(document)))
 }
 
 /// A product, a classification, and updates 10 to 29 in batches of four; every other compressed.
