@@ -170,7 +170,8 @@ fn what_appears_while_we_read_comes_with_the_next_run() {
                 if asked.operation() == operation && count == at {
                     let mut uss = uss.lock().unwrap();
                     uss.categories.push(identity(3));
-                    uss.documents.insert(identity(3), plain(&document(3, "Detectoid", "Later", "")));
+                    uss.documents
+                        .insert(identity(3), plain(&document(3, "Detectoid", "Later", "")));
                     uss.updates.push(identity(40));
                     let document = document(40, "Software", "Later", "");
                     uss.documents.insert(identity(40), plain(&document));

@@ -155,9 +155,13 @@ fn messages_that_are_bombs_of_xml_cost_their_batch_and_nothing_else() {
         assert!(!said.is_empty(), "{what}");
     }
     // A document type in front of the envelope, for each operation in turn.
-    for operation in
-        ["GetAuthConfig", "GetAuthorizationCookie", "GetCookie", "GetConfigData", "GetRevisionIdList"]
-    {
+    for operation in [
+        "GetAuthConfig",
+        "GetAuthorizationCookie",
+        "GetCookie",
+        "GetConfigData",
+        "GetRevisionIdList",
+    ] {
         let mut pair = Pair::new(server());
         pair.bend(move |asked, _, mut reply| {
             if asked.operation() == operation {
