@@ -6,6 +6,7 @@ use std::{
     io::Read as _,
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use serde::Deserialize;
@@ -43,10 +44,43 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Serve {
-    /// Where to listen; `0.0.0.0:8530` if not given.
-    pub(crate) listen: Option<SocketAddr>,
+    /// Where to listen for plain HTTP; `0.0.0.0:8530` if not given, `none` for TLS only.
+    pub(crate) listen: Option<Listen>,
+    /// Where to listen for TLS; `0.0.0.0:8531` if not given.
+    pub(crate) tls_listen: Option<SocketAddr>,
+    /// The certificate of the server, and those that lead to its root; PEM.
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key; PEM.
+    pub(crate) tls_key: Option<PathBuf>,
     /// How agents reach the content, if not by the address that they asked.
     pub(crate) public_url: Option<String>,
+}
+
+/// An address, or `none`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Listen(pub(crate) Option<SocketAddr>);
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        let address = text.parse();
+        address.map(|address| Self(Some(address))).map_err(|_| {
+            format!("{text:?} is no address with a port, such as 0.0.0.0:8530, and not `none`")
+        })
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
 }
 
 /// `[import]`

@@ -23,7 +23,7 @@
 //! | 2 | [`scope`] | pure: what does this agent need? | I/O |
 //! | 2 | [`protocol`] | messages, error codes, cookies, Xpress | I/O |
 //! | 2 | `sqlite` | what the SQLite stores have in common | |
-//! | 1 | [`soap`], [`update`], [`cabinet`] | envelopes and faults; update documents and fragments; strict reading of cabinets | I/O, clock |
+//! | 1 | [`soap`], [`update`], [`cabinet`], [`certificate`] | envelopes and faults; update documents and fragments; strict reading of cabinets; how long a certificate holds | I/O, clock |
 //! | 0 | `bundle-format` (crate) | container, index, segments, trust, limits | anything here |
 //!
 //! # Who owns which file
@@ -49,6 +49,7 @@ pub mod agent;
 pub mod approval;
 pub mod cabinet;
 pub mod catalog;
+pub mod certificate;
 pub mod content;
 pub mod data_dir;
 pub mod fleet;

@@ -16,6 +16,27 @@ pub enum ProbeError {
     /// No HTTP client can be made.
     #[error("cannot make an HTTP client")]
     Client(#[source] reqwest::Error),
+    /// The file of roots cannot be used.
+    #[error("cannot use the certificates in {path}: {why}")]
+    Roots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The certificate of the server proves nothing to an agent.
+    #[error(
+        "{operation}: an agent does not trust the certificate that answers at {url}. Agents need its root among the trusted roots of their computer, the probe in a file (--roots)"
+    )]
+    Untrusted {
+        /// Operation.
+        operation: &'static str,
+        /// URL that was asked.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
     /// The server cannot be reached, or broke off.
     #[error("{operation}: no answer from {url}; is the server running, and the port right?")]
     Connection {

@@ -3,11 +3,12 @@
 //! Two things differ from an agent on the wire, both of the HTTP client's making and without meaning
 //! in HTTP: header names are written `Soapaction` and `Ms-Cv`, and SOAP calls carry `Accept: */*`.
 
-use std::error::Error;
+use std::{error::Error, fs, path::Path};
 
 use reqwest::{
-    Client, Response, Url,
+    Certificate, Client, Response, Url,
     header::{HeaderMap, HeaderName, HeaderValue},
+    tls,
 };
 
 use super::{
@@ -60,7 +61,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// A client for the server at `url`.
-    pub(crate) fn new(url: &str, limits: Limits) -> Result<Self, ProbeError> {
+    pub(crate) fn new(url: &str, roots: Option<&Path>, limits: Limits) -> Result<Self, ProbeError> {
         let address = || ProbeError::Address { url: url.to_owned() };
         let mut base = Url::parse(url).map_err(|_| address())?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
@@ -69,7 +70,7 @@ impl Wire {
         base.set_path("/");
         base.set_query(None);
         base.set_fragment(None);
-        let client = Client::builder()
+        let mut builder = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .http1_only()
@@ -77,8 +78,11 @@ impl Wire {
             .connect_timeout(limits.connect)
             .read_timeout(limits.read)
             .pool_max_idle_per_host(8)
-            .build()
-            .map_err(ProbeError::Client)?;
+            .tls_version_min(tls::Version::TLS_1_2);
+        if let Some(path) = roots {
+            builder = builder.tls_certs_only(read_roots(path)?);
+        }
+        let client = builder.build().map_err(ProbeError::Client)?;
         let vector = random_vector();
         Ok(Self { client, base, limits, vector, calls: 0, posts: 0, received: 0 })
     }
@@ -104,10 +108,12 @@ impl Wire {
         let mut url = self.base.clone();
         url.set_path(path);
         let name = operation.name();
-        let broken_off = |source: reqwest::Error| ProbeError::Connection {
-            operation: name,
-            url: url.to_string(),
-            source,
+        let broken_off = |source: reqwest::Error| {
+            let (operation, url) = (name, url.to_string());
+            if root_cause(&source).contains("invalid peer certificate") {
+                return ProbeError::Untrusted { operation, url, source };
+            }
+            ProbeError::Connection { operation, url, source }
         };
         let headers = self.soap_headers(operation, &url, body.len());
         self.posts += 1;
@@ -175,6 +181,16 @@ impl Wire {
         headers.set("host", &host(url));
         headers.0
     }
+}
+
+fn read_roots(path: &Path) -> Result<Vec<Certificate>, ProbeError> {
+    let wrong = |why: String| ProbeError::Roots { path: path.to_owned(), why };
+    let pem = fs::read(path).map_err(|e| wrong(e.to_string()))?;
+    let roots = Certificate::from_pem_bundle(&pem).map_err(|e| wrong(e.to_string()))?;
+    if roots.is_empty() {
+        return Err(wrong("there is no PEM certificate in it".to_owned()));
+    }
+    Ok(roots)
 }
 
 /// Headers of the content downloader, in its order.

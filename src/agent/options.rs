@@ -40,6 +40,8 @@ pub struct ProbeOptions {
     pub connections: usize,
     /// Seed of the order in which pieces of files are asked for; random when absent.
     pub seed: Option<u64>,
+    /// A PEM file of the only roots that are trusted; else those of the system.
+    pub roots: Option<PathBuf>,
     /// What to bear from the server.
     pub limits: Limits,
 }
@@ -97,6 +99,7 @@ impl Default for ProbeOptions {
             assume_all: false,
             connections: 7,
             seed: None,
+            roots: None,
             limits: Limits::default(),
         }
     }

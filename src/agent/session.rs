@@ -55,7 +55,7 @@ impl From<ProbeError> for Stop {
 impl Session {
     /// A session with what the state file holds.
     pub(crate) fn new(url: &str, options: ProbeOptions) -> Result<Self, ProbeError> {
-        let wire = Wire::new(url, options.limits.clone())?;
+        let wire = Wire::new(url, options.roots.as_deref(), options.limits.clone())?;
         let stored = match &options.state_file {
             Some(path) => State::load(path)?,
             None => None,

@@ -4,13 +4,26 @@ use jiff::Timestamp;
 use tidegate::transfer::{self, CheckReport};
 
 use super::{
-    Context, Outcome,
+    Context, Outcome, can_sync,
     output::{count, human_bytes},
 };
 
-/// Hash everything again and compare with the catalogue.
+/// Hash everything again and compare with the catalogue; or, with --can-sync, tell whether what keeps
+/// this side up to date is in order.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Instead: do the upstream servers answer, do their certificates hold, do agents and downstream
+    /// servers come? Fails (1) if something is in the way; what only deserves attention does not
+    #[arg(long, conflicts_with = "put_aside")]
+    can_sync: bool,
+    /// With --can-sync: ask this server (`microsoft-update`, https://host:8531), not those that were
+    /// synchronized from before
+    #[cfg(feature = "upstream")]
+    #[arg(long, value_name = "SERVER", requires = "can_sync")]
+    from: Option<String>,
+    #[cfg(feature = "upstream")]
+    #[command(flatten)]
+    connection: super::connection::Connection,
     /// Move damaged files away, so that they count as missing and can be brought again
     #[arg(long)]
     put_aside: bool,
@@ -19,6 +32,13 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let data = context.data_dir()?;
+        if self.can_sync {
+            let mut findings = Vec::new();
+            #[cfg(feature = "upstream")]
+            can_sync::upstream::look(context, &data, self.from, self.connection, &mut findings)?;
+            can_sync::look(&data, &mut findings)?;
+            return can_sync::tell(context, &findings);
+        }
         let progress = context.out.phases();
         let report = transfer::check(&data, Timestamp::now(), self.put_aside, &progress)?;
         progress.finish();

@@ -3,6 +3,7 @@
 //! stdout is data (text, or JSON with `--json`), stderr is progress and messages.
 
 mod approve;
+mod can_sync;
 mod check;
 mod computers;
 #[cfg(feature = "upstream")]
@@ -112,7 +113,7 @@ enum Command {
     Probe(probe::Args),
     /// How this side stands
     Status(status::Args),
-    /// Hash everything again and compare
+    /// Hash everything again and compare; or --can-sync: are upstream, agents and downstreams well?
     Check(check::Args),
     /// Show the whole way across an air gap, in temporary folders
     #[cfg(all(feature = "probe", feature = "upstream"))]

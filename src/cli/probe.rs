@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// Scan only for updates of this category; can be repeated
     #[arg(long, value_name = "UUID")]
     category: Vec<Uuid>,
+    /// Trust only the roots in this PEM file, instead of those of the system
+    #[arg(long, value_name = "FILE")]
+    roots: Option<PathBuf>,
     /// Evaluate no rules: everything counts as applicable
     #[arg(long)]
     assume_all: bool,
@@ -57,6 +60,7 @@ impl Args {
             report: !self.silent,
             categories: self.category,
             assume_all: self.assume_all,
+            roots: self.roots,
             ..ProbeOptions::default()
         };
         let mut probe = Probe::new(&self.url, options)?;

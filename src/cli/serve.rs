@@ -1,54 +1,117 @@
 //! `tidegate serve`
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context as _;
-use serde_json::json;
-use tidegate::server::{ServeOptions, Server};
+use serde::Serialize;
+use tidegate::server::{ServeOptions, Server, TlsOptions};
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, exit::usage};
+use crate::config::{Listen, Serve};
 
 /// Where to listen if nothing else is said.
 const DEFAULT_LISTEN: &str = "0.0.0.0:8530";
+/// Where to listen for TLS if nothing else is said.
+const DEFAULT_TLS_LISTEN: &str = "0.0.0.0:8531";
 
 /// Be a WSUS to Windows Update Agents. Follows imports and approvals by itself.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Address and port [default: 0.0.0.0:8530]
+    /// Address and port for plain HTTP, or `none` [default: 0.0.0.0:8530]
     #[arg(long, value_name = "ADDR")]
-    listen: Option<SocketAddr>,
+    listen: Option<Listen>,
+    /// Address and port for TLS, if there is a certificate [default: 0.0.0.0:8531]
+    #[arg(long, value_name = "ADDR")]
+    tls_listen: Option<SocketAddr>,
+    /// Certificate of this server, followed by those that lead to its root (PEM). A renewed one is
+    /// taken without a restart
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// How agents reach the content, if not by the address that they asked
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 }
 
+/// Where the server can be reached.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Serving {
+    /// What agents are given; the one with TLS if there is no other.
+    url: String,
+    address: SocketAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_address: Option<SocketAddr>,
+}
+
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let data = context.data_dir()?;
-        let config = &context.config.serve;
-        let listen = match self.listen.or(config.listen) {
-            Some(listen) => listen,
-            None => DEFAULT_LISTEN.parse()?,
-        };
-        let options = ServeOptions {
-            public_url: self.public_url.or_else(|| config.public_url.clone()),
-            ..ServeOptions::new(listen)
-        };
+        let options = self.options(&context.config.serve)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .context("cannot start the runtime")?;
         runtime.block_on(async {
             let server = Server::bind(data, options).await?;
-            let address = server.local_addr();
-            let url = format!("http://{}", reachable(address));
-            context.out.data(&json!({ "url": url, "address": address }), || {
-                format!("Serving on {address}. Agents: WUServer = WUStatusServer = {url}")
-            })?;
+            let addresses = server.addresses();
+            let plain = addresses.plain.map(|address| format!("http://{}", reachable(address)));
+            let tls_url = addresses.tls.map(|address| format!("https://{}", reachable(address)));
+            let serving = Serving {
+                url: plain.or_else(|| tls_url.clone()).unwrap_or_default(),
+                address: server.local_addr(),
+                tls_url,
+                tls_address: addresses.tls,
+            };
+            context.out.data(&serving, || serving.text())?;
             server.run(asked_to_stop()).await;
             context.out.note("Stopped.");
             Ok(Outcome::Done)
         })
+    }
+
+    fn options(self, config: &Serve) -> anyhow::Result<ServeOptions> {
+        let certificate = self.tls_cert.or_else(|| config.tls_cert.clone());
+        let key = self.tls_key.or_else(|| config.tls_key.clone());
+        let tls_listen = self.tls_listen.or(config.tls_listen);
+        let tls = match (certificate, key) {
+            (Some(certificate), Some(key)) => {
+                let listen = tls_listen.map_or_else(|| DEFAULT_TLS_LISTEN.parse(), Ok)?;
+                Some(TlsOptions { listen, certificate, key })
+            }
+            (None, None) if tls_listen.is_none() => None,
+            _ => return Err(usage("TLS needs --tls-cert and --tls-key together")),
+        };
+        let listen = match self.listen.or(config.listen) {
+            Some(Listen(listen)) => listen,
+            None => Some(DEFAULT_LISTEN.parse()?),
+        };
+        if listen.is_none() && tls.is_none() {
+            return Err(usage("without plain HTTP, TLS is needed: --tls-cert and --tls-key"));
+        }
+        let public_url = self.public_url.or_else(|| config.public_url.clone());
+        // Any address will do here: it is replaced.
+        let defaults = ServeOptions::new(DEFAULT_LISTEN.parse()?);
+        Ok(ServeOptions { listen, tls, public_url, ..defaults })
+    }
+}
+
+impl Serving {
+    fn text(&self) -> String {
+        let mut text = format!(
+            "Serving on {}. Agents: WUServer = WUStatusServer = {}",
+            self.address, self.url
+        );
+        if let (Some(url), Some(address)) = (&self.tls_url, self.tls_address)
+            && *url != self.url
+        {
+            text.push_str(&format!("\nWith TLS on {address}: {url}"));
+        }
+        text
     }
 }
 

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{ServeOptions, ServerError, failure::Failure, view::View};
+use super::{Addresses, ServeOptions, ServerError, failure::Failure, view::View};
 use crate::{
     catalog::{Catalog, CatalogError},
     content::ContentStore,
@@ -47,6 +47,7 @@ pub(super) struct Serving {
 pub(super) struct App {
     data: DataDir,
     options: ServeOptions,
+    addresses: Addresses,
     local: SocketAddr,
     content: ContentStore,
     fleet: Mutex<Fleet>,
@@ -75,8 +76,9 @@ impl App {
     pub(super) fn open(
         data: DataDir,
         mut options: ServeOptions,
-        local: SocketAddr,
+        addresses: Addresses,
     ) -> Result<Self, ServerError> {
+        let local = addresses.plain.or(addresses.tls).ok_or(ServerError::Nowhere)?;
         options.public_url = options.public_url.as_deref().map(public_url).transpose()?;
         // Before the first import there is no catalogue yet: an empty one is served.
         drop(Catalog::open(&data.catalog())?);
@@ -91,6 +93,7 @@ impl App {
         Ok(Self {
             data,
             options,
+            addresses,
             local,
             content,
             fleet: Mutex::new(fleet),
@@ -105,6 +108,10 @@ impl App {
 
     pub(super) fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    pub(super) fn addresses(&self) -> Addresses {
+        self.addresses
     }
 
     pub(super) fn options(&self) -> &ServeOptions {
@@ -314,7 +321,8 @@ mod tests {
         let side = Side::Isolated { site: "plant-7".to_owned() };
         let data = DataDir::init(folder.path(), side).unwrap();
         let local = SocketAddr::from(([127, 0, 0, 1], 8530));
-        let app = App::open(data, ServeOptions::new(local), local).unwrap();
+        let addresses = Addresses { plain: Some(local), tls: None };
+        let app = App::open(data, ServeOptions::new(local), addresses).unwrap();
         (folder, app)
     }
 

@@ -102,6 +102,11 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// Whether it came over TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.peer.is_some_and(|peer| peer.tls)
+    }
+
     fn new(request: &Request) -> Self {
         let headers = request.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -246,7 +251,10 @@ fn fault(service: Service, call: &Call, failure: &Failure) -> Response {
         if let Some(code) = message.detail("ErrorCode") {
             message.string = format!("{}: {code}", message.string);
         }
-        message.actor = call.host.as_ref().map(|host| format!("http://{host}{}", call.path));
+        message.actor = {
+            let scheme = if call.is_secure() { "https" } else { "http" };
+            call.host.as_ref().map(|host| format!("{scheme}://{host}{}", call.path))
+        };
     }
     let headers = [(CONTENT_TYPE, XML), (CONNECTION, "close")];
     (StatusCode::INTERNAL_SERVER_ERROR, headers, message.write(service.style())).into_response()

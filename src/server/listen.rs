@@ -21,8 +21,9 @@ use tokio::{
     task::JoinSet,
     time::Sleep,
 };
+use tokio_rustls::TlsAcceptor;
 
-use super::{app::App, routes};
+use super::{app::App, routes, tls::Tls};
 
 /// A connection that is idle, or has not sent all its headers, is closed after this. Agents keep
 /// theirs open for about 30 s.
@@ -30,49 +31,83 @@ const HEADER_TIME: Duration = Duration::from_secs(75);
 /// A client that takes nothing of its answer for so long is gone.
 const WRITE_TIME: Duration = Duration::from_secs(120);
 
-/// Who asks.
+/// Who asks, and how.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(#[expect(dead_code, reason = "shown by Debug in the log")] SocketAddr);
+pub(super) struct Peer {
+    #[expect(dead_code, reason = "shown by Debug in the log")]
+    address: SocketAddr,
+    /// Over TLS.
+    pub(super) tls: bool,
+}
+
+/// An address where clients come in.
+pub(super) struct Door {
+    pub(super) listener: TcpListener,
+    /// Only over TLS.
+    pub(super) tls: Option<Arc<Tls>>,
+}
+
+/// What the connections of all doors share.
+#[derive(Clone)]
+struct House {
+    service: TowerToHyperService<axum::Router>,
+    room: Arc<Semaphore>,
+    stopping: watch::Receiver<()>,
+    handshake: Duration,
+    grace: Duration,
+}
 
 /// Serves until `shutdown` comes, then lets running requests finish for a while.
-pub(super) async fn serve(
-    app: &Arc<App>,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()>,
-) {
-    let service = TowerToHyperService::new(routes::router(Arc::clone(app)));
-    let room = Arc::new(Semaphore::new(app.options().connections));
+pub(super) async fn serve(app: &Arc<App>, doors: Vec<Door>, shutdown: impl Future<Output = ()>) {
     let (stop, stopping) = watch::channel(());
-    let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
-    tracing::info!(address = %app.local(), "serving");
-    loop {
-        // Without room, clients wait in the system's queue.
-        let accepted = tokio::select! {
-            () = &mut shutdown => break,
-            _ = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = accept(&listener, &room) => accepted,
-        };
-        match accepted {
-            Ok((stream, peer, permit)) => {
-                let (service, stopping) = (service.clone(), stopping.clone());
-                connections.spawn(async move {
-                    connection(stream, peer, service, stopping).await;
-                    drop(permit);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(200)).await;
+    let house = House {
+        service: TowerToHyperService::new(routes::router(Arc::clone(app))),
+        room: Arc::new(Semaphore::new(app.options().connections)),
+        stopping,
+        handshake: app.options().handshake,
+        grace: app.options().grace,
+    };
+    let mut open = JoinSet::new();
+    for door in doors {
+        open.spawn(door.serve(house.clone()));
+    }
+    shutdown.await;
+    drop(stop);
+    while open.join_next().await.is_some() {}
+}
+
+impl Door {
+    async fn serve(self, mut house: House) {
+        let mut connections = JoinSet::new();
+        tracing::info!(address = ?self.listener.local_addr(), tls = self.tls.is_some(), "serving");
+        loop {
+            // Without room, clients wait in the system's queue.
+            let accepted = tokio::select! {
+                _ = house.stopping.changed() => break,
+                _ = connections.join_next(), if !connections.is_empty() => continue,
+                accepted = accept(&self.listener, &house.room) => accepted,
+            };
+            match accepted {
+                Ok((stream, address, permit)) => {
+                    let tls = self.tls.as_ref().map(|tls| tls.acceptor());
+                    let house = house.clone();
+                    connections.spawn(async move {
+                        greet(stream, address, tls, house).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
             }
         }
-    }
-    drop(listener);
-    drop(stop);
-    tracing::info!(connections = connections.len(), "ending");
-    let ended = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(app.options().grace, ended).await.is_err() {
-        tracing::warn!(connections = connections.len(), "requests were broken off");
+        drop(self.listener);
+        tracing::info!(connections = connections.len(), "ending");
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(house.grace, ended).await.is_err() {
+            tracing::warn!(connections = connections.len(), "requests were broken off");
+        }
     }
 }
 
@@ -85,19 +120,31 @@ async fn accept(
     Ok((stream, peer, permit))
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    service: TowerToHyperService<axum::Router>,
-    mut stopping: watch::Receiver<()>,
-) {
+/// Shakes hands if that is the custom of the door, then talks.
+async fn greet(stream: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>, mut house: House) {
     // Answers go out whole; waiting for more only delays them.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, ?peer, "cannot switch off delays");
+        tracing::debug!(%error, %address, "cannot switch off delays");
     }
+    let peer = Peer { address, tls: tls.is_some() };
+    let Some(tls) = tls else { return connection(stream, peer, house).await };
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(house.handshake, tls.accept(stream)) => shaken,
+        _ = house.stopping.changed() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => connection(stream, peer, house).await,
+        // An agent that does not trust our certificate shows here only.
+        Ok(Err(error)) => tracing::info!(%error, ?peer, "no TLS with a client"),
+        Err(_) => tracing::debug!(?peer, "a client does not finish its TLS handshake"),
+    }
+}
+
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, house: House) {
+    let House { service, mut stopping, .. } = house;
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         routes::lower_case(request.uri_mut());
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer);
         service.call(request)
     });
     let connection = http1::Builder::new()

@@ -13,6 +13,7 @@ mod client;
 mod download;
 mod error;
 mod folder;
+mod lasting;
 mod package;
 mod payloads;
 mod records;
@@ -28,12 +29,13 @@ pub use download::{
     Rejected, Stopped, Which, Window, download, forecast,
 };
 pub use error::{SourceError, SyncError};
+pub use lasting::Lasting;
 pub use report::{Problem, Progress, SyncOptions, SyncReport};
 pub use roots::{Fingerprint, MicrosoftUpdate, RootsError};
 pub use source::Source;
 pub use wsus::{
-    Category, CategoryKind, KnownUpstream, ReplicaError, Selection, UpstreamError, UpstreamFacts,
-    UpstreamOptions, categories, known_upstreams, replicate,
+    Category, CategoryKind, Health, KnownUpstream, ReplicaError, Selection, UpstreamError,
+    UpstreamFacts, UpstreamOptions, categories, health, known_upstreams, replicate,
 };
 
 use crate::{catalog::Catalog, content::ContentStore};

@@ -8,7 +8,7 @@ use std::{
 
 use reqwest::Url;
 
-use super::{SourceError, wsus};
+use super::{ConnectionOptions, SourceError, wsus};
 use crate::cabinet;
 
 /// Where update documents and payloads come from.
@@ -55,6 +55,15 @@ impl Source {
             Err(SourceError::Gzip { path })
         } else {
             Err(SourceError::Unknown { path })
+        }
+    }
+
+    /// The root of the address, if it is a server.
+    pub fn server<'a>(&'a self, options: &'a ConnectionOptions) -> Option<&'a Url> {
+        match self {
+            Self::MicrosoftUpdate => Some(options.microsoft.base()),
+            Self::Server(base) => Some(base),
+            Self::WsusutilPackage(_) | Self::Folder(_) => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 /// Module, layer. Siblings do not know each other.
 const LAYERS: &[(&str, u32)] = &[
     ("cabinet", 1),
+    ("certificate", 1),
     ("soap", 1),
     ("update", 1),
     ("protocol", 2),

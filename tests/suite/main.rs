@@ -17,6 +17,10 @@ mod agent_mock;
 mod agent_replay;
 mod agent_server;
 mod catalog;
+#[cfg(feature = "upstream")]
+mod channel;
+#[cfg(feature = "upstream")]
+mod channel_proxies;
 mod cli;
 mod content;
 #[cfg(feature = "upstream")]
@@ -26,6 +30,7 @@ mod download_server;
 mod fleet;
 mod kill;
 mod layers;
+mod pki;
 mod publish;
 mod real_data;
 mod refusals;

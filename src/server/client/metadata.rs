@@ -11,6 +11,7 @@ use crate::{
         GetExtendedUpdateInfo, GetExtendedUpdateInfo2, GetFileLocations,
     },
     server::{
+        Addresses,
         app::{App, Visit},
         content,
         exchange::{Call, Pieces},
@@ -130,8 +131,8 @@ impl Locations {
     fn new(app: &App, call: &Call) -> Self {
         let base = match (&app.options().public_url, &call.host) {
             (Some(url), _) => url.clone(),
-            (None, Some(host)) => format!("http://{host}"),
-            (None, None) => format!("http://{}", app.local()),
+            (None, Some(host)) => content_base(host, call.is_secure(), app.addresses()),
+            (None, None) => content_base(&app.local().to_string(), false, app.addresses()),
         };
         Self { base, seen: HashSet::new(), found: FileLocations::default() }
     }
@@ -143,5 +144,44 @@ impl Locations {
             let url = format!("{}{}", self.base, content::path(&file.sha1, file.extension()));
             self.found.0.push(FileLocation { digest: file.sha1, url });
         }
+    }
+}
+
+/// Where content is for a client that asked at `host`. As from a WSUS, files come over plain HTTP also
+/// to those who asked over TLS: their digests are in the metadata, and proxies can keep them.
+fn content_base(host: &str, secure: bool, addresses: Addresses) -> String {
+    let Addresses { plain, tls } = addresses;
+    match (plain, tls) {
+        (Some(plain), _) if secure => {
+            let name = match host.rsplit_once(':') {
+                // Not the last part of an IPv6 address.
+                Some((name, _)) if !name.contains(':') || name.ends_with(']') => name,
+                _ => host,
+            };
+            format!("http://{name}:{}", plain.port())
+        }
+        (None, Some(_)) => format!("https://{host}"),
+        _ => format!("http://{host}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_on_the_plain_port_if_there_is_one() {
+        let at = |port| Some(std::net::SocketAddr::from(([0, 0, 0, 0], port)));
+        let both = Addresses { plain: at(8530), tls: at(8531) };
+        assert_eq!(content_base("wsus.example:8531", true, both), "http://wsus.example:8530");
+        assert_eq!(content_base("wsus.example", true, both), "http://wsus.example:8530");
+        assert_eq!(content_base("[2001:db8::1]:8531", true, both), "http://[2001:db8::1]:8530");
+        assert_eq!(content_base("[2001:db8::1]", true, both), "http://[2001:db8::1]:8530");
+        // Whoever asked on the plain port may have come through another one in front of it.
+        assert_eq!(content_base("wsus.example:80", false, both), "http://wsus.example:80");
+        let tls = Addresses { plain: None, tls: at(8531) };
+        assert_eq!(content_base("wsus.example:8531", true, tls), "https://wsus.example:8531");
+        let plain = Addresses { plain: at(8530), tls: None };
+        assert_eq!(content_base("wsus.example:8530", false, plain), "http://wsus.example:8530");
     }
 }

@@ -1,18 +1,19 @@
 //! The channel: one SOAP call over HTTP, within limits, with retries. Nothing here knows what is
 //! said.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 use reqwest::{
     Client, Response, StatusCode, Url,
-    header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
+    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
+    tls::TlsInfo,
 };
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
-use super::{ConnectionOptions, UpstreamError, error::chain, http_client};
-use crate::protocol::server_sync::AnswerError;
+use super::{ConnectionOptions, UpstreamError, error::chain, http_client, lasting};
+use crate::{certificate::Validity, protocol::server_sync::AnswerError};
 
 /// A server that asks for more patience than this gets an error instead.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -33,6 +34,27 @@ pub(super) struct Channel {
     runtime: Runtime,
     client: Client,
     options: ConnectionOptions,
+    heard: Cell<Heard>,
+}
+
+/// What the last answer told beside what was asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Heard {
+    pub(super) certificate: Option<Validity>,
+    /// The server's clock less ours.
+    pub(super) clock_ahead: Option<SignedDuration>,
+}
+
+impl Heard {
+    fn of(response: &Response) -> Self {
+        let info = response.extensions().get::<TlsInfo>();
+        let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
+        let date = date.and_then(|text| DateTimeParser::new().parse_timestamp(text).ok());
+        Self {
+            certificate: info.and_then(TlsInfo::peer_certificate).and_then(Validity::of),
+            clock_ahead: date.map(|date| date.duration_since(Timestamp::now())),
+        }
+    }
 }
 
 impl Channel {
@@ -40,7 +62,7 @@ impl Channel {
         let client = http_client(base, options)?;
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(UpstreamError::Runtime)?;
-        Ok(Self { runtime, client, options: options.clone() })
+        Ok(Self { runtime, client, options: options.clone(), heard: Cell::default() })
     }
 
     /// Makes a call and gives what `read` makes of its answer. Broken connections, time-outs, busy
@@ -69,6 +91,10 @@ impl Channel {
         }
     }
 
+    pub(super) fn heard(&self) -> Heard {
+        self.heard.get()
+    }
+
     /// Waits as long as after a first failure.
     pub(super) fn pause(&self) {
         std::thread::sleep(self.backoff(1));
@@ -80,11 +106,12 @@ impl Channel {
         attempts: u32,
         read: &dyn Fn(&[u8]) -> Result<T, AnswerError>,
     ) -> Result<T, UpstreamError> {
-        let broken = |source: reqwest::Error| UpstreamError::Connection {
-            operation: call.operation,
-            url: call.url.to_string(),
-            attempts,
-            source,
+        let broken = |source: reqwest::Error| {
+            let (operation, url) = (call.operation, call.url.to_string());
+            match lasting(&source, call.url, &self.options) {
+                Some(why) => UpstreamError::Lasting { operation, url, why, source },
+                None => UpstreamError::Connection { operation, url, attempts, source },
+            }
         };
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
@@ -99,6 +126,7 @@ impl Channel {
             .send()
             .await
             .map_err(broken)?;
+        self.heard.set(Heard::of(&response));
         let status = response.status();
         let location = response.headers().get(LOCATION).cloned();
         if status.is_redirection() {
@@ -132,9 +160,7 @@ impl Channel {
     /// How long to wait before the same again; `None` when that is of no use.
     fn wait(&self, attempt: u32, error: &UpstreamError) -> Option<Duration> {
         let asked = match error {
-            UpstreamError::Connection { source, .. } => {
-                (!source.is_builder() && !is_certificate(source)).then_some(None)
-            }
+            UpstreamError::Connection { source, .. } => (!source.is_builder()).then_some(None),
             UpstreamError::Status { status: 408 | 425 | 429 | 500..=599, retry_after, .. } => {
                 Some(*retry_after)
             }
@@ -167,20 +193,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    let at = DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default())
-}
-
-/// A certificate does not get better by trying again.
-fn is_certificate(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if error.to_string().contains("certificate") {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 async fn bounded(

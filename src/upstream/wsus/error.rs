@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use super::ClientError;
+use super::{ClientError, Lasting};
 use crate::protocol::server_sync::AnswerError;
 
 /// Why an upstream server could not be synchronized from.
@@ -33,6 +33,19 @@ pub enum UpstreamError {
         /// How often it was tried.
         attempts: u32,
         /// The last reason.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// No connection, and none before somebody does something about it.
+    #[error("{operation} at {url}: {why}")]
+    Lasting {
+        /// Which call.
+        operation: &'static str,
+        /// Where.
+        url: String,
+        /// What stands in the way.
+        why: Lasting,
+        /// As the library says it.
         #[source]
         source: reqwest::Error,
     },

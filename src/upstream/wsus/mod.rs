@@ -6,6 +6,7 @@
 //! | `channel` | one SOAP call over HTTP, within limits, with retries |
 //! | `session` | handshake, cookies and their renewal |
 //! | `choice` | names of products, classifications and languages become ids |
+//! | `health` | how a server is, without synchronizing |
 //! | `known` | what others may know of the servers |
 //! | `state` | anchors between runs, and whole or changes for each id |
 //! | `ask` | telling a server which files it does not have |
@@ -17,6 +18,7 @@ mod channel;
 mod choice;
 mod engine;
 mod error;
+mod health;
 mod known;
 mod replica;
 mod session;
@@ -27,13 +29,15 @@ pub use choice::{Category, CategoryKind, categories};
 pub(super) use engine::run;
 pub use error::UpstreamError;
 pub(super) use error::chain;
+pub use health::{Health, health};
 pub use known::{KnownUpstream, UpstreamFacts, known_upstreams};
 pub use replica::{ReplicaError, replicate};
 use reqwest::Url;
 
 use super::{
-    ClientError, ConnectionOptions,
+    ClientError, ConnectionOptions, Lasting,
     client::{http_client, without_credentials},
+    lasting::lasting,
 };
 
 /// What is asked of an upstream server, and how.

@@ -11,6 +11,7 @@ mod messages;
 mod server_sync;
 mod session;
 mod switch;
+mod tls;
 mod wsus_equal;
 
 use std::{net::SocketAddr, thread, time::Duration};
@@ -110,6 +111,7 @@ impl Site {
 /// A server in a thread of its own; ends when dropped.
 pub(super) struct Running {
     pub(super) address: SocketAddr,
+    pub(super) tls: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -130,7 +132,7 @@ impl Running {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
             runtime.worker_threads(2).enable_all().build().unwrap().block_on(async {
                 let server = Server::bind(data, options).await.unwrap();
-                started.send(server.local_addr()).unwrap();
+                started.send((server.local_addr(), server.addresses().tls)).unwrap();
                 server
                     .run(async {
                         let _ = stopped.await;
@@ -138,8 +140,8 @@ impl Running {
                     .await;
             });
         });
-        let address = starts.recv().expect("the server did not start");
-        Self { address, stop: Some(stop), thread: Some(thread) }
+        let (address, tls) = starts.recv().expect("the server did not start");
+        Self { address, tls, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Asks it to end, without waiting.

@@ -1,0 +1,223 @@
+//! Whether upstream servers can be synchronized from.
+
+use jiff::{SignedDuration, Timestamp};
+use tidegate::{
+    catalog::Catalog,
+    certificate::Validity,
+    data_dir::{DataDir, Side},
+    upstream::{
+        ClientError, Health, KnownUpstream, Source, UpstreamError, UpstreamFacts, health,
+        known_upstreams,
+    },
+};
+
+use super::{Context, Finding, State, ago};
+use crate::cli::{connection::Connection, exit::usage, output::count};
+
+/// A certificate that holds for fewer days deserves attention.
+const SOON: i64 = 30;
+/// Clocks that differ by more deserve attention: cookies end by the server's, certificates by ours.
+const CLOCK_OFF: SignedDuration = SignedDuration::from_mins(5);
+/// Clocks that differ by more stand in the way: one of them is wrong by days.
+const CLOCK_WRONG: SignedDuration = SignedDuration::from_hours(24);
+/// A mirror that was not brought up to date for so long deserves attention.
+const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Looks at the server that is named, else at all that were synchronized from.
+pub(in crate::cli) fn look(
+    context: &Context,
+    data: &DataDir,
+    from: Option<String>,
+    connection: Connection,
+    findings: &mut Vec<Finding>,
+) -> anyhow::Result<()> {
+    let Side::Connected { mirror_id } = *data.side() else {
+        if from.is_some() {
+            return Err(usage("an isolated side has no upstream server: leave out --from"));
+        }
+        return Ok(());
+    };
+    let options = connection.options(context)?;
+    let catalog = data.catalog();
+    let known =
+        if catalog.exists() { known_upstreams(&Catalog::open(&catalog)?)? } else { Vec::new() };
+    let asked = match from {
+        Some(from) => vec![from],
+        None => known.iter().map(|known| known.url.clone()).collect(),
+    };
+    for text in asked {
+        let source = Source::detect(&text)?;
+        let Some(base) = source.server(&options) else {
+            return Err(usage(format!("{text} is no server, so there is nothing to ask")));
+        };
+        let of = base.as_str();
+        let health = health(base, mirror_id, &options);
+        of_health(of, base.scheme() == "https", &health, findings);
+        let known = known.iter().find(|known| known.url == of);
+        findings.push(of_past(of, known, Timestamp::now()));
+    }
+    Ok(())
+}
+
+fn of_health(of: &str, tls: bool, health: &Health, findings: &mut Vec<Finding>) {
+    let mut find = |check, state, what: String| findings.push(Finding::new(of, check, state, what));
+    match &health.answers {
+        Ok(_) => {
+            find("answers", State::Ok, "GetAuthConfig, GetCookie and GetConfigData".to_owned());
+        }
+        Err(error) => find("answers", State::Fail, chain(error)),
+    }
+    match (&health.certificate, &health.answers) {
+        (Some(validity), _) => {
+            let (state, what) = of_certificate(validity, Timestamp::now());
+            find("certificate", state, what);
+        }
+        (None, Err(UpstreamError::Lasting { why, .. })) if tls => {
+            find("certificate", State::Fail, why.to_string());
+        }
+        (None, Err(UpstreamError::Client(error @ ClientError::Pinned(_)))) => {
+            find("certificate", State::Fail, error.to_string());
+        }
+        // No connection: nothing is known of it.
+        (None, _) if tls => {}
+        (None, _) => {
+            let what = "plain HTTP: whoever is on the way can change what arrives";
+            find("certificate", State::Warn, what.to_owned());
+        }
+    }
+    if let Some(ahead) = health.clock_ahead {
+        let (state, what) = of_clock(ahead);
+        find("clock", state, what);
+    }
+    if let Ok(facts) = &health.answers {
+        let (state, what) = of_protocol(facts);
+        find("protocol", state, what);
+    }
+}
+
+fn of_certificate(validity: &Validity, now: Timestamp) -> (State, String) {
+    let days = validity.days_left(now);
+    let left = count(u64::try_from(days).unwrap_or(0), "day");
+    let state = if days < SOON { State::Warn } else { State::Ok };
+    (state, format!("holds for {left}, until {}", validity.not_after))
+}
+
+fn of_clock(ahead: SignedDuration) -> (State, String) {
+    let off = ahead.abs();
+    let state = match off {
+        off if off > CLOCK_WRONG => State::Fail,
+        off if off > CLOCK_OFF => State::Warn,
+        _ => return (State::Ok, "agrees with the server's".to_owned()),
+    };
+    let side = if ahead.is_negative() { "ahead of" } else { "behind" };
+    let off = match off.as_hours() {
+        0 => count(off.as_mins().unsigned_abs(), "minute"),
+        hours @ ..48 => count(hours.unsigned_abs(), "hour"),
+        hours => count((hours / 24).unsigned_abs(), "day"),
+    };
+    (state, format!("this machine's is {off} {side} the server's: set the one that is wrong"))
+}
+
+/// The version says what the server can have. [MS-WUSSS] 1.7
+fn of_protocol(facts: &UpstreamFacts) -> (State, String) {
+    let Some(version) = &facts.protocol_version else {
+        return (State::Warn, "not told: a server of 2006, newer updates will be missing".into());
+    };
+    let minor = version.split_once('.').and_then(|(_, minor)| minor.parse::<u32>().ok());
+    match minor {
+        Some(20..) => (State::Ok, version.clone()),
+        _ => (
+            State::Warn,
+            format!("{version}: a WSUS before 2016, which holds back what needs a newer one"),
+        ),
+    }
+}
+
+fn of_past(of: &str, known: Option<&KnownUpstream>, now: Timestamp) -> Finding {
+    let find = |state, what: String| Finding::new(of, "synchronized", state, what);
+    let Some(success) = known.and_then(|known| known.last_success) else {
+        return find(State::Warn, "never: run `tidegate sync --from` with this server".to_owned());
+    };
+    let since = now.duration_since(success);
+    let mut what = format!("{} ({success})", ago(since));
+    let mut state = if since > STALE { State::Warn } else { State::Ok };
+    if let Some(known) = known {
+        if let Some(attempt) = known.last_attempt.filter(|attempt| *attempt > success) {
+            what.push_str(&format!("; the attempt at {attempt} did not come to its end"));
+            state = State::Warn;
+        }
+        if known.failed > 0 {
+            let failed = count(known.failed as u64, "revision");
+            what.push_str(&format!("; {failed} listed, but not given"));
+            state = State::Warn;
+        }
+    }
+    find(state, what)
+}
+
+fn chain(error: &UpstreamError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_clocks_and_versions_are_judged() {
+        let now: Timestamp = "2026-10-04T12:00:00Z".parse().unwrap();
+        let validity = |end: &str| Validity { not_before: now, not_after: end.parse().unwrap() };
+        let (state, what) = of_certificate(&validity("2026-11-03T12:00:00Z"), now);
+        assert_eq!((state, &what[..17]), (State::Ok, "holds for 30 days"));
+        let (state, what) = of_certificate(&validity("2026-11-03T11:59:59Z"), now);
+        assert_eq!((state, &what[..17]), (State::Warn, "holds for 29 days"));
+
+        let clock = |seconds| of_clock(SignedDuration::from_secs(seconds));
+        assert_eq!(clock(-300).0, State::Ok);
+        assert_eq!(clock(301).0, State::Warn);
+        assert!(clock(301).1.contains("5 minutes behind"), "{}", clock(301).1);
+        assert!(clock(-7200).1.contains("2 hours ahead of"), "{}", clock(-7200).1);
+        assert_eq!(clock(-86_401).0, State::Fail);
+
+        let protocol = |version: Option<&str>| {
+            let protocol_version = version.map(str::to_owned);
+            of_protocol(&UpstreamFacts { protocol_version, ..UpstreamFacts::default() }).0
+        };
+        assert_eq!(protocol(Some("1.20")), State::Ok);
+        assert_eq!(protocol(Some("1.21")), State::Ok);
+        assert_eq!(protocol(Some("1.8")), State::Warn);
+        assert_eq!(protocol(None), State::Warn);
+    }
+
+    #[test]
+    fn the_last_synchronization_is_told() {
+        let now: Timestamp = "2026-10-04T12:00:00Z".parse().unwrap();
+        let mut known = KnownUpstream {
+            url: "https://w/".to_owned(),
+            facts: UpstreamFacts::default(),
+            last_success: None,
+            last_attempt: Some(now),
+            anchor: None,
+            failed: 0,
+        };
+        let state = |known: &KnownUpstream| of_past("https://w/", Some(known), now).state;
+        assert_eq!(state(&known), State::Warn);
+        known.last_success = Some(now);
+        assert_eq!(state(&known), State::Ok);
+        known.failed = 1;
+        assert_eq!(state(&known), State::Warn);
+        known.failed = 0;
+        known.last_success = Some(now - SignedDuration::from_secs(1));
+        assert_eq!(state(&known), State::Warn);
+        known.last_attempt = known.last_success;
+        known.last_success = Some(now - STALE - SignedDuration::from_secs(1));
+        assert_eq!(state(&known), State::Warn);
+        assert_eq!(of_past("https://w/", None, now).state, State::Warn);
+    }
+}

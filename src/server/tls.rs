@@ -1,0 +1,172 @@
+//! TLS on the server: TLS 1.2 and 1.3, with a certificate and key from files. A renewed certificate
+//! is taken without a restart.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        self, ServerConfig,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+        version::{TLS12, TLS13},
+    },
+};
+
+use crate::certificate::Validity;
+
+/// More than any certificate chain or key has, in bytes.
+const LARGEST: u64 = 1 << 20;
+/// A certificate that holds for fewer days is worth a word.
+const SOON: i64 = 30;
+
+/// Where TLS is spoken, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// PEM: the certificate of the server, then those that lead to its root.
+    pub certificate: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
+}
+
+/// Why TLS cannot be spoken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file holds no PEM of the kind.
+    #[error(
+        "{path} holds no {what} in PEM (a .pfx is converted by `openssl pkcs12 -nodes -in FILE.pfx`)"
+    )]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// Certificate and key do not work together.
+    #[error("cannot use the certificate {certificate} with the key {key}")]
+    Pair {
+        /// File of the certificate.
+        certificate: PathBuf,
+        /// File of the key.
+        key: PathBuf,
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+}
+
+/// What new connections are shaken hands with.
+pub(super) struct Tls {
+    options: TlsOptions,
+    config: ArcSwap<ServerConfig>,
+    changed: [Option<SystemTime>; 2],
+}
+
+impl Tls {
+    /// Reads the files. Blocking.
+    pub(super) fn load(options: TlsOptions) -> Result<Self, TlsError> {
+        let changed = changed(&options);
+        let config = ArcSwap::new(config(&options)?);
+        Ok(Self { options, config, changed })
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.config.load_full())
+    }
+
+    /// Looks after the files for ever, after each `pause`. What cannot be used is passed over: the old one stays.
+    pub(super) async fn watch(self: Arc<Self>, pause: Duration) {
+        let mut seen = self.changed;
+        loop {
+            tokio::time::sleep(pause).await;
+            let tls = Arc::clone(&self);
+            let looked = tokio::task::spawn_blocking(move || tls.renew(seen)).await;
+            seen = looked.unwrap_or(seen);
+        }
+    }
+
+    /// Takes the files if they are others than those that were seen. Blocking.
+    fn renew(&self, seen: [Option<SystemTime>; 2]) -> [Option<SystemTime>; 2] {
+        let now = changed(&self.options);
+        if now == seen {
+            return seen;
+        }
+        match config(&self.options) {
+            Ok(config) => {
+                self.config.store(config);
+                tracing::info!(certificate = ?self.options.certificate, "a new certificate is used");
+                now
+            }
+            // Perhaps one of the two is still being written.
+            Err(error) => {
+                let error = super::failure::chain(&error);
+                tracing::warn!(%error, "the certificate has changed, but cannot be used");
+                seen
+            }
+        }
+    }
+}
+
+fn changed(options: &TlsOptions) -> [Option<SystemTime>; 2] {
+    [&options.certificate, &options.key]
+        .map(|path| fs::metadata(path).and_then(|data| data.modified()).ok())
+}
+
+fn config(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
+    let (certificate, key) = (&options.certificate, &options.key);
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&read(certificate)?)
+        .collect::<Result<_, _>>()
+        .ok()
+        .filter(|chain: &Vec<_>| !chain.is_empty())
+        .ok_or_else(|| TlsError::Pem { path: certificate.clone(), what: "certificate" })?;
+    let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| TlsError::Pem {
+        path: key.clone(),
+        what: "private key without a passphrase",
+    })?;
+    if let Some(validity) = chain.first().and_then(|first| Validity::of(first)) {
+        match validity.days_left(Timestamp::now()) {
+            days @ ..0 => tracing::warn!(?certificate, days, "the certificate has expired"),
+            days @ 0..SOON => tracing::warn!(?certificate, days, "the certificate expires soon"),
+            _ => {}
+        }
+    }
+    let wrong =
+        |source| TlsError::Pair { certificate: certificate.clone(), key: key.clone(), source };
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(wrong)?
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(wrong)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LARGEST).read_to_end(&mut bytes))
+        .map_err(|source| TlsError::Io { path: path.to_owned(), source })?;
+    Ok(bytes)
+}

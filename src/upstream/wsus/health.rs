@@ -1,0 +1,36 @@
+//! How an upstream server is, without synchronizing from it.
+
+use jiff::SignedDuration;
+use reqwest::Url;
+use uuid::Uuid;
+
+use super::{ConnectionOptions, UpstreamError, UpstreamFacts, session::Session};
+use crate::certificate::Validity;
+
+/// Calls are tried this often: whoever asks for health wants to know soon.
+const ATTEMPTS: u32 = 2;
+
+/// What was found when a server was asked for everything that comes before a list.
+#[derive(Debug)]
+pub struct Health {
+    /// What it says of itself, or what stands in the way. GetAuthConfig, GetAuthorizationCookie,
+    /// GetCookie and GetConfigData, [MS-WUSSS] 3.1.4.1 to 3.1.4.4.
+    pub answers: Result<UpstreamFacts, UpstreamError>,
+    /// From when to when its certificate holds; `None` without TLS, and when no connection came
+    /// about.
+    pub certificate: Option<Validity>,
+    /// How far its clock is ahead of ours, to the second; `None` when it does not tell the time.
+    pub clock_ahead: Option<SignedDuration>,
+}
+
+/// Asks the server at `base` how it is. Nothing is stored.
+pub fn health(base: &Url, account: Uuid, options: &ConnectionOptions) -> Health {
+    let options = ConnectionOptions { attempts: ATTEMPTS, ..options.clone() };
+    let mut session = match Session::new(base, account, &options) {
+        Ok(session) => session,
+        Err(error) => return Health { answers: Err(error), certificate: None, clock_ahead: None },
+    };
+    let answers = session.config().map(|config| UpstreamFacts::from(&config));
+    let heard = session.channel.heard();
+    Health { answers, certificate: heard.certificate, clock_ahead: heard.clock_ahead }
+}

@@ -1,0 +1,323 @@
+//! The channel to an upstream: whose certificate is taken, and what is said when it is not. In front
+//! of the fake upstream stands a server that speaks real TLS.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tidegate::upstream::{MicrosoftUpdate, Source, SyncError, sync};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    },
+};
+
+use super::{
+    pki::{Authority, Pair as Files, Wish},
+    upstream_fake::{Pair, Uss},
+};
+
+/// The fake upstream behind TLS.
+pub(crate) struct Secure {
+    pub(crate) pair: Pair,
+    pub(crate) address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    _runtime: Runtime,
+}
+
+impl Secure {
+    pub(crate) fn new(files: &Files) -> Self {
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from_pem_file(&files.certificate).unwrap()],
+                PrivateKeyDer::from_pem_file(&files.key).unwrap(),
+            )
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let mut pair = Pair::new(Uss { anchor: "1,2026".into(), limit: 4, ..Uss::default() });
+        pair.options.upstream.selection.categories_only = true;
+        pair.options.upstream.connection.allow_http = false;
+        let behind = pair.mock.url.strip_prefix("http://").unwrap().to_owned();
+        let (address, connections, runtime) = listening(move |stream| {
+            let (acceptor, behind) = (acceptor.clone(), behind.clone());
+            async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut plain = TcpStream::connect(behind).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut plain).await;
+            }
+        });
+        Self { pair, address, connections, _runtime: runtime }
+    }
+
+    fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    fn trusting(mut self, roots: &Path) -> Self {
+        self.pair.options.upstream.connection.roots = Some(roots.to_owned());
+        self
+    }
+
+    fn microsoft(&mut self, roots: &Path, fingerprints: Option<&[String]>) {
+        let roots = Some(roots.to_owned());
+        self.pair.options.upstream.connection.microsoft =
+            MicrosoftUpdate::new(Some(&self.url()), roots, fingerprints).unwrap();
+    }
+
+    fn sync(&mut self, from: &str) -> Result<(), SyncError> {
+        self.pair.sync_from(from).map(|_| ())
+    }
+
+    /// Synchronizes; some operations must have come through.
+    #[track_caller]
+    fn answers(&mut self, from: &str) {
+        let before = self.pair.mock.operations().len();
+        self.sync(from).unwrap();
+        assert_eq!(self.pair.mock.operations()[before..][0], "GetAuthConfig");
+    }
+
+    /// The whole message of a refusal. Nothing may have been asked, and once is enough.
+    #[track_caller]
+    fn refuses(&mut self, from: &str, connections: usize) -> String {
+        let before = (self.pair.mock.asked().len(), self.connections.load(Ordering::SeqCst));
+        let error = self.sync(from).unwrap_err();
+        assert_eq!(self.pair.mock.asked().len(), before.0, "something was asked: {error}");
+        assert_eq!(self.connections.load(Ordering::SeqCst) - before.1, connections, "{error}");
+        error.to_string()
+    }
+}
+
+/// A listener whose connections are counted.
+pub(crate) fn listening<F>(
+    talk: impl Fn(TcpStream) -> F + Send + 'static,
+) -> (SocketAddr, Arc<AtomicUsize>, Runtime)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    runtime.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(talk(stream));
+        }
+    });
+    (address, connections, runtime)
+}
+
+#[track_caller]
+fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "no {part:?} in: {message}");
+    }
+}
+
+#[test]
+fn a_given_root_is_taken_and_any_other_refused_at_once() {
+    let ours = Authority::new("Ours");
+    let mut secure = Secure::new(&ours.sign(&Wish::default())).trusting(&ours.root());
+    let url = secure.url();
+    secure.answers(&url);
+
+    // The second has the name of the right one, not its key.
+    for other in [Authority::new("Others"), Authority::new("Ours")] {
+        secure = secure.trusting(&other.root());
+        let message = secure.refuses(&url, 1);
+        says(&message, &["signed by nobody whom this machine trusts", "--roots FILE"]);
+    }
+    secure.trusting(&ours.root()).answers(&url);
+}
+
+#[test]
+fn the_name_must_be_that_of_the_server() {
+    let ours = Authority::new("Ours");
+    let files = ours.sign(&Wish { name: "wsus.example", ..Wish::default() });
+    let mut secure = Secure::new(&files).trusting(&ours.root());
+    let url = secure.url();
+    let message = secure.refuses(&url, 1);
+    says(&message, &["127.0.0.1", "is for", "wsus.example", "use a name that it has"]);
+}
+
+#[test]
+fn a_certificate_out_of_its_time_is_refused_and_the_clock_is_named() {
+    let ours = Authority::new("Ours");
+    let expired = ours.sign(&Wish { years: (2020, 2021), ..Wish::default() });
+    let mut secure = Secure::new(&expired).trusting(&ours.root());
+    let url = secure.url();
+    let message = secure.refuses(&url, 1);
+    says(&message, &["expired 2021-01-01T00:00:00Z", "renewed", "If the clock of this machine"]);
+
+    let early = ours.sign(&Wish { years: (2900, 2999), ..Wish::default() });
+    let mut secure = Secure::new(&early).trusting(&ours.root());
+    let url = secure.url();
+    let message = secure.refuses(&url, 1);
+    let clock = format!("it says {}", jiff::Timestamp::now().strftime("%Y-%m-%dT"));
+    says(&message, &["not valid yet", "from 2900-01-01T00:00:00Z", "set the clock", &clock]);
+}
+
+/// What answers every connection with the same bytes.
+fn saying(bytes: &'static [u8]) -> (SocketAddr, Arc<AtomicUsize>, Runtime) {
+    listening(move |mut stream| async move {
+        let mut hello = [0; 4096];
+        let _ = stream.read(&mut hello).await;
+        let _ = stream.write_all(bytes).await;
+        // The other side closes; bytes that were not read would make a reset of our end.
+        let _ = stream.read(&mut hello).await;
+    })
+}
+
+#[test]
+fn what_speaks_no_tls_or_an_old_one_is_told_apart() {
+    const TEXT: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    // Alert: fatal, protocol_version.
+    const ALERT: &[u8] = &[0x15, 3, 2, 0, 2, 2, 70];
+    // ServerHello of TLS 1.1: random of zeros, no session, TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA.
+    const HELLO: [u8; 47] = {
+        let mut hello = [0; 47];
+        let head = [0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+        let mut at = 0;
+        while at < head.len() {
+            hello[at] = head[at];
+            at += 1;
+        }
+        hello[44] = 0xc0;
+        hello[45] = 0x13;
+        hello
+    };
+    for (bytes, expected) in [
+        (TEXT, ["does not speak TLS", "8531 for https"]),
+        (ALERT, ["no TLS in common", "TLS 1.2 or 1.3"]),
+        (&HELLO[..], ["no TLS in common", "TLS 1.2 or 1.3"]),
+    ] {
+        let (address, connections, _runtime) = saying(bytes);
+        let mut pair = Pair::new(Uss::default());
+        let error = pair.sync_from(&format!("https://{address}")).unwrap_err();
+        says(&error.to_string(), &expected);
+        assert_eq!(connections.load(Ordering::SeqCst), 1, "{error} was tried again");
+    }
+}
+
+#[test]
+fn one_who_never_shakes_hands_is_given_up_and_tried_again() {
+    let (address, connections, _runtime) = listening(|stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    });
+    let mut pair = Pair::new(Uss::default());
+    pair.options.upstream.connection.connect_timeout = Duration::from_millis(100);
+    let error = pair.sync_from(&format!("https://{address}")).unwrap_err().to_string();
+    says(&error, &["GetAuthConfig", "failed in attempt 3"]);
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn microsoft_update_is_held_to_its_pinned_root_whatever_else_is_trusted() {
+    let (microsoft, other) = (Authority::new("Microsoft"), Authority::new("Inspection"));
+    let pins = [microsoft.fingerprint()];
+    // The root that is given with --roots does not count, in neither direction.
+    let genuine = microsoft.sign(&Wish::default());
+    let mut secure = Secure::new(&genuine).trusting(&other.root());
+    secure.microsoft(&microsoft.root(), Some(&pins));
+    secure.answers("microsoft-update");
+
+    let inspected = other.sign(&Wish::default());
+    let mut secure = Secure::new(&inspected).trusting(&other.root());
+    secure.microsoft(&microsoft.root(), Some(&pins));
+    let url = secure.url();
+    for from in ["microsoft-update", &url] {
+        let message = secure.refuses(from, 1);
+        says(&message, &["does not lead to a pinned root of Microsoft", "TLS inspection"]);
+    }
+    // The same server would do as any other WSUS.
+    secure.pair.options.upstream.connection.microsoft = MicrosoftUpdate::default();
+    secure.answers(&url);
+}
+
+#[test]
+fn the_file_of_pinned_roots_is_checked_before_anything_is_asked() {
+    let (microsoft, other) = (Authority::new("Microsoft"), Authority::new("Other"));
+    let pins = [microsoft.fingerprint()];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("roots.pem");
+    let mut secure = Secure::new(&microsoft.sign(&Wish::default()));
+
+    secure.microsoft(&file, Some(&pins));
+    let message = secure.refuses("microsoft-update", 0);
+    says(&message, &["roots.pem", "https://www.microsoft.com/pkiops", &pins[0]]);
+
+    // One stranger in it is one too many.
+    fs::write(&file, format!("{}{}", microsoft.root_pem(), other.root_pem())).unwrap();
+    let message = secure.refuses("microsoft-update", 0);
+    says(&message, &["not pinned", &other.fingerprint(), "fingerprints"]);
+
+    for rubbish in [&b""[..], b"no certificate", b"-----BEGIN CERTIFICATE-----\n%%\n"] {
+        fs::write(&file, rubbish).unwrap();
+        says(&secure.refuses("microsoft-update", 0), &["cannot use the roots", "roots.pem"]);
+    }
+
+    // As Microsoft hands it out.
+    fs::write(&file, microsoft.root_der()).unwrap();
+    secure.answers("microsoft-update");
+
+    // What the program itself pins is not ours.
+    secure.microsoft(&file, None);
+    says(&secure.refuses("microsoft-update", 0), &["not pinned", &pins[0]]);
+}
+
+#[test]
+fn a_redirect_leads_nowhere_even_from_the_right_server() {
+    let microsoft = Authority::new("Microsoft");
+    let mut secure = Secure::new(&microsoft.sign(&Wish::default()));
+    secure.microsoft(&microsoft.root(), Some(&[microsoft.fingerprint()]));
+    secure.pair.bend(|_, _, mut reply| {
+        reply.status = 307;
+        reply.with("Location", "https://elsewhere.example/ServerSyncWebService.asmx")
+    });
+    let source = Source::MicrosoftUpdate;
+    let pair = &mut secure.pair;
+    let content = tempfile::tempdir().unwrap();
+    let content = tidegate::content::ContentStore::open(content.path()).unwrap();
+    let error = sync(&source, &mut pair.catalog, &content, &pair.options, &mut |_| {}).unwrap_err();
+    says(&error.to_string(), &["redirected to \"https://elsewhere.example", "not followed"]);
+    assert_eq!(pair.mock.asked().len(), 1);
+}
+
+#[test]
+fn retry_after_is_honoured() {
+    let mut pair = Pair::new(Uss { anchor: "1,2026".into(), limit: 4, ..Uss::default() });
+    pair.options.upstream.selection.categories_only = true;
+    pair.bend(|_, count, mut reply| {
+        if count == 0 && reply.status == 200 {
+            reply.status = 503;
+            return reply.with("Retry-After", "1");
+        }
+        reply
+    });
+    let begun = std::time::Instant::now();
+    pair.sync().unwrap();
+    // Each of five operations was sent away once. Without the header the pauses are 1 ms.
+    assert!(begun.elapsed() >= Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(pair.mock.operations().len(), 10);
+}
