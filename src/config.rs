@@ -27,6 +27,10 @@ pub(crate) struct Config {
     /// `[import]`
     #[serde(default)]
     pub(crate) import: Import,
+    /// `[rules]`
+    #[serde(default)]
+    #[cfg_attr(not(feature = "upstream"), expect(dead_code, reason = "nothing synchronizes"))]
+    pub(crate) rules: Rules,
     /// `[limits]`
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -90,6 +94,16 @@ pub(crate) struct Import {
     /// Refuse bundles whose signatures have expired, instead of warning.
     #[serde(default)]
     pub(crate) refuse_expired: bool,
+}
+
+/// `[rules]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[cfg_attr(not(feature = "upstream"), expect(dead_code, reason = "nothing synchronizes"))]
+pub(crate) struct Rules {
+    /// Run the approval rules after each synchronization.
+    #[serde(default)]
+    pub(crate) after_sync: bool,
 }
 
 /// `[limits]`

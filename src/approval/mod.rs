@@ -5,7 +5,9 @@
 //! (bundled revisions, prerequisites) is not written down here; it follows from the catalogue and is
 //! computed when the server loads its view.
 
-use std::collections::{BTreeSet, HashSet};
+pub mod rules;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -87,6 +89,14 @@ pub enum ApprovalError {
     /// The fleet failed.
     #[error(transparent)]
     Fleet(#[from] FleetError),
+    /// A rule cannot be kept or read.
+    #[error("the rule {name:?}: {what}")]
+    Rule {
+        /// Its name.
+        name: String,
+        /// What is wrong and what to do.
+        what: String,
+    },
     /// Nothing is meant by the selection.
     #[error("{what}")]
     NoSuchUpdate {
@@ -106,7 +116,7 @@ pub fn approve(
     request: &Request,
     now: Timestamp,
 ) -> Result<Vec<Decided>, ApprovalError> {
-    let superseded = superseded_updates(catalog)?;
+    let superseded = catalog.superseded()?;
     let accepted: HashSet<String> = fleet.accepted_eulas()?.into_iter().collect();
     let mut decided = Vec::new();
     let mut eulas = BTreeSet::new();
@@ -119,7 +129,7 @@ pub fn approve(
         if decision == (Decision::Approved { changed: false }) {
             eulas.extend(revision.eula_id);
         }
-        let superseded = superseded.contains(&update);
+        let superseded = superseded.contains_key(&update);
         decided.push(Decided { update, title: revision.title, decision, superseded });
     }
     let changed = if request.dry_run {
@@ -164,7 +174,8 @@ fn would_change(
     let there: HashSet<UpdateId> = fleet
         .approvals()?
         .into_iter()
-        .filter(|a| (a.group, a.action, a.deadline) == wanted && a.origin == Origin::Local)
+        .filter(|a| (a.group, a.action, a.deadline) == wanted)
+        .filter(|a| a.origin == Origin::Local && a.rule.is_none())
         .map(|a| a.update)
         .collect();
     Ok(approved(decided).map(|update| !there.contains(&update)).collect())
@@ -184,7 +195,7 @@ pub fn unapprove(
     let meant: Vec<UpdateId> = if let Selection::All { .. } = selection {
         fleet.approvals()?.iter().filter(|a| a.group == group).map(|a| a.update).collect()
     } else {
-        identities(select(catalog, selection, &HashSet::new())?)
+        identities(select(catalog, selection, &HashMap::new())?)
     };
     Ok(fleet.at_once(|fleet| changed(meant, |update| fleet.unapprove(update, group)))?)
 }
@@ -200,7 +211,7 @@ pub fn decline(
     undo: bool,
     now: Timestamp,
 ) -> Result<Vec<UpdateId>, ApprovalError> {
-    let superseded = superseded_updates(catalog)?;
+    let superseded = catalog.superseded()?;
     let meant = identities(select(catalog, selection, &superseded)?);
     let did = fleet.at_once(|fleet| {
         changed(meant, |update| match undo {
@@ -233,7 +244,7 @@ fn changed(
 fn select(
     catalog: &Catalog,
     selection: &Selection,
-    superseded: &HashSet<UpdateId>,
+    superseded: &HashMap<UpdateId, Timestamp>,
 ) -> Result<Vec<RevisionSummary>, ApprovalError> {
     let mut found = Vec::new();
     match selection {
@@ -262,7 +273,7 @@ fn select(
         Selection::All { superseded: too } => {
             let filter = Filter { newest: true, deployable: true, ..Filter::default() };
             catalog.find(&filter, &mut |revision| {
-                if !revision.expired && (*too || !superseded.contains(&revision.identity.id)) {
+                if !revision.expired && (*too || !superseded.contains_key(&revision.identity.id)) {
                     found.push(revision);
                 }
             })?;
@@ -299,15 +310,4 @@ fn obstacle(
         }
     }
     None
-}
-
-/// Updates that a newest revision in the catalogue supersedes.
-fn superseded_updates(catalog: &Catalog) -> Result<HashSet<UpdateId>, CatalogError> {
-    let mut superseded = HashSet::new();
-    catalog.nodes(&mut |node| {
-        if !node.expired {
-            superseded.extend(node.superseded);
-        }
-    })?;
-    Ok(superseded)
 }

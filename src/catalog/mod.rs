@@ -5,6 +5,7 @@
 //! other stores.
 
 mod anchors;
+mod categories;
 mod columns;
 mod error;
 mod insert;
@@ -18,6 +19,7 @@ mod snapshots;
 mod write;
 
 pub use anchors::{NamedFile, Selection, Wanted};
+pub use categories::{NamedCategory, named, near};
 pub use error::CatalogError;
 pub use needed::NeededFile;
 pub use read::Catalog;

@@ -72,7 +72,7 @@ impl Which {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Action {
+pub(super) enum Action {
     /// Offer and install
     Install,
     /// Offer, never by itself
@@ -151,14 +151,15 @@ fn list(context: &Context, catalog: &Catalog, fleet: &Fleet) -> anyhow::Result<O
     for approval in fleet.approvals()? {
         let title = catalog.newest(approval.update)?.map(|r| r.title);
         let group = groups.iter().find(|g| g.id == approval.group).map(|g| g.name.as_str());
-        let action = json!(approval.action);
+        let by = approval.rule.as_ref().map(|rule| format!(" (rule {})", rule.name));
         let deadline = approval.deadline.map(|d| format!(" by {d}")).unwrap_or_default();
         text.push_str(&format!(
-            "{}  {}: {}{deadline} for {}\n",
+            "{}  {}: {}{deadline} for {}{}\n",
             approval.update,
             title.as_deref().unwrap_or("(not in the catalogue)"),
-            action.as_str().unwrap_or_default(),
+            approval.action.name(),
             group.unwrap_or("?"),
+            by.unwrap_or_default(),
         ));
         rows.push(json!({ "approval": approval, "title": title, "group-name": group }));
     }

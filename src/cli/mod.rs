@@ -26,6 +26,7 @@ mod passphrase;
 #[cfg(feature = "probe")]
 mod probe;
 mod publish;
+mod rules;
 mod seal;
 mod serve;
 mod sign;
@@ -92,6 +93,8 @@ enum Command {
     Approve(approve::Args),
     /// Decline updates: they are offered to nobody
     Decline(decline::Args),
+    /// Connected: rules that approve updates by themselves
+    Rules(rules::Args),
     /// Computers, their groups and what they reported
     Computers(computers::Args),
     /// Connected: make and sign a snapshot of the mirror
@@ -163,6 +166,7 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Groups(args) => args.run(context),
         Command::Approve(args) => args.run(context),
         Command::Decline(args) => args.run(context),
+        Command::Rules(args) => args.run(context),
         Command::Computers(args) => args.run(context),
         Command::Seal(args) => args.run(context),
         Command::Sign(args) => args.run(context),

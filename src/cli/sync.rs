@@ -17,6 +17,7 @@ use super::{
     download,
     downstream::{self, Downstream},
     output::{self, count, human_bytes},
+    rules,
 };
 
 /// Take in updates from a source: what is here already changes nothing.
@@ -32,6 +33,9 @@ pub(super) struct Args {
     /// documents and payload files
     #[arg(long, value_name = "SOURCE", required = true)]
     from: Option<String>,
+    /// Run the approval rules afterwards (`tidegate rules`), as with `after-sync` in `[rules]`
+    #[arg(long)]
+    run_rules: bool,
     /// Download the files that approved updates need afterwards, as `tidegate download` does
     #[arg(long)]
     payloads: bool,
@@ -140,6 +144,8 @@ impl Args {
         } else {
             None
         };
+        let run_rules = self.run_rules || (context.config.rules.after_sync && !is_replica);
+        let ruled = if run_rules { Some(rules::after_sync(&catalog, &mut fleet)?) } else { None };
         let fetched = if self.payloads {
             let connection = options.upstream.connection;
             Some(download::after_sync(context, &data, &mut catalog, connection)?)
@@ -150,15 +156,22 @@ impl Args {
         if let (Some(told), Some(done)) = (told.as_object_mut(), &replicated) {
             told.insert("replica".to_owned(), serde_json::to_value(done)?);
         }
+        if let (Some(told), Some(done)) = (told.as_object_mut(), &ruled) {
+            told.insert("rules".to_owned(), serde_json::to_value(done)?);
+        }
         if let (Some(told), Some(done)) = (told.as_object_mut(), &fetched) {
             told.insert("download".to_owned(), serde_json::to_value(done)?);
         }
         context.out.data(&told, || {
             let replicated = replicated.as_ref().map(downstream::text).unwrap_or_default();
-            text(&report) + &replicated + &fetched.as_ref().map(download::text).unwrap_or_default()
+            let ruled = ruled.as_ref().map(rules::text).unwrap_or_default();
+            let fetched = fetched.as_ref().map(download::text).unwrap_or_default();
+            [text(&report), replicated, ruled, fetched].concat()
         })?;
-        let complete = fetched.is_none_or(|fetched| fetched.is_complete());
-        Ok(if report.problems.is_empty() && complete { Outcome::Done } else { Outcome::Partial })
+        let whole = report.problems.is_empty()
+            && ruled.is_none_or(|ruled| ruled.is_complete())
+            && fetched.is_none_or(|fetched| fetched.is_complete());
+        Ok(if whole { Outcome::Done } else { Outcome::Partial })
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     Fleet, Result,
     error::Fault,
     groups::{all, find},
+    lasting,
     limits::{NAME, clip},
     touch,
 };
@@ -32,6 +33,28 @@ pub enum ApprovalAction {
     Detect,
     /// Do not deploy, whatever a wider group says.
     Block,
+}
+
+impl ApprovalAction {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Install, Self::OptionalInstall, Self::Uninstall, Self::Detect, Self::Block];
+
+    /// Its name in policies and for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::OptionalInstall => "optional-install",
+            Self::Uninstall => "uninstall",
+            Self::Detect => "detect",
+            Self::Block => "block",
+        }
+    }
+
+    /// The action of a name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
 }
 
 /// Who decided.
@@ -58,10 +81,39 @@ pub struct Approval {
     pub deadline: Option<Timestamp>,
     /// Who decided.
     pub origin: Origin,
+    /// The rule that made it, if none of the people did.
+    pub rule: Option<Credit>,
     /// When.
     pub changed: Timestamp,
     /// The change counter then.
     pub change: u64,
+}
+
+/// The rule that made an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Credit {
+    /// Its name; the rule itself may be gone.
+    pub name: String,
+    /// When a rule first approved it: deadlines count from then.
+    pub since: Timestamp,
+}
+
+/// An approval to be made.
+#[derive(Debug, Clone)]
+pub struct NewApproval {
+    /// The update.
+    pub update: UpdateId,
+    /// The group.
+    pub group: Uuid,
+    /// What to do.
+    pub action: ApprovalAction,
+    /// By when it has to be installed.
+    pub deadline: Option<Timestamp>,
+    /// Who decides.
+    pub origin: Origin,
+    /// The rule by which.
+    pub rule: Option<Credit>,
 }
 
 impl Fleet {
@@ -82,24 +134,18 @@ impl Fleet {
         origin: Origin,
         now: Timestamp,
     ) -> Result<bool> {
-        let decision = Decision { group, action, deadline, origin, now };
-        self.write("approve an update", |db| {
-            find(&all(db)?, &group.to_string())?;
-            decision.approve(db, update)
-        })
+        self.put_approval(&NewApproval { update, group, action, deadline, origin, rule: None }, now)
     }
 
-    /// Takes an approval back; true if there was one.
+    /// As [`Fleet::approve`], also for approvals by rules. One by a rule of this store is dropped
+    /// where a policy, or anybody but a rule, has decided.
     ///
     /// # Errors
-    /// When SQLite fails.
-    pub fn unapprove(&mut self, update: UpdateId, group: Uuid) -> Result<bool> {
-        self.write("take an approval back", |db| {
-            removed(
-                db,
-                "DELETE FROM approval WHERE update_id = ?1 AND group_id = ?2",
-                params![update.0.as_bytes(), group.as_bytes()],
-            )
+    /// When there is no such group.
+    pub fn put_approval(&mut self, new: &NewApproval, now: Timestamp) -> Result<bool> {
+        self.write("approve an update", |db| {
+            find(&all(db)?, &new.group.to_string())?;
+            approve(db, new, now)
         })
     }
 
@@ -110,7 +156,7 @@ impl Fleet {
     pub fn approvals(&self) -> Result<Vec<Approval>> {
         self.read("list the approvals", |db| {
             Ok(db
-                .prepare_cached(&format!("{APPROVAL} ORDER BY update_id, group_id"))?
+                .prepare_cached(&format!("{APPROVAL} ORDER BY a.update_id, a.group_id"))?
                 .query_map([], approval_row)?
                 .collect::<rusqlite::Result<_>>()?)
         })
@@ -140,7 +186,13 @@ impl Fleet {
             if old == Some(origin) || old == Some(Origin::Local) {
                 return Ok(false);
             }
+            if origin == Origin::Policy && lasting::is_undeclined(db, update)? {
+                return Ok(false);
+            }
             let change = touch(db)?;
+            if origin == Origin::Local {
+                lasting::declined_by_a_person(db, update)?;
+            }
             db.prepare_cached("DELETE FROM approval WHERE update_id = ?1")?.execute([id])?;
             db.prepare_cached(
                 "INSERT INTO declined (update_id, origin, changed, change) VALUES (?1, ?2, ?3, ?4)
@@ -148,16 +200,6 @@ impl Fleet {
             )?
             .execute(params![id, origin_name(origin), moment(now), int(change)])?;
             Ok(true)
-        })
-    }
-
-    /// Takes a decline back; true if there was one.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn undecline(&mut self, update: UpdateId) -> Result<bool> {
-        self.write("take a decline back", |db| {
-            removed(db, "DELETE FROM declined WHERE update_id = ?1", [update.0.as_bytes()])
         })
     }
 
@@ -226,91 +268,107 @@ impl Fleet {
     }
 }
 
-/// A decision that can be taken for any update.
-struct Decision {
-    group: Uuid,
-    action: ApprovalAction,
-    deadline: Option<Timestamp>,
-    origin: Origin,
-    now: Timestamp,
-}
-
-impl Decision {
-    fn approve(&self, db: &Connection, update: UpdateId) -> std::result::Result<bool, Fault> {
-        let Self { group, action, deadline, origin, now } = *self;
-        let old = approval(db, update, group)?;
-        let decline = declined_by(db, update)?;
-        let local = Some(Origin::Local);
-        if origin == Origin::Policy && (decline == local || old.as_ref().map(|a| a.origin) == local)
-        {
+fn approve(db: &Connection, new: &NewApproval, now: Timestamp) -> std::result::Result<bool, Fault> {
+    let NewApproval { update, group, action, deadline, origin, ref rule } = *new;
+    let old = approval(db, update, group)?;
+    let decline = declined_by(db, update)?;
+    let by_a_person = origin == Origin::Local && rule.is_none();
+    if !by_a_person {
+        let yields = match (&old, origin) {
+            (Some(old), Origin::Policy) => old.origin == Origin::Local,
+            (Some(old), Origin::Local) => old.origin == Origin::Policy || old.rule.is_none(),
+            (None, _) => false,
+        };
+        let declined = match origin {
+            Origin::Policy => decline == Some(Origin::Local),
+            Origin::Local => decline.is_some(),
+        };
+        if yields || declined || lasting::lasts(db, update, group)? {
             return Ok(false);
         }
-        let same = old.is_some_and(|old| {
-            (old.action, old.deadline, old.origin) == (action, deadline, origin)
-        });
-        if same && decline.is_none() {
-            return Ok(false);
-        }
-        let change = touch(db)?;
-        db.prepare_cached("DELETE FROM declined WHERE update_id = ?1")?
-            .execute([update.0.as_bytes()])?;
-        db.prepare_cached(
-            "INSERT INTO approval (update_id, group_id, action, deadline, origin, changed,
-                change)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (update_id, group_id) DO UPDATE SET
-                action = ?3, deadline = ?4, origin = ?5, changed = ?6, change = ?7",
-        )?
-        .execute(params![
-            update.0.as_bytes(),
-            group.as_bytes(),
-            action_name(action),
-            deadline.map(moment),
-            origin_name(origin),
-            moment(now),
-            int(change)
-        ])?;
-        Ok(true)
     }
+    // Whose rule it was on the connected side tells people something, and changes nothing.
+    let same = old.is_some_and(|old| {
+        (old.action, old.deadline, old.origin) == (action, deadline, origin)
+            && (origin == Origin::Policy || old.rule == *rule)
+    });
+    if same && decline.is_none() {
+        credit(db, update, group, rule.as_ref())?;
+        return Ok(false);
+    }
+    let change = touch(db)?;
+    db.prepare_cached("DELETE FROM declined WHERE update_id = ?1")?
+        .execute([update.0.as_bytes()])?;
+    db.prepare_cached(
+        "INSERT INTO approval (update_id, group_id, action, deadline, origin, changed, change)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (update_id, group_id) DO UPDATE SET
+            action = ?3, deadline = ?4, origin = ?5, changed = ?6, change = ?7",
+    )?
+    .execute(params![
+        update.0.as_bytes(),
+        group.as_bytes(),
+        action.name(),
+        deadline.map(moment),
+        origin_name(origin),
+        moment(now),
+        int(change)
+    ])?;
+    lasting::unmark(db, update, group)?;
+    credit(db, update, group, rule.as_ref())?;
+    Ok(true)
 }
 
-const APPROVAL: &str =
-    "SELECT update_id, group_id, action, deadline, origin, changed, change FROM approval";
+/// Writes down which rule an approval comes from.
+fn credit(
+    db: &Connection,
+    update: UpdateId,
+    group: Uuid,
+    rule: Option<&Credit>,
+) -> rusqlite::Result<()> {
+    let (update, group) = (update.0.as_bytes(), group.as_bytes());
+    match rule {
+        Some(Credit { name, since }) => db
+            .prepare_cached(
+                "INSERT INTO rule_approval (update_id, group_id, rule, since)
+                 VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (update_id, group_id) DO UPDATE SET rule = ?3, since = ?4",
+            )?
+            .execute(params![update, group, name, moment(*since)])?,
+        None => db
+            .prepare_cached("DELETE FROM rule_approval WHERE update_id = ?1 AND group_id = ?2")?
+            .execute(params![update, group])?,
+    };
+    Ok(())
+}
+
+const APPROVAL: &str = "
+    SELECT a.update_id, a.group_id, a.action, a.deadline, a.origin, a.changed, a.change, r.rule,
+           r.since
+    FROM approval a LEFT JOIN rule_approval r USING (update_id, group_id)";
 
 fn approval(db: &Connection, update: UpdateId, group: Uuid) -> rusqlite::Result<Option<Approval>> {
-    db.prepare_cached(&format!("{APPROVAL} WHERE update_id = ?1 AND group_id = ?2"))?
+    db.prepare_cached(&format!("{APPROVAL} WHERE a.update_id = ?1 AND a.group_id = ?2"))?
         .query_row(params![update.0.as_bytes(), group.as_bytes()], approval_row)
         .optional()
 }
 
 fn approval_row(row: &Row<'_>) -> rusqlite::Result<Approval> {
-    let action = match row.get_ref(2)?.as_str()? {
-        "install" => ApprovalAction::Install,
-        "optional-install" => ApprovalAction::OptionalInstall,
-        "uninstall" => ApprovalAction::Uninstall,
-        "detect" => ApprovalAction::Detect,
-        "block" => ApprovalAction::Block,
-        other => return Err(bad_column(2, Type::Text, format!("{other:?} is no action"))),
-    };
+    let name = row.get_ref(2)?.as_str()?;
+    let action = ApprovalAction::of(name)
+        .ok_or_else(|| bad_column(2, Type::Text, format!("{name:?} is no action")))?;
+    let rule: Option<String> = row.get(7)?;
+    let since = optional_moment_at(row, 8)?;
     Ok(Approval {
         update: update_at(row, 0)?,
         group: uuid_at(row, 1)?,
         action,
         deadline: optional_moment_at(row, 3)?,
         origin: origin_at(row, 4)?,
+        rule: rule.zip(since).map(|(name, since)| Credit { name, since }),
         changed: moment_at(row, 5)?,
         change: u64_at(row, 6)?,
     })
-}
-
-pub(super) fn action_name(action: ApprovalAction) -> &'static str {
-    match action {
-        ApprovalAction::Install => "install",
-        ApprovalAction::OptionalInstall => "optional-install",
-        ApprovalAction::Uninstall => "uninstall",
-        ApprovalAction::Detect => "detect",
-        ApprovalAction::Block => "block",
-    }
 }
 
 /// Who declined an update, if anyone.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, types::Type};
 use uuid::Uuid;
 
-use super::{ApprovalAction, Fleet, Result, approvals::action_name, count, counter, value};
+use super::{ApprovalAction, Fleet, Result, count, counter, value};
 use crate::{
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
     update::{UpdateId, UpdateIdentity},
@@ -98,7 +98,7 @@ impl Fleet {
                     new.group.as_bytes(),
                     new.identity.revision,
                     int(new.revision_change),
-                    action_name(new.action),
+                    new.action.name(),
                     new.deadline.map(moment),
                     moment(new.go_live),
                     int(count(db, COUNTER)?),
@@ -184,9 +184,7 @@ fn alive(db: &Connection) -> rusqlite::Result<Alive> {
 
 fn deployment(row: &Row<'_>) -> rusqlite::Result<ReplicatedDeployment> {
     let action = row.get_ref(5)?.as_str()?;
-    let action = ACTIONS
-        .into_iter()
-        .find(|known| action_name(*known) == action)
+    let action = ApprovalAction::of(action)
         .ok_or_else(|| bad_column(5, Type::Text, format!("{action:?} is no action")))?;
     Ok(ReplicatedDeployment {
         id: uuid_at(row, 0)?,
@@ -201,14 +199,6 @@ fn deployment(row: &Row<'_>) -> rusqlite::Result<ReplicatedDeployment> {
         change: u64_at(row, 8)?,
     })
 }
-
-const ACTIONS: [ApprovalAction; 5] = [
-    ApprovalAction::Install,
-    ApprovalAction::OptionalInstall,
-    ApprovalAction::Uninstall,
-    ApprovalAction::Detect,
-    ApprovalAction::Block,
-];
 
 /// A counter that may not have counted yet.
 fn mark(db: &Connection, key: &str) -> rusqlite::Result<u64> {

@@ -9,5 +9,6 @@ pub(super) const STORE: Store = Store {
         include_str!("migrations/0001-fleet.sql"),
         include_str!("migrations/0002-downstreams.sql"),
         include_str!("migrations/0003-replica.sql"),
+        include_str!("migrations/0004-rules.sql"),
     ],
 };

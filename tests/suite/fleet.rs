@@ -346,7 +346,7 @@ fn a_policy_never_overrules_an_administrator() {
     assert!(fleet.declined().unwrap().is_empty());
 
     // With nothing local, the policy has its way.
-    assert!(fleet.unapprove(update(1), other).unwrap());
+    assert!(fleet.release(update(1), other).unwrap());
     assert!(fleet.decline(update(1), policy, now()).unwrap());
     assert_eq!(fleet.declined().unwrap(), [update(1)]);
     assert!(approve(&mut fleet, other, install, policy));
@@ -354,6 +354,22 @@ fn a_policy_never_overrules_an_administrator() {
     assert!(fleet.decline(update(1), policy, now()).unwrap());
     assert!(fleet.undecline(update(1)).unwrap());
     assert!(!fleet.undecline(update(1)).unwrap());
+
+    // What a person takes back stays so, until it is let go.
+    assert!(!fleet.decline(update(1), policy, now()).unwrap());
+    assert!(fleet.release_decline(update(1)).unwrap());
+    assert!(!fleet.release_decline(update(1)).unwrap());
+    assert!(approve(&mut fleet, other, install, policy));
+    assert!(fleet.unapprove(update(1), other).unwrap());
+    assert!(!approve(&mut fleet, other, install, policy));
+    assert!(!fleet.keep_unapproved(update(1), other).unwrap());
+    assert!(fleet.release(update(1), other).unwrap());
+    assert!(!fleet.release(update(1), other).unwrap());
+    assert!(approve(&mut fleet, other, install, policy));
+    assert!(fleet.keep_unapproved(update(1), other).unwrap());
+    assert_eq!(state(&fleet), vec![]);
+    assert!(approve(&mut fleet, other, block, local), "only a person's hands are free");
+    assert_eq!(fleet.taken_back().unwrap().iter().filter(|t| t.lasting).count(), 0);
 }
 
 // ---- deployments ----

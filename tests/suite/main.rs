@@ -37,6 +37,7 @@ mod refusals;
 #[cfg(feature = "upstream")]
 mod replica;
 mod reports;
+mod rules;
 mod serve;
 mod sides;
 mod sync;

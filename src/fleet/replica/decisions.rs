@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{DEPLOYMENTS, Mark, TakenOver, Told};
 use crate::{
     fleet::{
-        approvals::action_name,
         error::Fault,
+        lasting,
         limits::{NAME, clip},
     },
     sqlite::{int, moment, update_at, uuid_at},
@@ -50,7 +50,7 @@ pub(super) fn keep(db: &Connection, told: &Told, done: &mut TakenOver) -> Result
             deployment.identity.id.0.as_bytes(),
             deployment.identity.revision,
             deployment.group.as_bytes(),
-            action_name(deployment.action),
+            deployment.action.name(),
             deployment.deadline.map(moment),
             clip(&deployment.admin, NAME),
             moment(deployment.go_live),
@@ -107,6 +107,8 @@ pub(super) fn apply(
         .execute(params![update.0.as_bytes(), moment(now), int(mark.get()?)])?;
         done.declined += 1;
     }
+    // No rule of ours has made what is approved here.
+    db.execute("DELETE FROM rule_approval", [])?;
     approvals(db, &hidden, now, mark, done)?;
     eulas(db, told, now, mark)
 }
@@ -143,6 +145,7 @@ fn approvals(
         mark.get()?;
         db.prepare_cached("DELETE FROM approval WHERE update_id = ?1 AND group_id = ?2")?
             .execute(params![update.0.as_bytes(), group.as_bytes()])?;
+        lasting::mark(db, *update, *group, false)?;
         done.approvals_removed += 1;
     }
     for (key, what) in wanted.iter().filter(|(key, what)| ours.get(key) != Some(what)) {
@@ -160,6 +163,7 @@ fn approvals(
             moment(now),
             int(mark.get()?)
         ])?;
+        lasting::unmark(db, key.0, key.1)?;
         done.approvals_changed += 1;
     }
     Ok(())
