@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -48,3 +49,16 @@ class Instance:
                     raise SystemExit(f"the server ended by itself with {server.returncode}")
             finally:
                 server.kill()
+
+
+def carried(upstream, folder):
+    """An isolated side that imported all of a connected one, which is copied and left alone."""
+    connected, isolated = Instance(upstream.program, folder / "connected"), Instance(upstream.program, folder / "isolated")
+    shutil.copytree(upstream.data, connected.data)
+    keys = connected.run("keys", "init")
+    connected.run("export", "--site", "plant-7", "--out", folder / "medium")
+    isolated.run("init", "--site", "plant-7")
+    isolated.run("trust", "add", keys["root"], "--fingerprint", keys["fingerprint"])
+    isolated.run("import", folder / "medium")
+    shutil.rmtree(connected.data)
+    return isolated

@@ -2,15 +2,16 @@
 """A downstream server made from the published definitions by zeep synchronizes from `tidegate serve`,
 completely, and compares what it gets with what was put in, byte for byte.
 
-    usage: zeep_client.py DATA --source FOLDER [--program TIDEGATE]
+    usage: zeep_client.py DATA --source FOLDER [--across] [--program TIDEGATE]
 
-DATA is the data folder of a connected side that synchronized from FOLDER, or of an isolated side that
-imported all of it. Exit status 0 when everything is as it must be.
+DATA is the data folder of a connected side that synchronized from FOLDER; with --across an isolated side
+is made of it by a bundle, and that one is asked. Exit status 0 when everything is as it must be.
 """
 
 import argparse
 import base64
 import hashlib
+import tempfile
 from pathlib import Path
 
 import requests
@@ -18,7 +19,7 @@ import requests
 import metadata
 import soap
 from definitions import SYNC
-from instance import PROGRAM, Instance
+from instance import PROGRAM, Instance, carried
 from soap import items
 
 SERVER_SYNC = "ServerSyncWebService/ServerSyncWebService.asmx"
@@ -210,24 +211,33 @@ def refusals(dss, source):
     print(f"{len(cases)} refusals, each with its code")
 
 
+def synchronize(base, source, files, seen):
+    dss = Downstream(base, "1.20", seen)
+    addresses, anchor = metadata_complete(dss, source)
+    filters(dss, source, anchor)
+    content(dss, source, addresses, files)
+    small_operations(dss, source)
+    refusals(dss, source)
+    # WSUS 3.0 SP2 and 2012 speak 1.8; nothing here needs more.
+    older = Downstream(base, "1.8", seen)
+    must(older.list()[1] == dss.list()[1], "what a downstream of protocol 1.8 is shown")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--across", action="store_true")
     parser.add_argument("--program", type=Path, default=PROGRAM)
     arguments = parser.parse_args()
     source = metadata.of_folder(arguments.source / "documents")
     seen = set()
-    with Instance(arguments.program, arguments.data).serve() as base:
-        dss = Downstream(base, "1.20", seen)
-        addresses, anchor = metadata_complete(dss, source)
-        filters(dss, source, anchor)
-        content(dss, source, addresses, arguments.source / "files")
-        small_operations(dss, source)
-        refusals(dss, source)
-        # WSUS 3.0 SP2 and 2012 speak 1.8; nothing here needs more.
-        older = Downstream(base, "1.8", seen)
-        must(older.list()[1] == dss.list()[1], "what a downstream of protocol 1.8 is shown")
+    with tempfile.TemporaryDirectory() as kept:
+        server = Instance(arguments.program, arguments.data)
+        if arguments.across:
+            server = carried(server, Path(kept))
+        with server.serve() as base:
+            synchronize(base, source, arguments.source / "files", seen)
     print(f"message kinds, valid in both directions: {', '.join(sorted(seen))}")
 
 
