@@ -37,7 +37,7 @@ SERVICES = {
 # Elements that real agents send and no definition knows: captures/agent-win11-25h2, and the README of the
 # definitions. A request is checked without them, and only these kinds of requests may have them.
 EXCEPTIONS = {
-    "SyncUpdates": ["AlsoPerformRegularSync", "ProductsParameters", "deviceAttributes"],
+    "SyncUpdates": ["AlsoPerformRegularSync", "ProductsParameters"],
     "GetExtendedUpdateInfo": ["deviceAttributes"],
 }
 
