@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bundle_format::digest::Sha1;
+use jiff::Timestamp;
 use rusqlite::params;
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     columns::{identity_at, update_type_name},
 };
 use crate::{
-    sqlite::{int, sha1_at, u64_at},
+    sqlite::{int, moment_at, sha1_at, u64_at, update_at},
     update::{RevisionId, UpdateId, UpdateIdentity, UpdateType},
 };
 
@@ -51,6 +52,21 @@ pub struct NamedFile {
     pub name: String,
     /// A licence text.
     pub eula: bool,
+}
+
+/// The newest revision of an update as replicas get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployable {
+    /// Which revision.
+    pub identity: UpdateIdentity,
+    /// Its change mark.
+    pub change: u64,
+    /// Withdrawn by its publisher.
+    pub expired: bool,
+    /// Software or a driver: nothing else can be approved.
+    pub installs: bool,
+    /// Licence that must be accepted before.
+    pub eula_id: Option<String>,
 }
 
 const NEWEST: &str = "r.withdrawn = 0 AND NOT EXISTS (
@@ -192,6 +208,62 @@ impl Catalog {
             Ok(())
         })?;
         Ok(files)
+    }
+
+    /// Bytes of the document of a revision.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn document_size(&self, id: RevisionId) -> Result<Option<u64>> {
+        let sql = "SELECT document_size FROM revision WHERE revision_id = ?1";
+        self.row("look up a document", sql, [id.0], |row| u64_at(row, 0))
+    }
+
+    /// What replicas need to know of the newest revision of an update, if any is not withdrawn.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn deployable(&self, update: UpdateId) -> Result<Option<Deployable>> {
+        let sql = format!(
+            "SELECT r.update_id, r.revision_number, r.change, r.expired, r.update_type, r.eula_id
+             FROM revision r WHERE r.update_id = ?1 AND {NEWEST}"
+        );
+        self.row("find the newest revision", &sql, [update.0.as_bytes()], |row| {
+            let software = row.get_ref(4)?.as_str()?;
+            Ok(Deployable {
+                identity: identity_at(row, 0)?,
+                change: u64_at(row, 2)?,
+                expired: row.get(3)?,
+                installs: [UpdateType::Software, UpdateType::Driver]
+                    .into_iter()
+                    .any(|kind| update_type_name(kind) == software),
+                eula_id: row.get(5)?,
+            })
+        })
+    }
+
+    /// Updates of which every revision is withdrawn.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn withdrawn_updates(&self) -> Result<Vec<UpdateId>> {
+        let mut updates = Vec::new();
+        let sql = "SELECT update_id FROM revision GROUP BY update_id HAVING min(withdrawn) = 1";
+        self.rows("find withdrawn updates", sql, [], |row| {
+            updates.push(update_at(row, 0)?);
+            Ok(())
+        })?;
+        Ok(updates)
+    }
+
+    /// The newest change of a revision, and when the newest revision arrived; none in an empty
+    /// catalogue. Other changes, of files and snapshots, do not count.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn newest_change(&self) -> Result<Option<(u64, Timestamp)>> {
+        let sql = "SELECT max(change), max(arrived) FROM revision HAVING count(*) > 0";
+        self.row("find the newest change", sql, [], |row| Ok((u64_at(row, 0)?, moment_at(row, 1)?)))
     }
 
     /// Whether any document names a file.

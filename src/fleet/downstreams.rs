@@ -16,7 +16,7 @@ use super::{
     limits::{NAME, clip, clip_json},
 };
 use crate::{
-    sqlite::{bad_column, int, moment, moment_at, optional_moment_at, uuid_at},
+    sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
     update::UpdateIdentity,
 };
 
@@ -205,6 +205,39 @@ impl Fleet {
             reports.iter().try_for_each(|report| take_in(db, report, now))
         })
     }
+
+    /// What was installed on the computers of a server, as it reported, by update.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn downstream_activity(&self, server: Uuid) -> Result<Vec<Activity>> {
+        self.read("read the activity of a downstream server", |db| {
+            let mut statement = db.prepare_cached(
+                "SELECT update_id, revision_number, succeeded, failed FROM downstream_activity
+                 WHERE server_id = ?1 ORDER BY update_id, revision_number",
+            )?;
+            let rows = statement.query_map([server.as_bytes()], |row| {
+                Ok(Activity {
+                    identity: UpdateIdentity { id: update_at(row, 0)?, revision: row.get(1)? },
+                    succeeded: u64_at(row, 2)?,
+                    failed: u64_at(row, 3)?,
+                })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+}
+
+/// Installations of a revision that a server reported, in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Activity {
+    /// Which revision.
+    pub identity: UpdateIdentity,
+    /// How often that succeeded.
+    pub succeeded: u64,
+    /// How often it failed.
+    pub failed: u64,
 }
 
 fn take_in(

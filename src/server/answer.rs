@@ -9,6 +9,7 @@ use axum::body::{Body, Bytes};
 use super::{
     exchange::{Pieces, broken},
     pack::{Chunks, PackedFragment},
+    spool::Spooled,
 };
 use crate::{
     protocol::xpress::{self, Unpacker},
@@ -31,6 +32,24 @@ pub(super) enum Encoding {
     Xpress,
 }
 
+/// A part of an answer that is held elsewhere.
+#[derive(Debug)]
+pub(super) enum Foreign {
+    /// In a pack.
+    Fragment(PackedFragment),
+    /// In a file of its own, encoded already.
+    Spooled(Spooled),
+}
+
+impl From<Piece<PackedFragment>> for Piece<Foreign> {
+    fn from(piece: Piece<PackedFragment>) -> Self {
+        match piece {
+            Piece::Text(text) => Self::Text(text),
+            Piece::Foreign(fragment) => Self::Foreign(Foreign::Fragment(fragment)),
+        }
+    }
+}
+
 /// An answer of known length.
 pub(super) struct Answer {
     parts: Vec<Part>,
@@ -41,6 +60,7 @@ pub(super) struct Answer {
 enum Part {
     Held(Bytes),
     Stored(PackedFragment),
+    Spooled(Spooled),
 }
 
 impl Answer {
@@ -53,7 +73,12 @@ impl Answer {
                     Encoding::Plain => held.extend_from_slice(text.as_bytes()),
                     Encoding::Xpress => held.extend_from_slice(&xpress::compress(text.as_bytes())),
                 },
-                Piece::Foreign(fragment) => {
+                Piece::Foreign(Foreign::Spooled(spooled)) => {
+                    length += held.len() as u64 + spooled.len();
+                    parts.push(Part::Held(std::mem::take(&mut held).into()));
+                    parts.push(Part::Spooled(spooled));
+                }
+                Piece::Foreign(Foreign::Fragment(fragment)) => {
                     let weight = weight(&fragment, encoding);
                     if weight <= SMALL_FRAGMENT && holding + weight <= HELD {
                         holding += weight;
@@ -109,6 +134,7 @@ impl Part {
     fn read(self, encoding: Encoding) -> Blocks {
         match (self, encoding) {
             (Self::Held(bytes), _) => Box::new(std::iter::once(Ok(bytes))),
+            (Self::Spooled(spooled), _) => Box::new(spooled.chunks()),
             (Self::Stored(fragment), Encoding::Xpress) => Box::new(fragment.chunks(CHUNK)),
             (Self::Stored(fragment), Encoding::Plain) => {
                 let chunks = fragment.chunks(CHUNK_TO_UNPACK);

@@ -12,7 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{Addresses, ServeOptions, ServerError, failure::Failure, view::View};
+use super::{
+    Addresses, ServeOptions, ServerError, failure::Failure, server_sync::NewerProtocols, view::View,
+};
 use crate::{
     catalog::{Catalog, CatalogError},
     content::ContentStore,
@@ -55,13 +57,21 @@ pub(super) struct App {
     config: Config,
     serving: ArcSwap<Serving>,
     noted: Mutex<HashMap<String, Timestamp>>,
+    /// Changes of catalogue and fleet up to which replicas are told.
+    pub(super) replicated: Mutex<Option<(u64, u64)>>,
+    pub(super) newer_protocols: NewerProtocols,
+    /// Held while a large document is put into the form in which servers send it.
+    pub(super) large_document: Mutex<()>,
     pub(super) at_work: Semaphore,
     pub(super) large_bodies: Semaphore,
+    /// For requests over the usual bounds: reports of downstream servers.
+    pub(super) largest_body: Semaphore,
 }
 
 /// What the servers of a site share through the fleet.
 struct Secrets {
     server_id: Uuid,
+    rollup_reset: Uuid,
     cookie_key: [u8; 32],
 }
 
@@ -101,8 +111,12 @@ impl App {
             config,
             serving: ArcSwap::from_pointee(Serving { view, cookies, sync_cookies }),
             noted: Mutex::default(),
+            replicated: Mutex::default(),
+            newer_protocols: NewerProtocols::default(),
+            large_document: Mutex::default(),
             at_work: Semaphore::new(AT_WORK),
             large_bodies: Semaphore::new(LARGE_BODIES),
+            largest_body: Semaphore::new(1),
         })
     }
 
@@ -155,16 +169,24 @@ impl App {
         Catalog::open_read_only(&self.data.catalog()).map_err(Failure::internal)
     }
 
-    /// Checks the cookie of a downstream server; there is no code for one that has expired.
-    /// [MS-WSUSSS] 3.1.4.4
-    pub(super) fn sync_visit(&self, token: Option<&[u8]>, now: Timestamp) -> Result<(), Failure> {
-        let bad = |why| Fault::new(ErrorCode::InvalidCookie, why);
-        let token = token.ok_or_else(|| bad(""))?;
-        let cookie = self.serving().sync_cookies.open_cookie(token)?;
-        if now > cookie.expires {
-            return Err(bad("the cookie has expired").into());
-        }
-        Ok(())
+    /// The data folder.
+    pub(super) fn data(&self) -> &DataDir {
+        &self.data
+    }
+
+    /// How downstream servers know this one.
+    pub(super) fn server_id(&self) -> Uuid {
+        self.secrets.server_id
+    }
+
+    /// Moves when all that downstream servers reported is lost: they report it again.
+    pub(super) fn rollup_reset(&self) -> Uuid {
+        self.secrets.rollup_reset
+    }
+
+    /// Whether a server may be a downstream of this one.
+    pub(super) fn is_welcome(&self, downstream: Uuid) -> bool {
+        self.options.downstreams.as_ref().is_none_or(|list| list.contains(&downstream))
     }
 
     /// Checks the cookie of a request. [MS-WUSP] 3.1.5
@@ -250,7 +272,9 @@ impl Secrets {
         let cookie_key = kept.try_into().map_err(|_| damaged)?;
         let (kept, damaged) = keep("server-id", Uuid::new_v4().as_bytes())?;
         let server_id = Uuid::from_slice(&kept).map_err(|_| damaged)?;
-        Ok(Self { server_id, cookie_key })
+        let (kept, damaged) = keep("rollup-reset", Uuid::new_v4().as_bytes())?;
+        let rollup_reset = Uuid::from_slice(&kept).map_err(|_| damaged)?;
+        Ok(Self { server_id, rollup_reset, cookie_key })
     }
 
     /// Cookies of downstream servers: another mirror's catalogue counts its changes otherwise.

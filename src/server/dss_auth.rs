@@ -7,14 +7,14 @@ use super::{
 };
 use crate::{
     protocol::{
-        AuthorizationCookie,
+        AuthorizationCookie, Fault,
         server_sync::{DssAuthorization, GetAuthorizationCookie, Operation as _, PLUG_IN},
     },
     soap::{Element, envelope},
 };
 
 /// Does what the operation asks; `None` if there is no such operation. As on a WSUS, every name and
-/// id will do.
+/// id will do, unless the administrator listed those that may come.
 pub(super) fn perform(
     app: &App,
     call: &Call,
@@ -25,7 +25,13 @@ pub(super) fn perform(
     }
     let request = GetAuthorizationCookie::read(operation)?;
     let id = request.account_guid.hyphenated().to_string();
-    tracing::info!(name = request.account_name, id, "a downstream server begins");
+    let name = request.account_name;
+    if !app.is_welcome(request.account_guid) {
+        tracing::warn!(name, id, "a server that is not in the list of downstream servers");
+        return Err(Fault::invalid("accountGuid").into());
+    }
+    let kept = app.fleet().downstream_begins(request.account_guid, &name, call.now)?;
+    tracing::info!(name, id, kept, "a downstream server begins");
     let cookie = AuthorizationCookie { client: id, expires: app.sync_cookie_end(call.now) };
     let token = app.serving().sync_cookies.seal_authorization(&cookie);
     let data = token.ok_or_else(|| Failure::internal("cannot seal a cookie"))?;

@@ -16,15 +16,15 @@ use axum::{
 };
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use tokio::sync::SemaphorePermit;
 use uuid::Uuid;
 
 use super::{
-    answer::{Answer, Encoding},
+    answer::{Answer, Encoding, Foreign},
     app::App,
     client, dss_auth,
     failure::{Failure, chain},
     listen::Peer,
-    pack::PackedFragment,
     reporting,
     routes::plain,
     server_sync, simple_auth,
@@ -43,8 +43,8 @@ pub(super) const SMALL_BODY: usize = 256 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(60);
 const XML: &str = "text/xml; charset=utf-8";
 
-/// A written message, fragments apart.
-pub(super) type Pieces = Vec<Piece<PackedFragment>>;
+/// A written message, what is held elsewhere apart.
+pub(super) type Pieces = Vec<Piece<Foreign>>;
 
 /// The services that agents and downstream servers call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +81,17 @@ impl Service {
         }
     }
 
+    /// Bounds on a request. A downstream server may report the states of tens of thousands of
+    /// updates on one computer at a time.
+    fn limits(self) -> Limits {
+        match self {
+            Self::Reporting => {
+                Limits { bytes: 32 * 1024 * 1024, elements: 600_000, ..Limits::default() }
+            }
+            _ => Limits::default(),
+        }
+    }
+
     /// Whether other servers call it.
     fn is_between_servers(self) -> bool {
         matches!(self, Self::ServerSync | Self::DssAuth)
@@ -97,7 +108,8 @@ pub(super) struct Call {
     path: String,
     /// The operation of `SOAPAction`, for the log and for faults.
     action: Option<String>,
-    encoding: Encoding,
+    /// How the answer is to be encoded.
+    pub(super) encoding: Encoding,
     peer: Option<Peer>,
 }
 
@@ -125,9 +137,10 @@ impl Call {
 /// Answers one request.
 pub(super) async fn exchange(app: Arc<App>, service: Service, request: Request) -> Response {
     let call = Call::new(&request);
-    let receive = receive(&app, request);
-    let bytes = match tokio::time::timeout(BODY_TIME, receive).await {
-        Ok(Ok(bytes)) => bytes,
+    let receive = receive(&app, service, request);
+    // The permission for one over the usual bounds holds until the work is done.
+    let (bytes, _largest) = match tokio::time::timeout(BODY_TIME, receive).await {
+        Ok(Ok(received)) => received,
         Ok(Err(status)) => return refused(status),
         Err(_) => return refused(StatusCode::REQUEST_TIMEOUT),
     };
@@ -152,14 +165,18 @@ pub(super) async fn exchange(app: Arc<App>, service: Service, request: Request) 
 }
 
 /// Reads the body. Only so many large ones are held at one time.
-async fn receive(app: &App, request: Request) -> Result<Bytes, StatusCode> {
-    let most = Limits::default().bytes;
+async fn receive(
+    app: &App,
+    service: Service,
+    request: Request,
+) -> Result<(Bytes, Option<SemaphorePermit<'_>>), StatusCode> {
+    let (usual, most) = (Limits::default().bytes, service.limits().bytes);
     let stated = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let stated: Option<usize> = stated.and_then(|value| value.parse().ok());
     if stated.is_some_and(|length| length > most) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let mut permit = None;
+    let (mut permit, mut largest) = (None, None);
     let mut received = Vec::with_capacity(stated.unwrap_or_default().min(SMALL_BODY));
     let mut body = request.into_body().into_data_stream();
     while let Some(data) = body.next().await {
@@ -171,14 +188,20 @@ async fn receive(app: &App, request: Request) -> Result<Bytes, StatusCode> {
             let acquired = app.large_bodies.acquire().await;
             permit = Some(acquired.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?);
         }
+        if largest.is_none() && data.len() + received.len() > usual {
+            let acquired = app.largest_body.acquire().await;
+            largest = Some(acquired.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?);
+        }
         received.extend_from_slice(&data);
     }
-    Ok(received.into())
+    Ok((received.into(), largest))
 }
 
 /// Reads the message and does what it asks. Blocking.
 fn perform(app: &App, service: Service, call: &Call, bytes: &[u8]) -> Result<Pieces, Failure> {
-    let operation = soap::body_of(soap::read(bytes, &Limits::default())?)?;
+    let usual = Limits::default();
+    let limits = if bytes.len() > usual.bytes { service.limits() } else { usual };
+    let operation = soap::body_of(soap::read(bytes, &limits)?)?;
     if service.is_between_servers() && operation.is(Ping::NAMESPACE, Ping::NAME) {
         return server_sync::ping(service, call, &operation);
     }

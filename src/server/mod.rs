@@ -6,9 +6,9 @@
 //! | `tls` | certificate and key, also when they are renewed |
 //! | `routes` | which path is which service; letter case does not matter |
 //! | `exchange` | a SOAP request in, an answer or a fault out |
-//! | `answer` | what an answer weighs and how it is streamed |
+//! | `answer`, `spool` | what an answer weighs and how it is streamed; what is too large to be held |
 //! | `client`, `simple_auth`, `reporting` | the operations of each service for agents |
-//! | `server_sync`, `dss_auth` | those for downstream servers |
+//! | `server_sync`, `dss_auth`, `rollup` | those for downstream servers |
 //! | `content` | payload files, by range |
 //! | `app` | what all of them share, and the watcher that swaps the view |
 //! | [`view`], [`pack`] | what is served: immutable, swapped as a whole |
@@ -23,9 +23,11 @@ mod failure;
 mod listen;
 pub mod pack;
 mod reporting;
+mod rollup;
 mod routes;
 mod server_sync;
 mod simple_auth;
+mod spool;
 mod tls;
 pub mod view;
 
@@ -39,6 +41,7 @@ use tokio::{
     net::TcpListener,
     task::{JoinError, JoinSet},
 };
+use uuid::Uuid;
 use view::{ViewError, ViewOptions};
 
 use crate::{catalog::CatalogError, content::ContentError, data_dir::DataDir, fleet::FleetError};
@@ -64,6 +67,9 @@ pub struct ServeOptions {
     pub handshake: Duration,
     /// How long running requests may go on after the end was asked for.
     pub grace: Duration,
+    /// Ids of the servers that may be downstreams of this one; `None`: any. The id is a claim: this
+    /// keeps order, not enemies out.
+    pub downstreams: Option<Vec<Uuid>>,
 }
 
 impl ServeOptions {
@@ -78,6 +84,7 @@ impl ServeOptions {
             connections: 4096,
             handshake: Duration::from_secs(20),
             grace: Duration::from_secs(30),
+            downstreams: None,
         }
     }
 }

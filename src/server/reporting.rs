@@ -37,7 +37,8 @@ pub(super) fn perform(
         // No inventory is wanted, and what comes in spite of that is not kept.
         "GetRequiredInventoryType" => "0",
         "ReportInventory" => "true",
-        _ => return Ok(None),
+        // Not of a computer, but of a server.
+        _ => return super::rollup::perform(app, call, operation),
     };
     let style = Service::Reporting.style();
     Ok(Some(envelope(style, |w| write_result(&operation.name, result, w))))

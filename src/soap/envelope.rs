@@ -88,9 +88,20 @@ pub fn envelope<F>(style: Style, content: impl FnOnce(&mut Writer<F>)) -> Vec<Pi
     writer.finish()
 }
 
+/// Writes a part of a message, to be put into it later.
+pub fn part(style: Style, content: impl FnOnce(&mut Writer<Infallible>)) -> String {
+    let mut writer = Writer::new(style.empty());
+    content(&mut writer);
+    joined(writer.finish())
+}
+
 /// Writes an envelope that holds everything itself.
 pub fn whole(style: Style, content: impl FnOnce(&mut Writer<Infallible>)) -> String {
-    envelope(style, content)
+    joined(envelope(style, content))
+}
+
+fn joined(pieces: Vec<Piece<Infallible>>) -> String {
+    pieces
         .into_iter()
         .map(|piece| match piece {
             Piece::Text(text) => text,

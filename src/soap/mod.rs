@@ -11,7 +11,7 @@ mod tests;
 mod write;
 
 pub use element::{Attribute, Element};
-pub use envelope::{EnvelopeError, Style, body_of, envelope, whole};
+pub use envelope::{EnvelopeError, Style, body_of, envelope, part, whole};
 pub use fault::{Fault, FaultCode};
 pub use lists::{ListError, read_lists};
 pub use read::{Limits, ReadError, read};

@@ -4,6 +4,7 @@
 //! The original is kept byte for byte by whoever stores it; what is here is derived.
 
 mod characters;
+mod compatible;
 mod document;
 mod drivers;
 mod error;
@@ -18,6 +19,7 @@ mod relationships;
 mod sections;
 mod writer;
 
+pub use compatible::compatible_protocol;
 pub use document::*;
 pub use error::DocumentError;
 pub use fragments::{Fragments, LocalizedFragment, fragments};

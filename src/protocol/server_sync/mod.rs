@@ -40,7 +40,9 @@ pub use revisions::{
     Filter, GetRelatedRevisionsForUpdates, GetRevisionIdList, IdAndDelta, LanguageAndDelta,
     write_related, write_revision_ids,
 };
-pub use updates::{FileUrl, GetUpdateData, UpdateData, UpdateItem, write_update_data};
+pub use updates::{
+    FileUrl, GetUpdateData, UpdateData, UpdateItem, write_spooled_update_data, write_update_data,
+};
 
 use std::convert::Infallible;
 

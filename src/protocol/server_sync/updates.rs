@@ -170,7 +170,8 @@ impl UpdateData {
         })
     }
 
-    fn write<F>(&self, w: &mut Writer<F>) {
+    /// Writes the item of the list.
+    pub fn write<F>(&self, w: &mut Writer<F>) {
         w.element("ServerSyncUpdateData", |w| {
             write_identity(w, "Id", &self.identity);
             if let Blob::Plain(document) = &self.blob {
@@ -214,6 +215,14 @@ impl FileUrl {
             );
         });
     }
+}
+
+/// Writes the answer to GetUpdateData when its items were written before and are held elsewhere.
+pub fn write_spooled_update_data<F>(updates: F, urls: &[FileUrl], w: &mut Writer<F>) {
+    write_result::<GetUpdateData, F>(w, |w| {
+        w.foreign("updates", updates);
+        w.element("fileUrls", |w| urls.iter().for_each(|url| url.write(w)));
+    });
 }
 
 /// Writes the answer to GetUpdateData. `urls`: each digest once, or Microsoft's client fails.

@@ -39,7 +39,7 @@ pub(super) fn perform(
 
 /// An envelope as this service writes it.
 fn written(content: impl FnOnce(&mut Writer<super::pack::PackedFragment>)) -> Pieces {
-    envelope(Service::Client.style(), content)
+    envelope(Service::Client.style(), content).into_iter().map(Into::into).collect()
 }
 
 fn wire(deployment: &view::Deployment) -> Deployment {

@@ -1,9 +1,11 @@
 //! How a downstream server comes to its cookie, and how we are set up. [MS-WSUSSS] 3.1.4.1 to 3.1.4.4
 
+use uuid::Uuid;
+
 use super::{anchor, languages, visit, written};
 use crate::{
     protocol::{
-        Cookie, DateTime, ErrorCode, Fault,
+        Cookie, DateTime, ErrorCode, Fault, ProtocolVersion,
         server_sync::{
             AuthConfig, ConfigData, GetConfigData, GetCookie, MAX_UPDATES_PER_REQUEST,
             Operation as _, SERVICE_URL, SyncCookie,
@@ -20,7 +22,7 @@ use crate::{
 /// Moves when the configuration below is another one.
 const CONFIGURATION: u64 = 1;
 /// What we speak: that of WSUS 2016 and later.
-const VERSION: &str = "1.20";
+pub(super) const VERSION: ProtocolVersion = ProtocolVersion { major: 1, minor: 20 };
 
 pub(super) fn auth_config(app: &App) -> Pieces {
     let last_change = DateTime(app.config().last_change);
@@ -37,6 +39,8 @@ pub(super) fn cookie(app: &App, call: &Call, operation: &Element) -> Result<Piec
         let why = format!("{} is spoken here, not {}", VERSION, request.version);
         return Err(Fault::new(ErrorCode::IncompatibleProtocolVersion, why).into());
     }
+    let id = Uuid::try_parse(&opened.client).map_err(Failure::internal)?;
+    app.fleet().downstream_speaks(id, &request.version.to_string(), call.now)?;
     tracing::info!(id = opened.client, version = %request.version, "a downstream server is in");
     let cookie = Cookie {
         client: opened.client,
@@ -69,7 +73,7 @@ pub(super) fn config_data(app: &App, call: &Call, operation: &Element) -> Result
         max_computer_ids: 0,
         max_pnp_hardware_ids: 0,
         anchor: anchor::write(CONFIGURATION, call.now),
-        version: Some(VERSION.to_owned()),
+        version: Some(VERSION.to_string()),
         languages: if unchanged { Vec::new() } else { languages::all() },
         max_decryption_updates: MAX_UPDATES_PER_REQUEST,
     };

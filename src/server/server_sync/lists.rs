@@ -1,8 +1,9 @@
 //! Which revisions there are. [MS-WSUSSS] 3.1.4.5, 3.1.4.9
 
-use super::{anchor, visit, written};
+use super::{anchor, handshake::VERSION, visit, written};
 use crate::{
     catalog::{Selection, Wanted},
+    fleet::Given,
     protocol::{
         ErrorCode, Fault,
         server_sync::{
@@ -18,9 +19,11 @@ use crate::{
     soap::Element,
 };
 
+/// Languages do not filter: nearly every document is for all of them, which file is for which is in
+/// the documents, and what is listed too much is not downloaded. Leaving out could miss something.
 pub(super) fn revision_ids(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
     let request = GetRevisionIdList::read(operation)?;
-    visit(app, call, request.cookie.as_ref())?;
+    let visitor = visit(app, call, request.cookie.as_ref())?;
     let filter = &request.filter;
     let since = match &filter.anchor {
         Some(text) => anchor::read(text).ok_or_else(|| Fault::invalid("filter"))?,
@@ -33,12 +36,17 @@ pub(super) fn revision_ids(app: &App, call: &Call, operation: &Element) -> Resul
     let mut revisions = Vec::new();
     let next = catalog.changed_since(&selection, since, &mut |identity| revisions.push(identity));
     let next = next.map_err(Failure::internal)?;
+    if visitor.version < VERSION {
+        app.newer_protocols.keep_compatible(&catalog, visitor.version, &mut revisions)?;
+    }
     if since > next {
         // Of a catalogue that was further: this one was restored, and what is new here would never
         // be asked for.
         let why = "the anchor is newer than this catalogue";
         return Err(Fault::new(ErrorCode::ServerChanged, why).into());
     }
+    let given = if filter.config { Given::Categories(next) } else { Given::Updates(next) };
+    visitor.given(app, call, given)?;
     tracing::debug!(revisions = revisions.len(), since, next, "listed for a downstream server");
     let anchor = anchor::write(next, call.now);
     Ok(written(|w| write_revision_ids(&anchor, revisions, w)))

@@ -1,31 +1,38 @@
-//! The ServerSync service: what autonomous downstream servers synchronize. [MS-WSUSSS] 3.1
+//! The ServerSync service: what downstream servers synchronize. [MS-WSUSSS] 3.1
 //!
 //! | module | what it owns |
 //! |---|---|
 //! | `anchor` | the text in which a downstream keeps our change counter |
+//! | `deployments` | what replicas take over |
+//! | `gate` | what servers of an older protocol are not told of |
 //! | `handshake` | cookies, configuration |
 //! | `languages` | the languages of a WSUS |
 //! | `lists` | which revisions there are |
 //! | `updates` | documents and files |
+//! | `visit` | who calls |
 
 mod anchor;
+mod deployments;
+mod gate;
 mod handshake;
 mod languages;
 mod lists;
 mod updates;
+mod visit;
+
+pub(super) use gate::NewerProtocols;
+use visit::visit;
 
 use super::{
+    answer::Foreign,
     app::App,
     exchange::{Call, Pieces, Service},
     failure::Failure,
-    pack::PackedFragment,
 };
 use crate::{
     protocol::{
-        DateTime, ErrorCode, Fault,
-        server_sync::{
-            GetDeployments, GetDriverIdList, GetDriverSetData, Operation, Ping, Pong, SyncCookie,
-        },
+        DateTime, Fault,
+        server_sync::{GetDriverIdList, GetDriverSetData, Operation, Ping, Pong},
     },
     soap::{Element, Writer, envelope},
 };
@@ -45,12 +52,7 @@ pub(super) fn perform(
         "GetUpdateData" => updates::update_data(app, call, operation)?,
         "GetUpdateDecryptionData" => updates::decryption_data(app, call, operation)?,
         "DownloadFiles" => updates::download_files(app, call, operation)?,
-        // Half an answer would make a replica throw away its groups.
-        "GetDeployments" => {
-            visit(app, call, GetDeployments::read(operation)?.cookie.as_ref())?;
-            let why = "replicas are not served: set the downstream server to autonomous";
-            return Err(Fault::new(ErrorCode::InternalServerError, why).into());
-        }
+        "GetDeployments" => deployments::deployments(app, call, operation)?,
         // Between a WSUS and Microsoft only; our limits of 0 say so.
         "GetDriverIdList" => {
             visit(app, call, GetDriverIdList::read(operation)?.cookie.as_ref())?;
@@ -73,12 +75,7 @@ pub(super) fn ping(service: Service, call: &Call, operation: &Element) -> Result
     Ok(envelope(service.style(), |w| pong.write(name, w)))
 }
 
-/// Checks the cookie of a request.
-fn visit(app: &App, call: &Call, cookie: Option<&SyncCookie>) -> Result<(), Failure> {
-    app.sync_visit(cookie.map(|cookie| cookie.data.as_slice()), call.now)
-}
-
 /// An envelope as this service writes it.
-fn written(content: impl FnOnce(&mut Writer<PackedFragment>)) -> Pieces {
+fn written(content: impl FnOnce(&mut Writer<Foreign>)) -> Pieces {
     envelope(Service::ServerSync.style(), content)
 }

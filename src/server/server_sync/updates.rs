@@ -1,62 +1,101 @@
 //! Documents and their files. [MS-WSUSSS] 3.1.4.6, 3.1.4.11, 3.1.4.18
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::PoisonError};
 
 use super::{visit, written};
 use crate::{
+    catalog::Catalog,
     protocol::{
         ErrorCode, Fault,
         server_sync::{
             Blob, DownloadFiles, FileUrl, GetUpdateData, GetUpdateDecryptionData, Operation as _,
-            UpdateData, write_downloading, write_keys, write_update_data,
+            UpdateData, write_downloading, write_keys, write_spooled_update_data,
         },
     },
     server::{
+        answer::Foreign,
         app::App,
         content,
-        exchange::{Call, Pieces},
+        exchange::{Call, Pieces, Service},
         failure::Failure,
+        spool::Spool,
         view::extension,
     },
-    soap::Element,
+    soap::{Element, part},
+    update::{RevisionId, UpdateIdentity},
 };
+
+/// Documents over so many bytes are put into their form one after another.
+const LARGE: u64 = 4 * 1024 * 1024;
+/// Bytes of all documents of one answer. The largest known has 47 MB; who asks for a hundred of these
+/// is told, as for too many ids, to ask for fewer.
+const MOST: u64 = 1 << 30;
 
 pub(super) fn update_data(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
     let request = GetUpdateData::read(operation)?;
     visit(app, call, request.cookie.as_ref())?;
     let catalog = app.catalog()?;
-    let (mut updates, mut urls, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-    for identity in request.updates {
-        // One unknown id fails the whole call, as on a WSUS: left out silently it would be lost.
-        let id = catalog.revision_id(&identity).map_err(Failure::internal)?;
-        let document = match id {
-            Some(id) => catalog.document(id).map_err(Failure::internal)?.map(|xml| (id, xml)),
-            None => None,
-        };
-        let Some((id, document)) = document else {
-            tracing::warn!(%identity, "a downstream server asks for a revision that is not here");
-            return Err(GetUpdateData::unknown().into());
-        };
+    let found = find(&catalog, request.updates)?;
+    let (mut urls, mut seen) = (Vec::new(), HashSet::new());
+    let mut spool = Spool::new(app.data().root(), call.encoding);
+    for (identity, id, size) in found {
+        // Only one large document at a time is held in all its forms.
+        let _large = (size > LARGE)
+            .then(|| app.large_document.lock().unwrap_or_else(PoisonError::into_inner));
+        let document = catalog.document(id).map_err(Failure::internal)?;
+        let document = document.ok_or_else(GetUpdateData::unknown)?;
         let document = String::from_utf8(document).map_err(Failure::internal)?;
         let files = catalog.named_files(id).map_err(Failure::internal)?;
         for file in &files {
             if seen.insert(file.sha1) {
                 urls.push(FileUrl {
                     digest: file.sha1,
-                    // There is no way to the Internet from here.
-                    mu_url: None,
+                    // Known where the mirror was told; nobody on an isolated side can go there.
+                    mu_url: catalog.file_url(&file.sha1).map_err(Failure::internal)?,
                     uss_url: Some(content::path(&file.sha1, extension(&file.name))),
                     decryption_key: None,
                 });
             }
         }
-        updates.push(UpdateData {
+        let update = UpdateData {
             identity,
             digests: files.iter().filter(|file| !file.eula).map(|file| file.sha1).collect(),
             blob: Blob::new(document).map_err(Failure::internal)?,
-        });
+        };
+        spool
+            .push(&part(Service::ServerSync.style(), |w| update.write(w)))
+            .map_err(Failure::internal)?;
     }
-    Ok(written(|w| write_update_data(updates, &urls, w)))
+    let spooled = Foreign::Spooled(spool.finish().map_err(Failure::internal)?);
+    Ok(written(|w| write_spooled_update_data(spooled, &urls, w)))
+}
+
+/// The revisions of a request with the sizes of their documents. One unknown id fails the whole
+/// call, as on a WSUS: left out silently it would be lost.
+fn find(
+    catalog: &Catalog,
+    updates: Vec<UpdateIdentity>,
+) -> Result<Vec<(UpdateIdentity, RevisionId, u64)>, Failure> {
+    let (mut found, mut total) = (Vec::with_capacity(updates.len()), 0_u64);
+    for identity in updates {
+        let size = match catalog.revision_id(&identity).map_err(Failure::internal)? {
+            Some(id) => {
+                catalog.document_size(id).map_err(Failure::internal)?.map(|size| (id, size))
+            }
+            None => None,
+        };
+        let Some((id, size)) = size else {
+            tracing::warn!(%identity, "a downstream server asks for a revision that is not here");
+            return Err(GetUpdateData::unknown().into());
+        };
+        total = total.saturating_add(size);
+        if total > MOST && !found.is_empty() {
+            tracing::warn!(total, "a downstream server asks for too much at once");
+            return Err(Fault::invalid("updateIds").into());
+        }
+        found.push((identity, id, size));
+    }
+    Ok(found)
 }
 
 /// No file here is encrypted: there are no keys to tell.
@@ -70,7 +109,8 @@ pub(super) fn decryption_data(
     Ok(written(|w| write_keys(&[], w)))
 }
 
-/// Nothing can be fetched from here: what is missing comes with the next bundle.
+/// Nothing is fetched at once: what is missing comes with the next download, or with the next bundle.
+/// It is noted until then.
 pub(super) fn download_files(
     app: &App,
     call: &Call,
@@ -79,14 +119,19 @@ pub(super) fn download_files(
     let request = DownloadFiles::read(operation)?;
     visit(app, call, request.cookie.as_ref())?;
     let catalog = app.catalog()?;
-    let mut unknown = Vec::new();
+    let (mut wanted, mut unknown) = (Vec::new(), Vec::new());
     for digest in &request.digests {
         if catalog.is_named(digest).map_err(Failure::internal)? {
-            tracing::info!(sha1 = %digest, "a downstream server misses a file");
+            let here = catalog.payload_by_sha1(digest).map_err(Failure::internal)?;
+            if !here.is_some_and(|payload| payload.present) {
+                tracing::info!(sha1 = %digest, "a downstream server misses a file");
+                wanted.push(*digest);
+            }
         } else {
             unknown.push(digest.to_base64());
         }
     }
+    app.fleet().want_files(&wanted, call.now)?;
     if !unknown.is_empty() {
         return Err(Fault::new(ErrorCode::FileDigestsMissing, unknown.join("|")).into());
     }

@@ -3,11 +3,14 @@
 mod captured;
 mod content;
 mod documents;
+mod downstream;
 mod hostile;
 mod http;
 mod large;
 mod mask;
 mod messages;
+mod replicas;
+mod rollup;
 mod server_sync;
 mod session;
 mod switch;

@@ -1,6 +1,6 @@
 //! Downstream servers: recorded exchanges, and our own downstream's messages over TCP.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, path::Path};
 
 use bundle_format::digest::Sha1;
 use tidegate::{
@@ -8,8 +8,8 @@ use tidegate::{
         ErrorCode,
         server_sync::{
             AnswerError, DownloadFiles, Filter, GetAuthConfig, GetAuthorizationCookie,
-            GetConfigData, GetCookie, GetDeployments, GetRevisionIdList, GetUpdateData, IdAndDelta,
-            Operation, Ping, SERVER_SYNC_PATH, SyncCookie, UpdateItem,
+            GetConfigData, GetCookie, GetRevisionIdList, GetUpdateData, Operation, Ping,
+            SERVER_SYNC_PATH, SyncCookie, UpdateItem,
         },
     },
     soap::{self, Element, Limits},
@@ -18,92 +18,14 @@ use tidegate::{
 
 use super::{
     Running, Site, captured, documents,
-    documents::{CHILD, CLASSIFICATION, COMPANY, DETECTOID, PARENT, PRODUCT, update},
-    http::{Reply, post},
+    documents::{CHILD, CLASSIFICATION, COMPANY, DETECTOID, PARENT, PRODUCT},
+    downstream::{DSS_AUTH, Downstream, ask, code, cookie_of, of, revision, sent},
+    http::post,
     mask::each_text,
 };
 use crate::real_data::real_data;
 
 const NONE: [i32; 0] = [];
-const DSS_AUTH: &str = "//DssAuthWebService/DssAuthWebService.asmx";
-
-fn sent<O: Operation>(address: SocketAddr, request: &O) -> Reply {
-    let path = if O::NAME == "GetAuthorizationCookie" {
-        DSS_AUTH.to_owned()
-    } else {
-        format!("/{SERVER_SYNC_PATH}")
-    };
-    let action = format!("SOAPAction: \"{}\"", O::action());
-    post(address, &path, request.message().as_bytes(), &[&action])
-}
-
-fn ask<O: Operation>(address: SocketAddr, request: &O) -> Result<O::Answer, AnswerError> {
-    let reply = sent(address, request);
-    let answer = O::answer(&reply.body, &Limits::default());
-    assert_eq!(reply.status, if answer.is_ok() { 200 } else { 500 }, "{}", reply.text());
-    answer
-}
-
-/// The handshake of a downstream.
-fn cookie_of(address: SocketAddr, version: &str) -> Result<SyncCookie, AnswerError> {
-    let config = ask(address, &GetAuthConfig)?;
-    assert_eq!(config.service_url, "DssAuthWebService/DssAuthWebService.asmx");
-    let who = GetAuthorizationCookie {
-        account_name: "dss.example".to_owned(),
-        account_guid: uuid::Uuid::from_u128(1),
-    };
-    let authorization = ask(address, &who)?;
-    let version = version.parse().unwrap();
-    ask(address, &GetCookie { authorization, old_cookie: None, version })
-}
-
-struct Downstream {
-    address: SocketAddr,
-    cookie: Option<SyncCookie>,
-}
-
-impl Downstream {
-    fn new(address: SocketAddr) -> Self {
-        Self { address, cookie: Some(cookie_of(address, "1.20").unwrap()) }
-    }
-
-    fn list(&self, filter: Filter) -> Result<(String, Vec<UpdateIdentity>), AnswerError> {
-        ask(self.address, &GetRevisionIdList { cookie: self.cookie.clone(), filter })
-    }
-
-    /// What a list names, by the numbers of our small catalogue, and its anchor.
-    fn numbers(&self, filter: Filter) -> (String, Vec<i32>) {
-        let (anchor, list) = self.list(filter).unwrap();
-        let number = |identity: UpdateIdentity| {
-            (COMPANY..COMPANY + 20).find(|n| update(*n) == identity.id).unwrap()
-        };
-        (anchor, list.into_iter().map(number).collect())
-    }
-
-    fn data(&self, updates: Vec<UpdateIdentity>) -> Result<Vec<UpdateItem>, AnswerError> {
-        ask(self.address, &GetUpdateData { cookie: self.cookie.clone(), updates })
-    }
-}
-
-fn of(products: &[(i32, bool)], classifications: &[(i32, bool)], anchor: Option<&str>) -> Filter {
-    let list = |list: &[(i32, bool)]| {
-        list.iter().map(|(n, delta)| IdAndDelta { id: update(*n), delta: *delta }).collect()
-    };
-    let anchor = anchor.map(str::to_owned);
-    Filter { anchor, ..Filter::of(list(products), list(classifications)) }
-}
-
-fn revision(n: i32) -> UpdateIdentity {
-    UpdateIdentity { id: update(n), revision: 1 }
-}
-
-fn code<T: std::fmt::Debug>(answer: Result<T, AnswerError>) -> (Option<ErrorCode>, String) {
-    match answer.unwrap_err() {
-        AnswerError::Fault { code, message, .. } => (code, message),
-        error => panic!("{error}"),
-    }
-}
-
 #[test]
 fn a_downstream_synchronizes_and_then_fetches_changes_only() {
     let site = documents::site();
@@ -232,15 +154,6 @@ fn refusals_are_those_of_a_wsus() {
     assert_eq!(code(download(vec![known, other])), missing);
     assert_eq!(code(download(vec![known; 101])), invalid("fileDigestList"));
 
-    // A replica hears that it is not served before it changes anything.
-    let deployments = GetDeployments {
-        cookie: dss.cookie.clone(),
-        deployment_anchor: None,
-        sync_anchor: "1,2026-10-04 16:33:26.671".to_owned(),
-    };
-    let (internal, why) = code(ask(server.address, &deployments));
-    assert_eq!(internal, Some(ErrorCode::InternalServerError));
-    assert!(why.contains("autonomous"), "{why}");
     assert!(ask(server.address, &Ping { level: 1 }).unwrap().success);
 }
 

@@ -1,0 +1,224 @@
+//! What downstream servers report: the part of the Reporting service between servers. All of it are
+//! claims, and nobody shows a cookie. [MS-WSUSSS] 3.1.4.13 to 3.1.4.17
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    app::App,
+    exchange::{Call, Pieces, Service},
+    failure::Failure,
+};
+use crate::{
+    fleet::{
+        ComplianceState, ComputerChange, ComputerReport, FleetError, ServerReport, StatusReport,
+    },
+    protocol::{
+        DateTime, ErrorCode, Fault,
+        rollup::{
+            Change, ChangedComputer, ClientSummary, ComputerStatus, DownstreamServer,
+            GetOutOfSyncComputers, RolledComputer, RollupComputerStatus, RollupComputers,
+            RollupConfiguration, RollupDownstreamServers, SummarizationState,
+        },
+        server_sync::Operation as _,
+    },
+    soap::{Element, Writer, envelope},
+};
+
+/// Summaries by system in one report: each may hold some hundreds of installations.
+const SERVERS_BATCH: usize = 50;
+/// Computers in one report.
+const COMPUTERS_BATCH: usize = 1000;
+/// Numbers of last reports in one question.
+const OUT_OF_SYNC_BATCH: usize = 20_000;
+/// Computers in one report of states: a first one may tell of every update that there is.
+const STATUS_BATCH: usize = 1;
+/// A clock that is off by more is put right.
+const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Does what the operation asks; `None` if there is no such operation.
+pub(super) fn perform(
+    app: &App,
+    call: &Call,
+    operation: &Element,
+) -> Result<Option<Pieces>, Failure> {
+    let pieces = match &*operation.name {
+        "GetRollupConfiguration" => written(|w| configuration(app).write(w)),
+        "RollupDownstreamServers" => {
+            servers(app, call, RollupDownstreamServers::read(operation)?)?;
+            written(RollupDownstreamServers::write_answer)
+        }
+        "RollupComputers" => {
+            let changed = computers(app, call, RollupComputers::read(operation)?)?;
+            written(|w| RollupComputers::write_answer(&changed, w))
+        }
+        "GetOutOfSyncComputers" => {
+            let request = GetOutOfSyncComputers::read(operation)?;
+            limit(request.computers.len(), OUT_OF_SYNC_BATCH, "lastRollupNumbers")?;
+            let numbers: Vec<(String, i32)> =
+                request.computers.into_iter().map(|c| (c.computer, c.number)).collect();
+            let computers = app.fleet().out_of_sync(request.parent, &numbers)?;
+            written(|w| GetOutOfSyncComputers::write_answer(&computers, w))
+        }
+        "RollupComputerStatus" => {
+            status(app, call, RollupComputerStatus::read(operation)?)?;
+            written(|w| RollupComputerStatus::write_answer(true, w))
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(pieces))
+}
+
+fn written(content: impl FnOnce(&mut Writer<super::answer::Foreign>)) -> Pieces {
+    envelope(Service::Reporting.style(), content)
+}
+
+fn configuration(app: &App) -> RollupConfiguration {
+    RollupConfiguration {
+        detailed: true,
+        reset: app.rollup_reset(),
+        server: app.server_id(),
+        servers_batch: SERVERS_BATCH,
+        computers_batch: COMPUTERS_BATCH,
+        out_of_sync_batch: OUT_OF_SYNC_BATCH,
+        status_batch: STATUS_BATCH,
+    }
+}
+
+/// These operations have no codes of their own.
+fn refused(why: impl Into<String>) -> Failure {
+    Fault::new(ErrorCode::InternalServerError, why).into()
+}
+
+fn limit(found: usize, most: usize, list: &str) -> Result<(), Failure> {
+    if found > most { Err(refused(format!("{list}: {found}, at most {most}"))) } else { Ok(()) }
+}
+
+/// What the fleet refuses is the caller's fault; what fails is ours.
+fn told(error: FleetError) -> Failure {
+    match error {
+        FleetError::Invalid { what } => refused(what),
+        error => error.into(),
+    }
+}
+
+/// Puts the instants of a request right if the caller's clock is wrong.
+struct Clock(Option<SignedDuration>);
+
+impl Clock {
+    fn new(call: &Call, client_time: DateTime) -> Self {
+        let off = call.now.duration_since(client_time.0);
+        Self((off.abs() > CLOCK_DIFFERENCE).then_some(off))
+    }
+
+    fn at(&self, at: Option<DateTime>) -> Option<Timestamp> {
+        let at = at?.0;
+        Some(self.0.map_or(at, |off| at.checked_add(off).unwrap_or(at)))
+    }
+}
+
+fn servers(app: &App, call: &Call, request: RollupDownstreamServers) -> Result<(), Failure> {
+    let clients = request.servers.iter().map(|server| server.clients.len()).sum();
+    limit(clients, SERVERS_BATCH, "ClientSummaries")?;
+    let stranger =
+        |server: &&DownstreamServer| server.parent.is_nil() && !app.is_welcome(server.id);
+    if let Some(stranger) = request.servers.iter().find(stranger) {
+        let id = stranger.id;
+        return Err(refused(format!("{id} is not in the list of downstream servers")));
+    }
+    let clock = Clock::new(call, request.client_time);
+    let reports = request.servers.into_iter().map(|server| server_report(app, &clock, server));
+    let reports = reports.collect::<serde_json::Result<Vec<_>>>().map_err(Failure::internal)?;
+    app.fleet().report_servers(&reports, call.now).map_err(told)?;
+    tracing::info!(servers = reports.len(), "a downstream server reported");
+    Ok(())
+}
+
+fn server_report(
+    app: &App,
+    clock: &Clock,
+    server: DownstreamServer,
+) -> serde_json::Result<ServerReport> {
+    let positive = |count: i32| u32::try_from(count).unwrap_or(0);
+    let activity = server.clients.iter().flat_map(|client| &client.activity);
+    let activity = activity.map(|a| (a.identity, positive(a.succeeded), positive(a.failed)));
+    let activity = activity.collect();
+    let client = |client: ClientSummary| {
+        serde_json::to_value(ClientSummary { activity: Vec::new(), ..client })
+    };
+    // A server that names us by our id means the same as one that names nobody.
+    let parent = Some(server.parent).filter(|id| !id.is_nil() && *id != app.server_id());
+    Ok(ServerReport {
+        id: server.id,
+        name: server.name,
+        parent,
+        version: server.version,
+        replica: server.replica,
+        last_sync: clock.at(server.last_sync),
+        last_rollup: clock.at(server.last_rollup),
+        summary: serde_json::to_value(server.summary)?,
+        clients: server.clients.into_iter().map(client).collect::<serde_json::Result<_>>()?,
+        activity,
+    })
+}
+
+fn computers(
+    app: &App,
+    call: &Call,
+    request: RollupComputers,
+) -> Result<Vec<ChangedComputer>, Failure> {
+    limit(request.computers.len(), COMPUTERS_BATCH, "computers")?;
+    let clock = Clock::new(call, request.client_time);
+    let report = |computer: RolledComputer| {
+        let details = computer.details.map(serde_json::to_value).transpose()?;
+        Ok(ComputerReport {
+            id: computer.id,
+            server: computer.parent,
+            last_sync: clock.at(computer.last_sync),
+            last_sync_result: computer.last_sync_result,
+            last_reboot: clock.at(computer.last_reboot),
+            last_report: clock.at(computer.last_report),
+            last_inventory: clock.at(computer.last_inventory),
+            details,
+        })
+    };
+    let reports = request.computers.into_iter().map(report);
+    let reports = reports.collect::<serde_json::Result<Vec<_>>>().map_err(Failure::internal)?;
+    let changes = app.fleet().report_computers(&reports, call.now).map_err(told)?;
+    let changed = changes.into_iter().map(|(id, change)| {
+        let change = match change {
+            ComputerChange::Gone => Change::Deleted,
+            ComputerChange::DetailsWanted => Change::NewParent,
+        };
+        ChangedComputer { id, change }
+    });
+    Ok(changed.collect())
+}
+
+fn status(app: &App, call: &Call, request: RollupComputerStatus) -> Result<(), Failure> {
+    limit(request.computers.len(), STATUS_BATCH, "computers")?;
+    let clock = Clock::new(call, request.client_time);
+    let report = |computer: ComputerStatus| StatusReport {
+        computer: computer.computer,
+        last_detection: clock.at(computer.last_detection),
+        number: computer.number,
+        full: computer.full,
+        updates: computer
+            .updates
+            .into_iter()
+            .map(|u| (u.update, state(u.state), clock.at(u.changed)))
+            .collect(),
+    };
+    let reports: Vec<_> = request.computers.into_iter().map(report).collect();
+    app.fleet().report_status(request.parent, &reports, call.now).map_err(told)
+}
+
+fn state(state: SummarizationState) -> Option<ComplianceState> {
+    match state {
+        SummarizationState::NothingToDo => None,
+        SummarizationState::NotInstalled => Some(ComplianceState::Needed),
+        SummarizationState::Downloaded => Some(ComplianceState::Downloaded),
+        SummarizationState::Installed => Some(ComplianceState::Installed),
+        SummarizationState::Failed => Some(ComplianceState::Failed),
+        SummarizationState::RestartPending => Some(ComplianceState::RestartPending),
+    }
+}

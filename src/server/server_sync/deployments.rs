@@ -1,0 +1,151 @@
+//! What replicas take over: groups, approvals, declines, licences. [MS-WSUSSS] 3.1.4.10
+
+use std::{collections::HashSet, sync::PoisonError};
+
+use uuid::Uuid;
+
+use super::{anchor, visit::visit, written};
+use crate::{
+    catalog::Catalog,
+    fleet::{
+        ALL_COMPUTERS, ApprovalAction, Fleet, Given, Replicated, ReplicatedApproval,
+        ReplicatedDeployment, UNASSIGNED_COMPUTERS,
+    },
+    protocol::{
+        DateTime, ErrorCode, Fault,
+        server_sync::{
+            DeploymentAction, Deployments, GetDeployments, Operation as _, SyncDeployment,
+            SyncGroup,
+        },
+    },
+    server::{
+        app::App,
+        exchange::{Call, Pieces},
+        failure::Failure,
+    },
+    soap::Element,
+};
+
+/// Who approves here. Approvals do not name their administrator.
+const ADMIN: &str = "Tidegate";
+/// Neither urgent nor last.
+const PRIORITY: u8 = 2;
+
+pub(super) fn deployments(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+    let request = GetDeployments::read(operation)?;
+    let visitor = visit(app, call, request.cookie.as_ref())?;
+    let known = match &request.deployment_anchor {
+        Some(text) => anchor::read(text).ok_or_else(|| Fault::invalid("deploymentAnchor"))?,
+        None => 0,
+    };
+    let synced = anchor::read(&request.sync_anchor).ok_or_else(|| Fault::invalid("syncAnchor"))?;
+    let catalog = app.catalog()?;
+    if synced > catalog.change().map_err(Failure::internal)? + 1 {
+        let why = "syncAnchor is newer than this catalogue";
+        return Err(Fault::new(ErrorCode::ServerChanged, why).into());
+    }
+    let mut fleet = app.fleet();
+    record(app, &catalog, &mut fleet)?;
+    let Replicated::Changes { deployments, dead, mark } = fleet.replicated_since(known)? else {
+        let why = "deploymentAnchor is not of this server's present state";
+        return Err(Fault::new(ErrorCode::ServerChanged, why).into());
+    };
+    // A revision that the replica has not been told of would mean nothing to it: such deployments
+    // wait, and with them the anchor.
+    let (deployments, early): (Vec<_>, Vec<_>) =
+        deployments.into_iter().partition(|d| d.approval.revision_change < synced);
+    let mark = early.iter().map(|d| d.change - 1).min().unwrap_or(mark);
+    let hidden = hidden(&catalog, &fleet)?;
+    let eulas = fleet.accepted_eulas()?;
+    let answer = Deployments {
+        anchor: anchor::write(mark, call.now),
+        groups: groups(&fleet)?,
+        deployments: deployments.into_iter().map(on_the_wire).collect(),
+        dead,
+        hidden,
+        accepted_eulas: eulas.iter().filter_map(|id| Uuid::try_parse(id).ok()).collect(),
+    };
+    drop(fleet);
+    visitor.given(app, call, Given::Deployments(mark))?;
+    tracing::debug!(deployments = answer.deployments.len(), known, mark, "told a replica");
+    Ok(written(|w| answer.write(w)))
+}
+
+/// Brings what replicas are told up to date, if anything changed since the last time.
+fn record(app: &App, catalog: &Catalog, fleet: &mut Fleet) -> Result<(), Failure> {
+    let state = (catalog.change().map_err(Failure::internal)?, fleet.change()?);
+    let mut recorded = app.replicated.lock().unwrap_or_else(PoisonError::into_inner);
+    if *recorded == Some(state) {
+        return Ok(());
+    }
+    let accepted: HashSet<String> = fleet.accepted_eulas()?.into_iter().collect();
+    let mut approvals = Vec::new();
+    for approval in fleet.approvals()? {
+        let Some(newest) = catalog.deployable(approval.update).map_err(Failure::internal)? else {
+            continue;
+        };
+        // As for agents: nothing expired but to be removed, nothing without its licence.
+        let uninstall = approval.action == ApprovalAction::Uninstall;
+        let licensed = newest.eula_id.as_ref().is_none_or(|eula| accepted.contains(eula));
+        if !newest.installs || !uninstall && (newest.expired || !licensed) {
+            continue;
+        }
+        approvals.push(ReplicatedApproval {
+            identity: newest.identity,
+            revision_change: newest.change,
+            group: approval.group,
+            action: approval.action,
+            deadline: approval.deadline,
+            go_live: approval.changed,
+        });
+    }
+    fleet.replicate(&approvals)?;
+    *recorded = Some(state);
+    Ok(())
+}
+
+/// Declined updates that are known here, and those that the mirror has withdrawn altogether: the
+/// protocol has no other way to take an update back.
+fn hidden(catalog: &Catalog, fleet: &Fleet) -> Result<Vec<Uuid>, Failure> {
+    let mut hidden = Vec::new();
+    for update in fleet.declined()? {
+        if catalog.deployable(update).map_err(Failure::internal)?.is_some() {
+            hidden.push(update.0);
+        }
+    }
+    let withdrawn = catalog.withdrawn_updates().map_err(Failure::internal)?;
+    hidden.extend(withdrawn.into_iter().map(|update| update.0));
+    hidden.sort_unstable();
+    Ok(hidden)
+}
+
+fn groups(fleet: &Fleet) -> Result<Vec<SyncGroup>, Failure> {
+    let groups = fleet.groups()?.into_iter().map(|group| SyncGroup {
+        id: group.id,
+        parent: group.parent.unwrap_or_default(),
+        name: group.name,
+        builtin: [ALL_COMPUTERS, UNASSIGNED_COMPUTERS].contains(&group.id),
+    });
+    Ok(groups.collect())
+}
+
+fn on_the_wire(deployment: ReplicatedDeployment) -> SyncDeployment {
+    let ReplicatedDeployment { id, approval, .. } = deployment;
+    SyncDeployment {
+        identity: approval.identity,
+        action: match approval.action {
+            ApprovalAction::Install | ApprovalAction::OptionalInstall => DeploymentAction::Install,
+            ApprovalAction::Uninstall => DeploymentAction::Uninstall,
+            ApprovalAction::Detect => DeploymentAction::Scan,
+            ApprovalAction::Block => DeploymentAction::Block,
+        },
+        admin: ADMIN.to_owned(),
+        deadline: approval.deadline.map(DateTime),
+        // There are four actions only: what agents install by themselves is assigned to them.
+        assigned: approval.action != ApprovalAction::OptionalInstall,
+        go_live: DateTime(approval.go_live),
+        id,
+        group: approval.group,
+        priority: PRIORITY,
+    }
+}

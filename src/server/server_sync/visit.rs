@@ -1,0 +1,43 @@
+//! Who calls: the cookie of a downstream server. [MS-WSUSSS] 3.1.4.4
+
+use uuid::Uuid;
+
+use crate::{
+    fleet::Given,
+    protocol::{ErrorCode, Fault, ProtocolVersion, server_sync::SyncCookie},
+    server::{app::App, exchange::Call, failure::Failure},
+};
+
+/// A downstream server with a cookie that holds.
+pub(super) struct Visitor {
+    /// Its id: a claim.
+    pub(super) id: Uuid,
+    /// What it speaks.
+    pub(super) version: ProtocolVersion,
+}
+
+/// Checks the cookie of a request; there is no code for one that has expired.
+pub(super) fn visit(
+    app: &App,
+    call: &Call,
+    cookie: Option<&SyncCookie>,
+) -> Result<Visitor, Failure> {
+    let bad = |why| Fault::new(ErrorCode::InvalidCookie, why);
+    let cookie = cookie.ok_or_else(|| bad(""))?;
+    let cookie = app.serving().sync_cookies.open_cookie(&cookie.data)?;
+    if call.now > cookie.expires {
+        return Err(bad("the cookie has expired").into());
+    }
+    let id = Uuid::try_parse(&cookie.client).map_err(|_| bad("the cookie is of no server"))?;
+    if !app.is_welcome(id) {
+        return Err(bad("this server is not in the list of downstream servers").into());
+    }
+    Ok(Visitor { id, version: cookie.version })
+}
+
+impl Visitor {
+    /// Notes what it is given, for `tidegate status`.
+    pub(super) fn given(&self, app: &App, call: &Call, given: Given) -> Result<(), Failure> {
+        Ok(app.fleet().downstream_given(self.id, given, call.now)?)
+    }
+}
