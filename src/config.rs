@@ -58,6 +58,8 @@ pub(crate) struct Serve {
     pub(crate) tls_key: Option<PathBuf>,
     /// How agents reach the content, if not by the address that they asked.
     pub(crate) public_url: Option<String>,
+    /// Ids of the servers that may be downstreams of this one; any if not given.
+    pub(crate) downstreams: Option<Vec<uuid::Uuid>>,
 }
 
 /// An address, or `none`.

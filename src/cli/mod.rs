@@ -18,6 +18,7 @@ mod downstream;
 mod exit;
 mod export;
 mod groups;
+mod hierarchy;
 mod import;
 mod init;
 mod keys;

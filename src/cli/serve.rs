@@ -96,7 +96,8 @@ impl Args {
         let public_url = self.public_url.or_else(|| config.public_url.clone());
         // Any address will do here: it is replaced.
         let defaults = ServeOptions::new(DEFAULT_LISTEN.parse()?);
-        Ok(ServeOptions { listen, tls, public_url, ..defaults })
+        let downstreams = config.downstreams.clone();
+        Ok(ServeOptions { listen, tls, public_url, downstreams, ..defaults })
     }
 }
 

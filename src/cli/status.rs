@@ -5,11 +5,11 @@ use serde_json::json;
 use tidegate::{catalog::Catalog, data_dir::Side, fleet::Fleet};
 
 use super::{
-    Context, Outcome,
+    Context, Outcome, hierarchy,
     output::{count, human_bytes},
 };
 
-/// How this side stands: catalogue, content, snapshots, fleet.
+/// How this side stands: catalogue, content, snapshots, fleet, and the servers below it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 
@@ -28,6 +28,13 @@ impl Args {
         let computers = fleet.computers()?.len() as u64;
         let approvals = fleet.approvals()?.len() as u64;
         let sites = catalog.sites()?;
+        let rolled = fleet.rolled_computer_count()?;
+        let downstreams = hierarchy::entries(&fleet, &catalog, Timestamp::now())?;
+        let mut wanted = 0;
+        for file in fleet.wanted_files()? {
+            let here = catalog.payload_by_sha1(&file.sha1)?;
+            wanted += u64::from(!here.is_some_and(|payload| payload.present));
+        }
 
         let mut text = match data.side() {
             Side::Connected { mirror_id } => {
@@ -64,6 +71,15 @@ impl Args {
             count(computers, "computer"),
             count(approvals, "approval")
         ));
+        text.push_str(&hierarchy::text(&downstreams));
+        if rolled > 0 {
+            let rolled = count(rolled, "computer");
+            text.push_str(&format!("  {rolled} below downstream servers\n"));
+        }
+        if wanted > 0 {
+            let wanted = count(wanted, "file");
+            text.push_str(&format!("  {wanted} that downstream servers asked for missing here\n"));
+        }
         context.out.data(
             &json!({
                 "side": data.side(),
@@ -74,6 +90,9 @@ impl Args {
                 "snapshots": snapshots,
                 "computers": computers,
                 "approvals": approvals,
+                "downstreams": downstreams,
+                "computers-of-downstreams": rolled,
+                "wanted-files": wanted,
             }),
             || text,
         )?;

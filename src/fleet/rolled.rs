@@ -197,6 +197,18 @@ impl Fleet {
         })
     }
 
+    /// How many computers of servers below there are.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn rolled_computer_count(&self) -> Result<u64> {
+        self.read("count the computers of downstream servers", |db| {
+            Ok(db
+                .prepare_cached("SELECT count(*) FROM rolled_computer")?
+                .query_row([], |row| u64_at(row, 0))?)
+        })
+    }
+
     /// How many computers of servers below have an update in each state: state, how many.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod captured;
 mod content;
 mod documents;
+mod documents_out;
 mod downstream;
 mod hostile;
 mod http;

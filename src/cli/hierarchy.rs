@@ -1,0 +1,195 @@
+//! The servers below this one, as `status` shows them: top first.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use tidegate::{
+    catalog::Catalog,
+    fleet::{Downstream, Fleet},
+};
+use uuid::Uuid;
+
+use super::output::count;
+
+/// Who lacks what arrived longer ago than this is late.
+const LATE_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// Who was away longer than this is late.
+const AWAY: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A server below.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Entry {
+    /// 0: it comes here itself; 1: to one of those, and so on.
+    depth: usize,
+    /// Whether it was told of all that is in the catalogue now; null: nobody can say, because it
+    /// comes to another server.
+    current: Option<bool>,
+    /// Lacks for long what is here, or was away for long.
+    late: bool,
+    #[serde(flatten)]
+    server: Downstream,
+}
+
+/// All servers below, each followed by those below it.
+pub(super) fn entries(
+    fleet: &Fleet,
+    catalog: &Catalog,
+    now: Timestamp,
+) -> anyhow::Result<Vec<Entry>> {
+    let newest = catalog.newest_change()?;
+    let mut open = fleet.downstreams()?;
+    let mut entries = Vec::new();
+    // What is left is a circle of claims, each below the other: it is shown too.
+    while !open.is_empty() {
+        let known = |id: Uuid| open.iter().any(|server| server.id == id);
+        let top = open.iter().position(|server| server.parent.is_none_or(|id| !known(id)));
+        let server = open.remove(top.unwrap_or(0));
+        add(server, 0, &mut open, &mut entries, newest, now);
+    }
+    Ok(entries)
+}
+
+fn add(
+    server: Downstream,
+    depth: usize,
+    open: &mut Vec<Downstream>,
+    entries: &mut Vec<Entry>,
+    newest: Option<(u64, Timestamp)>,
+    now: Timestamp,
+) {
+    let (id, current) = (server.id, current(&server, newest));
+    let long_ago = |at: Timestamp, time| now.duration_since(at) > time;
+    let lacks = current == Some(false) && newest.is_some_and(|(_, at)| long_ago(at, LATE_AFTER));
+    let late = lacks || long_ago(server.last_contact, AWAY);
+    entries.push(Entry { depth, current, late, server });
+    while let Some(at) = open.iter().position(|server| server.parent == Some(id)) {
+        let child = open.remove(at);
+        add(child, depth + 1, open, entries, newest, now);
+    }
+}
+
+/// Whether a server was told of everything.
+fn current(server: &Downstream, newest: Option<(u64, Timestamp)>) -> Option<bool> {
+    let Some((mark, arrived)) = newest else { return Some(true) };
+    if server.parent.is_some() {
+        // All that can be said is that it has not been at its parent since.
+        return (server.last_sync < Some(arrived)).then_some(false);
+    }
+    let told = |known: Option<u64>| known.is_some_and(|known| known > mark);
+    Some(told(server.categories) && told(server.updates))
+}
+
+/// The entries for people.
+pub(super) fn text(entries: &[Entry]) -> String {
+    if entries.is_empty() {
+        return String::new();
+    }
+    let late = entries.iter().filter(|entry| entry.late).count() as u64;
+    let all = count(entries.len() as u64, "downstream server");
+    let late = if late == 0 { String::new() } else { format!(", {late} late") };
+    let lines = entries.iter().map(line);
+    format!("Hierarchy: {all}{late}\n{}", lines.collect::<String>())
+}
+
+fn line(entry: &Entry) -> String {
+    let server = &entry.server;
+    let mut about = vec![match server.replica {
+        Some(true) => "replica".to_owned(),
+        Some(false) => "autonomous".to_owned(),
+        None => "has not reported".to_owned(),
+    }];
+    about.extend(server.version.as_ref().map(|version| format!("version {version}")));
+    about.extend(server.protocol.as_ref().map(|protocol| format!("protocol {protocol}")));
+    let synchronized = match (server.last_sync, server.listed) {
+        (Some(at), _) => format!("synchronized {at:.0}"),
+        (None, Some(at)) => format!("was given a list {at:.0}"),
+        (None, None) => "never synchronized".to_owned(),
+    };
+    let state = match (entry.current, entry.late) {
+        (Some(true), false) => "has what is here",
+        (Some(false), false) => "does not have all yet",
+        (None, false) => "what it has is up to its parent",
+        (Some(false), true) => "LATE: does not have all",
+        (_, true) => "LATE: was not heard of for a week",
+    };
+    // Names are claims: nothing of them may move the cursor.
+    let name: String = server.name.chars().filter(|c| !c.is_control()).collect();
+    let indent = "  ".repeat(entry.depth + 1);
+    format!("{indent}{name} ({}): {synchronized}, {state}\n", about.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate::fleet::{Given, ServerReport};
+
+    use super::*;
+
+    fn report(id: u128, parent: Option<u128>, last_sync: &str) -> ServerReport {
+        ServerReport {
+            id: Uuid::from_u128(id),
+            name: format!("dss-{id}\u{1b}[2J"),
+            parent: parent.map(Uuid::from_u128),
+            version: "10.0.26100.1".to_owned(),
+            replica: parent.is_some(),
+            last_sync: Some(last_sync.parse().unwrap()),
+            last_rollup: None,
+            summary: serde_json::Value::Null,
+            clients: Vec::new(),
+            activity: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_tree_is_shown_top_first_and_the_late_are_flagged() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut fleet = Fleet::open(&folder.path().join("fleet.sqlite")).unwrap();
+        let catalog = Catalog::open(&folder.path().join("catalog.sqlite")).unwrap();
+        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+        let hour = SignedDuration::from_hours(1);
+        fleet.downstream_begins(Uuid::from_u128(1), "dss-1", now).unwrap();
+        let reports = [
+            report(3, Some(1), "2026-11-18T00:00:00Z"),
+            report(4, Some(3), "2026-11-20T00:00:00Z"),
+            report(1, None, "2026-11-20T00:00:00Z"),
+            report(2, None, "2026-11-20T00:00:00Z"),
+        ];
+        fleet.report_servers(&reports, now).unwrap();
+        for given in [Given::Categories(6), Given::Updates(6)] {
+            fleet.downstream_given(Uuid::from_u128(1), given, now).unwrap();
+        }
+        let seen = |now, mark, arrived| {
+            let mut open = fleet.downstreams().unwrap();
+            let mut entries = Vec::new();
+            while !open.is_empty() {
+                let server = open.remove(0);
+                add(server, 0, &mut open, &mut entries, Some((mark, arrived)), now);
+            }
+            let seen = |e: Entry| (e.server.id.as_u128(), e.depth, e.current, e.late);
+            entries.into_iter().map(seen).collect::<Vec<_>>()
+        };
+        // The newest change is 5 and two days old: 1 was told of it, 2 never.
+        let arrived = now - hour * 48;
+        let expected = [
+            (1, 0, Some(true), false),
+            (3, 1, Some(false), true),
+            (4, 2, None, false),
+            (2, 0, Some(false), true),
+        ];
+        assert_eq!(seen(now, 5, arrived), expected);
+        // A new change has just come: nobody has it, nobody is late yet.
+        let expected = [
+            (1, 0, Some(false), false),
+            (3, 1, Some(false), false),
+            (4, 2, Some(false), false),
+            (2, 0, Some(false), false),
+        ];
+        assert_eq!(seen(now, 6, now), expected);
+        // A week later all are.
+        assert!(seen(now + hour * 24 * 8, 5, arrived).iter().all(|(.., late)| *late));
+
+        let entries = entries(&fleet, &catalog, now).unwrap();
+        let text = text(&entries);
+        assert!(text.starts_with("Hierarchy: 4 downstream servers\n  dss-1"), "{text}");
+        assert!(text.contains("\n      dss-4[2J (replica, version 10.0.26100.1)"), "{text}");
+    }
+}
