@@ -103,7 +103,7 @@ fn noise(seed: u32) -> String {
 #[test]
 fn an_answer_that_is_too_large_to_be_held_arrives_whole() {
     let site = documents::site();
-    let documents: Vec<(UpdateIdentity, String)> = (110..130)
+    let documents: Vec<(UpdateIdentity, String)> = (110_i32..130)
         .map(|n| {
             let texts =
                 title("en", "Long & <![CDATA[<]]>") + &title("de", &noise(n.unsigned_abs()));
