@@ -106,7 +106,7 @@ fn an_answer_that_is_too_large_to_be_held_arrives_whole() {
     let documents: Vec<(UpdateIdentity, String)> = (110_i32..130)
         .map(|n| {
             let texts =
-                title("en", "Long & <![CDATA[<]]>") + &title("de", &noise(n.unsigned_abs()));
+                title("en", "Long &amp; <![CDATA[<]]>") + &title("de", &noise(n.unsigned_abs()));
             let xml = documents::document(n, "UpdateType=\"Software\"", &texts, "", "");
             site.add(n, xml.as_bytes());
             (UpdateIdentity { id: update(n), revision: 1 }, xml)
