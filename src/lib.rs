@@ -13,7 +13,7 @@
 //! | layer | modules | what lives there | never |
 //! |---|---|---|---|
 //! | 5 | `main.rs`, `cli/`, `config.rs` | parse, call one function, print, exit code | be imported |
-//! | 4 | [`upstream`] | sources (folder, wsusutil package), sync | server, transfer |
+//! | 4 | [`upstream`] | sources (folder, wsusutil package), sync, download | server, transfer |
 //! | 4 | [`transfer`] | seal, export, verify, intake, switch: bundle ↔ stores | HTTP, SOAP |
 //! | 4 | [`server`] | the WSUS that agents see; view and pack of a generation | upstream, transfer, HTTP clients |
 //! | 4 | [`agent`] | a protocol-true stand-in for a Windows Update Agent | scope, server, stores |
@@ -34,7 +34,8 @@
 //! |---|---|---|
 //! | `tidegate.json` | [`data_dir`] | `init` |
 //! | `catalog.sqlite` | [`catalog`] | sync, publish, seal, import |
-//! | `content/ab/abcdef…` | [`content`] | sync, publish, import |
+//! | `content/ab/abcdef…` | [`content`] | sync, download, publish, import |
+//! | `content/partial/` | [`content`] | download: beginnings of payloads, for the next run |
 //! | `fleet.sqlite` | [`fleet`] | the server, approvals, groups |
 //! | `segments/<sha256>` | [`transfer`] | seal, import |
 //! | `snapshots/<n>/` | [`transfer`] | seal, import: the signed head of a snapshot |

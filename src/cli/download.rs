@@ -161,28 +161,29 @@ fn download(
     catalog: &mut Catalog,
     options: &DownloadOptions,
 ) -> anyhow::Result<DownloadReport> {
-    let fleet = Fleet::open(&data.fleet())?;
+    let mut fleet = Fleet::open(&data.fleet())?;
     let content = ContentStore::open(&data.content())?;
     content.sweep()?;
     let mut bar: Option<output::Progress> = None;
     let mut waiting = false;
-    let report = upstream::download(catalog, &fleet, &content, options, &mut |said| match said {
-        DownloadProgress::Planned(planned) => {
-            context.out.note(forecast(planned, options.rate).trim_end());
-        }
-        DownloadProgress::Bytes { done, total, .. } => {
-            waiting = false;
-            let bar = bar.get_or_insert_with(|| context.out.bytes("files", total));
-            bar.set_total(total);
-            bar.set(done);
-        }
-        DownloadProgress::Waiting(wait) => {
-            if !std::mem::replace(&mut waiting, true) {
-                let minutes = count(wait.as_secs().div_ceil(60), "minute");
-                context.out.note(&format!("The window is closed; it opens in {minutes}."));
+    let report =
+        upstream::download(catalog, &mut fleet, &content, options, &mut |said| match said {
+            DownloadProgress::Planned(planned) => {
+                context.out.note(forecast(planned, options.rate).trim_end());
             }
-        }
-    });
+            DownloadProgress::Bytes { done, total, .. } => {
+                waiting = false;
+                let bar = bar.get_or_insert_with(|| context.out.bytes("files", total));
+                bar.set_total(total);
+                bar.set(done);
+            }
+            DownloadProgress::Waiting(wait) => {
+                if !std::mem::replace(&mut waiting, true) {
+                    let minutes = count(wait.as_secs().div_ceil(60), "minute");
+                    context.out.note(&format!("The window is closed; it opens in {minutes}."));
+                }
+            }
+        });
     if let Some(bar) = bar {
         bar.finish();
     }

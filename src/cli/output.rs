@@ -95,6 +95,7 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
     position: u64,
     total: u64,
+    begun: Instant,
     said: Instant,
 }
 
@@ -119,7 +120,15 @@ impl Progress {
             bar.set_message(what.to_owned());
             bar
         });
-        Self { what: what.to_owned(), bytes, bar, position: 0, total, said: Instant::now() }
+        Self {
+            what: what.to_owned(),
+            bytes,
+            bar,
+            position: 0,
+            total,
+            begun: Instant::now(),
+            said: Instant::now(),
+        }
     }
 
     /// That much is done in all.
@@ -131,7 +140,10 @@ impl Progress {
             self.said = Instant::now();
             let text = match (self.bytes, self.total) {
                 (true, 0) => human_bytes(position),
-                (true, total) => format!("{} of {}", human_bytes(position), human_bytes(total)),
+                (true, total) => {
+                    let pace = pace(position, total, self.begun.elapsed());
+                    format!("{} of {}{pace}", human_bytes(position), human_bytes(total))
+                }
                 (false, 0) => position.to_string(),
                 (false, total) => format!("{position} of {total}"),
             };
@@ -156,6 +168,22 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// How fast it goes and how long it will take, once that can be said.
+fn pace(position: u64, total: u64, elapsed: Duration) -> String {
+    let Some(rate) = u128::from(position).saturating_mul(1000).checked_div(elapsed.as_millis())
+    else {
+        return String::new();
+    };
+    let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+    let Some(left) = total.saturating_sub(position).checked_div(rate) else { return String::new() };
+    let left = match left {
+        0..120 => count(left, "second"),
+        120..7200 => count(left / 60, "minute"),
+        _ => count(left / 3600, "hour"),
+    };
+    format!(", {}/s, {left} left", human_bytes(rate))
 }
 
 /// Shows one phase after the other; each takes the display of the one before away.
@@ -206,6 +234,16 @@ pub(super) fn count(n: u64, thing: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pace_and_time_left() {
+        let second = Duration::from_secs(1);
+        assert_eq!(pace(0, 100, Duration::ZERO), "");
+        assert_eq!(pace(0, 100, second), "");
+        assert_eq!(pace(1024, 102_400, second), ", 1.00 KiB/s, 99 seconds left");
+        assert_eq!(pace(1024, 1024 * 7200, second), ", 1.00 KiB/s, 119 minutes left");
+        assert_eq!(pace(2048, 1024 * 20_000, second * 2), ", 1.00 KiB/s, 5 hours left");
+    }
 
     #[test]
     fn things_are_counted_in_english() {

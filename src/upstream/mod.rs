@@ -18,6 +18,7 @@ mod package;
 mod payloads;
 mod records;
 mod report;
+mod retry;
 mod roots;
 mod source;
 mod take;

@@ -76,7 +76,7 @@ impl Side {
 
     fn run_with(&self, options: &DownloadOptions) -> Result<DownloadReport, DownloadError> {
         let mut catalog = self.mirror.catalog();
-        download(&mut catalog, &self.fleet(), &self.content(), options, &mut |_| {})
+        download(&mut catalog, &mut self.fleet(), &self.content(), options, &mut |_| {})
     }
 
     /// All payloads are in the store, whole, and the catalogue knows; no partial is left.

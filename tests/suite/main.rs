@@ -26,6 +26,8 @@ mod content;
 #[cfg(feature = "upstream")]
 mod download;
 #[cfg(feature = "upstream")]
+mod download_program;
+#[cfg(feature = "upstream")]
 mod download_server;
 mod fleet;
 mod kill;

@@ -19,12 +19,12 @@ use super::{
     pace::Pace,
     plan::Planned,
     receive::Attempt,
-    retry::backoff,
 };
-use crate::content::{ContentError, Partial, Partials};
+use crate::{
+    content::{ContentError, Partial, Partials},
+    upstream::retry::{LONGEST_WAIT, backoff},
+};
 
-/// A server that asks for more patience is not waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// With so many more bytes, or the whole rest, a broken connection has still brought us on.
 const PROGRESS: u64 = 1024 * 1024;
 /// Failures to reach a host in a row, for each attempt that a file has; then it is left alone.

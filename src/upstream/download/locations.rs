@@ -3,7 +3,7 @@
 //! 1. what the user named, in that order: a folder or an address with WSUS's layout of content;
 //! 2. the content of the upstream servers, but of those that say that they have none
 //!    (`CatalogOnlySync`);
-//! 3. the address on the Internet that an upstream told (MUUrl). [MS-WUSSS] 3.2.4.4
+//! 3. the address on the Internet that an upstream told (MUUrl). [MS-WSUSSS] 3.2.4.4
 
 use std::{
     collections::HashMap,
@@ -117,7 +117,7 @@ impl Locations {
         let connection = ConnectionOptions {
             // Plain HTTP will do for payloads, as it does for WSUS and its agents: what arrives is
             // compared with the digests in the metadata, and those came over a channel that the
-            // user has judged. [MS-WUSSS] 5.1
+            // user has judged. [MS-WSUSSS] 5.1
             allow_http: true,
             // Time without a byte is limited, see `fetch`; a large file may take days.
             call_timeout: std::time::Duration::from_secs(30 * 24 * 3600),
@@ -228,7 +228,7 @@ fn web_address(text: &str) -> std::result::Result<Url, &'static str> {
 }
 
 /// `XX/SHA1.ext`: the last two digits, the whole, the extension of the name in the document.
-/// [MS-WUSSS] 2.1
+/// [MS-WSUSSS] 2.1
 fn content_path(sha1: &Sha1, name: &str) -> String {
     let digits = sha1.to_string().to_ascii_uppercase();
     let folder = digits.get(digits.len().saturating_sub(2)..).unwrap_or_default();
@@ -244,7 +244,7 @@ fn content_path(sha1: &Sha1, name: &str) -> String {
 }
 
 /// Where a WSUS has its content: on the plain port that goes with the port of its services, or on
-/// the port of its services. [MS-WUSSS] 2.1
+/// the port of its services. [MS-WSUSSS] 2.1
 fn content_bases(services: &Url) -> Vec<Url> {
     let mut bases = Vec::new();
     if services.scheme() == "https" {

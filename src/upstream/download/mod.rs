@@ -7,7 +7,7 @@
 //! | `work` | several files at a time, within the window; what has arrived goes into the stores |
 //! | `fetch` | one file, from the first location that gives the right bytes |
 //! | `receive` | one request |
-//! | `pace`, `window`, `retry` | how fast, when, how long to wait |
+//! | `pace`, `window` | how fast, and when |
 //!
 //! Every payload is compared with the digests in its document while it arrives. Encrypted payloads
 //! are stored as they come: their digests are of what comes.
@@ -19,7 +19,6 @@ mod pace;
 mod plan;
 mod receive;
 mod report;
-mod retry;
 mod window;
 mod work;
 
@@ -70,7 +69,7 @@ pub fn forecast(
 /// When it does not fit, a store fails or the disk becomes full; what had arrived is kept.
 pub fn download(
     catalog: &mut Catalog,
-    fleet: &Fleet,
+    fleet: &mut Fleet,
     content: &ContentStore,
     options: &DownloadOptions,
     progress: &mut dyn FnMut(DownloadProgress<'_>),
@@ -104,6 +103,12 @@ pub fn download(
             absent: BTreeMap::new(),
         };
         work.run(plan.files, Arc::new(partials), progress)?;
+    }
+    for wanted in fleet.wanted_files()? {
+        let file = catalog.file_by_sha1(&wanted.sha1)?;
+        if file.is_some_and(|file| file.state == PayloadState::Present) {
+            fleet.unwant_file(&wanted.sha1)?;
+        }
     }
     problems.into_report(&mut report);
     Ok(report)

@@ -26,7 +26,8 @@ const LARGEST_LIST: u64 = 256 * 1024 * 1024;
 /// Which files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
-    /// Of updates that are approved for installation or removal, and not declined.
+    /// Of updates that are approved for installation or removal, and not declined; and what servers
+    /// below this one have asked for.
     Approved,
     /// Of all updates that are not declined.
     All,
@@ -95,7 +96,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Looks up what is needed and what of it is here. `has_place` tells whether a file is anywhere.
+    /// Looks up what is needed and what of it is here.
     pub(super) fn make(
         which: &Which,
         require_sha256: bool,
@@ -115,6 +116,13 @@ impl Plan {
                 catalog.needed_files(id, &mut |file| files.push(file))?;
                 files.into_iter().for_each(|file| plan.add(file, problems));
             }
+            if matches!(which, Which::Approved | Which::All) {
+                // [MS-WSUSSS] 3.2.4.4: and what a server below us asked for.
+                for wanted in fleet.wanted_files()? {
+                    let file = catalog.file_by_sha1(&wanted.sha1)?;
+                    file.into_iter().for_each(|file| plan.add(file, problems));
+                }
+            }
         }
         if require_sha256 {
             for file in plan.files.extract_if(.., |file| file.expected.sha256.is_none()) {
@@ -127,7 +135,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Counts what has to come, and whether there is room.
+    /// Counts what has to come, and whether there is room. `has_place` tells whether a file is known
+    /// to be anywhere.
     pub(super) fn count(
         &mut self,
         content: &ContentStore,

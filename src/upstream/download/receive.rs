@@ -20,11 +20,10 @@ use tokio::sync::mpsc;
 
 use super::{
     fetch::{Fetcher, Stop},
-    retry::retry_after,
 };
 use crate::{
     content::{ContentError, Partial},
-    upstream::wsus::chain,
+    upstream::{retry::retry_after, wsus::chain},
 };
 
 /// Pieces between the network and the disk: with those of the HTTP client a few megabytes for each

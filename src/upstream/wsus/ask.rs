@@ -8,7 +8,7 @@ use super::{ConnectionOptions, UpstreamError, session::Session};
 use crate::protocol::server_sync::MAX_DIGESTS_PER_REQUEST;
 
 /// Tells an upstream server which of the files that it named it does not have: it fetches them from
-/// where it has its own, and answers at once. [MS-WUSSS] 3.1.4.11
+/// where it has its own, and answers at once. [MS-WSUSSS] 3.1.4.11
 pub(in crate::upstream) fn ask_for_files(
     base: &Url,
     account: Uuid,

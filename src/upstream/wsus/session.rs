@@ -93,7 +93,7 @@ impl Session {
         })
     }
 
-    /// Says which files are missing. [MS-WUSSS] 3.1.4.11
+    /// Says which files are missing. [MS-WSUSSS] 3.1.4.11
     pub(super) fn download_files(&mut self, digests: &[Sha1]) -> Result<()> {
         let ask = |cookie| DownloadFiles { cookie: Some(cookie), digests: digests.to_vec() };
         self.with_cookie(SHORT, &ask, &short::<DownloadFiles>)
