@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     content::{ContentError, Partial, Partials},
-    upstream::retry::{LONGEST_WAIT, backoff},
+    upstream::{
+        ConnectionOptions,
+        retry::{LONGEST_WAIT, backoff},
+    },
 };
 
 /// With so many more bytes, or the whole rest, a broken connection has still brought us on.
@@ -84,6 +87,7 @@ pub(super) struct Fetcher {
     pub(super) idle_limit: Duration,
     pub(super) attempts: u32,
     pub(super) first_pause: Duration,
+    pub(super) connection: ConnectionOptions,
     pub(super) stop: watch::Receiver<bool>,
     /// Bytes that have come.
     pub(super) received: Arc<AtomicU64>,

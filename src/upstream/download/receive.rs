@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     content::{ContentError, Partial},
-    upstream::{retry::retry_after, wsus::chain},
+    upstream::{lasting::lasting, retry::retry_after, wsus::chain},
 };
 
 /// Pieces between the network and the disk: with those of the HTTP client a few megabytes for each
@@ -87,7 +87,7 @@ impl Fetcher {
         }
         let response = match self.within(request.send()).await? {
             Some(Ok(response)) => response,
-            Some(Err(error)) => return Ok(broken(error)),
+            Some(Err(error)) => return Ok(self.broken(&error, url)),
             None => return Ok(self.idle(true)),
         };
         if let Some(refused) = refused(&response, from) {
@@ -153,7 +153,7 @@ impl Fetcher {
                 Ok(Some(Ok(None))) => {
                     break Ok(passing(format!("it ended {missing} bytes before its end")));
                 }
-                Ok(Some(Err(error))) => break Ok(broken(error)),
+                Ok(Some(Err(error))) => break Ok(self.broken(&error, response.url())),
                 Ok(None) => break Ok(self.idle(false)),
                 Err(stop) => break Err(stop),
             };
@@ -242,6 +242,18 @@ impl Fetcher {
         Ok(copied?)
     }
 
+    fn broken(&self, error: &reqwest::Error, url: &Url) -> Attempt {
+        // A certificate that does not hold, a proxy that refuses: no better the next time.
+        if let Some(lasting) = lasting(error, url, &self.connection) {
+            return gone(chain(&lasting), false);
+        }
+        Attempt::Passing {
+            why: chain(error),
+            after: None,
+            unreachable: error.is_connect() || error.is_request(),
+        }
+    }
+
     fn idle(&self, unreachable: bool) -> Attempt {
         let why = format!("nothing came for {} seconds", self.idle_limit.as_secs());
         Attempt::Passing { why, after: None, unreachable }
@@ -282,13 +294,6 @@ fn gone(why: impl Into<String>, absent: bool) -> Attempt {
 
 fn passing(why: impl Into<String>) -> Attempt {
     Attempt::Passing { why: why.into(), after: None, unreachable: false }
-}
-
-fn broken(error: reqwest::Error) -> Attempt {
-    let unreachable = error.is_connect() || error.is_request();
-    // The address is in the message already.
-    let error = error.without_url();
-    Attempt::Passing { why: chain(&error), after: None, unreachable }
 }
 
 /// What names a version beyond doubt. Weak tags do not.

@@ -70,6 +70,7 @@ impl Work<'_> {
             idle_limit: self.options.idle_limit,
             attempts: self.options.attempts.max(1),
             first_pause: self.options.first_pause,
+            connection: self.options.connection.clone(),
             stop: stopping,
             received: Arc::new(AtomicU64::new(0)),
             again: AtomicU64::new(0),

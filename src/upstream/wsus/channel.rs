@@ -6,17 +6,13 @@ use std::{cell::Cell, time::Duration};
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 use reqwest::{
     Client, Response, StatusCode, Url,
-    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
+    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION},
     tls::TlsInfo,
 };
 use tokio::runtime::{Builder, Runtime};
-use uuid::Uuid;
 
 use super::{ConnectionOptions, UpstreamError, error::chain, http_client, lasting};
-use crate::{certificate::Validity, protocol::server_sync::AnswerError};
-
-/// A server that asks for more patience than this gets an error instead.
-const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+use crate::{certificate::Validity, protocol::server_sync::AnswerError, upstream::retry};
 
 /// What is called and how.
 pub(super) struct Call<'a> {
@@ -141,7 +137,7 @@ impl Channel {
             operation: call.operation,
             url: call.url.to_string(),
             status: status.as_u16(),
-            retry_after: retry_after(response.headers()),
+            retry_after: retry::retry_after(response.headers()),
         };
         if status != StatusCode::OK && status != StatusCode::INTERNAL_SERVER_ERROR {
             return Err(failed);
@@ -168,33 +164,16 @@ impl Channel {
             _ => None,
         }?;
         match asked {
-            Some(asked) if asked > LONGEST_WAIT => None,
+            Some(asked) if asked > retry::LONGEST_WAIT => None,
             // Many clients were told the same moment: not all at once.
             Some(asked) => Some(asked + self.backoff(1)),
             None => Some(self.backoff(attempt)),
         }
     }
 
-    /// Doubles from the first pause to a minute; between half and the whole of that.
     fn backoff(&self, attempt: u32) -> Duration {
-        let most = self
-            .options
-            .first_pause
-            .saturating_mul(1 << attempt.saturating_sub(1).min(10))
-            .min(Duration::from_secs(60));
-        let dice = Uuid::new_v4().into_bytes().first().copied().unwrap_or_default();
-        most / 2 + most.mul_f64(f64::from(dice) / 512.0)
+        retry::backoff(self.options.first_pause, attempt)
     }
-}
-
-/// `Retry-After`: seconds, or a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = DateTimeParser::new().parse_timestamp(text).ok()?;
-    Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default())
 }
 
 async fn bounded(
@@ -216,31 +195,10 @@ async fn bounded(
 mod tests {
     use super::*;
 
-    fn asked(value: &'static str) -> Option<Duration> {
-        retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]))
-    }
-
     #[test]
-    fn a_server_may_say_when_in_seconds_or_as_a_date() {
-        assert_eq!(asked(" 120 "), Some(Duration::from_secs(120)));
-        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        let far = asked("Fri, 31 Dec 2399 23:59:59 GMT").unwrap();
-        assert!(far > LONGEST_WAIT);
-        assert_eq!(asked("later"), None);
-        assert_eq!(asked("-1"), None);
-    }
-
-    #[test]
-    fn pauses_double_up_to_a_minute_and_only_what_may_pass_is_tried_again() {
+    fn only_what_may_pass_is_tried_again() {
         let base = Url::parse("https://wsus.example:8531/").unwrap();
         let channel = Channel::new(&base, &ConnectionOptions::default()).unwrap();
-        for (attempt, most) in [(1, 2), (2, 4), (3, 8), (6, 60), (500, 60)] {
-            for _ in 0..50 {
-                let pause = channel.backoff(attempt);
-                let most = Duration::from_secs(most);
-                assert!(pause >= most / 2 && pause <= most, "{attempt}: {pause:?}");
-            }
-        }
         let status = |status, retry_after| UpstreamError::Status {
             operation: "GetCookie",
             url: base.to_string(),
