@@ -18,9 +18,7 @@ use reqwest::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::{
-    fetch::{Fetcher, Stop},
-};
+use super::fetch::{Fetcher, Stop};
 use crate::{
     content::{ContentError, Partial},
     upstream::{lasting::lasting, retry::retry_after, wsus::chain},
