@@ -32,6 +32,7 @@ mod download_server;
 mod fleet;
 mod kill;
 mod layers;
+mod parts;
 mod pki;
 mod publish;
 mod real_data;
