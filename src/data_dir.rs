@@ -201,6 +201,11 @@ impl DataDir {
         self.root.join("packs")
     }
 
+    /// Parts of payloads that came on some volumes of several, until the others are taken in.
+    pub fn parts(&self) -> PathBuf {
+        self.root.join("parts")
+    }
+
     /// Where an import keeps what it has read before the bundle is accepted.
     pub fn incoming(&self) -> PathBuf {
         self.root.join("incoming")

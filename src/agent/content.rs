@@ -116,6 +116,7 @@ impl Fetch<'_> {
         }
         let folder = self.keep.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let disk = |source| ProbeError::Disk { path: folder.clone(), source };
+        std::fs::create_dir_all(&folder).map_err(disk)?;
         let stored = tempfile::NamedTempFile::new_in(&folder).map_err(disk)?;
         let mut out = tokio::fs::File::from_std(stored.reopen().map_err(disk)?);
         let mut done = 0;

@@ -28,12 +28,11 @@ const SUPERSEDED: &str = "
 // A file is found by SHA-256; only where its document has none, by SHA-1.
 const FILES: &str = "
     SELECT f.revision_id, f.sha1, coalesce(f.sha256, p.sha256), f.size, f.name,
-           coalesce(p.present, 0), p.not_carried IS NOT NULL
+           coalesce(p.present, 0), p.not_carried IS NOT NULL, f.eula
     FROM file f
     LEFT JOIN payload p ON p.sha256 = coalesce(f.sha256, (
         SELECT q.sha256 FROM payload q WHERE q.sha1 = f.sha1
         ORDER BY q.present DESC, q.sha256 LIMIT 1))
-    WHERE f.eula = 0
     ORDER BY f.revision_id, f.position";
 
 /// Calls `each` with every revision that is not withdrawn, in the order of revision IDs.
@@ -58,6 +57,9 @@ pub(super) fn each(connection: &Connection, each: &mut dyn FnMut(Node)) -> rusql
     let mut revisions = revisions.query([])?;
     while let Some(row) = revisions.next()? {
         let id = row.get(0)?;
+        let (eulas, files): (Vec<_>, Vec<_>) =
+            files.of(id)?.into_iter().partition(|(eula, _)| *eula);
+        let without = |files: Vec<(bool, NodeFile)>| files.into_iter().map(|(_, f)| f).collect();
         each(Node {
             revision_id: RevisionId(id),
             identity: identity_at(row, 1)?,
@@ -69,25 +71,28 @@ pub(super) fn each(connection: &Connection, each: &mut dyn FnMut(Node)) -> rusql
             prerequisites: clauses(prerequisites.of(id)?),
             bundled: clauses(bundled.of(id)?),
             superseded: superseded.of(id)?,
-            files: files.of(id)?,
+            files: without(files),
+            eulas: without(eulas),
         });
     }
     Ok(())
 }
 
-fn file(row: &Row<'_>) -> rusqlite::Result<NodeFile> {
+/// A file, and whether it is a licence text.
+fn file(row: &Row<'_>) -> rusqlite::Result<(bool, NodeFile)> {
     let state = match (row.get(5)?, row.get(6)?) {
         (true, _) => PayloadState::Present,
         (false, true) => PayloadState::NotCarried,
         (false, false) => PayloadState::Missing,
     };
-    Ok(NodeFile {
+    let file = NodeFile {
         sha1: sha1_at(row, 1)?,
         sha256: optional_sha256_at(row, 2)?,
         size: u64_at(row, 3)?,
         name: row.get(4)?,
         state,
-    })
+    };
+    Ok((row.get(7)?, file))
 }
 
 /// Rows in the order of clauses → clauses.

@@ -267,7 +267,7 @@ impl Catalog {
                     (SELECT count(*) FROM revision WHERE withdrawn),
                     count(*), count(*) FILTER (WHERE present),
                     coalesce(sum(size) FILTER (WHERE present), 0),
-                    (SELECT count(DISTINCT sha1) FROM file WHERE NOT eula)
+                    (SELECT count(DISTINCT sha1) FROM file)
              FROM payload",
             [],
             |row| {

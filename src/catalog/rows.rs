@@ -68,6 +68,8 @@ pub struct Node {
     pub superseded: Vec<UpdateId>,
     /// Its payload files (no licence texts).
     pub files: Vec<NodeFile>,
+    /// Its licence texts: served like payloads, but no agent needs them to install.
+    pub eulas: Vec<NodeFile>,
 }
 
 /// A file of a [`Node`].
@@ -145,6 +147,6 @@ pub struct Counts {
     pub present: u64,
     /// Their bytes.
     pub present_bytes: u64,
-    /// Distinct payload files that documents name.
+    /// Distinct files that documents name, licence texts among them.
     pub files: u64,
 }

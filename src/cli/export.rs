@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// Everything, whatever was packed for the site before
     #[arg(long)]
     full: bool,
+    /// No volume larger than this: 4.7GB, 700M, 1GiB, or a medium: cd, dvd, bd, fat32
+    #[arg(long, value_name = "SIZE", value_parser = super::size::parse)]
+    volume_size: Option<u64>,
     #[command(flatten)]
     sealing: Sealing,
     /// When a new snapshot shall say to be sealed
@@ -34,8 +37,11 @@ impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let data = context.data_dir()?;
         tidegate::data_dir::check_site(&self.site).map_err(super::exit::usage)?;
-        let options =
-            ExportOptions { full: self.full, volume_size: None, seal: self.sealing.options(None)? };
+        let options = ExportOptions {
+            full: self.full,
+            volume_size: self.volume_size,
+            seal: self.sealing.options(None)?,
+        };
         let created = self.created.unwrap_or_else(Timestamp::now);
         let progress = context.out.phases();
         let report = transfer::export(&data, &self.site, &self.out, created, &options, &progress)?;

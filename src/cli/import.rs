@@ -109,7 +109,10 @@ fn text(report: &ImportReport) -> String {
             text.push_str(&format!("  segment {}\n", segment.sha256));
         }
         for (payload, size) in &missing.payloads {
-            text.push_str(&format!("  payload {payload} ({})\n", human_bytes(*size)));
+            let here = report.parts.iter().find(|parts| parts.payload == *payload);
+            let here = here.map(|p| format!(", {} are here in parts", human_bytes(p.here)));
+            let here = here.unwrap_or_default();
+            text.push_str(&format!("  payload {payload} ({}{here})\n", human_bytes(*size)));
         }
     }
     text

@@ -31,6 +31,7 @@ mod rules;
 mod seal;
 mod serve;
 mod sign;
+mod size;
 mod status;
 #[cfg(feature = "upstream")]
 mod sync;

@@ -51,7 +51,7 @@ impl CheckReport {
 /// so that nobody is served them and the next bundle or sync can bring them again.
 ///
 /// # Errors
-/// When a store cannot be read at all; what is merely damaged is in the report.
+/// When a store cannot be read at all, or with `put_aside` another run is at work; what is merely damaged is in the report.
 pub fn check(
     data: &DataDir,
     now: Timestamp,
@@ -59,6 +59,8 @@ pub fn check(
     progress: &dyn Progress,
 ) -> Result<CheckReport> {
     let mut report = CheckReport { put_aside, ..CheckReport::default() };
+    // An import may just be bringing what is put aside here.
+    let _lock = if put_aside { Some(trust::lock(data)?) } else { None };
     if !data.catalog().exists() {
         return Ok(report);
     }

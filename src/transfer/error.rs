@@ -110,6 +110,17 @@ pub enum TransferError {
         /// The lock.
         path: PathBuf,
     },
+    /// A note of an earlier run is damaged.
+    #[error(
+        "the catalogue's note of {what} cannot be read: bring the catalogue back from a backup"
+    )]
+    Note {
+        /// Of what.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A call that does not fit this data folder.
     #[error("{what}")]
     Unfit {
@@ -178,6 +189,7 @@ impl TransferError {
             | Self::Io { .. }
             | Self::Busy { .. }
             | Self::Unfit { .. }
+            | Self::Note { .. }
             | Self::Sign { .. }
             | Self::Segment { .. }
             | Self::Export { .. }

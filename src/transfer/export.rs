@@ -10,6 +10,7 @@ use std::{
 use bundle_format::{
     container::{ObjectEntry, VolumeNote, VolumeWriter, volume_size},
     digest::Sha256,
+    index::SegmentKind,
     trust::Head,
 };
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ use super::{
     error::io_error,
     keys::{connected, sync_folder},
     kill,
-    layout::{Object, lay_out},
+    layout::{Object, ObjectKind, lay_out},
     seal::seal_locked,
     stored_head, trust,
 };
@@ -118,7 +119,7 @@ pub fn export(
         writer.mark_packed(site, &object.sha256, sealed.snapshot)?;
     }
     writer.commit()?;
-    let payloads = || objects.iter().filter(|object| object.payload);
+    let payloads = || objects.iter().filter(|object| object.kind == ObjectKind::Payload);
     Ok(ExportReport {
         volumes,
         site: site.to_owned(),
@@ -138,11 +139,15 @@ fn to_pack(catalog: &Catalog, site: &str, snapshot: u64, full: bool) -> Result<V
     let mut objects = Vec::new();
     for segment in catalog.segments_of(snapshot)? {
         if full || !catalog.is_packed(site, &segment.sha256)? {
-            objects.push(Object { sha256: segment.sha256, size: segment.size, payload: false });
+            let kind = match segment.kind {
+                SegmentKind::Catalogue => ObjectKind::Catalogue,
+                SegmentKind::Payloads => ObjectKind::Table,
+            };
+            objects.push(Object { sha256: segment.sha256, size: segment.size, kind });
         }
     }
     catalog.payloads_to_pack(site, full, &mut |sha256, size| {
-        objects.push(Object { sha256, size, payload: true });
+        objects.push(Object { sha256, size, kind: ObjectKind::Payload });
     })?;
     Ok(objects)
 }

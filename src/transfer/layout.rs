@@ -23,12 +23,25 @@ const MEMBER_COST: u64 = 512 + 511 + 1024;
 pub(super) struct Object {
     pub(super) sha256: Sha256,
     pub(super) size: u64,
-    /// Payloads may be cut, segments not.
-    pub(super) payload: bool,
+    pub(super) kind: ObjectKind,
+}
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ObjectKind {
+    /// A segment of revisions; never cut.
+    Catalogue,
+    /// A segment of payload records; never cut.
+    Table,
+    /// A payload, which may be cut at chunk borders.
+    Payload,
 }
 
 /// The note of each volume: objects in the order given, cut and divided so that no volume is larger
 /// than `most` bytes. Always at least one volume.
+///
+/// Payload tables are on each volume that holds payloads, if that costs little: each can then be
+/// checked by itself, and taken in before the others.
 pub(super) fn lay_out(
     head: &Head,
     index: Sha256,
@@ -48,47 +61,88 @@ pub(super) fn lay_out(
     };
     let base = volume_size(&empty, head).saturating_add(4096);
     let most = most.unwrap_or(u64::MAX);
-    if most < base {
-        return Err(too_small(most, base));
+    let space = most.checked_sub(base).ok_or_else(|| too_small(most, base))?;
+    let tables: Vec<&Object> = objects.iter().filter(|o| o.kind == ObjectKind::Table).collect();
+    let volumes = match divide(objects, &tables, space) {
+        Ok(volumes) => volumes,
+        // Each table once.
+        Err(_) => divide(objects, &[], space).map_err(|needed| too_small(most, base + needed))?,
+    };
+    number(empty, index, volumes)
+}
+
+/// Divides objects over volumes with room for `space` bytes each; `tables` are on each volume with
+/// payloads. The error is the room that would do.
+fn divide(
+    objects: &[Object],
+    tables: &[&Object],
+    space: u64,
+) -> std::result::Result<Vec<Vec<ObjectEntry>>, u64> {
+    if cost(tables) > space / 8 {
+        return Err(cost(tables).saturating_mul(8));
     }
-    let mut volumes = vec![Vec::new()];
-    let mut room = most - base;
+    let (mut volumes, mut volume, mut room) = (Vec::new(), Vec::new(), space);
+    // Whether the volume has nothing yet but tables, and whether it has all of them.
+    let (mut fresh, mut tabled) = (true, false);
     for object in objects {
+        let payload = object.kind == ObjectKind::Payload;
         let mut offset = 0;
         loop {
-            let left = object.size - offset;
-            let space = room.saturating_sub(MEMBER_COST).min(MOST_OF_A_MEMBER);
-            let take = if left <= space {
-                left
-            } else if object.payload {
-                space - space % CHUNK_SIZE
-            } else {
-                0
-            };
-            if take == left || take > 0 {
-                let whole = offset == 0 && take == left;
-                if let Some(volume) = volumes.last_mut() {
-                    volume.push(ObjectEntry {
-                        sha256: object.sha256,
-                        offset: (!whole).then_some(offset),
-                        size: take,
-                    });
+            if payload && !tabled {
+                let missing = missing(tables, &volume);
+                if cost(&missing) <= room {
+                    room -= cost(&missing);
+                    // What is here already stands behind them in the index.
+                    volume.splice(0..0, missing.into_iter().map(|table| whole(table)));
+                    tabled = true;
                 }
+            }
+            let left = object.size - offset;
+            let fits = room.saturating_sub(MEMBER_COST).min(MOST_OF_A_MEMBER);
+            let take = match (payload, left <= fits && room >= MEMBER_COST) {
+                (true, _) if !tabled => 0,
+                (_, true) => left,
+                (true, false) => fits - fits % CHUNK_SIZE,
+                (false, false) => 0,
+            };
+            let last = take == left && (tabled || !payload) && room >= MEMBER_COST;
+            if last || take > 0 {
+                volume.push(ObjectEntry {
+                    sha256: object.sha256,
+                    offset: (offset > 0 || !last).then_some(offset),
+                    size: take,
+                });
+                fresh = false;
                 room -= take + MEMBER_COST;
                 offset += take;
-                if offset == object.size {
+                if last {
                     break;
                 }
-            } else if volumes.last().is_some_and(Vec::is_empty) {
-                let needed = if object.payload { CHUNK_SIZE } else { object.size };
-                return Err(too_small(most, base + MEMBER_COST + needed));
+            } else if fresh {
+                let needed = if payload { CHUNK_SIZE } else { object.size };
+                return Err(cost(tables) + MEMBER_COST + needed);
             } else {
-                volumes.push(Vec::new());
-                room = most - base;
+                volumes.push(std::mem::take(&mut volume));
+                (room, fresh, tabled) = (space, true, false);
             }
         }
     }
-    number(empty, index, volumes)
+    volumes.push(volume);
+    Ok(volumes)
+}
+
+fn missing<'a>(tables: &[&'a Object], volume: &[ObjectEntry]) -> Vec<&'a Object> {
+    let here = |table: &Object| volume.iter().any(|entry| entry.sha256 == table.sha256);
+    tables.iter().copied().filter(|table| !here(table)).collect()
+}
+
+fn whole(object: &Object) -> ObjectEntry {
+    ObjectEntry { sha256: object.sha256, offset: None, size: object.size }
+}
+
+/// What objects take on a volume.
+fn cost(objects: &[&Object]) -> u64 {
+    objects.iter().map(|object| object.size + MEMBER_COST).sum()
 }
 
 /// Numbers the volumes and names the set after what it holds: the same snapshot, site and layout
@@ -131,7 +185,8 @@ mod tests {
     use super::*;
 
     fn object(name: u8, size: u64, payload: bool) -> Object {
-        Object { sha256: Sha256::of(&[name]), size, payload }
+        let kind = if payload { ObjectKind::Payload } else { ObjectKind::Catalogue };
+        Object { sha256: Sha256::of(&[name]), size, kind }
     }
 
     fn lay(objects: &[Object], most: Option<u64>) -> Result<Vec<VolumeNote>> {
@@ -198,5 +253,37 @@ mod tests {
         assert_eq!(two.len(), 2);
         assert_ne!(one[0].set, two[0].set);
         assert_eq!(one[0].set, lay(&objects, None).unwrap()[0].set);
+    }
+
+    #[test]
+    fn tables_are_on_each_volume_with_payloads_when_there_is_room() {
+        let table = |name, size| Object { kind: ObjectKind::Table, ..object(name, size, false) };
+        let objects = |table_size| {
+            [
+                table(1, table_size),
+                object(2, CHUNK_SIZE, false),
+                table(3, table_size),
+                object(4, 5 * CHUNK_SIZE, true),
+            ]
+        };
+        let names = |volumes: &[VolumeNote]| -> Vec<Vec<u8>> {
+            let name = |entry: &ObjectEntry| {
+                (0..9).find(|name| Sha256::of(&[*name]) == entry.sha256).unwrap()
+            };
+            volumes.iter().map(|v| v.objects.iter().map(name).collect()).collect()
+        };
+        let most = CHUNK_SIZE + 300_000;
+        let volumes = lay(&objects(1000), Some(most)).unwrap();
+        let last = vec![1, 3, 4];
+        assert_eq!(names(&volumes)[0], [1, 2, 3]);
+        assert_eq!(names(&volumes)[1..], vec![last; 5]);
+        assert!(volumes.iter().all(|volume| volume_size(volume, &Head::default()) <= most));
+        // The second table begins a volume; the first comes before it all the same.
+        let most = 2 * CHUNK_SIZE + 9_000_000;
+        let volumes = lay(&objects(4_000_000), Some(most)).unwrap();
+        assert_eq!(names(&volumes), [vec![1, 2, 3], vec![1, 3, 4], vec![1, 3, 4], vec![1, 3, 4]]);
+        // No room for them on each.
+        let volumes = lay(&objects(200_000), Some(CHUNK_SIZE + 250_000)).unwrap();
+        assert_eq!(names(&volumes).concat().iter().filter(|name| **name == 1).count(), 1);
     }
 }

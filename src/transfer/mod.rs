@@ -14,8 +14,8 @@
 //! | `trust.rs` | `trust/state`, `trust/lock` |
 //! | `volumes.rs`, `pump.rs` | nothing: reading volumes and hashing |
 //! | `verify.rs` | nothing |
-//! | `intake.rs`, `named.rs` | `incoming/`, then `segments/` and `content/` |
-//! | `switch.rs`, `import.rs` | the catalogue, `snapshots/`, and the fleet through `policy.rs` |
+//! | `intake/`, `named.rs` | `incoming/`, then `segments/`, `content/` and `parts/` |
+//! | `switch.rs`, `import/` | the catalogue, `snapshots/`, and the fleet through `policy.rs` |
 
 mod check;
 mod compact;
@@ -41,7 +41,7 @@ mod volumes;
 pub use check::{CheckReport, check};
 pub use error::{Fault, TransferError};
 pub use export::{ExportOptions, ExportReport, export};
-pub use import::{ImportOptions, ImportReport, PendingReport, VolumeReport, import};
+pub use import::{ImportOptions, ImportReport, PartsReport, PendingReport, VolumeReport, import};
 pub use keys::{KeyFiles, KeysOptions, KeysReport, Rotate, keys_init, keys_rotate};
 pub use policy::{PolicyChange, PolicyChangeKind};
 pub use progress::Progress;

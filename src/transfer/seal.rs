@@ -344,8 +344,14 @@ fn compacted(
 fn note_policy(writer: &mut Writer<'_>, policy: &Policy) -> Result<(NonZeroU64, bool)> {
     let json = serde_json::to_string(policy)
         .map_err(|e| TransferError::refused_by("the policy cannot be written", e))?;
-    let version: u64 =
-        writer.note(POLICY_VERSION)?.and_then(|version| version.parse().ok()).unwrap_or(0);
+    // A version that began anew would be refused by every site.
+    let version: u64 = match writer.note(POLICY_VERSION)? {
+        Some(version) => version.parse().map_err(|source| TransferError::Note {
+            what: "the policy's version",
+            source: Box::new(source),
+        })?,
+        None => 0,
+    };
     let changed = writer.set_note(POLICY, &json)?;
     let version = NonZeroU64::MIN.saturating_add((version + u64::from(changed)).saturating_sub(1));
     writer.set_note(POLICY_VERSION, &version.to_string())?;

@@ -27,6 +27,8 @@ pub struct Changes {
     pub revisions_added: u64,
     /// Revisions that the mirror no longer offers.
     pub revisions_withdrawn: u64,
+    /// Revisions that were here with other bytes than the mirror's: what was here stays.
+    pub revisions_differing: u64,
     /// Revisions that the snapshot no longer names.
     pub revisions_removed: u64,
     /// Payload rows that are new or changed.
@@ -170,7 +172,11 @@ impl Switch<'_> {
                         if replace {
                             writer.list_revision(record.revision_id)?;
                         }
-                        changes.revisions_added += u64::from(self.revision(writer, &record)?);
+                        match self.revision(writer, &record)? {
+                            Some(Added::New(_)) => changes.revisions_added += 1,
+                            Some(Added::OtherBytes(_)) => changes.revisions_differing += 1,
+                            Some(Added::Same(_)) | None => {}
+                        }
                     }
                     Record::Withdrawal { update_id, revision_number } => {
                         let identity =
@@ -188,7 +194,8 @@ impl Switch<'_> {
         Ok(())
     }
 
-    fn revision(&self, writer: &mut Writer<'_>, record: &RevisionRecord) -> Result<bool> {
+    /// What became of a revision; nothing if it is offered here as it is.
+    fn revision(&self, writer: &mut Writer<'_>, record: &RevisionRecord) -> Result<Option<Added>> {
         let identity =
             UpdateIdentity { id: UpdateId(record.update_id), revision: record.revision_number };
         if !(1..FIRST_LOCAL_REVISION_ID).contains(&record.revision_id) {
@@ -198,7 +205,7 @@ impl Switch<'_> {
             )));
         }
         if writer.holds(record)? {
-            return Ok(false);
+            return Ok(None);
         }
         let document = UpdateDocument::parse(&record.xml, self.documents).map_err(|e| {
             TransferError::refused_by(format!("the document of {identity} cannot be read"), e)
@@ -210,9 +217,7 @@ impl Switch<'_> {
             )));
         }
         let numbering = Numbering::Given(RevisionId(record.revision_id));
-        let added =
-            writer.add_revision(&document, &record.xml, numbering, self.now).map_err(conflict)?;
-        Ok(matches!(added, Added::New(_)))
+        writer.add_revision(&document, &record.xml, numbering, self.now).map(Some).map_err(conflict)
     }
 }
 

@@ -41,7 +41,8 @@ async fn finds_downloads_installs_and_reports() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("agent.json");
     let options = ProbeOptions {
-        keep: Some(folder.path().to_path_buf()),
+        // A folder that is not there yet is made.
+        keep: Some(folder.path().join("kept").join("files")),
         state_file: Some(state.clone()),
         ..full()
     };
@@ -80,7 +81,7 @@ async fn finds_downloads_installs_and_reports() {
         ],
     );
     // The kept file is the payload, pieces back in order.
-    let kept: Vec<_> = std::fs::read_dir(folder.path())
+    let kept: Vec<_> = std::fs::read_dir(folder.path().join("kept").join("files"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.to_string_lossy().ends_with("-sample.exe"))

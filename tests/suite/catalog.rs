@@ -357,7 +357,9 @@ fn nodes_come_in_order_with_all_that_belongs_to_them() {
     assert_eq!(missing[1].1, Sha1::of(b"missing"));
     assert_eq!((missing[1].2, missing[1].3), (Some(Sha256::of(b"missing")), 11));
     assert_eq!(missing[3].2, None);
-    assert_eq!(catalog.counts().unwrap().files, 6);
+    assert_eq!(catalog.counts().unwrap().files, 7);
+    let eulas: Vec<_> = nodes[1].eulas.iter().map(|f| (f.name.as_str(), f.state)).collect();
+    assert_eq!(eulas, [("eula", PayloadState::Missing)]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ use tidegate::{
         pack::FragmentKind,
         view::{SyncQuery, View, ViewOptions},
     },
-    transfer::check,
+    transfer::{SealOptions, TransferError, check, seal},
 };
 
 use super::sides::{Mirror, Site, bytes, copy_folder, now, tree, update};
@@ -283,4 +283,62 @@ fn an_export_killed_at_every_step() {
         }
     }
     assert!(killed >= 10, "only {killed} points were tried");
+}
+
+/// A disc that brings a part, and the one that makes the payload whole, killed at every step.
+#[test]
+fn parts_killed_at_every_step() {
+    let mirror = Mirror::new(7);
+    let chunk = 16 * 1024 * 1024;
+    mirror.add(1, 1, &[bytes(1, chunk + 200_000), bytes(2, 2000)]);
+    let options = tidegate::transfer::ExportOptions {
+        volume_size: Some(chunk as u64 + 100_000),
+        ..Default::default()
+    };
+    let volumes = mirror.export_with("plant-7", &options).unwrap().volumes;
+    let [first, last] = volumes.as_slice() else { panic!("{volumes:?}") };
+    let twin = Site::new("plant-7", &mirror.root);
+    twin.import(&volumes).unwrap();
+    let fresh = Site::new("plant-7", &mirror.root);
+    let begun = Site::new("plant-7", &mirror.root);
+    assert_eq!(run(&begun, last, None).code(), Some(4));
+    for (site, disc, least) in [(&fresh, last, 6), (&begun, first, 9)] {
+        for at in 1.. {
+            let what = format!("{} killed at step {at}", disc.display());
+            let site = site.copy();
+            let status = run(&site, disc, Some(at));
+            if status.code().is_some() {
+                assert!(at > least, "only {at} points were tried");
+                break;
+            }
+            assert_eq!(status.signal(), Some(9), "{what}: {status}");
+            for disc in [disc, last, first] {
+                assert!([Some(0), Some(4)].contains(&run(&site, disc, None).code()), "{what}");
+            }
+            good(&site, &what);
+            assert_eq!(site.served(), twin.served(), "{what}");
+            assert!(!site.data.parts().exists() && !site.data.incoming().exists(), "{what}");
+        }
+    }
+}
+
+/// Sealing, and putting damaged files aside, exclude an import and each other; looking does not.
+#[test]
+fn who_writes_writes_alone() {
+    let mirror = Mirror::new(7);
+    mirror.add(1, 1, &[bytes(1, 100)]);
+    mirror.export("plant-7");
+    let path = mirror.data.trust_state().with_file_name("lock");
+    let lock = std::fs::File::options().write(true).open(path).unwrap();
+    lock.lock().unwrap();
+    mirror.add(2, 1, &[]);
+    let busy =
+        |error: TransferError| assert!(matches!(error, TransferError::Busy { .. }), "{error}");
+    busy(seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap_err());
+    busy(check(&mirror.data, now(), true, &()).unwrap_err());
+    assert!(check(&mirror.data, now(), false, &()).unwrap().is_good());
+    assert_eq!(mirror.catalog().snapshots().unwrap().len(), 1);
+    drop(lock);
+    assert!(check(&mirror.data, now(), true, &()).unwrap().is_good());
+    assert!(seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap().new);
 }

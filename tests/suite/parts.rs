@@ -1,7 +1,13 @@
 //! Payloads in parts that somebody has changed, and bytes that lie where payloads belong but do not
 //! count.
 
-use std::{fs, io::Read as _, num::NonZeroU64, path::PathBuf};
+use std::{
+    fs,
+    io::Read as _,
+    num::NonZeroU64,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use bundle_format::{
     container::{ObjectEntry, VolumeNote, VolumeReader, VolumeWriter},
@@ -16,7 +22,7 @@ use bundle_format::{
 use tidegate::{
     catalog::Catalog,
     content::ContentStore,
-    transfer::{ExportOptions, Fault, VerifyAgainst, VerifyOptions, check, verify},
+    transfer::{ExportOptions, Fault, TransferError, VerifyAgainst, VerifyOptions, check, verify},
 };
 use uuid::Uuid;
 
@@ -232,4 +238,203 @@ fn check_compares_what_is_served_with_what_was_signed() {
         let report = check(&site.data, now(), false, &()).unwrap();
         assert!(report.problems.iter().any(|problem| problem.contains(says)), "{report:?}");
     }
+}
+
+/// Three payloads, one of them over several volumes.
+fn discs() -> (Mirror, Vec<PathBuf>) {
+    let mirror = Mirror::new(MIRROR);
+    mirror.add(1, 1, &[bytes(1, 3 * CHUNK_SIZE as usize + 300_000), bytes(2, 100_000)]);
+    mirror.add(2, 1, &[bytes(3, 10)]);
+    let options =
+        ExportOptions { volume_size: Some(CHUNK_SIZE + 200_000), ..ExportOptions::default() };
+    let volumes = mirror.export_with("plant-7", &options).unwrap().volumes;
+    assert_eq!(volumes.len(), 4);
+    (mirror, volumes)
+}
+
+fn kept(site: &Site) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(site.data.parts()) else { return Vec::new() };
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn discs_are_taken_one_at_a_time_in_any_order() {
+    let (mirror, volumes) = discs();
+    let twin = Site::new("plant-7", &mirror.root);
+    twin.import(&volumes).unwrap();
+    let options = VerifyOptions { now: now(), refuse_expired: false, limits: Limits::default() };
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]] {
+        let site = Site::new("plant-7", &mirror.root);
+        for (n, disc) in order.into_iter().enumerate() {
+            let disc = std::slice::from_ref(&volumes[disc]);
+            let alone = verify(disc, VerifyAgainst::Root(&mirror.root), &options, &()).unwrap();
+            assert!(alone.is_complete(), "each disc can be checked by itself");
+            let dry = site.dry_run(disc).unwrap();
+            let report = site.import(disc).unwrap();
+            assert_eq!(dry.in_force, report.in_force);
+            assert_eq!((dry.new_objects, &dry.parts), (report.new_objects, &report.parts));
+            assert!(!report.is_unchanged(), "{order:?} {n}");
+            assert!(!site.data.incoming().exists());
+            if n < 3 {
+                assert_eq!((report.in_force, report.pending.len()), (None, 1), "{order:?} {n}");
+                for parts in &report.parts {
+                    assert!(0 < parts.here && parts.here < parts.size);
+                }
+                let again = site.import(disc).unwrap();
+                assert!(again.is_unchanged(), "{again:?}");
+                assert_eq!(again.parts, report.parts);
+            } else {
+                assert_eq!((report.in_force, report.is_complete()), (Some(1), true));
+            }
+        }
+        assert_eq!(kept(&site), Vec::<PathBuf>::new());
+        assert!(!site.data.parts().exists());
+        assert_eq!(site.served(), twin.served());
+        assert!(check(&site.data, now(), false, &()).unwrap().is_good());
+    }
+}
+
+/// The same snapshot exported with other sizes: parts that overlap make the whole, too.
+#[test]
+fn parts_of_two_exports_fit_together() {
+    let (mirror, volumes) = discs();
+    let options = ExportOptions {
+        full: true,
+        volume_size: Some(2 * CHUNK_SIZE + 300_000),
+        ..ExportOptions::default()
+    };
+    let others = mirror.export_with("plant-7", &options).unwrap().volumes;
+    assert_eq!(others.len(), 2);
+    let site = Site::new("plant-7", &mirror.root);
+    for disc in [&volumes[3], &volumes[1], &others[0], &volumes[0]] {
+        site.import(std::slice::from_ref(disc)).unwrap();
+    }
+    let report = site.import(&others[1..]).unwrap();
+    assert_eq!((report.in_force, report.is_complete()), (Some(1), true), "{:?}", report.pending);
+    assert_eq!(kept(&site), Vec::<PathBuf>::new());
+    assert!(check(&site.data, now(), false, &()).unwrap().is_good());
+}
+
+#[test]
+fn a_kept_part_that_rots_is_asked_for_again() {
+    let (mirror, volumes) = discs();
+    let site = Site::new("plant-7", &mirror.root);
+    let (last, others) = volumes.split_last().unwrap();
+    for disc in others {
+        site.import(std::slice::from_ref(disc)).unwrap();
+    }
+    // A file that is no part, and one that has lost its name, are nobody's.
+    fs::write(site.data.parts().join("note.txt"), "x").unwrap();
+    let mut parts = kept(&site);
+    parts.sort();
+    let rotten = parts.iter().find(|path| path.to_string_lossy().ends_with(".16777216"));
+    let rotten = rotten.unwrap();
+    let mut broken = fs::read(rotten).unwrap();
+    broken[77] ^= 1;
+    fs::remove_file(rotten).unwrap();
+    fs::write(rotten, broken).unwrap();
+    let report = site.import(std::slice::from_ref(last)).unwrap();
+    assert_eq!((report.in_force, report.pending.len()), (None, 1));
+    assert!(report.warnings.iter().any(|w| w.contains("damaged since")), "{:?}", report.warnings);
+    assert!(!rotten.exists());
+    let parts = &report.parts[0];
+    assert_eq!(parts.size - parts.here, CHUNK_SIZE);
+    for disc in others {
+        site.import(std::slice::from_ref(disc)).unwrap();
+    }
+    let catalog = Catalog::open(&site.data.catalog()).unwrap();
+    assert_eq!(catalog.counts().unwrap().present, 3);
+    assert!(check(&site.data, now(), false, &()).unwrap().is_good());
+}
+
+#[test]
+fn parts_go_when_no_snapshot_asks_for_them() {
+    let (mirror, volumes) = discs();
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&volumes[1..2]).unwrap();
+    site.import(&volumes[2..3]).unwrap();
+    assert!(!kept(&site).is_empty());
+    // The mirror loses the payload: the next snapshot goes without it.
+    let name = Sha256::of(&bytes(1, 3 * CHUNK_SIZE as usize + 300_000));
+    let content = ContentStore::open(&mirror.data.content()).unwrap();
+    fs::remove_file(content.path(&name)).unwrap();
+    check(&mirror.data, now(), true, &()).unwrap();
+    let report = site.import(&mirror.export_full("plant-7").volumes).unwrap();
+    assert_eq!((report.in_force, report.is_complete()), (Some(2), true));
+    assert_eq!(kept(&site), Vec::<PathBuf>::new());
+}
+
+/// Whoever changes a volume after a good one came finds what was kept as it was.
+#[test]
+fn a_refused_disc_leaves_kept_parts_alone() {
+    let (mirror, volumes) = discs();
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&volumes[1..2]).unwrap();
+    let before = site.tree();
+    let good = fs::read(&volumes[2]).unwrap();
+    let part = |note: &VolumeNote| note.objects.iter().position(|o| o.offset.is_some()).unwrap();
+    let bad = rewritten(&good, |note, objects| objects[part(note)][500] ^= 1).unwrap();
+    let path = site.folder.path().join("bad.tar");
+    fs::write(&path, bad).unwrap();
+    assert_eq!(site.import(&[path]).unwrap_err().fault(), Fault::Refused);
+    assert_eq!(site.tree(), before);
+}
+
+/// The records of a pending snapshot become rows when it takes effect: that needs room, though its
+/// segments are here already.
+#[test]
+fn the_room_for_a_pending_snapshot_is_proven() {
+    let (mirror, volumes) = discs();
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&volumes[..3]).unwrap();
+    let connection = rusqlite::Connection::open(site.data.catalog()).unwrap();
+    let sql = "UPDATE segment SET unpacked_size = 1 << 60 WHERE kind = 'catalogue'";
+    assert_eq!(connection.execute(sql, []).unwrap(), 1);
+    drop(connection);
+    let error = site.import(&volumes[3..]).unwrap_err();
+    assert!(matches!(error, TransferError::NoSpace { .. }), "{error}");
+}
+
+/// With the real program: small discs, one call each, the last first.
+#[test]
+fn the_program_exports_discs_and_takes_them_one_by_one() {
+    let run = |data: &Path, args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+            .env_remove("TIDEGATE_DATA")
+            .env_remove("TIDEGATE_CONFIG")
+            .env_remove("TIDEGATE_KILL_AT")
+            .arg("--data")
+            .arg(data)
+            .args(args)
+            .output()
+            .unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), text)
+    };
+    let mirror = Mirror::new(MIRROR);
+    mirror.add(1, 1, &[bytes(1, 2 * CHUNK_SIZE as usize + 500_000)]);
+    let out = mirror.out();
+    let out_text = out.to_str().unwrap();
+    let export = |size: &str| {
+        let args = ["export", "--site", "plant-7", "--out", out_text, "--volume-size", size];
+        run(mirror.data.root(), &args)
+    };
+    let (code, text) = export("seventeen");
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("is no size"), "{text}");
+    let (code, text) = export("17MB");
+    assert_eq!(code, Some(0), "{text}");
+    let mut discs: Vec<PathBuf> =
+        fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path()).collect();
+    discs.sort();
+    assert_eq!(discs.len(), 3);
+    assert!(discs.iter().all(|disc| fs::metadata(disc).unwrap().len() <= 17_000_000));
+    let site = Site::new("plant-7", &mirror.root);
+    for (left, disc) in [(2, &discs[2]), (1, &discs[0]), (0, &discs[1])] {
+        let (code, text) = run(site.data.root(), &["import", disc.to_str().unwrap()]);
+        assert_eq!(code, Some(if left == 0 { 0 } else { 4 }), "{text}");
+        let says = if left == 0 { "Snapshot 1 is in force" } else { "are here in parts" };
+        assert!(left == 2 || text.contains(says), "{text}");
+    }
+    assert!(check(&site.data, now(), false, &()).unwrap().is_good());
 }

@@ -6,7 +6,7 @@ use bundle_format::digest::{Sha1, Sha256};
 
 use super::ViewError;
 use crate::{
-    catalog::{Catalog, Filter, Node, PayloadState},
+    catalog::{Catalog, Filter, Node, NodeFile, PayloadState},
     scope::{FileState, Graph, Revision},
     server::pack::Packs,
     update::{Limits, RevisionId, UpdateId, UpdateType},
@@ -54,6 +54,8 @@ pub(super) struct Generation {
     files: HashMap<RevisionId, Box<[ViewFile]>>,
     /// Revision and position of the file that stands for a SHA-1.
     by_sha1: HashMap<Sha1, (RevisionId, usize)>,
+    /// Licence texts that are here: few files that many documents name.
+    eulas: HashMap<Sha1, ViewFile>,
     categories: HashMap<UpdateId, String>,
 }
 
@@ -68,7 +70,10 @@ impl Generation {
     ) -> Result<Self, ViewError> {
         let mut revisions = Vec::new();
         let mut files: HashMap<RevisionId, Box<[ViewFile]>> = HashMap::new();
-        catalog.nodes(&mut |node| {
+        let mut eulas = HashMap::new();
+        catalog.nodes(&mut |mut node| {
+            let texts = std::mem::take(&mut node.eulas).into_iter().map(view_file);
+            eulas.extend(texts.filter(|text| text.present).map(|text| (text.sha1, text)));
             let (revision, own) = split(node);
             if !own.is_empty() {
                 files.insert(revision.id, own);
@@ -94,7 +99,7 @@ impl Generation {
                 categories.insert(category.identity.id, category.category_type.unwrap_or_default());
             }
         })?;
-        Ok(Self { change, packs, by_sha1: by_sha1(&files), files, graph, categories })
+        Ok(Self { change, packs, by_sha1: by_sha1(&files), eulas, files, graph, categories })
     }
 
     pub(super) fn files(&self, id: RevisionId) -> &[ViewFile] {
@@ -102,8 +107,10 @@ impl Generation {
     }
 
     pub(super) fn file(&self, sha1: &Sha1) -> Option<&ViewFile> {
-        let (id, position) = self.by_sha1.get(sha1)?;
-        self.files(*id).get(*position)
+        match self.by_sha1.get(sha1) {
+            Some((id, position)) => self.files(*id).get(*position),
+            None => self.eulas.get(sha1),
+        }
     }
 
     pub(super) fn category_type(&self, id: UpdateId) -> Option<&str> {
@@ -128,14 +135,17 @@ fn split(node: Node) -> (Revision, Box<[ViewFile]>) {
         prerequisites: node.prerequisites,
         bundled: node.bundled,
     };
-    let files = node.files.into_iter().map(|file| ViewFile {
+    (revision, node.files.into_iter().map(view_file).collect())
+}
+
+fn view_file(file: NodeFile) -> ViewFile {
+    ViewFile {
         sha1: file.sha1,
         sha256: file.sha256,
         size: file.size,
         name: file.name,
         present: file.state == PayloadState::Present,
-    });
-    (revision, files.collect())
+    }
 }
 
 /// For each SHA-1 a file that is here, else the one of the smallest revision ID.

@@ -263,7 +263,7 @@ impl View {
         self.generation.files(id)
     }
 
-    /// A payload file by the name that agents use; of several documents that name it, one whose
+    /// A payload file or licence text by the name that agents use; of several documents that name it, one whose
     /// file is here.
     pub fn file(&self, sha1: &Sha1) -> Option<&ViewFile> {
         self.generation.file(sha1)

@@ -54,6 +54,12 @@ impl Run<'_> {
             };
             match attempt {
                 Attempt::Complete(changes) => {
+                    if changes.revisions_differing > 0 {
+                        report.warnings.push(format!(
+                            "{} revisions of snapshot {snapshot} are here already with other bytes than the mirror's; those that were here stay. Import into a new data folder to have the mirror's",
+                            changes.revisions_differing
+                        ));
+                    }
                     report.switched = Some(changes);
                     report.in_force = Some(snapshot);
                     taken = Some(candidate);

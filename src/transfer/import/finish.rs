@@ -77,8 +77,12 @@ impl Run<'_> {
     }
 }
 
-/// The policy that was applied last; an empty one if none was.
-fn applied_policy(catalog: &Catalog) -> Result<Policy> {
-    let json = catalog.note(APPLIED)?;
-    Ok(json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default())
+/// The policy that was applied last; an empty one if none was. What cannot be read is not taken for
+/// an empty one: approvals that the mirror has taken back would stay.
+pub(super) fn applied_policy(catalog: &Catalog) -> Result<Policy> {
+    let Some(json) = catalog.note(APPLIED)? else { return Ok(Policy::default()) };
+    serde_json::from_str(&json).map_err(|source| TransferError::Note {
+        what: "the policy that was applied last",
+        source: source.into(),
+    })
 }

@@ -15,18 +15,21 @@ mod known;
 mod report;
 
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
 };
 
 use bundle_format::{
+    digest::Sha256,
+    index::SegmentKind,
     limits::Limits,
     trust::{Expect, TrustState},
 };
 use jiff::Timestamp;
 
 use self::known::Known;
-pub use self::report::{ImportReport, PendingReport, VolumeReport};
+pub use self::report::{ImportReport, PartsReport, PendingReport, VolumeReport};
 use super::{
     Progress, TransferError,
     error::io_error,
@@ -92,10 +95,15 @@ pub fn import(
     let mut catalog = if path.exists() { Some(Catalog::open(&path)?) } else { None };
     let known = Known::read(catalog.as_ref(), state.snapshot())?;
     known.admit(&volumes, catalog.as_ref())?;
+    if let Some(catalog) = &catalog {
+        // Before anything is changed.
+        finish::applied_policy(catalog)?;
+    }
 
     let mut stage = Stage::new(data, options.dry_run)?;
     let imported = (|| {
-        stage.prove_space(&volumes, catalog.as_ref(), data)?;
+        let (served, asked_for) = (&known.served, &known.asked_for);
+        stage.prove_space(&volumes, catalog.as_ref(), served, asked_for, data)?;
         let total = volumes.iter().flat_map(|v| &v.note.objects).map(|object| object.size).sum();
         progress.phase("reading and checking", Some(total));
         for volume in &mut volumes {
@@ -104,9 +112,10 @@ pub fn import(
                 stage.sink(catalog.as_ref(), freshness, &known.asked_for, &options.limits);
             volume.walk(&mut sink, progress)?;
         }
+        let joined = stage.join()?;
         known.refuse_bygone(&volumes, &stage)?;
         let run = Run { data, options, state: &state, known: &known, volumes: &volumes, progress };
-        run.settle(&mut stage, &mut catalog)
+        run.settle(&mut stage, &mut catalog, joined)
     })();
     drop(stage);
     let cleared = intake::clear(&data.incoming());
@@ -126,8 +135,14 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn settle(&self, stage: &mut Stage, catalog: &mut Option<Catalog>) -> Result<ImportReport> {
+    fn settle(
+        &self,
+        stage: &mut Stage,
+        catalog: &mut Option<Catalog>,
+        warnings: Vec<String>,
+    ) -> Result<ImportReport> {
         let mut report = self.report(stage);
+        report.warnings.extend(warnings);
         let candidates = self.candidates(&mut report)?;
         let dry = self.options.dry_run;
         let fresh = catalog.is_none() && !dry;
@@ -160,13 +175,32 @@ impl Run<'_> {
             if let Some(taken) = taken {
                 report.policy = self.dry_policy(catalog.as_ref(), stage, &taken.verified.policy)?;
             }
+            report.note_parts(stage);
             return Ok(report);
         }
+        report.note_parts(stage);
         if let Some(catalog) = catalog.as_mut() {
             self.finish(catalog, taken, &mut report)?;
+            sweep_parts(stage, catalog, &report)?;
         }
         Ok(report)
     }
+}
+
+/// Parts stay as long as a pending snapshot, or the one that is served, lacks their payload.
+fn sweep_parts(stage: &Stage, catalog: &Catalog, report: &ImportReport) -> Result<()> {
+    let missing = || report.pending.iter().map(|pending| &pending.missing);
+    let lacking: HashSet<&Sha256> =
+        missing().flat_map(|missing| &missing.payloads).map(|(sha256, _)| sha256).collect();
+    // Without its tables nobody knows what a snapshot names.
+    let unknown = missing()
+        .flat_map(|missing| &missing.segments)
+        .any(|segment| segment.kind == SegmentKind::Payloads);
+    stage.sweep_parts(&mut |sha256| {
+        let row = catalog.payload(sha256)?;
+        Ok(lacking.contains(sha256)
+            || row.map_or(unknown, |row| !row.present && (unknown || row.not_carried.is_none())))
+    })
 }
 
 /// Removes a catalogue that nothing was written to.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bundle_format::digest::Sha256;
 use serde::Serialize;
 
 use super::{
@@ -37,6 +38,8 @@ pub struct ImportReport {
     pub skipped_objects: u64,
     /// Newer snapshots that are not complete yet: exactly what each lacks.
     pub pending: Vec<PendingReport>,
+    /// Payloads of which only parts are here: other volumes bring the rest.
+    pub parts: Vec<PartsReport>,
     /// What the policy changed in the fleet.
     pub policy: Vec<PolicyChange>,
     /// What a person should know.
@@ -68,7 +71,30 @@ pub struct PendingReport {
     pub missing: Missing,
 }
 
+/// A payload of which parts are here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PartsReport {
+    /// Which.
+    pub payload: Sha256,
+    /// Bytes of it that are here.
+    pub here: u64,
+    /// Bytes of the whole.
+    pub size: u64,
+}
+
 impl ImportReport {
+    /// Notes of what is missing how much is here in parts.
+    pub(super) fn note_parts(&mut self, stage: &Stage) {
+        let missing = self.pending.iter().flat_map(|pending| &pending.missing.payloads);
+        for (payload, size) in missing {
+            let here = stage.in_parts(payload);
+            if here > 0 && !self.parts.iter().any(|parts| parts.payload == *payload) {
+                self.parts.push(PartsReport { payload: *payload, here, size: *size });
+            }
+        }
+    }
+
     /// Whether nothing is missing (otherwise exit code 4).
     pub fn is_complete(&self) -> bool {
         self.pending.is_empty()

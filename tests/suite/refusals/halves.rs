@@ -15,8 +15,8 @@ use super::{
     super::sides::{Mirror, bytes, document, now, row, update},
     MIRROR,
     editor::Volume,
-    forge::{Forge, payload_record, volume},
-    start, write_to,
+    forge::{Forge, payload_record, revision_record, volume},
+    refused_by, start, write_to,
 };
 
 #[test]
@@ -161,4 +161,95 @@ fn a_sealed_head_survives_a_kill_while_it_is_replaced() {
     let summary = countersign(&mirror.data, &key, None).unwrap();
     assert_eq!(summary.signatures, (2, 2));
     assert!(!left.exists());
+}
+
+/// An older snapshot may fill gaps; segments that nothing here names are none.
+#[test]
+fn a_segment_of_an_older_snapshot_that_nobody_asked_for_is_not_kept() {
+    let keys = start().mirror.data.keys();
+    let site = start().site.copy();
+    let path = write_to(&site, "newer.tar", &Forge::new(51).volume(&keys));
+    assert_eq!(site.import(&[path]).unwrap().in_force, Some(51));
+    let xml = document(60, 1, &[]);
+    let older = Forge::new(50).segment(SegmentKind::Catalogue, &[revision_record(60, 60, &xml)]);
+    let story = refused_by(&site, "a segment nobody asked for", &older.volume(&keys));
+    assert!(story.contains("older"), "{story}");
+}
+
+/// What came before and was never whole must not keep out what comes now.
+#[test]
+fn an_unfit_pending_snapshot_does_not_keep_out_another() {
+    let keys = start().mirror.data.keys();
+    let site = start().site.copy();
+    let payload = bytes(60, 2000);
+    let table = || Record::Payload(payload_record(&payload));
+    let mut unfit = Forge::new(52)
+        .segment(SegmentKind::Catalogue, &[revision_record(60, 60, "<Update")])
+        .segment(SegmentKind::Payloads, &[table()]);
+    let path = write_to(&site, "unfit.tar", &unfit.volume(&keys));
+    let report = site.import(&[path]).unwrap();
+    assert_eq!((report.in_force, report.pending.len()), (Some(1), 1));
+    let xml = document(61, 1, &[]);
+    let honest = Forge::new(51)
+        .segment(SegmentKind::Catalogue, &[revision_record(61, 61, &xml)])
+        .segment(SegmentKind::Payloads, &[table()])
+        .payload(&payload);
+    let path = write_to(&site, "honest.tar", &honest.volume(&keys));
+    let report = site.import(&[path]).unwrap();
+    assert_eq!(report.in_force, Some(51));
+    let warned = |w: &String| w.contains("pending snapshot 52") && w.contains("cannot take effect");
+    assert!(report.warnings.iter().any(warned), "{:?}", report.warnings);
+    // Nothing of it has stayed in the catalogue.
+    let catalog = Catalog::open(&site.data.catalog()).unwrap();
+    assert!(catalog.newest(update(61)).unwrap().is_some());
+    assert!(catalog.newest(update(60)).unwrap().is_none());
+    // Brought again by itself, it is refused.
+    unfit.payloads.push(payload);
+    let story = refused_by(&site, "unfit", &unfit.volume(&keys));
+    assert!(story.contains("cannot be read"), "{story}");
+}
+
+/// The mirror never sends other bytes under one number; if it does, somebody should know.
+#[test]
+fn other_bytes_of_a_revision_are_told() {
+    let keys = start().mirror.data.keys();
+    let site = start().site.copy();
+    let xml = document(60, 1, &[]);
+    let records = |xml: &str| [revision_record(60, 60, xml)];
+    let one = Forge::new(50).segment(SegmentKind::Catalogue, &records(&xml));
+    let path = write_to(&site, "one.tar", &one.volume(&keys));
+    assert_eq!(site.import(&[path]).unwrap().warnings, Vec::<String>::new());
+    let two = Forge::new(51)
+        .segment(SegmentKind::Catalogue, &records(&xml.replace("Update 60", "Another title")));
+    let path = write_to(&site, "two.tar", &two.volume(&keys));
+    let report = site.import(&[path]).unwrap();
+    assert_eq!(report.switched.unwrap().revisions_differing, 1);
+    assert!(report.warnings.iter().any(|w| w.contains("other bytes")), "{:?}", report.warnings);
+    let catalog = Catalog::open(&site.data.catalog()).unwrap();
+    assert_eq!(catalog.newest(update(60)).unwrap().unwrap().title, "Update 60");
+}
+
+/// Not taken for an empty one: what the mirror takes back would stay.
+#[test]
+fn a_note_of_the_policy_that_does_not_read_is_no_empty_policy() {
+    let site = start().site.copy();
+    let connection = rusqlite::Connection::open(site.data.catalog()).unwrap();
+    let sql = "UPDATE meta SET value = '{' WHERE key = 'policy-applied'";
+    assert_eq!(connection.execute(sql, []).unwrap(), 1);
+    drop(connection);
+    let served = site.served();
+    let path = write_to(&site, "delta.tar", &start().delta);
+    let error = site.import(&[path]).unwrap_err();
+    assert!(error.to_string().contains("policy that was applied last"), "{error}");
+    assert_eq!(site.served(), served);
+
+    let mirror = Mirror::new(MIRROR);
+    mirror.add(1, 1, &[]);
+    mirror.export("plant-7");
+    let connection = rusqlite::Connection::open(mirror.data.catalog()).unwrap();
+    let sql = "UPDATE meta SET value = 'x' WHERE key = 'policy-version'";
+    assert_eq!(connection.execute(sql, []).unwrap(), 1);
+    drop(connection);
+    let error = seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap_err();
+    assert!(error.to_string().contains("policy's version"), "{error}");
 }

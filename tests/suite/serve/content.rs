@@ -221,3 +221,21 @@ fn running_downloads_finish() {
     assert!(connection.is_closed());
     server.wait();
 }
+
+/// A licence text is content like any other, and agents may ask where it is; but no update waits
+/// for it, and no agent is told of it unasked.
+#[test]
+fn a_licence_text_is_served_when_it_is_here() {
+    let site = documents::site();
+    site.add(super::messages::LICENSED, super::messages::licensed().as_bytes());
+    let server = Running::new(&site);
+    let (text, other) = (b"licence in en", b"licence in de");
+    let path_of = |text: &[u8]| path(text, ".txt");
+    assert_eq!(get(server.address, "GET", &path_of(text), &[]).status, 404);
+    drop(server);
+    site.add_payload(text);
+    let server = Running::new(&site);
+    let reply = get(server.address, "GET", &path_of(text), &[]);
+    assert_eq!((reply.status, reply.body.as_slice()), (200, &text[..]));
+    assert_eq!(get(server.address, "GET", &path_of(other), &[]).status, 404);
+}

@@ -15,9 +15,9 @@ use super::{
 };
 
 /// An update with a licence in two languages, one of them for one country too.
-const LICENSED: i32 = 107;
+pub(super) const LICENSED: i32 = 107;
 
-fn licensed() -> String {
+pub(super) fn licensed() -> String {
     let eula = |language: &str, country: &str| {
         let text = format!("licence in {language}{country}");
         let (sha1, sha256) = (Sha1::of(text.as_bytes()), Sha256::of(text.as_bytes()));
