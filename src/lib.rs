@@ -41,6 +41,7 @@
 //! | `snapshots/<n>/` | [`transfer`] | seal, import: the signed head of a snapshot |
 //! | `trust/state` | [`transfer`] | `trust add`, import: newest root and rollback counters |
 //! | `incoming/` | [`transfer`] | import: what has been read and not yet accepted; else absent |
+//! | `parts/<sha256>.<offset>` | [`transfer`] | import: parts of payloads whose other parts are on other volumes |
 //! | `damaged/` | [`transfer`] | check: files that are not what their name says |
 //! | `keys/` | [`transfer`] | `keys init` |
 //! | `packs/` | [`server`] | the server: compressed fragments, derived, may be deleted |
