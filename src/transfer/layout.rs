@@ -93,7 +93,7 @@ fn divide(
                 if cost(&missing) <= room {
                     room -= cost(&missing);
                     // What is here already stands behind them in the index.
-                    volume.splice(0..0, missing.into_iter().map(|table| whole(table)));
+                    volume.splice(0..0, missing.into_iter().map(whole));
                     tabled = true;
                 }
             }

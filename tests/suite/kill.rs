@@ -292,7 +292,7 @@ fn parts_killed_at_every_step() {
     let chunk = 16 * 1024 * 1024;
     mirror.add(1, 1, &[bytes(1, chunk + 200_000), bytes(2, 2000)]);
     let options = tidegate::transfer::ExportOptions {
-        volume_size: Some(chunk as u64 + 100_000),
+        volume_size: Some(16 * 1024 * 1024 + 100_000),
         ..Default::default()
     };
     let volumes = mirror.export_with("plant-7", &options).unwrap().volumes;

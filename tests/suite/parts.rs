@@ -30,6 +30,9 @@ use super::sides::{Mirror, Site, bytes, days, now};
 
 const MIRROR: u128 = 7;
 
+/// [`CHUNK_SIZE`], as a length of bytes in memory.
+const CHUNK: usize = 16 * 1024 * 1024;
+
 /// Takes a volume apart, lets `change` have its note and objects, and writes it anew: sums and
 /// headers fit, as somebody who changes a volume would see to.
 fn rewritten(
@@ -55,7 +58,7 @@ fn rewritten(
 /// A mirror whose one payload is cut over several volumes.
 fn cut() -> (Mirror, Vec<PathBuf>) {
     let mirror = Mirror::new(MIRROR);
-    mirror.add(1, 1, &[bytes(1, 2 * CHUNK_SIZE as usize + 999)]);
+    mirror.add(1, 1, &[bytes(1, 2 * CHUNK + 999)]);
     let options =
         ExportOptions { volume_size: Some(CHUNK_SIZE + 200_000), ..ExportOptions::default() };
     let volumes = mirror.export_with("plant-7", &options).unwrap().volumes;
@@ -107,7 +110,7 @@ fn a_part_with_other_bytes_or_another_end_is_refused() {
 fn parts_that_do_not_make_the_whole_are_refused() {
     let mirror = Mirror::new(MIRROR);
     let site = Site::new("plant-7", &mirror.root);
-    let payload = bytes(1, CHUNK_SIZE as usize + 999);
+    let payload = bytes(1, CHUNK + 999);
     let mut hasher = PayloadHasher::new();
     hasher.update(&payload);
     let digests = hasher.finish();
@@ -142,7 +145,7 @@ fn parts_that_do_not_make_the_whole_are_refused() {
         expires: days(100),
     })
     .unwrap();
-    let (first, second) = payload.split_at(CHUNK_SIZE as usize);
+    let (first, second) = payload.split_at(CHUNK);
     let part = |offset: u64, bytes: &[u8]| ObjectEntry {
         sha256: record.sha256,
         offset: Some(offset),
@@ -243,7 +246,7 @@ fn check_compares_what_is_served_with_what_was_signed() {
 /// Three payloads, one of them over several volumes.
 fn discs() -> (Mirror, Vec<PathBuf>) {
     let mirror = Mirror::new(MIRROR);
-    mirror.add(1, 1, &[bytes(1, 3 * CHUNK_SIZE as usize + 300_000), bytes(2, 100_000)]);
+    mirror.add(1, 1, &[bytes(1, 3 * CHUNK + 300_000), bytes(2, 100_000)]);
     mirror.add(2, 1, &[bytes(3, 10)]);
     let options =
         ExportOptions { volume_size: Some(CHUNK_SIZE + 200_000), ..ExportOptions::default() };
@@ -355,7 +358,7 @@ fn parts_go_when_no_snapshot_asks_for_them() {
     site.import(&volumes[2..3]).unwrap();
     assert!(!kept(&site).is_empty());
     // The mirror loses the payload: the next snapshot goes without it.
-    let name = Sha256::of(&bytes(1, 3 * CHUNK_SIZE as usize + 300_000));
+    let name = Sha256::of(&bytes(1, 3 * CHUNK + 300_000));
     let content = ContentStore::open(&mirror.data.content()).unwrap();
     fs::remove_file(content.path(&name)).unwrap();
     check(&mirror.data, now(), true, &()).unwrap();
@@ -412,7 +415,7 @@ fn the_program_exports_discs_and_takes_them_one_by_one() {
         (output.status.code(), text)
     };
     let mirror = Mirror::new(MIRROR);
-    mirror.add(1, 1, &[bytes(1, 2 * CHUNK_SIZE as usize + 500_000)]);
+    mirror.add(1, 1, &[bytes(1, 2 * CHUNK + 500_000)]);
     let out = mirror.out();
     let out_text = out.to_str().unwrap();
     let export = |size: &str| {
