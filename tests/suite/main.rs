@@ -16,6 +16,8 @@ mod agent_judge;
 mod agent_mock;
 mod agent_replay;
 mod agent_server;
+#[cfg(all(feature = "probe", feature = "upstream"))]
+mod can_sync;
 mod catalog;
 #[cfg(feature = "upstream")]
 mod channel;

@@ -1,0 +1,228 @@
+//! `serve` with TLS, `sync --from microsoft-update`, `probe --roots` and `check --can-sync`, through
+//! the built binary: our own server stands for Microsoft's.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{
+    pki::{Authority, Pair as Files, Wish},
+    upstream_fake::{Pair, Uss},
+};
+
+fn command(data: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    for name in ["TIDEGATE_DATA", "TIDEGATE_CONFIG", "TIDEGATE_PROXY"] {
+        command.env_remove(name);
+    }
+    command.arg("--data").arg(data).arg("--json").args(args);
+    command
+}
+
+/// Exit code, data and messages.
+fn run(data: &Path, args: &[&str]) -> (i32, Value, String) {
+    let output = command(data, args).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    (output.status.code().unwrap(), value, stderr)
+}
+
+#[track_caller]
+fn good(data: &Path, args: &[&str]) -> Value {
+    let (code, value, stderr) = run(data, args);
+    assert_eq!(code, 0, "{args:?}: {stderr}");
+    value
+}
+
+/// State and text of one check.
+#[track_caller]
+fn check<'a>(value: &'a Value, of: &str, check: &str) -> (&'a str, &'a str) {
+    let all = value["checks"].as_array().unwrap();
+    let found = all.iter().find(|found| found["of"] == of && found["check"] == check);
+    let found = found.unwrap_or_else(|| panic!("no {check} of {of} in {value}"));
+    (found["state"].as_str().unwrap(), found["what"].as_str().unwrap())
+}
+
+/// `serve` in a process of its own.
+struct Serving {
+    child: Child,
+    url: String,
+    tls_url: String,
+    data: PathBuf,
+    _folder: TempDir,
+}
+
+impl Serving {
+    fn new(files: &Files) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("upstream");
+        good(&data, &["init", "--site", "microsoft"]);
+        let (certificate, key) = (files.certificate.to_str().unwrap(), files.key.to_str().unwrap());
+        let any = "127.0.0.1:0";
+        let tls = ["--tls-listen", any, "--tls-cert", certificate, "--tls-key", key];
+        let mut command = command(&data, &["serve", "--listen", any]);
+        let mut child =
+            command.args(tls).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut text = String::new();
+        let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
+        while !text.ends_with("}\n") {
+            assert!(lines.read_line(&mut text).unwrap() > 0, "it does not serve: {text}");
+        }
+        let said: Value = serde_json::from_str(&text).unwrap();
+        let url = |key: &str| said[key].as_str().unwrap().to_owned();
+        Self { url: url("url"), tls_url: url("tls-url"), child, data, _folder: folder }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn connected() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("connected");
+    good(&data, &["init"]);
+    (folder, data)
+}
+
+#[test]
+fn a_server_with_tls_is_asked_how_it_is_and_then_synchronized_from() {
+    let authority = Authority::new("Plant");
+    let serving = Serving::new(&authority.sign(&Wish::default()));
+    assert!(serving.url.starts_with("http://127.0.0.1:"), "{}", serving.url);
+    assert!(serving.tls_url.starts_with("https://127.0.0.1:"), "{}", serving.tls_url);
+    let (_folder, data) = connected();
+    assert_eq!(good(&data, &["check", "--can-sync"])["checks"], Value::Array(Vec::new()));
+
+    let root = authority.root();
+    let root = root.to_str().unwrap();
+    let from = ["--from", &serving.tls_url, "--roots", root];
+    let of = format!("{}/", serving.tls_url);
+    let ask = [&["check", "--can-sync"], &from[..]].concat();
+    let value = good(&data, &ask);
+    assert_eq!(value["can-sync"], true);
+    assert_eq!(check(&value, &of, "answers").0, "ok");
+    let (state, what) = check(&value, &of, "certificate");
+    assert!(state == "ok" && what.contains("until 2999-01-01T00:00:00Z"), "{what}");
+    assert_eq!(check(&value, &of, "clock").0, "ok");
+    assert_eq!(check(&value, &of, "protocol").0, "ok");
+    assert_eq!(check(&value, &of, "synchronized").0, "warn");
+
+    good(&data, &[&["sync"], &from[..]].concat());
+    // Now it is known by itself.
+    let value = good(&data, &["check", "--can-sync", "--roots", root]);
+    let (state, what) = check(&value, &of, "synchronized");
+    assert!(state == "ok" && what.contains("just now"), "{what}");
+
+    let others = Authority::new("Other");
+    let other = others.root();
+    let (code, value, stderr) =
+        run(&data, &["check", "--can-sync", "--roots", other.to_str().unwrap()]);
+    assert_eq!((code, &value["can-sync"]), (1, &Value::Bool(false)));
+    assert_eq!(check(&value, &of, "answers").0, "fail");
+    let (state, what) = check(&value, &of, "certificate");
+    assert!(state == "fail" && what.contains("signed by nobody whom"), "{what}");
+    assert!(stderr.contains("2 things in the way"), "{stderr}");
+
+    // The serving side: nobody yet, then an agent over TLS.
+    let value = good(&serving.data, &["check", "--can-sync"]);
+    assert_eq!(check(&value, "agents", "contact").0, "warn");
+    good(&data, &["probe", &serving.tls_url, "--roots", root, "--computer", "pc-7"]);
+    let (code, _, stderr) =
+        run(&data, &["probe", &serving.tls_url, "--roots", other.to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("an agent does not trust the certificate"), "{stderr}");
+    let value = good(&serving.data, &["check", "--can-sync"]);
+    let (state, what) = check(&value, "agents", "contact");
+    assert!(state == "ok" && what.contains("pc-7 came last, just now"), "{what}");
+}
+
+#[test]
+fn microsoft_update_may_be_another_server_with_other_pins_but_never_without() {
+    let authority = Authority::new("Microsoft");
+    let serving = Serving::new(&authority.sign(&Wish::default()));
+    let (folder, data) = connected();
+    let config = folder.path().join("tidegate.toml");
+    let configure = |fingerprint: &str| {
+        let text = format!(
+            "[microsoft-update]\nurl = {:?}\nfingerprints = [{fingerprint:?}]\n",
+            serving.tls_url
+        );
+        fs::write(&config, text).unwrap();
+    };
+    configure(&authority.fingerprint());
+    let sync = ["--config", config.to_str().unwrap(), "sync", "--from", "microsoft-update"];
+
+    let (code, _, stderr) = run(&data, &sync);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("microsoft-roots.pem") && stderr.contains("you have to bring"));
+    fs::copy(authority.root(), data.join("microsoft-roots.pem")).unwrap();
+    good(&data, &sync);
+
+    configure(&Authority::new("Others").fingerprint());
+    let (code, _, stderr) = run(&data, &sync);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("not pinned") && stderr.contains(&authority.fingerprint()), "{stderr}");
+
+    configure("84:7D");
+    let (code, _, stderr) = run(&data, &sync);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("64 hexadecimal digits"), "{stderr}");
+}
+
+#[test]
+fn a_clock_that_is_off_by_days_stands_in_the_way() {
+    let fake = Pair::new(Uss { anchor: "1,2026".into(), limit: 4, ..Uss::default() });
+    let (_folder, data) = connected();
+    let of = format!("{}/", fake.mock.url);
+    let ask = ["check", "--can-sync", "--allow-http", "--proxy", "none", "--from", &fake.mock.url];
+
+    fake.bend(|_, _, reply| reply.with("Date", "Thu, 01 Jan 2015 00:00:00 GMT"));
+    let (code, value, _) = run(&data, &ask);
+    assert_eq!(code, 1);
+    assert_eq!(check(&value, &of, "answers").0, "ok");
+    assert_eq!(check(&value, &of, "certificate").0, "warn");
+    let (state, what) = check(&value, &of, "clock");
+    assert!(state == "fail" && what.contains("days ahead of the server's"), "{what}");
+
+    fake.straight();
+    let (code, value, _) = run(&data, &ask);
+    assert_eq!((code, &value["can-sync"]), (0, &Value::Bool(true)));
+
+    // By name only; and what is no server is not asked.
+    let (code, value, _) = run(&data, &["check", "--can-sync", "--from", &fake.mock.url]);
+    assert_eq!(code, 1);
+    assert!(check(&value, &of, "answers").1.contains("--allow-http"));
+    assert_eq!(run(&data, &["check", "--can-sync", "--from", "."]).0, 2);
+    assert_eq!(run(&data, &["check", "--from", "https://wsus.example"]).0, 2);
+}
+
+#[test]
+fn tls_without_a_key_or_no_port_at_all_is_a_mistake() {
+    let authority = Authority::new("Plant");
+    let files = authority.sign(&Wish::default());
+    let (_folder, data) = connected();
+    let certificate = files.certificate.to_str().unwrap();
+    for args in [
+        &["serve", "--tls-cert", certificate][..],
+        &["serve", "--tls-listen", "127.0.0.1:0"],
+        &["serve", "--listen", "none"],
+        &["serve", "--listen", "nowhere"],
+    ] {
+        let mut child =
+            command(&data, args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let code = child.wait().unwrap().code();
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!(code, Some(2), "{args:?}: {stderr}");
+    }
+}
