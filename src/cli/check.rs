@@ -36,7 +36,7 @@ impl Args {
             let mut findings = Vec::new();
             #[cfg(feature = "upstream")]
             can_sync::upstream::look(context, &data, self.from, self.connection, &mut findings)?;
-            can_sync::look(&data, &mut findings)?;
+            can_sync::look(context, &data, &mut findings)?;
             return can_sync::tell(context, &findings);
         }
         let progress = context.out.phases();

@@ -12,7 +12,7 @@ use super::output::{Output, ReaderGone};
 
 /// Shown below the help.
 pub(super) const HELP: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused by verification, 4 done in part.\n\
-Environment: TIDEGATE_DATA, TIDEGATE_CONFIG, TIDEGATE_LOG.";
+Environment: TIDEGATE_DATA, TIDEGATE_CONFIG, TIDEGATE_LOG, TIDEGATE_PROXY.";
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,7 +36,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use app::App;
 use listen::Door;
 use tls::Tls;
-pub use tls::{TlsError, TlsOptions};
+pub use tls::{TlsError, TlsOptions, certificate_validity};
 use tokio::{
     net::TcpListener,
     task::{JoinError, JoinSet},

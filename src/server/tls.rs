@@ -76,6 +76,14 @@ pub enum TlsError {
     },
 }
 
+/// From when to when the certificate of a server in this file holds; `None` when that cannot be read.
+///
+/// # Errors
+/// When the file cannot be read, or holds no certificate.
+pub fn certificate_validity(path: &Path) -> Result<Option<Validity>, TlsError> {
+    Ok(chain(path)?.first().and_then(|first| Validity::of(first)))
+}
+
 /// What new connections are shaken hands with.
 pub(super) struct Tls {
     options: TlsOptions,
@@ -135,11 +143,7 @@ fn changed(options: &TlsOptions) -> [Option<SystemTime>; 2] {
 
 fn config(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
     let (certificate, key) = (&options.certificate, &options.key);
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&read(certificate)?)
-        .collect::<Result<_, _>>()
-        .ok()
-        .filter(|chain: &Vec<_>| !chain.is_empty())
-        .ok_or_else(|| TlsError::Pem { path: certificate.clone(), what: "certificate" })?;
+    let chain = chain(certificate)?;
     let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| TlsError::Pem {
         path: key.clone(),
         what: "private key without a passphrase",
@@ -161,6 +165,14 @@ fn config(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
         .map_err(wrong)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    CertificateDer::pem_slice_iter(&read(path)?)
+        .collect::<Result<Vec<_>, _>>()
+        .ok()
+        .filter(|chain| !chain.is_empty())
+        .ok_or_else(|| TlsError::Pem { path: path.to_owned(), what: "certificate" })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

@@ -6,14 +6,19 @@ pub(super) mod upstream;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tidegate::{
+    certificate::Validity,
     data_dir::{DataDir, Side},
     fleet::Fleet,
+    server::certificate_validity,
 };
 
 use super::{Context, Outcome, output::count};
 
 /// Agents come every 22 hours by default, servers each day: after this they are missed.
 const MISSED: SignedDuration = SignedDuration::from_hours(48);
+
+/// A certificate that holds for fewer days deserves attention.
+const SOON: i64 = 30;
 
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -29,7 +34,7 @@ pub(super) enum State {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
-    /// The address of an upstream; `agents` or `downstreams`.
+    /// The address of an upstream; `this server`, `agents` or `downstreams`.
     of: String,
     /// What was looked at.
     check: &'static str,
@@ -43,8 +48,20 @@ impl Finding {
     }
 }
 
-/// Looks at the serving side: who comes.
-pub(super) fn look(data: &DataDir, findings: &mut Vec<Finding>) -> anyhow::Result<()> {
+/// Looks at the serving side: its certificate, and who comes.
+pub(super) fn look(
+    context: &Context,
+    data: &DataDir,
+    findings: &mut Vec<Finding>,
+) -> anyhow::Result<()> {
+    if let Some(path) = &context.config.serve.tls_cert {
+        let (state, what) = match certificate_validity(path) {
+            Ok(Some(validity)) => of_certificate(&validity, Timestamp::now()),
+            Ok(None) => (State::Warn, "how long it holds cannot be read".to_owned()),
+            Err(error) => (State::Fail, error.to_string()),
+        };
+        findings.push(Finding::new("this server", "certificate", state, what));
+    }
     let isolated = matches!(data.side(), Side::Isolated { .. });
     // Opening would make one.
     let fleet = if data.fleet().exists() { Some(Fleet::open(&data.fleet())?) } else { None };
@@ -74,6 +91,17 @@ fn came(name: &str, last: Timestamp, now: Timestamp) -> (State, String) {
     let state = if away > MISSED { State::Warn } else { State::Ok };
     let name = name.replace(|c: char| c.is_control(), "\u{fffd}");
     (state, format!("{name} came last, {}", ago(away)))
+}
+
+/// How a certificate stands that was not refused by anybody yet.
+fn of_certificate(validity: &Validity, now: Timestamp) -> (State, String) {
+    let days = validity.days_left(now);
+    let left = count(days.unsigned_abs(), "day");
+    match days {
+        ..0 => (State::Fail, format!("expired on {}", validity.not_after)),
+        0..SOON => (State::Warn, format!("holds for {left} only, until {}", validity.not_after)),
+        _ => (State::Ok, format!("holds for {left}, until {}", validity.not_after)),
+    }
 }
 
 /// Prints what was found, and fails if something stands in the way.
@@ -120,6 +148,20 @@ fn ago(past: SignedDuration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn certificates_are_judged_by_their_days() {
+        let now: Timestamp = "2026-10-04T12:00:00Z".parse().unwrap();
+        let judged = |end: &str| {
+            of_certificate(&Validity { not_before: now, not_after: end.parse().unwrap() }, now)
+        };
+        let until = "until 2026-11-03T12:00:00Z";
+        let expected = (State::Ok, format!("holds for 30 days, {until}"));
+        assert_eq!(judged("2026-11-03T12:00:00Z"), expected);
+        assert_eq!(judged("2026-11-03T11:59:59Z").0, State::Warn);
+        assert_eq!(judged("2026-10-04T12:00:00Z").0, State::Warn);
+        assert_eq!(judged("2026-10-04T11:59:59Z").0, State::Fail);
+    }
 
     #[test]
     fn times_are_told_in_what_fits() {

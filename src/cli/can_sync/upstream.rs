@@ -3,7 +3,6 @@
 use jiff::{SignedDuration, Timestamp};
 use tidegate::{
     catalog::Catalog,
-    certificate::Validity,
     data_dir::{DataDir, Side},
     upstream::{
         ClientError, Health, KnownUpstream, Source, UpstreamError, UpstreamFacts, health,
@@ -11,11 +10,9 @@ use tidegate::{
     },
 };
 
-use super::{Context, Finding, State, ago};
+use super::{Context, Finding, State, ago, of_certificate};
 use crate::cli::{connection::Connection, exit::usage, output::count};
 
-/// A certificate that holds for fewer days deserves attention.
-const SOON: i64 = 30;
 /// Clocks that differ by more deserve attention: cookies end by the server's, certificates by ours.
 const CLOCK_OFF: SignedDuration = SignedDuration::from_mins(5);
 /// Clocks that differ by more stand in the way: one of them is wrong by days.
@@ -95,13 +92,6 @@ fn of_health(of: &str, tls: bool, health: &Health, findings: &mut Vec<Finding>) 
     }
 }
 
-fn of_certificate(validity: &Validity, now: Timestamp) -> (State, String) {
-    let days = validity.days_left(now);
-    let left = count(u64::try_from(days).unwrap_or(0), "day");
-    let state = if days < SOON { State::Warn } else { State::Ok };
-    (state, format!("holds for {left}, until {}", validity.not_after))
-}
-
 fn of_clock(ahead: SignedDuration) -> (State, String) {
     let off = ahead.abs();
     let state = match off {
@@ -170,14 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn certificates_clocks_and_versions_are_judged() {
-        let now: Timestamp = "2026-10-04T12:00:00Z".parse().unwrap();
-        let validity = |end: &str| Validity { not_before: now, not_after: end.parse().unwrap() };
-        let (state, what) = of_certificate(&validity("2026-11-03T12:00:00Z"), now);
-        assert_eq!((state, &what[..17]), (State::Ok, "holds for 30 days"));
-        let (state, what) = of_certificate(&validity("2026-11-03T11:59:59Z"), now);
-        assert_eq!((state, &what[..17]), (State::Warn, "holds for 29 days"));
-
+    fn clocks_and_versions_are_judged() {
         let clock = |seconds| of_clock(SignedDuration::from_secs(seconds));
         assert_eq!(clock(-300).0, State::Ok);
         assert_eq!(clock(301).0, State::Warn);
