@@ -32,6 +32,7 @@ mod download_program;
 #[cfg(feature = "upstream")]
 mod download_server;
 mod fleet;
+mod fleet_replicated;
 mod kill;
 mod layers;
 mod parts;

@@ -230,6 +230,31 @@ fn computers_and_their_states_are_kept() {
 }
 
 #[test]
+fn a_first_report_may_tell_of_every_update_that_there_is() {
+    let site = documents::site();
+    let server = Running::new(&site);
+    let _dss = Downstream::new(server.address);
+    let computers = vec![computer("pc-1", DSS, 0, true)];
+    ask(server.address, &RollupComputers { client_time: now(), computers }).unwrap();
+    // Nearly all of it does not concern the computer.
+    let states: Vec<_> = (1..=60_000)
+        .map(|n| match n % 10 {
+            0 => (n, SummarizationState::Installed, 0),
+            _ => (n, SummarizationState::NothingToDo, 0),
+        })
+        .collect();
+    let report = status("pc-1", 1, true, &states);
+    assert!(report.message().len() > 10_000_000, "over the usual bound of a request");
+    assert!(ask(server.address, &report).unwrap());
+    let last = UpdateId(Uuid::from_u128(60_000));
+    assert_eq!(site.fleet().rolled_compliance(last).unwrap(), [("installed".to_owned(), 1)]);
+    // The other services keep theirs.
+    let path = format!("/{}", tidegate::protocol::server_sync::SERVER_SYNC_PATH);
+    let reply = post(server.address, &path, report.message().as_bytes(), &[]);
+    assert_eq!(reply.status, 413);
+}
+
+#[test]
 fn a_clock_that_is_wrong_is_put_right() {
     let site = documents::site();
     let server = Running::new(&site);
