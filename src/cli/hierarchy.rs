@@ -91,6 +91,11 @@ pub(super) fn text(entries: &[Entry]) -> String {
     format!("Hierarchy: {all}{late}\n{}", lines.collect::<String>())
 }
 
+/// A name for people. Names are claims: nothing of them may move the cursor.
+pub(super) fn plain(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).collect()
+}
+
 fn line(entry: &Entry) -> String {
     let server = &entry.server;
     let mut about = vec![match server.replica {
@@ -112,8 +117,7 @@ fn line(entry: &Entry) -> String {
         (Some(false), true) => "LATE: does not have all",
         (_, true) => "LATE: was not heard of for a week",
     };
-    // Names are claims: nothing of them may move the cursor.
-    let name: String = server.name.chars().filter(|c| !c.is_control()).collect();
+    let name = plain(&server.name);
     let indent = "  ".repeat(entry.depth + 1);
     format!("{indent}{name} ({}): {synchronized}, {state}\n", about.join(", "))
 }

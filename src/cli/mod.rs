@@ -30,6 +30,7 @@ mod publish;
 mod rules;
 mod seal;
 mod serve;
+mod servers;
 mod sign;
 mod size;
 mod status;
@@ -97,6 +98,8 @@ enum Command {
     Decline(decline::Args),
     /// Connected: rules that approve updates by themselves
     Rules(rules::Args),
+    /// Servers that synchronize from this one
+    Servers(servers::Args),
     /// Computers, their groups and what they reported
     Computers(computers::Args),
     /// Connected: make and sign a snapshot of the mirror
@@ -169,6 +172,7 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Approve(args) => args.run(context),
         Command::Decline(args) => args.run(context),
         Command::Rules(args) => args.run(context),
+        Command::Servers(args) => args.run(context),
         Command::Computers(args) => args.run(context),
         Command::Seal(args) => args.run(context),
         Command::Sign(args) => args.run(context),

@@ -209,6 +209,25 @@ impl Fleet {
         })
     }
 
+    /// How many updates are in which state on the computers of a server: computer, state, how many.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn rolled_states(&self, server: Uuid) -> Result<Vec<(String, String, u64)>> {
+        self.read("count states on the computers of a downstream server", |db| {
+            Ok(db
+                .prepare_cached(
+                    "SELECT c.computer_id, s.state, count(*) FROM rolled_computer c
+                     JOIN rolled_compliance s USING (computer_id) WHERE c.server_id = ?1
+                     GROUP BY 1, 2 ORDER BY 1, 2",
+                )?
+                .query_map([server.as_bytes()], |row| {
+                    Ok((row.get(0)?, row.get(1)?, u64_at(row, 2)?))
+                })?
+                .collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     /// How many computers of servers below have an update in each state: state, how many.
     ///
     /// # Errors

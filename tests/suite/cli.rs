@@ -154,3 +154,60 @@ fn a_damaged_database_is_to_be_brought_back() {
     fs::write(&path, "rubbish".repeat(1000)).unwrap();
     ends_with(temp.path(), &["status"], 1, "no SQLite database");
 }
+
+#[test]
+fn servers_below_are_listed_shown_and_forgotten() {
+    use tidegate::fleet::{ComputerReport, Fleet, ServerReport};
+    use uuid::Uuid;
+
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("isolated");
+    ends_with(&data, &["init", "--site", "plant-7"], 0, "");
+    let json = |args: &[&str]| -> Value {
+        let output = tidegate(&data, &[&["--json"], args].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    assert_eq!(json(&["servers"])["servers"], serde_json::json!([]));
+
+    let mut fleet = Fleet::open(&data.join("fleet.sqlite")).unwrap();
+    let (now, id) = (jiff::Timestamp::now(), Uuid::from_u128(7));
+    let report = |id, parent, name: &str| ServerReport {
+        id,
+        name: name.to_owned(),
+        parent,
+        version: "10.0.26100.1".to_owned(),
+        replica: true,
+        last_sync: Some(now),
+        last_rollup: Some(now),
+        summary: serde_json::json!({ "updates": 42 }),
+        clients: Vec::new(),
+        activity: Vec::new(),
+    };
+    let reports = [report(id, None, "dss.example"), report(Uuid::from_u128(8), Some(id), "below")];
+    fleet.report_servers(&reports, now).unwrap();
+    let computer = ComputerReport {
+        id: "pc-1".to_owned(),
+        server: id,
+        last_sync: Some(now),
+        last_sync_result: 1,
+        last_reboot: None,
+        last_report: None,
+        last_inventory: None,
+        details: Some(serde_json::json!({ "name": "pc-1.example" })),
+    };
+    fleet.report_computers(&[computer], now).unwrap();
+    drop(fleet);
+
+    let status = json(&["status"]);
+    let names: Vec<_> = status["downstreams"].as_array().unwrap().iter().collect();
+    assert_eq!((&names[0]["name"], &names[0]["depth"]), (&"dss.example".into(), &0.into()));
+    assert_eq!((&names[1]["name"], &names[1]["depth"]), (&"below".into(), &1.into()));
+    assert_eq!(status["computers-of-downstreams"], 1);
+    let shown = json(&["servers", "show", "DSS.example"]);
+    assert_eq!(shown["server"]["summary"]["updates"], 42);
+    assert_eq!(shown["computers"][0]["id"], "pc-1");
+    ends_with(&data, &["servers", "show", "nobody"], 1, "nobody");
+    json(&["servers", "remove", &id.to_string()]);
+    assert_eq!(json(&["status"])["downstreams"], serde_json::json!([]), "with those below it");
+}

@@ -14,7 +14,7 @@ use tidegate::{
             RollupComputers, RollupDownstreamServers, ServerSummary, SummarizationState,
             UpdateStatus,
         },
-        server_sync::{AnswerError, Filter},
+        server_sync::{AnswerError, Filter, Operation as _},
     },
     update::{UpdateId, UpdateIdentity},
 };
