@@ -31,6 +31,10 @@ pub(crate) struct Config {
     #[serde(default)]
     #[cfg_attr(not(feature = "upstream"), expect(dead_code, reason = "nothing synchronizes"))]
     pub(crate) rules: Rules,
+    /// `[download]`
+    #[serde(default)]
+    #[cfg_attr(not(feature = "upstream"), expect(dead_code, reason = "nothing downloads"))]
+    pub(crate) download: Download,
     /// `[limits]`
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -106,6 +110,24 @@ pub(crate) struct Rules {
     /// Run the approval rules after each synchronization.
     #[serde(default)]
     pub(crate) after_sync: bool,
+}
+
+/// `[download]`: what the flags of `download` mean when they are not given; also for `sync --payloads`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[cfg_attr(not(feature = "upstream"), expect(dead_code, reason = "nothing downloads"))]
+pub(crate) struct Download {
+    /// Bytes per second, as `10MiB`.
+    pub(crate) rate: Option<String>,
+    /// As `22:00-06:00`.
+    pub(crate) window: Option<String>,
+    /// Files at a time.
+    pub(crate) parallel: Option<u16>,
+    /// What stays free, as `1GiB`.
+    pub(crate) reserve: Option<String>,
+    /// Places that are tried first.
+    #[serde(default)]
+    pub(crate) locations: Vec<String>,
 }
 
 /// `[limits]`

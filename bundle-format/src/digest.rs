@@ -161,15 +161,20 @@ impl PayloadHasher {
     /// Takes the next bytes.
     pub fn update(&mut self, mut bytes: &[u8]) {
         use sha2::Digest as _;
-        self.sha256.update(bytes);
         self.sha1.update(bytes);
         while !bytes.is_empty() {
             let room = CHUNK_SIZE - self.size % CHUNK_SIZE;
             let take = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
             let (now, rest) = bytes.split_at(take);
-            self.chunk.update(now);
+            self.sha256.update(now);
+            // Until the first chunk ends it is the whole: most payloads are hashed once only.
+            if self.size >= CHUNK_SIZE {
+                self.chunk.update(now);
+            }
             self.size += now.len() as u64;
-            if self.size.is_multiple_of(CHUNK_SIZE) {
+            if self.size == CHUNK_SIZE {
+                self.chunks.push(Sha256(self.sha256.clone().finalize().into()));
+            } else if self.size.is_multiple_of(CHUNK_SIZE) {
                 self.chunks.push(Sha256(self.chunk.finalize_reset().into()));
             }
             bytes = rest;
@@ -179,11 +184,13 @@ impl PayloadHasher {
     /// The digests of all bytes taken.
     pub fn finish(mut self) -> PayloadDigests {
         use sha2::Digest as _;
+        let sha256 = Sha256(self.sha256.finalize().into());
         if !self.size.is_multiple_of(CHUNK_SIZE) {
-            self.chunks.push(Sha256(self.chunk.finalize().into()));
+            let first = self.size < CHUNK_SIZE;
+            self.chunks.push(if first { sha256 } else { Sha256(self.chunk.finalize().into()) });
         }
         PayloadDigests {
-            sha256: Sha256(self.sha256.finalize().into()),
+            sha256,
             sha1: Sha1(self.sha1.finalize().into()),
             size: self.size,
             chunks: self.chunks,
@@ -284,8 +291,10 @@ mod tests {
     #[test]
     fn chunks_end_where_they_must() {
         let chunk = usize::try_from(CHUNK_SIZE).unwrap();
-        let bytes: Vec<u8> = (0..=250).cycle().take(chunk + 1).collect();
-        for (length, chunks) in [(0, 0), (1, 1), (chunk - 1, 1), (chunk, 1), (chunk + 1, 2)] {
+        let bytes: Vec<u8> = (0..=250).cycle().take(2 * chunk + 1).collect();
+        let lengths =
+            [(0, 0), (1, 1), (chunk - 1, 1), (chunk, 1), (chunk + 1, 2), (2 * chunk + 1, 3)];
+        for (length, chunks) in lengths {
             let mut hasher = PayloadHasher::new();
             // Pieces of an odd size, so that a chunk's end falls within one.
             bytes[..length].chunks(1_000_003).for_each(|piece| hasher.update(piece));

@@ -64,9 +64,9 @@ struct Selection {
 /// How fast, when, how much.
 #[derive(Debug, clap::Args)]
 struct Pace {
-    /// Files at a time
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
-    parallel: u16,
+    /// Files at a time [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    parallel: Option<u16>,
     /// Bytes per second over all connections, as 10MiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     rate: Option<u64>,
@@ -74,11 +74,11 @@ struct Pace {
     #[arg(long, value_name = "FROM-TO")]
     window: Option<Window>,
     /// Outside the window, end (exit code 4) instead of waiting
-    #[arg(long, requires = "window")]
+    #[arg(long)]
     once: bool,
-    /// Leave so much free on the file system of the content
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1GiB")]
-    reserve: u64,
+    /// Leave so much free on the file system of the content [default: 1GiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    reserve: Option<u64>,
     /// Give a connection up on which nothing comes for so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     idle: u64,
@@ -125,22 +125,44 @@ impl Args {
             _ if !update.is_empty() => Which::Updates(update),
             _ => Which::Approved,
         };
-        let locations = self.location.iter().map(|text| Base::detect(text));
+        let mut options = configured(context, which)?;
+        for place in self.location.iter().rev() {
+            options.locations.insert(0, Base::detect(place).map_err(exit::usage)?);
+        }
         let pace = self.pace;
         Ok(DownloadOptions {
-            locations: locations.collect::<Result<_, _>>().map_err(exit::usage)?,
-            parallel: pace.parallel.into(),
-            rate: pace.rate,
-            window: pace.window,
+            parallel: pace.parallel.map_or(options.parallel, Into::into),
+            rate: pace.rate.or(options.rate),
+            window: pace.window.or(options.window),
             once: pace.once,
             require_sha256: self.require_sha256,
-            reserve: pace.reserve,
+            reserve: pace.reserve.unwrap_or(options.reserve),
             idle_limit: Duration::from_secs(pace.idle),
             attempts: pace.attempts,
             connection: self.connection.options(context)?,
-            ..DownloadOptions::new(which)
+            ..options
         })
     }
+}
+
+/// The defaults, and what the configuration says.
+fn configured(context: &Context, which: Which) -> anyhow::Result<DownloadOptions> {
+    let config = &context.config.download;
+    let default = DownloadOptions::new(which);
+    let wrong = |key: &str, why: String| exit::usage(format!("[download] {key}: {why}"));
+    let bytes = |key, text: &Option<String>| {
+        text.as_deref().map(size).transpose().map_err(|why| wrong(key, why))
+    };
+    let window = config.window.as_deref().map(str::parse::<Window>).transpose();
+    let locations = config.locations.iter().map(|place| Base::detect(place));
+    Ok(DownloadOptions {
+        rate: bytes("rate", &config.rate)?,
+        window: window.map_err(|e| wrong("window", e.to_string()))?,
+        parallel: config.parallel.map_or(default.parallel, |n| n.clamp(1, 64).into()),
+        reserve: bytes("reserve", &config.reserve)?.unwrap_or(default.reserve),
+        locations: locations.collect::<Result<_, _>>().map_err(exit::usage)?,
+        ..default
+    })
 }
 
 /// Downloads what approved updates need, after a synchronization.
@@ -150,7 +172,7 @@ pub(super) fn after_sync(
     catalog: &mut Catalog,
     connection: ConnectionOptions,
 ) -> anyhow::Result<DownloadReport> {
-    let options = DownloadOptions { connection, ..DownloadOptions::new(Which::Approved) };
+    let options = DownloadOptions { connection, ..configured(context, Which::Approved)? };
     download(context, data, catalog, &options)
 }
 

@@ -14,12 +14,12 @@ trap 'if [ -n "$server" ]; then kill "$server"; fi; rm -rf "$work"' EXIT
 port=${PORT:-18530}
 export NO_PROXY='*'
 
+# Wall and processor seconds of a command. On a busy machine only the second can be compared.
+TIMEFORMAT='%R %U %S'
 seconds() {
-    local begun ended
-    begun=$(date +%s.%N)
-    "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; return 1; }
-    ended=$(date +%s.%N)
-    echo "$ended - $begun" | bc
+    local times
+    times=$({ time "$@" >"$work/log" 2>&1; } 2>&1) || { cat "$work/log" >&2; return 1; }
+    awk '{ printf "%.2f %.2f", $1, $2 + $3 }' <<<"$times"
 }
 
 # NAME COUNT MIB: files, their documents, and a list of their addresses.
@@ -71,16 +71,19 @@ measure() {
     for turn in 1 2; do
         "$program" --data "$work/$name/down$turn" init >/dev/null
         "$program" --data "$work/$name/down$turn" sync --from "http://127.0.0.1:$port" --allow-http >/dev/null 2>&1
-        local ours plain parallel checked
-        plain=$(seconds curl_to "$work/$name/a$turn" "$name")
-        parallel=$(seconds curl_to "$work/$name/b$turn" "$name" --parallel --parallel-max 4)
-        checked=$(seconds curl_checked "$work/$name/c$turn" "$name" --parallel --parallel-max 4)
-        ours=$(seconds tidegate_to "$work/$name/down$turn")
+        local -a ours plain parallel checked
+        read -ra plain <<<"$(seconds curl_to "$work/$name/a$turn" "$name")"
+        read -ra parallel <<<"$(seconds curl_to "$work/$name/b$turn" "$name" --parallel --parallel-max 4)"
+        read -ra checked <<<"$(seconds curl_checked "$work/$name/c$turn" "$name" --parallel --parallel-max 4)"
+        read -ra ours <<<"$(seconds tidegate_to "$work/$name/down$turn")"
         rm -r "$work/$name/"[abc]"$turn" "$work/$name/down$turn"
-        local rate ratio
-        rate=$(echo "scale=0; $bytes / 1048576 / $ours" | bc)
-        ratio=$(echo "scale=2; $ours / $parallel" | bc)
-        echo "$name: tidegate $ours s ($rate MiB/s), curl $plain s, curl --parallel $parallel s, the same checked $checked s; tidegate : curl --parallel = $ratio"
+        awk -v name="$name" -v bytes="$bytes" -v ours="${ours[*]}" -v plain="${plain[*]}" \
+            -v parallel="${parallel[*]}" -v checked="${checked[*]}" 'BEGIN {
+                split(ours, o); split(plain, s); split(parallel, p); split(checked, c)
+                printf "%s: wall s / processor s: tidegate %s / %s (%.0f MiB/s), curl %s / %s, curl --parallel %s / %s, the same checked %s / %s; tidegate : curl --parallel %.2f, : checked %.2f (processor %.2f)\n", \
+                    name, o[1], o[2], bytes / 1048576 / o[1], s[1], s[2], p[1], p[2], c[1], c[2], \
+                    o[1] / p[1], o[1] / c[1], o[2] / c[2]
+            }'
     done
     kill "$server"
     wait "$server" 2>/dev/null || true

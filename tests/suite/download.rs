@@ -61,10 +61,14 @@ impl Side {
 
     /// Tells where each payload is on a server.
     pub(crate) fn told(&self, server: &FileServer) {
+        self.told_at(&server.url(""));
+    }
+
+    fn told_at(&self, server: &str) {
         let mut catalog = self.mirror.catalog();
         let mut writer = catalog.write().unwrap();
         for (n, payload) in self.payloads.iter().enumerate() {
-            let url = server.url(&format!("/d/{n}.cab"));
+            let url = format!("{server}/d/{n}.cab");
             writer.put_file_url(&Sha1::of(payload), &url).unwrap();
         }
         writer.commit().unwrap();
@@ -82,6 +86,12 @@ impl Side {
     /// All payloads are in the store, whole, and the catalogue knows; no partial is left.
     #[track_caller]
     pub(crate) fn assert_all_here(&self) {
+        self.assert_here();
+        assert_eq!(self.partials(), Vec::<String>::new());
+    }
+
+    #[track_caller]
+    fn assert_here(&self) {
         let catalog = self.mirror.catalog();
         for (n, payload) in self.payloads.iter().enumerate() {
             let digests = self.digests(n);
@@ -91,7 +101,6 @@ impl Side {
             let stored = fs::read(self.content().path(&digests.sha256)).unwrap();
             assert!(stored == *payload, "payload {n} has other bytes");
         }
-        assert_eq!(self.partials(), Vec::<String>::new());
     }
 
     /// Names of what is in the folder of partials.
@@ -580,4 +589,106 @@ fn members_come_along_in_the_revision_that_is_named() {
     assert_eq!((report.fetched, report.forecast.revisions), (1, 2));
     assert_eq!(server.asked().len(), 1);
     side.assert_all_here();
+}
+
+/// [MS-WSUSSS] 3.2.4.4: what a server below us asked for is fetched as if it was approved.
+#[test]
+fn what_servers_below_asked_for_comes_too_and_is_waited_for_no_longer() {
+    let side = Side { mirror: Mirror::new(1), payloads: vec![bytes(1, 1000)] };
+    side.mirror.add_document(&document(0, 1, &[side.digests(0)]));
+    let sha1 = side.digests(0).sha1;
+    side.fleet().want_files(&[sha1, Sha1::of(b"gone")], now()).unwrap();
+    let _server = serve(&side, |payload, asked, _| good(payload, asked));
+    let report = side.run();
+    assert!(report.is_complete() && report.fetched == 1, "{report:?}");
+    side.assert_all_here();
+    let left: Vec<Sha1> = side.fleet().wanted_files().unwrap().iter().map(|f| f.sha1).collect();
+    assert_eq!(left, [Sha1::of(b"gone")]);
+}
+
+/// Nobody waits for it with each of a thousand files.
+#[test]
+fn a_host_that_is_not_reached_is_left_alone() {
+    let side = Side::new((0..12).map(|n| bytes(n, 1000)).collect());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    side.told_at(&nobody);
+    let options = DownloadOptions { attempts: 1, parallel: 1, ..options() };
+    let report = side.run_with(&options).unwrap();
+    assert_eq!((report.missing, report.problems.len()), (12, 12));
+    let left_alone = report.problems.iter().filter(|p| p.what.contains("left alone")).count();
+    assert_eq!(left_alone, 9, "{report:?}");
+}
+
+/// A server that keeps only the catalogue is not asked for files; another is, before the Internet.
+#[test]
+fn the_content_of_upstream_servers_is_asked_if_they_keep_some() {
+    for catalog_only in [true, false] {
+        let side = Side::one();
+        let payload = side.payloads[0].clone();
+        let upstream = FileServer::start(move |asked, _| good(&payload, asked));
+        let internet = serve(&side, |payload, asked, _| good(payload, asked));
+        let mut catalog = side.mirror.catalog();
+        let mut writer = catalog.write().unwrap();
+        let note = format!("{{\"facts\": {{\"catalog-only\": {catalog_only}}}}}");
+        writer.set_note(&format!("upstream/{}", upstream.url("/")), &note).unwrap();
+        writer.commit().unwrap();
+        let report = side.run();
+        assert!(report.is_complete(), "{report:?}");
+        let asked = (upstream.asked().len(), internet.asked().len());
+        assert_eq!(asked, if catalog_only { (0, 1) } else { (1, 0) });
+        if !catalog_only {
+            let name = side.digests(0).sha1.to_string().to_ascii_uppercase();
+            let path = format!("/Content/{}/{name}.cab", &name[38..]);
+            assert_eq!(upstream.asked()[0].path, path);
+        }
+    }
+}
+
+#[test]
+fn updates_by_id_and_by_article() {
+    let side = Side { mirror: Mirror::new(1), payloads: vec![bytes(1, 1000)] };
+    let xml = document(0, 1, &[side.digests(0)]).replace(
+        "CreationDate=\"2026-01-01T00:00:00Z\" />",
+        "CreationDate=\"2026-01-01T00:00:00Z\"><KBArticleID>5030219</KBArticleID></Properties>",
+    );
+    side.mirror.add_document(&xml);
+    let plan = |which| {
+        let options = DownloadOptions { which, ..options() };
+        forecast(&side.mirror.catalog(), &side.fleet(), &side.content(), &options).unwrap()
+    };
+    assert_eq!(plan(Which::Approved).forecast.fetch, 0);
+    assert_eq!(plan(Which::All).forecast.fetch, 1);
+    assert_eq!(plan(Which::Kb("KB5030219".to_owned())).forecast.fetch, 1);
+    assert_eq!(plan(Which::Updates(vec![update(0)])).forecast.fetch, 1);
+    for which in [Which::Kb("4".to_owned()), Which::Updates(vec![update(9)])] {
+        let none = plan(which);
+        assert_eq!((none.forecast.fetch, none.problems.len()), (0, 1), "{none:?}");
+    }
+}
+
+/// One SHA-1, two SHA-256: only one of them can be true, and it is found.
+#[test]
+fn documents_that_contradict_each_other_are_named() {
+    let side = Side::one();
+    let mut lie = side.digests(0);
+    lie.sha256 = digests(b"lie").sha256;
+    side.mirror.add_document(&document(1, 1, &[lie]));
+    side.approve(1, ApprovalAction::Install);
+    let _server = serve(&side, |payload, asked, _| good(payload, asked));
+    let report = side.run();
+    assert!(report.warnings[0].what.contains("contradict"), "{report:?}");
+    assert_eq!((report.fetched, report.missing), (1, 1));
+    assert_eq!(report.rejected[0].what, "SHA-256");
+    side.assert_here();
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_told_before_anything_is_begun() {
+    let side = Side::one();
+    let mut options = options();
+    options.connection.proxy = Some("ftp://proxy.example".to_owned());
+    let refused = side.run_with(&options).unwrap_err();
+    assert!(refused.to_string().contains("ftp://proxy.example"), "{refused}");
 }

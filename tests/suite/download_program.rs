@@ -298,6 +298,29 @@ fn a_synchronization_may_bring_the_payloads() {
 }
 
 #[test]
+fn the_configuration_says_what_flags_do_not() {
+    let side = Side::new(vec![bytes(1, 1000)]);
+    let data = side.mirror.data.root();
+    let file = side.mirror.folder.path().join("tidegate.toml");
+    let config = |text: &str, more: &[&str]| {
+        fs::write(&file, format!("[download]\n{text}\n")).unwrap();
+        let mut arguments = vec!["download", "--plan", "--config", file.to_str().unwrap()];
+        arguments.extend(more);
+        let output = run(data, &arguments);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said + &told(&output).1)
+    };
+    let (code, said) = config("rate = \"10B\"\nreserve = \"0\"", &[]);
+    assert!(code == Some(0) && said.contains("2 minutes at least"), "{said}");
+    let (code, said) = config("rate = \"10B\"", &["--rate", "1000"]);
+    assert!(code == Some(0) && said.contains("1 minute at least"), "{said}");
+    for wrong in ["rate = \"fast\"", "window = \"night\"", "locations = [\"/no/such/folder\"]"] {
+        let (code, said) = config(wrong, &[]);
+        assert_eq!(code, Some(2), "{said}");
+    }
+}
+
+#[test]
 fn an_isolated_side_downloads_nothing() {
     let site = Site::new();
     let output = run(site.data.root(), &["download"]);
