@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use tidegate::{
     catalog::Catalog,
     fleet::{Fleet, TakenOver},
-    upstream::{self, Source, SyncOptions},
+    upstream::{self, RolledUp, Source, SyncOptions},
 };
 
 use super::{Context, exit, output::count};
@@ -21,6 +21,9 @@ pub(super) struct Downstream {
     /// Be a replica no longer: what was taken over stays, as decided here
     #[arg(long)]
     autonomous: bool,
+    /// Do not report to the server how this one and its computers stand
+    #[arg(long)]
+    no_report: bool,
 }
 
 impl Downstream {
@@ -63,6 +66,33 @@ pub(super) fn replicate(
         context.out.warn(note);
     }
     Ok(Some(done))
+}
+
+/// Tells the upstream how this server and its computers stand, if there is anything to tell. What
+/// goes wrong is a warning: the updates are here.
+pub(super) fn report(
+    self_: &Downstream,
+    context: &Context,
+    source: &Source,
+    catalog: &Catalog,
+    fleet: &mut Fleet,
+    options: &SyncOptions,
+) -> anyhow::Result<Option<RolledUp>> {
+    let Source::Server(url) = source else { return Ok(None) };
+    let anything = fleet.replica_of()?.is_some()
+        || !fleet.downstreams()?.is_empty()
+        || !fleet.computers()?.is_empty();
+    if self_.no_report || !anything {
+        return Ok(None);
+    }
+    match upstream::rollup(url, catalog, fleet, options) {
+        Ok(done) => Ok(done),
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            context.out.warn(&format!("the upstream server was not told how this one stands: {error:#}"));
+            Ok(None)
+        }
+    }
 }
 
 /// What taking over did, for people.

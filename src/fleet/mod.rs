@@ -19,6 +19,7 @@ mod reports;
 mod rolled;
 mod rules;
 mod schema;
+mod told;
 mod wanted;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +40,7 @@ pub use replicated::*;
 pub use reports::*;
 pub use rolled::*;
 pub use rules::*;
+pub use told::*;
 pub use wanted::*;
 
 use crate::sqlite::bad_column;

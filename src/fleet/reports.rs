@@ -272,7 +272,7 @@ pub(super) fn state_name(state: ComplianceState) -> &'static str {
     }
 }
 
-fn state_at(row: &Row<'_>, column: usize) -> rusqlite::Result<ComplianceState> {
+pub(super) fn state_at(row: &Row<'_>, column: usize) -> rusqlite::Result<ComplianceState> {
     match row.get_ref(column)?.as_str()? {
         "needed" => Ok(ComplianceState::Needed),
         "installed" => Ok(ComplianceState::Installed),

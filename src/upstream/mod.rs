@@ -35,8 +35,9 @@ pub use report::{Problem, Progress, SyncOptions, SyncReport};
 pub use roots::{Fingerprint, MicrosoftUpdate, RootsError};
 pub use source::Source;
 pub use wsus::{
-    Category, CategoryKind, Health, KnownUpstream, ReplicaError, Selection, UpstreamError,
-    UpstreamFacts, UpstreamOptions, categories, health, known_upstreams, replicate,
+    Category, CategoryKind, Health, KnownUpstream, ReplicaError, RolledUp, RollupError, Selection,
+    UpstreamError, UpstreamFacts, UpstreamOptions, categories, health, known_upstreams, replicate,
+    rollup,
 };
 
 use crate::{catalog::Catalog, content::ContentStore};

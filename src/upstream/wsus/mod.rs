@@ -12,6 +12,7 @@
 //! | `ask` | telling a server which files it does not have |
 //! | `engine` | one synchronization |
 //! | `replica` | groups and approvals of the upstream, for a replica |
+//! | `rollup`, `summary` | telling the upstream how this server and its computers stand |
 
 mod ask;
 mod channel;
@@ -21,8 +22,10 @@ mod error;
 mod health;
 mod known;
 mod replica;
+mod rollup;
 mod session;
 mod state;
+mod summary;
 
 pub(super) use ask::ask_for_files;
 pub use choice::{Category, CategoryKind, categories};
@@ -31,6 +34,7 @@ pub use error::UpstreamError;
 pub(super) use error::chain;
 pub use health::{Health, health};
 pub use known::{KnownUpstream, UpstreamFacts, known_upstreams};
+pub use rollup::{RolledUp, RollupError, rollup};
 pub use replica::{ReplicaError, replicate};
 use reqwest::Url;
 

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     protocol::{
         DateTime, ProtocolVersion,
+        rollup::REPORTING_PATH,
         server_sync::{
             AnswerError, ConfigData, DownloadFiles, Filter, GetAuthConfig, GetAuthorizationCookie,
             GetConfigData, GetCookie, GetRevisionIdList, GetUpdateData, Operation,
@@ -148,6 +149,11 @@ impl Session {
         let renew = Instant::now() + lifetime(&cookie, Timestamp::now());
         self.cookie = Some((cookie, renew));
         Ok(())
+    }
+
+    /// A call of the Reporting service, which knows no cookies of its own. [MS-WUSSS] 3.1.4.13
+    pub(super) fn report<O: Operation>(&self, ask: &O) -> Result<O::Answer> {
+        self.short_call(ask, REPORTING_PATH)
     }
 
     fn short_call<O: Operation>(&self, ask: &O, path: &str) -> Result<O::Answer> {
