@@ -49,6 +49,35 @@ impl Downstream {
             ))),
         }
     }
+
+    /// Tells the upstream how this server and its computers stand, if there is anything to tell.
+    /// What goes wrong is a warning: the updates are here.
+    pub(super) fn report(
+        &self,
+        context: &Context,
+        source: &Source,
+        catalog: &Catalog,
+        fleet: &mut Fleet,
+        options: &SyncOptions,
+    ) -> anyhow::Result<Option<RolledUp>> {
+        let Source::Server(url) = source else { return Ok(None) };
+        let anything = fleet.replica_of()?.is_some()
+            || !fleet.downstreams()?.is_empty()
+            || !fleet.computers()?.is_empty();
+        if self.no_report || !anything {
+            return Ok(None);
+        }
+        match upstream::rollup(url, catalog, fleet, options) {
+            Ok(done) => Ok(done),
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                context.out.warn(&format!(
+                    "the upstream server was not told how this one stands: {error:#}"
+                ));
+                Ok(None)
+            }
+        }
+    }
 }
 
 /// Takes over what the upstream decided.
@@ -68,33 +97,6 @@ pub(super) fn replicate(
     Ok(Some(done))
 }
 
-/// Tells the upstream how this server and its computers stand, if there is anything to tell. What
-/// goes wrong is a warning: the updates are here.
-pub(super) fn report(
-    self_: &Downstream,
-    context: &Context,
-    source: &Source,
-    catalog: &Catalog,
-    fleet: &mut Fleet,
-    options: &SyncOptions,
-) -> anyhow::Result<Option<RolledUp>> {
-    let Source::Server(url) = source else { return Ok(None) };
-    let anything = fleet.replica_of()?.is_some()
-        || !fleet.downstreams()?.is_empty()
-        || !fleet.computers()?.is_empty();
-    if self_.no_report || !anything {
-        return Ok(None);
-    }
-    match upstream::rollup(url, catalog, fleet, options) {
-        Ok(done) => Ok(done),
-        Err(error) => {
-            let error = anyhow::Error::from(error);
-            context.out.warn(&format!("the upstream server was not told how this one stands: {error:#}"));
-            Ok(None)
-        }
-    }
-}
-
 /// What taking over did, for people.
 pub(super) fn text(done: &TakenOver) -> String {
     if !done.changed {
@@ -109,4 +111,17 @@ pub(super) fn text(done: &TakenOver) -> String {
         count(done.declined, "update"),
         done.no_longer_declined,
     )
+}
+
+/// What the upstream was told, for people.
+pub(super) fn reported(done: &RolledUp) -> String {
+    let servers = count(done.servers, "server");
+    if done.detailed {
+        let computers = count(done.computers, "computer");
+        let statuses = count(done.statuses, "computer");
+        return format!(
+            "Reported {servers}, {computers} and the states of {statuses} to the upstream server.\n"
+        );
+    }
+    format!("Reported {servers} to the upstream server, which wants to know of no computers.\n")
 }

@@ -147,11 +147,12 @@ impl Args {
         let run_rules = self.run_rules || (context.config.rules.after_sync && !is_replica);
         let ruled = if run_rules { Some(rules::after_sync(&catalog, &mut fleet)?) } else { None };
         let fetched = if self.payloads {
-            let connection = options.upstream.connection;
+            let connection = options.upstream.connection.clone();
             Some(download::after_sync(context, &data, &mut catalog, connection)?)
         } else {
             None
         };
+        let reported = self.downstream.report(context, &source, &catalog, &mut fleet, &options)?;
         let mut told = serde_json::to_value(&report)?;
         if let (Some(told), Some(done)) = (told.as_object_mut(), &replicated) {
             told.insert("replica".to_owned(), serde_json::to_value(done)?);
@@ -162,11 +163,15 @@ impl Args {
         if let (Some(told), Some(done)) = (told.as_object_mut(), &fetched) {
             told.insert("download".to_owned(), serde_json::to_value(done)?);
         }
+        if let (Some(told), Some(done)) = (told.as_object_mut(), &reported) {
+            told.insert("report".to_owned(), serde_json::to_value(done)?);
+        }
         context.out.data(&told, || {
+            let reported = reported.as_ref().map(downstream::reported).unwrap_or_default();
             let replicated = replicated.as_ref().map(downstream::text).unwrap_or_default();
             let ruled = ruled.as_ref().map(rules::text).unwrap_or_default();
             let fetched = fetched.as_ref().map(download::text).unwrap_or_default();
-            [text(&report), replicated, ruled, fetched].concat()
+            [text(&report), replicated, ruled, fetched, reported].concat()
         })?;
         let whole = report.problems.is_empty()
             && ruled.is_none_or(|ruled| ruled.is_complete())

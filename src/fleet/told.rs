@@ -311,7 +311,9 @@ fn status_told(db: &Connection, status: &Untold) -> std::result::Result<(), Faul
                 )?
                 .execute(params![computer, update, state_name(*state), moment(*changed)])?,
             None => db
-                .prepare_cached("DELETE FROM told_status WHERE computer_id = ?1 AND update_id = ?2")?
+                .prepare_cached(
+                    "DELETE FROM told_status WHERE computer_id = ?1 AND update_id = ?2",
+                )?
                 .execute(params![computer, update])?,
         };
     }
@@ -342,11 +344,11 @@ fn put(db: &Connection, key: &str, value: &[u8]) -> rusqlite::Result<()> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ComputerCounts {
     /// Some update is needed.
-    pub needing: u64,
+    pub needing: u32,
     /// The installation of some update failed.
-    pub failing: u64,
+    pub failing: u32,
     /// Neither, though they have reported.
-    pub up_to_date: u64,
+    pub up_to_date: u32,
 }
 
 impl Fleet {
@@ -362,9 +364,8 @@ impl Fleet {
         const NEEDED: &str = "max(state IN ('needed', 'downloaded', 'restart-pending'))";
         const FAILED: &str = "max(state = 'failed')";
         self.read("count the states of the computers", |db| {
-            let sql = format!(
-                "SELECT update_id, {NEEDED}, {FAILED} FROM compliance GROUP BY update_id"
-            );
+            let sql =
+                format!("SELECT update_id, {NEEDED}, {FAILED} FROM compliance GROUP BY update_id");
             let mut statement = db.prepare_cached(&sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {

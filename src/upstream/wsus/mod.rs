@@ -34,9 +34,9 @@ pub use error::UpstreamError;
 pub(super) use error::chain;
 pub use health::{Health, health};
 pub use known::{KnownUpstream, UpstreamFacts, known_upstreams};
-pub use rollup::{RolledUp, RollupError, rollup};
 pub use replica::{ReplicaError, replicate};
 use reqwest::Url;
+pub use rollup::{RolledUp, RollupError, rollup};
 
 use super::{
     ClientError, ConnectionOptions, Lasting,

@@ -154,9 +154,8 @@ pub(super) fn of_computer(computer: &Computer) -> ComputerDetails {
     let version = version.map(|part| part.unwrap_or(0).to_string()).join(".");
     let most = |text: Option<String>, most| text.map(|text| text.chars().take(most).collect());
     // A date on the wire; what computers write in other ways is left out.
-    let release = said
-        .bios_release_date
-        .filter(|date| date.parse::<crate::protocol::DateTime>().is_ok());
+    let release =
+        said.bios_release_date.filter(|date| date.parse::<crate::protocol::DateTime>().is_ok());
     ComputerDetails {
         ip_address: None,
         name: Some(computer.dns_name.clone()),
@@ -192,13 +191,15 @@ pub(super) fn of_computer(computer: &Computer) -> ComputerDetails {
     }
 }
 
+/// Installations of each revision: that succeeded, that failed.
+type Sums = BTreeMap<UpdateIdentity, (u32, u32)>;
+
 /// The computers here by system, with their installations since the last report.
 pub(super) fn of_clients(
     computers: &[Computer],
     installations: &[Installations],
 ) -> Vec<ClientSummary> {
-    let mut systems: BTreeMap<String, (ClientSummary, BTreeMap<UpdateIdentity, (u32, u32)>)> =
-        BTreeMap::new();
+    let mut systems: BTreeMap<String, (ClientSummary, Sums)> = BTreeMap::new();
     let mut done: HashMap<&str, Vec<&Installations>> = HashMap::new();
     for installation in installations {
         done.entry(&installation.by).or_default().push(installation);
@@ -217,7 +218,7 @@ pub(super) fn of_clients(
             activity: Vec::new(),
         };
         let key = format!("{system:?}");
-        let (summary, activity) = systems.entry(key).or_insert_with(|| (system, BTreeMap::new()));
+        let (summary, activity) = systems.entry(key).or_insert_with(|| (system, Sums::new()));
         summary.count = summary.count.saturating_add(1);
         for installation in done.get(computer.id.as_str()).into_iter().flatten() {
             let sum = activity.entry(installation.identity).or_default();
@@ -228,9 +229,9 @@ pub(super) fn of_clients(
     systems
         .into_values()
         .map(|(summary, activity)| {
-            let activity = activity.into_iter().map(|(identity, (succeeded, failed))| {
-                self::activity(identity, succeeded, failed)
-            });
+            let activity = activity
+                .into_iter()
+                .map(|(identity, (succeeded, failed))| self::activity(identity, succeeded, failed));
             ClientSummary { activity: activity.collect(), ..summary }
         })
         .collect()
