@@ -11,6 +11,9 @@ use crate::{
     upstream_fake::{AUTH, SYNC, answer, fault, operation},
 };
 
+/// What a test answers itself: the operation by its name.
+pub(super) type Hook = Box<dyn FnMut(&str, &Element) -> Option<Reply> + Send>;
+
 /// What GetDeployments answers, as XML between the elements of its result.
 #[derive(Clone, Default)]
 pub(super) struct Decisions {
@@ -26,6 +29,7 @@ pub(super) struct Fake {
     pub(super) said: Arc<Mutex<Decisions>>,
     /// Anchors that are refused.
     pub(super) refused: Arc<Mutex<Option<&'static str>>>,
+    pub(super) hook: Arc<Mutex<Option<Hook>>>,
     pub(super) mock: Mock,
     _runtime: Runtime,
 }
@@ -40,13 +44,21 @@ impl Fake {
         let said = Arc::new(Mutex::new(said));
         let refused = Arc::new(Mutex::new(None));
         let (says, refuses) = (Arc::clone(&said), Arc::clone(&refused));
+        let hook: Arc<Mutex<Option<Hook>>> = Arc::default();
+        let hooked = Arc::clone(&hook);
         let mock = runtime.block_on(Mock::serve(move |_| {
             Box::new(move |asked: &Asked| {
+                let operation = operation(&asked.body);
+                if let Some(hook) = hooked.lock().unwrap().as_mut()
+                    && let Some(reply) = hook(&operation.name, &operation)
+                {
+                    return reply;
+                }
                 let said = says.lock().unwrap().clone();
-                reply(&operation(&asked.body), &said, *refuses.lock().unwrap())
+                reply(&operation, &said, *refuses.lock().unwrap())
             })
         }));
-        Self { said, refused, mock, _runtime: runtime }
+        Self { said, refused, hook, mock, _runtime: runtime }
     }
 
     pub(super) fn say(&self, change: impl FnOnce(&mut Decisions)) {

@@ -1,10 +1,19 @@
 //! A Tidegate downstream of another server: autonomous, as a replica, and what it reports.
 
+mod chain;
 mod decisions;
 mod downstream;
 mod fake;
+mod reporting;
 
-use std::{fs, net::SocketAddr, path::Path, thread, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    process::{Command, Output},
+    thread,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -67,6 +76,26 @@ impl Tidegate {
         replicate(&base, &self.catalog(), &mut self.fleet(), &sync_options())
     }
 
+    /// Runs the program on it.
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        for name in
+            ["TIDEGATE_DATA", "TIDEGATE_CONFIG", "TIDEGATE_PROXY", "HTTP_PROXY", "http_proxy"]
+        {
+            command.env_remove(name);
+        }
+        command.arg("--data").arg(self.data.root()).args(args);
+        command
+    }
+
+    /// `sync --from` a server with the program, as scripts do.
+    fn synced(&self, url: &str, args: &[&str]) -> serde_json::Value {
+        let all = [&["--json", "sync", "--from", url, "--allow-http", "--proxy", "none"], args];
+        let output = self.command(&all.concat()).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     /// What is decided, in words: groups, approvals, declines, licences.
     fn decided(&self) -> Vec<String> {
         let fleet = self.fleet();
@@ -103,6 +132,10 @@ impl Tidegate {
     fn serve(&self) -> Running {
         Running::new(self.data.clone())
     }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn sync_options() -> SyncOptions {
