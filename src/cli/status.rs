@@ -27,6 +27,7 @@ impl Args {
         let snapshots = catalog.snapshots()?;
         let computers = fleet.computers()?.len() as u64;
         let approvals = fleet.approvals()?.len() as u64;
+        let replica_of = fleet.replica_of()?;
         let sites = catalog.sites()?;
         let rolled = fleet.rolled_computer_count()?;
         let downstreams = hierarchy::entries(&fleet, &catalog, Timestamp::now())?;
@@ -71,6 +72,11 @@ impl Args {
             count(computers, "computer"),
             count(approvals, "approval")
         ));
+        if let Some(upstream) = &replica_of {
+            text.push_str(&format!(
+                "Replica of {upstream}, which decides on groups and approvals\n"
+            ));
+        }
         text.push_str(&hierarchy::text(&downstreams));
         if rolled > 0 {
             let rolled = count(rolled, "computer");
@@ -90,6 +96,7 @@ impl Args {
                 "snapshots": snapshots,
                 "computers": computers,
                 "approvals": approvals,
+                "replica-of": replica_of,
                 "downstreams": downstreams,
                 "computers-of-downstreams": rolled,
                 "wanted-files": wanted,

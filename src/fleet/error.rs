@@ -67,6 +67,8 @@ impl FleetError {
 pub(super) enum Fault {
     Sqlite(rusqlite::Error),
     Invalid(String),
+    /// Only the upstream decides.
+    Replica,
 }
 
 impl Fault {
@@ -74,13 +76,14 @@ impl Fault {
         match self {
             Self::Sqlite(source) => FleetError::Sqlite { doing, path: path.to_owned(), source },
             Self::Invalid(what) => FleetError::Invalid { what },
+            Self::Replica => super::replica::refusal(None),
         }
     }
 }
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        super::replica::refused(&error).unwrap_or(Self::Sqlite(error))
+        if super::replica::is_refusal(&error) { Self::Replica } else { Self::Sqlite(error) }
     }
 }
 

@@ -157,7 +157,11 @@ impl Fleet {
             tx.commit()?;
             Ok(result)
         };
-        change().map_err(|fault: Fault| fault.told(doing, path))
+        let result: std::result::Result<T, Fault> = change();
+        result.map_err(|fault| match fault {
+            Fault::Replica => replica::refusal(Some(connection)),
+            fault => fault.told(doing, path),
+        })
     }
 }
 

@@ -195,7 +195,7 @@ mod tests {
         match arrange(&list) {
             Ok(arranged) => Ok(arranged.groups.into_iter().map(flat).collect()),
             Err(Fault::Invalid(what)) => Err(what),
-            Err(Fault::Sqlite(e)) => panic!("{e}"),
+            Err(e) => panic!("{e:?}"),
         }
     }
 

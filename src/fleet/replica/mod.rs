@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{ApprovalAction, Fleet, Result, error::Fault, touch};
+use super::{ApprovalAction, Fleet, FleetError, Result, touch};
 use crate::update::{UpdateId, UpdateIdentity};
 
 /// Groups that are taken over; more are refused.
@@ -189,14 +189,19 @@ fn remove(db: &Connection, key: &str) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// What the triggers of the database say becomes what people read.
-pub(super) fn refused(error: &rusqlite::Error) -> Option<Fault> {
-    let rusqlite::Error::SqliteFailure(code, Some(message)) = error else { return None };
-    let ours = code.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER;
-    (ours && message == "replica").then(|| {
-        Fault::Invalid(
-            "this is a replica: its upstream server (see `tidegate status`) decides on groups, approvals, declines and licences. Decide there, or end it with `tidegate sync --autonomous --from SOURCE`, which keeps what is here as local decisions"
-                .to_owned(),
-        )
-    })
+/// Whether a trigger of the database has refused a change.
+pub(super) fn is_refusal(error: &rusqlite::Error) -> bool {
+    let rusqlite::Error::SqliteFailure(code, Some(message)) = error else { return false };
+    code.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER && message == "replica"
+}
+
+/// The same for people.
+pub(super) fn refusal(db: Option<&Connection>) -> FleetError {
+    let of = db.and_then(|db| text(db, "replica-of").ok().flatten());
+    let of = of.as_deref().unwrap_or("its upstream server");
+    FleetError::Invalid {
+        what: format!(
+            "this is a replica of {of}, which decides on groups, approvals, declines and licences. Decide there, or end it with `tidegate sync --autonomous --from {of}`: that keeps what is here, as decided here"
+        ),
+    }
 }

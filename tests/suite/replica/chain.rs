@@ -1,6 +1,6 @@
 //! Server and replica, both ours, over TCP: what is decided above holds below.
 
-use std::{thread, time::Duration};
+use std::{fs, thread, time::Duration};
 
 use jiff::Timestamp;
 use tidegate::{
@@ -11,6 +11,7 @@ use tidegate::{
 use uuid::Uuid;
 
 use super::{Running, Tidegate, offered, samples, stderr};
+use crate::sides;
 
 /// A server with files, two groups and decisions of every kind.
 fn upstream() -> (Tidegate, Group, Group, Vec<UpdateId>) {
@@ -21,8 +22,12 @@ fn upstream() -> (Tidegate, Group, Group, Vec<UpdateId>) {
     let mut fleet = upstream.fleet();
     let clients = fleet.create_group("Clients", None).unwrap();
     let pilot = fleet.create_group("Pilot", Some(clients.id)).unwrap();
-    let updates = upstream.deployable();
-    assert!(updates.len() >= 4, "{updates:?}");
+    let mut updates = upstream.deployable();
+    assert_eq!(updates.len(), 3, "{updates:?}");
+    // One more, which no agent is offered.
+    fs::write(documents.path().join("one-more.xml"), sides::document(1, 200, &[])).unwrap();
+    upstream.sync(documents.path().to_str().unwrap());
+    updates.push(sides::update(1));
     for update in &updates {
         upstream.install(*update, pilot.id);
     }
@@ -148,8 +153,15 @@ fn the_program_says_what_a_replica_may_not() {
     };
     refused(&["sync", "--replica", "--from", "."], 2, "--replica");
     replica.synced(&server.url, &["--replica"]);
+    let status = run(&["status"]);
+    let status = String::from_utf8_lossy(&status.stdout);
+    assert!(status.contains(&format!("Replica of {}/", server.url)), "{status}");
     let update = updates[0].to_string();
-    refused(&["approve", &update, "--group", "Clients"], 1, "this is a replica");
+    refused(
+        &["approve", &update, "--group", "Clients"],
+        1,
+        &format!("this is a replica of {}/", server.url),
+    );
     refused(&["approve", "--remove", &update, "--group", "Pilot"], 1, "this is a replica");
     refused(&["decline", &update], 1, "this is a replica");
     refused(&["groups", "add", "New"], 1, "this is a replica");
