@@ -159,7 +159,7 @@ impl Fleet {
         };
         let result: std::result::Result<T, Fault> = change();
         result.map_err(|fault| match fault {
-            Fault::Replica => replica::refusal(Some(connection)),
+            Fault::Replica => refusal(Some(connection)),
             fault => fault.told(doing, path),
         })
     }
