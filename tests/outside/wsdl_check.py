@@ -42,7 +42,15 @@ EXCEPTIONS = {
 }
 
 # What must have been seen, both ways.
-SYNC = ["GetAuthConfig", "GetAuthorizationCookie", "GetCookie", "GetConfigData", "GetRevisionIdList", "GetUpdateData"]
+SYNC = [
+    "GetAuthConfig",
+    "GetAuthorizationCookie",
+    "GetCookie",
+    "GetConfigData",
+    "GetRevisionIdList",
+    "GetUpdateData",
+    "GetDeployments",
+]
 AGENT = [
     "GetConfig",
     "GetAuthorizationCookie",
@@ -185,6 +193,20 @@ def synchronize(program, kept, url):
     return report["new-revisions"]
 
 
+def replicate(program, kept, url):
+    """A replica: everything and what is decided about it; then an agent comes to it, and it reports."""
+    replica = Instance(program, kept / "replica")
+    replica.run("init")
+    sync = ["sync", "--replica", "--from", url, "--allow-http", "--proxy", "none"]
+    report = replica.run(*sync)
+    if report["problems"] or not report["replica"]:
+        raise SystemExit(f"the replica took over {report}")
+    agent = Instance(program, kept / "agent of the replica")
+    with replica.serve() as own:
+        agent.run("probe", own, "--assume-all")
+    replica.run(*sync)
+
+
 def visit(program, kept, url, upstream):
     """An agent that installs, comes again, and asks for a category."""
     agent = Instance(program, kept / "agent")
@@ -219,6 +241,7 @@ def main():
         upstream.run("approve", "--all", "--group", "All Computers", "--accept-eula", codes=(0, 4))
         with upstream.serve() as base, Between(base, judge) as url:
             revisions = synchronize(arguments.program, kept, url)
+            replicate(arguments.program, kept, url)
             seen = visit(arguments.program, kept, url, upstream)
     for kind, count in sorted(judge.seen.items()):
         print(f"{count:6} {kind}")
