@@ -7,18 +7,9 @@ use std::{
 };
 
 use super::{
-    upstream_fake::Pair,
+    upstream_fake::{OPERATIONS, Pair},
     upstream_small::{revisions, server},
 };
-
-const OPERATIONS: [&str; 6] = [
-    "GetAuthConfig",
-    "GetAuthorizationCookie",
-    "GetCookie",
-    "GetConfigData",
-    "GetRevisionIdList",
-    "GetUpdateData",
-];
 
 /// An answer to `operation` that goes on for ever.
 fn endless(pair: &Pair, operation: &'static str, piece: Vec<u8>, pause: Duration) {

@@ -26,6 +26,16 @@ pub(crate) const SYNC: &str = "http://www.microsoft.com/SoftwareDistribution";
 pub(crate) const AUTH: &str =
     "http://www.microsoft.com/SoftwareDistribution/Server/DssAuthWebService";
 
+/// The calls of a synchronization, in the order of their first.
+pub(crate) const OPERATIONS: [&str; 6] = [
+    "GetAuthConfig",
+    "GetAuthorizationCookie",
+    "GetCookie",
+    "GetConfigData",
+    "GetRevisionIdList",
+    "GetUpdateData",
+];
+
 /// What the server holds and how it behaves; tests change it between runs.
 #[derive(Default)]
 pub(crate) struct Uss {

@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     agent_mock::Reply,
-    upstream_fake::{Pair, fault},
+    upstream_fake::{OPERATIONS, Pair, fault},
     upstream_small::{identity, revisions, server},
 };
 
@@ -40,6 +40,64 @@ fn broken_off_anywhere_the_next_run_goes_on() {
         let fetched: Vec<_> = pair.fetched(before).concat();
         assert_eq!(fetched.len() as u64, 22 - kept, "nothing is fetched twice");
         assert_eq!(revisions(&pair.catalog), 22);
+    }
+}
+
+fn status(status: u16, body: &str) -> Reply {
+    let mut reply = Reply::soap(body).with("Retry-After", "0");
+    reply.status = status;
+    reply
+}
+
+/// Breaks off after so many bytes of what was announced.
+fn cut(mut reply: Reply, at: usize) -> Reply {
+    reply.length = Some(reply.body.len());
+    reply.body.truncate(at);
+    reply
+}
+
+/// Each call in turn, in each way. Once: it is borne. For ever: the call is named, and when the server
+/// is well again the next run finishes.
+#[test]
+fn any_call_may_fail_in_any_way() {
+    let ways: [(&str, fn(Reply) -> Reply); 8] = [
+        ("no answer", |reply| cut(reply, 0)),
+        ("cut in the envelope", |reply| cut(reply, 40)),
+        ("cut in the middle", |reply| {
+            let half = reply.body.len() / 2;
+            cut(reply, half)
+        }),
+        ("cut before the last byte", |reply| {
+            let end = reply.body.len() - 1;
+            cut(reply, end)
+        }),
+        ("a page", |_| status(500, "<html>Runtime Error</html>")),
+        ("an empty page", |_| status(500, "")),
+        ("busy", |_| status(503, "<html>Service Unavailable</html>")),
+        ("busy, as a fault", |_| fault("ServerBusy", "")),
+    ];
+    for operation in OPERATIONS {
+        for (way, fail) in ways {
+            let what = format!("{operation}: {way}");
+            let mut once = Pair::new(server());
+            once.bend(move |asked, count, reply| {
+                let here = asked.operation() == operation && count == 0;
+                if here { fail(reply) } else { reply }
+            });
+            let report = once.sync().unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!((report.new_revisions, report.problems.len()), (22, 0), "{what}");
+
+            let mut ever = Pair::new(server());
+            ever.bend(move |asked, _, reply| {
+                if asked.operation() == operation { fail(reply) } else { reply }
+            });
+            let error = ever.sync().unwrap_err().to_string();
+            assert!(error.contains(operation), "{what}: {error}");
+            assert_eq!(ever.mock.requests(operation).len(), 3, "{what}: attempts");
+            assert_eq!(revisions(&ever.catalog), 0, "{what}");
+            ever.straight();
+            assert_eq!(ever.sync().unwrap().new_revisions, 22, "{what}");
+        }
     }
 }
 
