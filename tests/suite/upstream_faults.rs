@@ -49,6 +49,8 @@ fn status(status: u16, body: &str) -> Reply {
     reply
 }
 
+type Failure = fn(Reply) -> Reply;
+
 /// Breaks off after so many bytes of what was announced.
 fn cut(mut reply: Reply, at: usize) -> Reply {
     reply.length = Some(reply.body.len());
@@ -60,7 +62,7 @@ fn cut(mut reply: Reply, at: usize) -> Reply {
 /// is well again the next run finishes.
 #[test]
 fn any_call_may_fail_in_any_way() {
-    let ways: [(&str, fn(Reply) -> Reply); 8] = [
+    let ways: [(&str, Failure); 8] = [
         ("no answer", |reply| cut(reply, 0)),
         ("cut in the envelope", |reply| cut(reply, 40)),
         ("cut in the middle", |reply| {

@@ -1,10 +1,11 @@
-//! The built program, killed with SIGKILL while it synchronizes over the network from the built
-//! server: the stores are in order, and run again it ends with the same revisions under the same
-//! numbers as one that nobody stopped.
+//! The built program, killed with SIGKILL while it synchronizes or downloads over the network from
+//! the built server: the stores are in order, and run again it ends with the same revisions under the
+//! same numbers, and the same files, as one that nobody stopped.
 
 #![cfg(unix)]
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
     os::unix::process::ExitStatusExt as _,
@@ -23,7 +24,7 @@ use tempfile::TempDir;
 use tidegate::catalog::{Catalog, Filter};
 
 use super::{
-    sides::copy_folder,
+    sides::{copy_folder, tree},
     update_generator::generator::{Plan, Profile, output},
 };
 
@@ -34,10 +35,32 @@ fn tidegate(data: &Path) -> Command {
     command
 }
 
-fn sync(data: &Path, from: &str) -> Command {
-    let mut command = tidegate(data);
-    command.args(["sync", "--allow-http", "--proxy", "none", "--from", from]);
-    command
+/// Does its work with the server through a proxy, so that the server's address is always the same:
+/// what is remembered of it counts in the next run.
+#[derive(Clone)]
+struct Work(Vec<String>);
+
+impl Work {
+    fn sync(server: &Server) -> Self {
+        let from = format!("http://{}", server.address);
+        Self(["sync", "--from", &from].map(str::to_owned).to_vec())
+    }
+
+    /// The files of these updates.
+    fn download(updates: &[String]) -> Self {
+        let updates = updates.iter().flat_map(|id| ["--update", id]);
+        Self(["download", "--reserve", "1MiB"].into_iter().chain(updates).map(str::to_owned).collect())
+    }
+
+    fn command(&self, data: &Path, proxy: &str) -> Command {
+        let mut command = tidegate(data);
+        command.args(&self.0).args(["--allow-http", "--proxy", proxy]);
+        command
+    }
+
+    fn done(&self, data: &Path) {
+        assert!(self.command(data, "none").status().unwrap().success());
+    }
 }
 
 /// `tidegate serve`, ended when dropped.
@@ -96,27 +119,27 @@ struct Proxy {
 }
 
 impl Proxy {
-    fn new(upstream: &str, at: Option<(usize, Moment)>) -> Self {
+    fn new(at: Option<(usize, Moment)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let exchanges = Arc::new(AtomicUsize::new(0));
         let child: Arc<Mutex<Option<Child>>> = Arc::default();
-        let (counted, killed, upstream) = (exchanges.clone(), child.clone(), upstream.to_owned());
+        let (counted, killed) = (exchanges.clone(), child.clone());
         thread::spawn(move || {
             for client in listener.incoming() {
                 let number = counted.fetch_add(1, Ordering::SeqCst);
                 let moment = at.filter(|(exchange, _)| *exchange == number).map(|(_, m)| m);
                 let kill = || killed.lock().unwrap().as_mut().unwrap().kill().unwrap();
                 // A client that was killed is no failure of the proxy.
-                let _ = exchange(client.unwrap(), &upstream, moment, &kill);
+                let _ = exchange(client.unwrap(), moment, &kill);
             }
         });
         Self { url, exchanges, child }
     }
 
-    /// Synchronizes through this proxy, to the end or until it is killed.
-    fn sync(&self, data: &Path) -> ExitStatus {
-        *self.child.lock().unwrap() = Some(sync(data, &self.url).spawn().unwrap());
+    /// Works through this proxy, to the end or until it is killed.
+    fn run(&self, work: &Work, data: &Path) -> ExitStatus {
+        *self.child.lock().unwrap() = Some(work.command(data, &self.url).spawn().unwrap());
         loop {
             if let Some(status) = self.child.lock().unwrap().as_mut().unwrap().try_wait().unwrap() {
                 return status;
@@ -128,12 +151,18 @@ impl Proxy {
 
 fn exchange(
     mut client: TcpStream,
-    upstream: &str,
     moment: Option<Moment>,
     kill: &dyn Fn(),
 ) -> std::io::Result<()> {
-    let mut request = Vec::new();
     let mut reader = BufReader::new(client.try_clone()?);
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(());
+    }
+    // As it is said to proxies: with the whole address.
+    let (method, address) = line.split_once(" http://").unwrap();
+    let (upstream, path) = address.split_once('/').unwrap();
+    let mut request = format!("{method} /{path}").into_bytes();
     let mut length = 0;
     loop {
         let mut line = String::new();
@@ -190,45 +219,54 @@ fn held(data: &Path) -> Vec<(i32, String, Sha256)> {
     held
 }
 
-/// An upstream, a downstream before a synchronization, and what an uninterrupted one makes of it.
+/// All that must be the same.
+fn state(data: &Path) -> State {
+    let content = data.join("content");
+    (held(data), if content.exists() { tree(&content) } else { BTreeMap::new() })
+}
+
+type State = (Vec<(i32, String, Sha256)>, BTreeMap<String, Sha256>);
+
+/// Work, a downstream before it, and what an uninterrupted run makes of it.
 struct Scenario {
     name: &'static str,
+    work: Work,
     folder: TempDir,
     before: PathBuf,
-    twin: Vec<(i32, String, Sha256)>,
+    twin: State,
     exchanges: usize,
 }
 
 impl Scenario {
-    fn new(name: &'static str, server: &Server, before: &Path) -> Self {
+    fn new(name: &'static str, work: Work, before: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let kept = folder.path().join("before");
         copy_folder(before, &kept);
         let twin = folder.path().join("twin");
         copy_folder(before, &twin);
-        let proxy = Proxy::new(&server.address, None);
-        assert!(proxy.sync(&twin).success(), "{name}: the twin");
+        let proxy = Proxy::new(None);
+        assert!(proxy.run(&work, &twin).success(), "{name}: the twin");
         let exchanges = proxy.exchanges.load(Ordering::SeqCst);
-        Self { name, before: kept, twin: held(&twin), exchanges, folder }
+        Self { name, work, before: kept, twin: state(&twin), exchanges, folder }
     }
 
     /// Kills at one point, then lets it finish. Gives whether it was killed.
-    fn kill(&self, server: &Server, exchange: usize, moment: Moment) -> bool {
+    fn kill(&self, exchange: usize, moment: Moment) -> bool {
         let what = format!("{} killed at exchange {exchange}, {moment:?}", self.name);
         let copy = tempfile::tempdir_in(self.folder.path()).unwrap();
         let data = copy.path().join("data");
         copy_folder(&self.before, &data);
-        let status = Proxy::new(&server.address, Some((exchange, moment))).sync(&data);
+        let status = Proxy::new(Some((exchange, moment))).run(&self.work, &data);
         let killed = status.signal() == Some(9);
         assert!(killed || status.success(), "{what}: {status}");
         assert!(tidegate(&data).arg("check").status().unwrap().success(), "{what}: check");
         if data.join("catalog.sqlite").exists() {
             let some = held(&data);
-            assert!(some.iter().all(|revision| self.twin.contains(revision)), "{what}: numbers");
+            assert!(some.iter().all(|revision| self.twin.0.contains(revision)), "{what}: numbers");
         }
-        let again = Proxy::new(&server.address, None);
-        assert!(again.sync(&data).success(), "{what}: the second run");
-        assert_eq!(held(&data), self.twin, "{what}");
+        let again = Proxy::new(None).run(&self.work, &data);
+        assert!(again.success(), "{what}: the second run: {again}");
+        assert_eq!(state(&data), self.twin, "{what}");
         assert!(tidegate(&data).arg("check").status().unwrap().success(), "{what}: check");
         killed
     }
@@ -251,24 +289,34 @@ fn add(data: &Path, plan: &Plan) {
 fn killed_at_every_exchange_the_next_run_finishes() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = connected(&folder.path().join("upstream"));
-    add(&upstream, &Plan::new(Profile::General, 1, 600, 3));
+    let plan = Plan::new(Profile::General, 1, 600, 6);
+    add(&upstream, &plan);
     let server = Server::new(&upstream);
     let downstream = connected(&folder.path().join("downstream"));
-    let first = Scenario::new("the first", &server, &downstream);
-    assert!(first.twin.len() > 500 && first.exchanges >= 10, "{}", first.exchanges);
-    let mut killed = each_point(&first, &server);
-    assert!(sync(&downstream, &format!("http://{}", server.address)).status().unwrap().success());
+    let first = Scenario::new("the first", Work::sync(&server), &downstream);
+    assert!(first.twin.0.len() > 500 && first.exchanges >= 10, "{}", first.exchanges);
+    let mut killed = each_point(&first);
+    first.work.done(&downstream);
+
     // More arrives at the upstream; then only that is fetched.
     add(&upstream, &Plan::new(Profile::General, 2, 150, 0));
-    let delta = Scenario::new("changes", &server, &downstream);
+    let delta = Scenario::new("changes", Work::sync(&server), &downstream);
     assert!(delta.exchanges < first.exchanges, "{}", delta.exchanges);
-    assert!(delta.twin.len() > first.twin.len() + 100);
-    killed += each_point(&delta, &server);
-    assert!(killed >= 50, "only {killed} points were tried");
+    assert!(delta.twin.0.len() > first.twin.0.len() + 100);
+    killed += each_point(&delta);
+    delta.work.done(&downstream);
+
+    // Then the files that are at the upstream.
+    let with_files = plan.entries().filter(|entry| entry.files.iter().any(|f| f.payload.is_some()));
+    let updates: Vec<_> = with_files.map(|entry| entry.id).collect();
+    let files = Scenario::new("files", Work::download(&updates), &downstream);
+    assert!(files.twin.1.len() >= 6 && files.exchanges >= 6, "{}", files.exchanges);
+    killed += each_point(&files);
+    assert!(killed >= 70, "only {killed} points were tried");
 }
 
 /// Gives how often it was killed.
-fn each_point(scenario: &Scenario, server: &Server) -> usize {
+fn each_point(scenario: &Scenario) -> usize {
     let points: Vec<_> =
         (0..scenario.exchanges).flat_map(|n| MOMENTS.map(|moment| (n, moment))).collect();
     let (next, killed) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -276,7 +324,7 @@ fn each_point(scenario: &Scenario, server: &Server) -> usize {
         for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
                 while let Some((n, moment)) = points.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let hit = scenario.kill(server, *n, *moment);
+                    let hit = scenario.kill(*n, *moment);
                     killed.fetch_add(usize::from(hit), Ordering::SeqCst);
                 }
             });
@@ -293,12 +341,12 @@ fn killed_many_times_in_a_row_it_goes_on_each_time() {
     add(&upstream, &Plan::new(Profile::General, 3, 500, 0));
     let server = Server::new(&upstream);
     let downstream = connected(&folder.path().join("downstream"));
-    let scenario = Scenario::new("one after the other", &server, &downstream);
+    let scenario = Scenario::new("one after the other", Work::sync(&server), &downstream);
     let (mut runs, mut most) = (0, 0);
     // After the handshake and both lists: each run comes as far as one more batch.
     loop {
         let late = Moment::Answered(Duration::from_millis(400));
-        let status = Proxy::new(&server.address, Some((6, late))).sync(&downstream);
+        let status = Proxy::new(Some((6, late))).run(&scenario.work, &downstream);
         runs += 1;
         if status.success() {
             break;
@@ -309,5 +357,5 @@ fn killed_many_times_in_a_row_it_goes_on_each_time() {
         most = now;
     }
     assert!(runs > 2, "it was killed only {} times", runs - 1);
-    assert_eq!(held(&downstream), scenario.twin);
+    assert_eq!(state(&downstream), scenario.twin);
 }
