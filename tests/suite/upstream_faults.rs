@@ -90,9 +90,11 @@ fn any_call_may_fail_in_any_way() {
             assert_eq!((report.new_revisions, report.problems.len()), (22, 0), "{what}");
 
             let mut ever = Pair::new(server());
-            ever.bend(move |asked, _, reply| {
-                if asked.operation() == operation { fail(reply) } else { reply }
-            });
+            ever.bend(
+                move |asked, _, reply| {
+                    if asked.operation() == operation { fail(reply) } else { reply }
+                },
+            );
             let error = ever.sync().unwrap_err().to_string();
             assert!(error.contains(operation), "{what}: {error}");
             assert_eq!(ever.mock.requests(operation).len(), 3, "{what}: attempts");

@@ -49,7 +49,13 @@ impl Work {
     /// The files of these updates.
     fn download(updates: &[String]) -> Self {
         let updates = updates.iter().flat_map(|id| ["--update", id]);
-        Self(["download", "--reserve", "1MiB"].into_iter().chain(updates).map(str::to_owned).collect())
+        Self(
+            ["download", "--reserve", "1MiB"]
+                .into_iter()
+                .chain(updates)
+                .map(str::to_owned)
+                .collect(),
+        )
     }
 
     fn command(&self, data: &Path, proxy: &str) -> Command {
@@ -149,11 +155,7 @@ impl Proxy {
     }
 }
 
-fn exchange(
-    mut client: TcpStream,
-    moment: Option<Moment>,
-    kill: &dyn Fn(),
-) -> std::io::Result<()> {
+fn exchange(mut client: TcpStream, moment: Option<Moment>, kill: &dyn Fn()) -> std::io::Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
