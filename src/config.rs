@@ -206,7 +206,15 @@ impl Config {
         File::open(path)
             .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        toml::from_str(&text).map_err(|error| mistake(path, &text, &error))
+        let config: Self = toml::from_str(&text).map_err(|error| mistake(path, &text, &error))?;
+        if config.holds_credentials() && can_be_read_by_others(path) {
+            tracing::warn!(?path, "other users can read the credentials of the proxy: chmod 600");
+        }
+        Ok(config)
+    }
+
+    fn holds_credentials(&self) -> bool {
+        self.connection.proxy.as_ref().is_some_and(|proxy| proxy.contains('@'))
     }
 
     /// Bounds on update documents.
@@ -217,6 +225,17 @@ impl Config {
             ..default
         }
     }
+}
+
+#[cfg(unix)]
+fn can_be_read_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+fn can_be_read_by_others(_: &Path) -> bool {
+    false
 }
 
 fn mistake(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {

@@ -43,7 +43,7 @@ pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode 
     if error.is::<ReaderGone>() {
         return ExitCode::SUCCESS;
     }
-    let mut message = told(&error);
+    let mut message = told(error.chain());
     if let Some(advice) = error.chain().find_map(data_dir::advice) {
         message.push_str("; ");
         message.push_str(advice);
@@ -53,10 +53,10 @@ pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode 
 }
 
 /// The chain of causes as one line, without what a cause only repeats.
-fn told(error: &anyhow::Error) -> String {
+pub(super) fn told(causes: anyhow::Chain<'_>) -> String {
     let mut message = String::new();
     let mut last = String::new();
-    for text in error.chain().map(ToString::to_string).filter(|text| *text != Usage.to_string()) {
+    for text in causes.map(ToString::to_string).filter(|text| *text != Usage.to_string()) {
         if message.ends_with(&text) || (!last.is_empty() && text.ends_with(&last)) {
             continue;
         }
@@ -91,9 +91,12 @@ mod tests {
 
     #[test]
     fn a_cause_that_only_repeats_is_not_told() {
-        assert_eq!(told(&anyhow::anyhow!("is 2").context("it: is 2").context("x")), "x: it: is 2");
-        assert_eq!(told(&anyhow::anyhow!("code 1: is 2").context("is 2")), "is 2");
-        assert_eq!(told(&usage("use --x")), "use --x");
+        assert_eq!(
+            told(anyhow::anyhow!("is 2").context("it: is 2").context("x").chain()),
+            "x: it: is 2"
+        );
+        assert_eq!(told(anyhow::anyhow!("code 1: is 2").context("is 2").chain()), "is 2");
+        assert_eq!(told(usage("use --x").chain()), "use --x");
     }
 
     #[test]

@@ -13,14 +13,18 @@ use tidegate::{
     content::ContentStore,
     data_dir::{DataDir, Side},
     fleet::{ALL_COMPUTERS, ApprovalAction, Compliance, ComplianceState, Fleet, Origin},
-    server::{ServeOptions, Server},
+    server::{ServeOptions, Server, TlsOptions},
     update::UpdateId,
     upstream::{Source, SyncOptions, sync},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
-use crate::{real_data::real_data, update_generator::generator};
+use crate::{
+    pki::{Authority, Wish},
+    real_data::real_data,
+    update_generator::generator,
+};
 
 /// A data folder that is synchronized from `source`, with everything that can be approved.
 struct Site {
@@ -71,12 +75,20 @@ impl Site {
     }
 
     async fn serve(&self) -> Running {
+        self.serve_with(|_| ()).await
+    }
+
+    async fn serve_with(&self, change: impl FnOnce(&mut ServeOptions)) -> Running {
         let mut options = ServeOptions::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         options.poll = Duration::from_millis(50);
         options.grace = Duration::from_secs(1);
+        change(&mut options);
         let data = DataDir::open(self.folder.path()).unwrap();
         let server = Server::bind(data, options).await.unwrap();
-        let url = format!("http://{}", server.local_addr());
+        let url = match server.addresses().tls {
+            Some(address) => format!("https://{address}"),
+            None => format!("http://{}", server.local_addr()),
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.run(async move {
             let _ = stopped.await;
@@ -204,6 +216,42 @@ async fn a_computer_is_brought_up_to_date() {
     assert!(recovered.offered.is_empty());
     assert_eq!(recovered.updates_seen, again.updates_seen);
     server.stop().await;
+}
+
+/// With files over plain HTTP, as from a WSUS, and with everything over TLS.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_computer_is_brought_up_to_date_over_tls() {
+    let source = samples();
+    let site = Site::from(source.path());
+    site.approve(&site.deployable());
+    let authority = Authority::new("Plant");
+    let files = authority.sign(&Wish::default());
+    for plain in [true, false] {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = site
+            .serve_with(|options| {
+                options.listen = plain.then_some(any);
+                options.tls = Some(TlsOptions {
+                    listen: any,
+                    certificate: files.certificate.clone(),
+                    key: files.key.clone(),
+                });
+            })
+            .await;
+        let state = source.path().join(format!("agent-{plain}.json"));
+        let options = ProbeOptions { roots: Some(authority.root()), ..full(&state) };
+        let report = probe(&server, options).await;
+        assert_eq!(listed(&report), Vec::<String>::new());
+        assert!(report.is_clean() && report.digests_ok && report.downloaded_files > 0);
+        assert_eq!(report.installed.len(), report.offered.len());
+
+        let others = Authority::new("Others");
+        let options = ProbeOptions { roots: Some(others.root()), ..ProbeOptions::default() };
+        let mut stranger = Probe::new(&server.url, options).unwrap();
+        let error = stranger.run(&mut |_| {}).await.unwrap_err().to_string();
+        assert!(error.contains("does not trust the certificate"), "{error}");
+        server.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -179,6 +179,38 @@ fn microsoft_update_may_be_another_server_with_other_pins_but_never_without() {
     assert!(stderr.contains("64 hexadecimal digits"), "{stderr}");
 }
 
+/// What the system trusts is enough for a WSUS, and nothing for Microsoft Update.
+#[test]
+#[cfg(target_os = "linux")]
+fn roots_of_the_system_do_not_count_for_microsoft_update() {
+    let (system, microsoft) = (Authority::new("System"), Authority::new("Microsoft"));
+    let serving = Serving::new(&system.sign(&Wish::default()));
+    let (folder, data) = connected();
+    let config = folder.path().join("tidegate.toml");
+    let sync = |from: &str| {
+        let mut command = command(&data, &["--config", config.to_str().unwrap(), "sync"]);
+        let output =
+            command.args(["--from", from]).env("SSL_CERT_FILE", system.root()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    fs::write(&config, "").unwrap();
+    let (code, stderr) = sync(&serving.tls_url);
+    assert_eq!(code, Some(0), "{stderr}");
+
+    fs::copy(microsoft.root(), data.join("microsoft-roots.pem")).unwrap();
+    let text = format!(
+        "[microsoft-update]\nurl = {:?}\nfingerprints = [{:?}]\n",
+        serving.tls_url,
+        microsoft.fingerprint()
+    );
+    fs::write(&config, text).unwrap();
+    for from in ["microsoft-update", &serving.tls_url] {
+        let (code, stderr) = sync(from);
+        assert_eq!(code, Some(1), "{from}");
+        assert!(stderr.contains("does not lead to a pinned root of Microsoft"), "{stderr}");
+    }
+}
+
 #[test]
 fn a_clock_that_is_off_by_days_stands_in_the_way() {
     let fake = Pair::new(Uss { anchor: "1,2026".into(), limit: 4, ..Uss::default() });
@@ -204,6 +236,28 @@ fn a_clock_that_is_off_by_days_stands_in_the_way() {
     assert!(check(&value, &of, "answers").1.contains("--allow-http"));
     assert_eq!(run(&data, &["check", "--can-sync", "--from", "."]).0, 2);
     assert_eq!(run(&data, &["check", "--from", "https://wsus.example"]).0, 2);
+}
+
+#[test]
+#[cfg(unix)]
+fn credentials_that_others_can_read_are_pointed_out_and_never_shown() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, data) = connected();
+    let config = folder.path().join("tidegate.toml");
+    fs::write(&config, "[connection]\nproxy = \"http://anna:geheim@127.0.0.1:1\"\n").unwrap();
+    let path = config.to_str().unwrap();
+    let sync = ["--config", path, "-vv", "sync", "--from", "https://wsus.invalid"];
+    for (mode, told) in [(0o644, true), (0o600, false)] {
+        fs::set_permissions(&config, fs::Permissions::from_mode(mode)).unwrap();
+        let (_, _, stderr) = run(&data, &[&sync[..3], &["status"]].concat());
+        assert_eq!(stderr.contains("chmod 600"), told, "{stderr}");
+        assert!(!stderr.contains("geheim"), "{stderr}");
+    }
+    // Nor is one that cannot be used.
+    fs::write(&config, "[connection]\nproxy = \"ftp://anna:geheim@127.0.0.1:1\"\n").unwrap();
+    let (code, _, stderr) = run(&data, &sync);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("ftp://…@127.0.0.1:1") && !stderr.contains("geheim"), "{stderr}");
 }
 
 #[test]

@@ -11,7 +11,11 @@ use tidegate::{
 };
 
 use super::{Context, Finding, State, ago, of_certificate};
-use crate::cli::{connection::Connection, exit::usage, output::count};
+use crate::cli::{
+    connection::Connection,
+    exit::{told, usage},
+    output::count,
+};
 
 /// Clocks that differ by more deserve attention: cookies end by the server's, certificates by ours.
 const CLOCK_OFF: SignedDuration = SignedDuration::from_mins(5);
@@ -62,7 +66,7 @@ fn of_health(of: &str, tls: bool, health: &Health, findings: &mut Vec<Finding>) 
         Ok(_) => {
             find("answers", State::Ok, "GetAuthConfig, GetCookie and GetConfigData".to_owned());
         }
-        Err(error) => find("answers", State::Fail, chain(error)),
+        Err(error) => find("answers", State::Fail, told(anyhow::Chain::new(error))),
     }
     match (&health.certificate, &health.answers) {
         (Some(validity), _) => {
@@ -143,16 +147,6 @@ fn of_past(of: &str, known: Option<&KnownUpstream>, now: Timestamp) -> Finding {
         }
     }
     find(state, what)
-}
-
-fn chain(error: &UpstreamError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
