@@ -40,7 +40,6 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// `[connection]`
     #[serde(default)]
-    #[cfg_attr(not(feature = "upstream"), expect(dead_code, reason = "nothing connects"))]
     pub(crate) connection: Connection,
     /// `[microsoft-update]`
     #[serde(default)]
