@@ -99,6 +99,20 @@ pub(crate) struct Import {
     /// Refuse bundles whose signatures have expired, instead of warning.
     #[serde(default)]
     pub(crate) refuse_expired: bool,
+    /// What becomes of the policy of a bundle.
+    #[serde(default)]
+    pub(crate) policy: OnArrival,
+}
+
+/// What becomes of the policy of a bundle when it arrives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OnArrival {
+    /// It takes effect.
+    #[default]
+    Apply,
+    /// It waits for a person.
+    Hold,
 }
 
 /// `[rules]`

@@ -27,6 +27,33 @@ pub struct Policy {
     /// Ids of licences that were accepted on behalf of the computers, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted_eulas: Vec<String>,
+    /// Approvals that were taken back on purpose, sorted. Where this is given, an approval of an
+    /// earlier policy that is neither here nor among the approvals has only got lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_back: Option<Vec<PolicyTakenBack>>,
+    /// The rules by which approvals are made, for people; nothing follows from them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<PolicyRule>,
+}
+
+/// An approval that was taken back on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PolicyTakenBack {
+    /// The update.
+    pub update: Uuid,
+    /// Name of the target group.
+    pub group: String,
+}
+
+/// A rule by which approvals are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PolicyRule {
+    /// Its name, by which approvals refer to it.
+    pub name: String,
+    /// What it says.
+    pub text: String,
 }
 
 /// One approval.
@@ -42,6 +69,9 @@ pub struct PolicyApproval {
     /// When it has to be installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// Name of the rule that made it, if none of the people did; for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 impl Default for Policy {
@@ -54,6 +84,8 @@ impl Default for Policy {
             approvals: Vec::new(),
             declined: Vec::new(),
             accepted_eulas: Vec::new(),
+            taken_back: None,
+            rules: Vec::new(),
         }
     }
 }
@@ -89,6 +121,15 @@ mod tests {
                 group: "Servers".to_owned(),
                 action: "install".to_owned(),
                 deadline: Some("2026-03-01T00:00:00Z".parse().unwrap()),
+                rule: Some("monthly".to_owned()),
+            }],
+            taken_back: Some(vec![PolicyTakenBack {
+                update: Uuid::from_u128(3),
+                group: "Servers".to_owned(),
+            }]),
+            rules: vec![PolicyRule {
+                name: "monthly".to_owned(),
+                text: "title \"*\": install for Servers".to_owned(),
             }],
             declined: vec![Uuid::from_u128(2)],
             accepted_eulas: vec!["licence-1".to_owned()],
@@ -96,6 +137,15 @@ mod tests {
         };
         let bytes = policy.to_zst().unwrap();
         assert_eq!(Policy::from_zst(&bytes, &Limits::default()).unwrap(), policy);
+    }
+
+    /// What an exporter of the first days wrote reads, and a policy without rules is written so.
+    #[test]
+    fn rules_and_what_was_taken_back_are_optional() {
+        let first = r#"{"format-version":1,"groups":["g"],"approvals":[{"update":"00000000-0000-0000-0000-000000000001","group":"g","action":"install"}],"declined":[]}"#;
+        let read: Policy = serde_json::from_str(first).unwrap();
+        assert_eq!((read.taken_back.as_ref(), read.rules.len()), (None, 0));
+        assert_eq!(serde_json::to_string(&read).unwrap(), first);
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::json;
 use tidegate::transfer::{self, ImportOptions, ImportReport};
 
 use super::{
     Context, Outcome,
     output::{count, human_bytes},
+    policy,
 };
+use crate::config::OnArrival;
 
 /// Check a bundle and take it in. Killed anywhere, it can be run again.
 #[derive(Debug, clap::Args)]
@@ -24,6 +25,12 @@ pub(super) struct Args {
     /// Refuse expired signatures instead of warning
     #[arg(long)]
     refuse_expired: bool,
+    /// Let approvals and declines that come with the bundle wait for `tidegate policy accept`
+    #[arg(long, conflicts_with = "apply_policy")]
+    hold_policy: bool,
+    /// Let them take effect at once, whatever the configuration says
+    #[arg(long)]
+    apply_policy: bool,
 }
 
 impl Args {
@@ -32,6 +39,8 @@ impl Args {
         let options = ImportOptions {
             dry_run: self.dry_run,
             refuse_expired: self.refuse_expired || context.config.import.refuse_expired,
+            hold_policy: self.hold_policy
+                || (context.config.import.policy == OnArrival::Hold && !self.apply_policy),
             documents: context.config.document_limits(),
             ..ImportOptions::new(Timestamp::now())
         };
@@ -85,13 +94,12 @@ fn text(report: &ImportReport) -> String {
         (None, _) => text.push_str("No snapshot is in force yet.\n"),
     }
     for change in &report.policy {
-        let kind = json!(change.kind);
+        text.push_str(&format!("Policy: {}", policy::line(change)));
+    }
+    if report.policy_held {
+        let would = if report.dry_run { "would be" } else { "is" };
         text.push_str(&format!(
-            "Policy: {} {} {} {}\n",
-            kind.as_str().unwrap_or_default(),
-            change.update.map(|u| u.to_string()).unwrap_or_default(),
-            change.group.as_deref().unwrap_or_default(),
-            change.detail.as_deref().unwrap_or_default(),
+            "The policy {would} held: nothing of that takes effect before `tidegate policy accept`.\n"
         ));
     }
     for pending in &report.pending {

@@ -24,6 +24,7 @@ mod init;
 mod keys;
 mod output;
 mod passphrase;
+mod policy;
 #[cfg(feature = "probe")]
 mod probe;
 mod publish;
@@ -96,6 +97,8 @@ enum Command {
     Approve(approve::Args),
     /// Decline updates: they are offered to nobody
     Decline(decline::Args),
+    /// What the connected side decided, and what is decided here against it
+    Policy(policy::Args),
     /// Connected: rules that approve updates by themselves
     Rules(rules::Args),
     /// Servers that synchronize from this one
@@ -171,6 +174,7 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Groups(args) => args.run(context),
         Command::Approve(args) => args.run(context),
         Command::Decline(args) => args.run(context),
+        Command::Policy(args) => args.run(context),
         Command::Rules(args) => args.run(context),
         Command::Servers(args) => args.run(context),
         Command::Computers(args) => args.run(context),

@@ -187,6 +187,14 @@ pub(super) fn same(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
 
+/// What is wrong with a name for a group, if anything is.
+pub fn unfit_group_name(name: &str) -> Option<String> {
+    match check_name(name.trim()) {
+        Err(Fault::Invalid(what)) => Some(what),
+        _ => None,
+    }
+}
+
 fn check_name(name: &str) -> std::result::Result<(), Fault> {
     let what = if name.is_empty() {
         "is empty"

@@ -15,7 +15,7 @@
 //! | `volumes.rs`, `pump.rs` | nothing: reading volumes and hashing |
 //! | `verify.rs` | nothing |
 //! | `intake/`, `named.rs` | `incoming/`, then `segments/`, `content/` and `parts/` |
-//! | `switch.rs`, `import/` | the catalogue, `snapshots/`, and the fleet through `policy.rs` |
+//! | `switch.rs`, `import/` | the catalogue, `snapshots/`, and the fleet through `policy/` |
 
 mod check;
 mod compact;
@@ -43,7 +43,11 @@ pub use error::{Fault, TransferError};
 pub use export::{ExportOptions, ExportReport, export};
 pub use import::{ImportOptions, ImportReport, PartsReport, PendingReport, VolumeReport, import};
 pub use keys::{KeyFiles, KeysOptions, KeysReport, Rotate, keys_init, keys_rotate};
-pub use policy::{PolicyChange, PolicyChangeKind};
+pub use policy::{
+    LocalDecision, PolicyChange, PolicyChangeKind, PolicyChoice, PolicyDecided, PolicyOverview,
+    PolicySummary, PolicyWas, policy_accept, policy_diff, policy_reject, policy_release,
+    policy_show,
+};
 pub use progress::Progress;
 pub use seal::{SealOptions, SealOutcome, countersign, inspect_for_signing, seal};
 pub use switch::{Changes, Missing};

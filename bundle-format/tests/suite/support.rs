@@ -142,6 +142,7 @@ impl Mirror {
                 group: "Servers".to_owned(),
                 action: "install".to_owned(),
                 deadline: None,
+                rule: None,
             }],
             ..Policy::default()
         };

@@ -7,7 +7,7 @@ use super::{
     },
     ImportReport, PendingReport, Result, Run, Stage,
     candidates::Candidate,
-    finish::APPLIED_OF,
+    finish::{ANEW, APPLIED_OF},
 };
 use crate::catalog::{Catalog, PayloadRow, SnapshotRow, SnapshotState, Writer};
 
@@ -111,7 +111,7 @@ impl Run<'_> {
         let number = taken.verified.index.snapshot;
         let anew = self.known.starts_over(&taken.verified);
         if anew {
-            writer.set_note(APPLIED_OF, "")?;
+            writer.set_note(APPLIED_OF, ANEW)?;
         }
         for row in &self.known.snapshots {
             match row.state {

@@ -1,11 +1,11 @@
 //! What follows the commit: the trust state, then the policy.
 
-use bundle_format::{policy::Policy, trust::Freshness};
+use bundle_format::trust::Freshness;
 
 use super::{
     super::{
-        TransferError, kill,
-        policy::{self, PolicyChange},
+        kill,
+        policy::{self, Arrival},
         trust,
     },
     ImportReport, Result, Run, Stage,
@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{catalog::Catalog, fleet::Fleet};
 
-/// Notes in the catalogue: the policy that was applied last, and of which snapshot.
-const APPLIED: &str = "policy-applied";
+/// Note in the catalogue: the snapshot whose policy the fleet has got.
 pub(super) const APPLIED_OF: &str = "policy-applied-of";
+/// The note when the count began anew: nothing of policies before is left over then.
+pub(super) const ANEW: &str = "";
 
 impl Run<'_> {
     /// What follows the commit, and what a killed run has left undone: the trust state, the policy.
@@ -45,15 +46,18 @@ impl Run<'_> {
             trust::store_state(self.data, &verified.next_state)?;
         }
         if !applied {
-            let old = applied_policy(catalog)?;
+            let arrival = Arrival {
+                policy: &verified.policy,
+                snapshot: in_force,
+                hold: self.options.hold_policy,
+                exact: catalog.note(APPLIED_OF)?.as_deref() == Some(ANEW),
+            };
             let mut fleet = Fleet::open(&self.data.fleet())?;
-            let new = &verified.policy;
-            report.policy = policy::apply(&mut fleet, &old, new, self.options.now)?;
+            (report.policy, report.policy_held) =
+                policy::arrive(&mut fleet, &arrival, self.options.now)?;
+            report.warnings.extend(policy::lapse_warning(&report.policy));
             kill::step("policy applied");
-            let json = serde_json::to_string(new)
-                .map_err(|e| TransferError::refused_by("the policy cannot be kept", e))?;
             let mut writer = catalog.write()?;
-            writer.set_note(APPLIED, &json)?;
             writer.set_note(APPLIED_OF, &in_force.to_string())?;
             writer.commit()?;
             kill::step("policy noted");
@@ -63,26 +67,17 @@ impl Run<'_> {
 
     pub(super) fn dry_policy(
         &self,
-        catalog: Option<&Catalog>,
         stage: &Stage,
-        new: &Policy,
-    ) -> Result<Vec<PolicyChange>> {
-        let old = match catalog {
-            Some(catalog) => applied_policy(catalog)?,
-            None => Policy::default(),
-        };
+        taken: &Candidate,
+        report: &mut ImportReport,
+    ) -> Result<()> {
         let path = self.data.fleet();
         let path = if path.exists() { path } else { stage.folder().join("fleet.sqlite") };
-        policy::dry_run(&mut Fleet::open(&path)?, &old, new, self.options.now)
+        let exact = self.known.starts_over(&taken.verified);
+        report.policy = policy::plan(&Fleet::open(&path)?, &taken.verified.policy, exact)?;
+        report.policy_held = self.options.hold_policy
+            && report.policy.iter().any(|change| change.kind.is_effective());
+        report.warnings.extend(policy::lapse_warning(&report.policy));
+        Ok(())
     }
-}
-
-/// The policy that was applied last; an empty one if none was. What cannot be read is not taken for
-/// an empty one: approvals that the mirror has taken back would stay.
-pub(super) fn applied_policy(catalog: &Catalog) -> Result<Policy> {
-    let Some(json) = catalog.note(APPLIED)? else { return Ok(Policy::default()) };
-    serde_json::from_str(&json).map_err(|source| TransferError::Note {
-        what: "the policy that was applied last",
-        source: source.into(),
-    })
 }

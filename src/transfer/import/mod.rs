@@ -48,6 +48,8 @@ pub struct ImportOptions {
     pub dry_run: bool,
     /// Refuse expired signatures instead of warning.
     pub refuse_expired: bool,
+    /// Let the policy wait for a person, if it would change anything.
+    pub hold_policy: bool,
     /// The clock.
     pub now: Timestamp,
     /// Bounds on what is read.
@@ -62,6 +64,7 @@ impl ImportOptions {
         Self {
             dry_run: false,
             refuse_expired: false,
+            hold_policy: false,
             now,
             limits: Limits::default(),
             documents: update::Limits::default(),
@@ -95,10 +98,6 @@ pub fn import(
     let mut catalog = if path.exists() { Some(Catalog::open(&path)?) } else { None };
     let known = Known::read(catalog.as_ref(), state.snapshot())?;
     known.admit(&volumes, catalog.as_ref())?;
-    if let Some(catalog) = &catalog {
-        // Before anything is changed.
-        finish::applied_policy(catalog)?;
-    }
 
     let mut stage = Stage::new(data, options.dry_run)?;
     let imported = (|| {
@@ -173,7 +172,7 @@ impl Run<'_> {
         }
         if dry {
             if let Some(taken) = taken {
-                report.policy = self.dry_policy(catalog.as_ref(), stage, &taken.verified.policy)?;
+                self.dry_policy(stage, taken, &mut report)?;
             }
             report.note_parts(stage);
             return Ok(report);

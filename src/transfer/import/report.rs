@@ -40,8 +40,10 @@ pub struct ImportReport {
     pub pending: Vec<PendingReport>,
     /// Payloads of which only parts are here: other volumes bring the rest.
     pub parts: Vec<PartsReport>,
-    /// What the policy changed in the fleet.
+    /// What the policy changed in the fleet, or would.
     pub policy: Vec<PolicyChange>,
+    /// The policy waits for a person: none of it has taken effect.
+    pub policy_held: bool,
     /// What a person should know.
     pub warnings: Vec<String>,
 }

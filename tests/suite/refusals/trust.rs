@@ -176,6 +176,7 @@ fn policy_of_the_thief_does_not_stay() {
         group: "All Computers".to_owned(),
         action: "uninstall".to_owned(),
         deadline: None,
+        rule: None,
     });
     let path = write_to(&site, "thief.tar", &forge.volume(&stolen));
     site.import(&[path]).unwrap();

@@ -1,0 +1,219 @@
+//! What a policy would change in the fleet as it is.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use bundle_format::policy::{Policy, PolicyApproval};
+use uuid::Uuid;
+
+use super::{PolicyChange, PolicyChangeKind, PolicyWas, Result, clean, key};
+use crate::{
+    fleet::{Approval, ApprovalAction, Fleet, Origin, unfit_group_name},
+    update::UpdateId,
+};
+
+/// Longest licence id that the fleet keeps, in bytes.
+const EULA_ID: usize = 256;
+
+/// What a policy would change. `exact`: approvals of earlier policies that are not in this one are
+/// taken back, even if it does not say so.
+pub(in crate::transfer) fn plan(
+    fleet: &Fleet,
+    policy: &Policy,
+    exact: bool,
+) -> Result<Vec<PolicyChange>> {
+    let here = Here::read(fleet)?;
+    let mut changes = Vec::new();
+    let to_be_made = here.groups(policy, &mut changes);
+    here.gone(policy, exact, &mut changes);
+    here.approvals(policy, &to_be_made, &mut changes);
+    let accepted: HashSet<String> = fleet.accepted_eulas()?.into_iter().collect();
+    for eula in policy.accepted_eulas.iter().filter(|eula| !accepted.contains(*eula)) {
+        let kind = match eula.len() {
+            1..=EULA_ID => PolicyChangeKind::AcceptEula,
+            _ => PolicyChangeKind::NotUnderstood,
+        };
+        changes.push(PolicyChange { detail: Some(eula.clone()), ..PolicyChange::of(kind) });
+    }
+    here.declines(policy, &mut changes);
+    Ok(changes)
+}
+
+impl PolicyChange {
+    fn of(kind: PolicyChangeKind) -> Self {
+        Self {
+            kind,
+            update: None,
+            group: None,
+            action: None,
+            deadline: None,
+            was: None,
+            rule: None,
+            detail: None,
+        }
+    }
+
+    fn on(kind: PolicyChangeKind, update: UpdateId, why: Option<&str>) -> Self {
+        Self { update: Some(update), detail: why.map(str::to_owned), ..Self::of(kind) }
+    }
+}
+
+/// The fleet as it is.
+struct Here {
+    groups: BTreeMap<String, Uuid>,
+    names: HashMap<Uuid, String>,
+    approvals: BTreeMap<(UpdateId, Uuid), Approval>,
+    declines: BTreeMap<UpdateId, Origin>,
+    kept_unapproved: HashSet<(UpdateId, Uuid)>,
+    kept_undeclined: HashSet<UpdateId>,
+}
+
+impl Here {
+    fn read(fleet: &Fleet) -> Result<Self> {
+        let groups = fleet.groups()?;
+        let lasting = fleet.taken_back()?.into_iter().filter(|one| one.lasting);
+        Ok(Self {
+            kept_unapproved: lasting.map(|one| (one.update, one.group)).collect(),
+            kept_undeclined: fleet.undeclined()?.into_iter().collect(),
+            approvals: fleet.approvals()?.into_iter().map(|a| ((a.update, a.group), a)).collect(),
+            declines: fleet.declines()?.into_iter().collect(),
+            groups: groups.iter().map(|group| (key(&group.name), group.id)).collect(),
+            names: groups.into_iter().map(|group| (group.id, group.name)).collect(),
+        })
+    }
+
+    /// Groups that have to be made; returns their keys.
+    fn groups(&self, policy: &Policy, changes: &mut Vec<PolicyChange>) -> HashSet<String> {
+        let mut to_be_made = HashSet::new();
+        for name in &policy.groups {
+            let key = key(name);
+            if self.groups.contains_key(&key) || to_be_made.contains(&key) {
+                continue;
+            }
+            let unfit = unfit_group_name(name);
+            let kind = match &unfit {
+                None => PolicyChangeKind::CreateGroup,
+                Some(_) => PolicyChangeKind::NotUnderstood,
+            };
+            if unfit.is_none() {
+                to_be_made.insert(key);
+            }
+            let group = Some(name.trim().to_owned());
+            changes.push(PolicyChange { group, detail: unfit, ..PolicyChange::of(kind) });
+        }
+        to_be_made
+    }
+
+    /// Approvals of earlier policies that are not in this one.
+    fn gone(&self, policy: &Policy, exact: bool, changes: &mut Vec<PolicyChange>) {
+        let named: HashSet<(Uuid, String)> =
+            policy.approvals.iter().map(|a| (a.update, key(&a.group))).collect();
+        let declined: HashSet<Uuid> = policy.declined.iter().copied().collect();
+        let stated: Option<HashSet<(Uuid, String)>> = policy
+            .taken_back
+            .as_ref()
+            .map(|list| list.iter().map(|one| (one.update, key(&one.group))).collect());
+        let by_policy = self.approvals.values().filter(|a| a.origin == Origin::Policy);
+        for approval in by_policy {
+            let Some(name) = self.names.get(&approval.group) else { continue };
+            let id = (approval.update.0, key(name));
+            if named.contains(&id) {
+                continue;
+            }
+            let on_purpose = exact
+                || declined.contains(&approval.update.0)
+                || stated.as_ref().is_none_or(|stated| stated.contains(&id));
+            let (kind, why) = match on_purpose {
+                true => (PolicyChangeKind::Unapprove, None),
+                false => (PolicyChangeKind::Lapse, Some("nobody says that it was taken back")),
+            };
+            changes.push(PolicyChange {
+                group: Some(name.clone()),
+                was: Some(was(approval)),
+                rule: approval.rule.as_ref().map(|rule| rule.name.clone()),
+                ..PolicyChange::on(kind, approval.update, why)
+            });
+        }
+    }
+
+    fn approvals(
+        &self,
+        policy: &Policy,
+        to_be_made: &HashSet<String>,
+        changes: &mut Vec<PolicyChange>,
+    ) {
+        let declined: HashSet<Uuid> = policy.declined.iter().copied().collect();
+        // Of two for the same update and group the last one counts.
+        let named: BTreeMap<(Uuid, String), &PolicyApproval> =
+            policy.approvals.iter().map(|a| ((a.update, key(&a.group)), a)).collect();
+        for ((_, key), approval) in named {
+            let update = UpdateId(approval.update);
+            let group = self.groups.get(&key).copied();
+            let old = group.and_then(|group| self.approvals.get(&(update, group)));
+            let kept = group.is_some_and(|group| self.kept_unapproved.contains(&(update, group)));
+            let action = ApprovalAction::of(&approval.action);
+            let same = old
+                .is_some_and(|old| Some(old.action) == action && old.deadline == approval.deadline);
+            use PolicyChangeKind::{Approve, Change, KeptLocal, NotUnderstood};
+            let (kind, why) = if action.is_none() {
+                (NotUnderstood, Some("this program does not know the action"))
+            } else if group.is_none() && !to_be_made.contains(&key) {
+                (NotUnderstood, Some("there is no such group"))
+            } else if declined.contains(&approval.update) {
+                (NotUnderstood, Some("the policy declines it, too"))
+            } else if same {
+                continue;
+            } else if kept {
+                (KeptLocal, Some("a person here keeps it unapproved"))
+            } else if self.declines.get(&update) == Some(&Origin::Local) {
+                (KeptLocal, Some("a person here has declined it"))
+            } else {
+                match old.map(|old| old.origin) {
+                    Some(Origin::Local) => (KeptLocal, Some("a person here has decided")),
+                    Some(Origin::Policy) => (Change, None),
+                    None => (Approve, None),
+                }
+            };
+            changes.push(PolicyChange {
+                group: Some(approval.group.trim().to_owned()),
+                action: Some(clean(&approval.action)),
+                deadline: approval.deadline,
+                was: old.map(was),
+                rule: approval.rule.as_deref().map(clean),
+                ..PolicyChange::on(kind, update, why)
+            });
+        }
+    }
+
+    fn declines(&self, policy: &Policy, changes: &mut Vec<PolicyChange>) {
+        use PolicyChangeKind::{Decline, KeptLocal, Undecline};
+        let declined: BTreeSet<UpdateId> = policy.declined.iter().copied().map(UpdateId).collect();
+        let by_policy = self.declines.iter().filter(|(_, origin)| **origin == Origin::Policy);
+        for (update, _) in by_policy.filter(|(update, _)| !declined.contains(update)) {
+            changes.push(PolicyChange::on(Undecline, *update, None));
+        }
+        let locally: HashSet<UpdateId> = self
+            .approvals
+            .values()
+            .filter(|approval| approval.origin == Origin::Local)
+            .map(|approval| approval.update)
+            .collect();
+        for update in declined.into_iter().filter(|update| !self.declines.contains_key(update)) {
+            changes.push(if locally.contains(&update) {
+                PolicyChange::on(KeptLocal, update, Some("a person here has approved it"))
+            } else if self.kept_undeclined.contains(&update) {
+                PolicyChange::on(
+                    KeptLocal,
+                    update,
+                    Some("a person here does not let it be declined"),
+                )
+            } else {
+                PolicyChange::on(Decline, update, None)
+            });
+        }
+    }
+}
+
+fn was(approval: &Approval) -> PolicyWas {
+    let Approval { action, deadline, origin, .. } = *approval;
+    PolicyWas { action, deadline, origin }
+}

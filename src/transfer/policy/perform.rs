@@ -1,0 +1,97 @@
+//! Making a policy's changes, or keeping things as they are against them. All of it within the
+//! caller's transaction.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{PolicyChange, PolicyChangeKind, Result, key};
+use crate::{
+    fleet::{ApprovalAction, Credit, Fleet, NewApproval, Origin},
+    update::UpdateId,
+};
+
+/// Makes these changes.
+pub(super) fn perform(fleet: &mut Fleet, changes: &[PolicyChange], now: Timestamp) -> Result<()> {
+    make_groups(fleet, changes)?;
+    let groups = groups(fleet)?;
+    for change in changes {
+        let target = target(change, &groups);
+        match (change.kind, target) {
+            (PolicyChangeKind::Unapprove | PolicyChangeKind::Lapse, Some((update, group))) => {
+                fleet.take_back(update, group)?;
+            }
+            (PolicyChangeKind::Approve | PolicyChangeKind::Change, Some((update, group))) => {
+                let action = change.action.as_deref().and_then(ApprovalAction::of);
+                let Some(action) = action else { continue };
+                let new = NewApproval {
+                    update,
+                    group,
+                    action,
+                    deadline: change.deadline,
+                    origin: Origin::Policy,
+                    rule: change.rule.clone().map(|name| Credit { name, since: now }),
+                };
+                fleet.put_approval(&new, now)?;
+            }
+            _ => {}
+        }
+        match (change.kind, change.update, &change.detail) {
+            (PolicyChangeKind::AcceptEula, _, Some(eula)) => drop(fleet.accept_eula(eula, now)?),
+            (PolicyChangeKind::Decline, Some(update), _) => {
+                fleet.decline(update, Origin::Policy, now)?;
+            }
+            (PolicyChangeKind::Undecline, Some(update), _) => {
+                fleet.take_decline_back(update)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Decides here that things stay as they are, whatever these changes say.
+pub(super) fn keep(fleet: &mut Fleet, changes: &[PolicyChange], now: Timestamp) -> Result<()> {
+    make_groups(fleet, changes)?;
+    let groups = groups(fleet)?;
+    for change in changes {
+        let target = target(change, &groups);
+        match (change.kind, target, change.update) {
+            (PolicyChangeKind::Approve, Some((update, group)), _) => {
+                fleet.keep_unapproved(update, group)?;
+            }
+            (
+                PolicyChangeKind::Change | PolicyChangeKind::Unapprove | PolicyChangeKind::Lapse,
+                Some((update, group)),
+                _,
+            ) => {
+                let Some(was) = change.was else { continue };
+                fleet.approve(update, group, was.action, was.deadline, Origin::Local, now)?;
+            }
+            (PolicyChangeKind::Decline, _, Some(update)) => fleet.keep_undeclined(update)?,
+            (PolicyChangeKind::Undecline, _, Some(update)) => {
+                fleet.decline(update, Origin::Local, now)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn make_groups(fleet: &mut Fleet, changes: &[PolicyChange]) -> Result<()> {
+    for change in changes.iter().filter(|change| change.kind == PolicyChangeKind::CreateGroup) {
+        if let Some(name) = &change.group {
+            fleet.create_group(name, None)?;
+        }
+    }
+    Ok(())
+}
+
+fn groups(fleet: &Fleet) -> Result<HashMap<String, Uuid>> {
+    Ok(fleet.groups()?.into_iter().map(|group| (key(&group.name), group.id)).collect())
+}
+
+fn target(change: &PolicyChange, groups: &HashMap<String, Uuid>) -> Option<(UpdateId, Uuid)> {
+    Some((change.update?, *groups.get(&key(change.group.as_deref()?))?))
+}
