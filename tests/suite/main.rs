@@ -37,6 +37,7 @@ mod kill;
 mod layers;
 mod parts;
 mod pki;
+mod policy_hold;
 mod publish;
 mod real_data;
 mod refusals;
