@@ -18,7 +18,7 @@
 //! | 4 | [`server`] | the WSUS that agents see; view and pack of a generation | upstream, transfer, HTTP clients |
 //! | 4 | [`agent`] | a protocol-true stand-in for a Windows Update Agent | scope, server, stores |
 //! | 4 | [`publish`] | an installer becomes an update document | |
-//! | 4 | [`approval`] | an administrator's decision becomes approvals | |
+//! | 4 | [`approval`] | an administrator's decision, or a rule, becomes approvals | |
 //! | 3 | [`catalog`], [`content`], [`fleet`], [`data_dir`] | the stores: SQLite and files | protocol, each other |
 //! | 2 | [`scope`] | pure: what does this agent need? | I/O |
 //! | 2 | [`protocol`] | messages, error codes, cookies, Xpress | I/O |
