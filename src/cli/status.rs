@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use tidegate::{catalog::Catalog, data_dir::Side, fleet::Fleet};
+use tidegate::{catalog::Catalog, data_dir::Side, fleet::{Fleet, PolicyState}};
 
 use super::{
     Context, Outcome, hierarchy,
@@ -77,6 +77,12 @@ impl Args {
                 "Replica of {upstream}, which decides on groups and approvals\n"
             ));
         }
+        let held = fleet.policy(PolicyState::Held)?.map(|policy| policy.snapshot);
+        if let Some(snapshot) = held {
+            text.push_str(&format!(
+                "Policy: that of snapshot {snapshot} is held; look at it with `tidegate policy diff`\n"
+            ));
+        }
         text.push_str(&hierarchy::text(&downstreams));
         if rolled > 0 {
             let rolled = count(rolled, "computer");
@@ -97,6 +103,7 @@ impl Args {
                 "computers": computers,
                 "approvals": approvals,
                 "replica-of": replica_of,
+                "policy-held": held,
                 "downstreams": downstreams,
                 "computers-of-downstreams": rolled,
                 "wanted-files": wanted,
