@@ -2,7 +2,11 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use tidegate::{catalog::Catalog, data_dir::Side, fleet::{Fleet, PolicyState}};
+use tidegate::{
+    catalog::Catalog,
+    data_dir::Side,
+    fleet::{Fleet, PolicyState},
+};
 
 use super::{
     Context, Outcome, hierarchy,
