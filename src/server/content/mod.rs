@@ -20,7 +20,7 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use bundle_format::digest::Sha1;
+use bundle_format::digest::{Sha1, Sha256};
 use jiff::Timestamp;
 
 use self::{
@@ -28,6 +28,7 @@ use self::{
     range::Range,
 };
 use super::{answer::blocking_body, app::App, view::ViewFile};
+use crate::catalog::Catalog;
 
 /// Bytes that are read at one time.
 const BLOCK: usize = 256 * 1024;
@@ -70,10 +71,8 @@ pub(super) async fn serve(app: Arc<App>, folder: &str, file: &str, request: Requ
 
 /// Opens a file and gives its strong entity tag. Blocking.
 fn open(app: &App, sha1: &Sha1) -> io::Result<Option<(File, Metadata, String)>> {
-    let serving = app.serving();
-    let named = serving.view.file(sha1).filter(|file| file.present);
-    let Some(ViewFile { sha256: Some(sha256), size, .. }) = named else { return Ok(None) };
-    let file = match File::open(app.content().path(sha256)) {
+    let Some((sha256, size)) = find(app, sha1)? else { return Ok(None) };
+    let file = match File::open(app.content().path(&sha256)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             tracing::error!(%sha1, %sha256, "a payload is gone: run `tidegate check`");
@@ -83,11 +82,24 @@ fn open(app: &App, sha1: &Sha1) -> io::Result<Option<(File, Metadata, String)>> 
     };
     let metadata = file.metadata()?;
     // Agents download what the document says, not what is there.
-    if metadata.len() != *size {
+    if metadata.len() != size {
         tracing::error!(%sha1, %sha256, "a payload has another size: run `tidegate check`");
         return Ok(None);
     }
     Ok(Some((file, metadata, format!("\"{sha256}\""))))
+}
+
+/// A payload that is here. Downstream servers are told of revisions as the catalogue has them, which
+/// may be ahead of the view by a moment: so what the view lacks is looked for there.
+fn find(app: &App, sha1: &Sha1) -> io::Result<Option<(Sha256, u64)>> {
+    let serving = app.serving();
+    let named = serving.view.file(sha1).filter(|file| file.present);
+    if let Some(ViewFile { sha256: Some(sha256), size, .. }) = named {
+        return Ok(Some((*sha256, *size)));
+    }
+    let catalog = Catalog::open_read_only(&app.data().catalog()).map_err(io::Error::other)?;
+    let row = catalog.payload_by_sha1(sha1).map_err(io::Error::other)?;
+    Ok(row.filter(|row| row.present).map(|row| (row.sha256, row.size)))
 }
 
 fn respond(

@@ -48,8 +48,7 @@ impl Program {
     /// Starts `serve` and waits until it listens.
     pub(super) fn serve(&self, args: &[&str]) -> Server {
         let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
-        let mut child =
-            self.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = self.command(&args).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let mut json = String::new();
         for line in BufReader::new(stdout).lines() {
