@@ -60,7 +60,12 @@ fn add(
     let (id, current) = (server.id, current(&server, newest));
     let long_ago = |at: Timestamp, time| now.duration_since(at) > time;
     let lacks = current == Some(false) && newest.is_some_and(|(_, at)| long_ago(at, LATE_AFTER));
-    let late = lacks || long_ago(server.last_contact, AWAY);
+    // Of one below another its parent tells, whether it was there or not.
+    let heard = match server.parent {
+        Some(_) => server.last_rollup.max(server.last_sync).unwrap_or(server.first_seen),
+        None => server.last_contact,
+    };
+    let late = lacks || long_ago(heard, AWAY);
     entries.push(Entry { depth, current, late, server });
     while let Some(at) = open.iter().position(|server| server.parent == Some(id)) {
         let child = open.remove(at);
@@ -161,7 +166,7 @@ mod tests {
         for given in [Given::Categories(6), Given::Updates(6)] {
             fleet.downstream_given(Uuid::from_u128(1), given, now).unwrap();
         }
-        let seen = |now, mark, arrived| {
+        let seen = |fleet: &Fleet, now, mark, arrived| {
             let mut open = fleet.downstreams().unwrap();
             let mut entries = Vec::new();
             while !open.is_empty() {
@@ -179,7 +184,7 @@ mod tests {
             (4, 2, None, false),
             (2, 0, Some(false), true),
         ];
-        assert_eq!(seen(now, 5, arrived), expected);
+        assert_eq!(seen(&fleet, now, 5, arrived), expected);
         // A new change has just come: nobody has it, nobody is late yet.
         let expected = [
             (1, 0, Some(false), false),
@@ -187,9 +192,19 @@ mod tests {
             (4, 2, Some(false), false),
             (2, 0, Some(false), false),
         ];
-        assert_eq!(seen(now, 6, now), expected);
+        assert_eq!(seen(&fleet, now, 6, now), expected);
         // A week later all are.
-        assert!(seen(now + hour * 24 * 8, 5, arrived).iter().all(|(.., late)| *late));
+        assert!(seen(&fleet, now + hour * 24 * 8, 5, arrived).iter().all(|(.., late)| *late));
+
+        // What a parent still tells of one that is gone does not bring it back.
+        let week = now + hour * 24 * 8;
+        fleet.report_servers(&reports, week).unwrap();
+        let late: Vec<_> = seen(&fleet, week, 5, arrived)
+            .into_iter()
+            .filter(|(.., late)| *late)
+            .map(|e| e.0)
+            .collect();
+        assert_eq!(late, [3, 4, 2], "1 has what is here, and has just been heard of");
 
         let entries = entries(&fleet, &catalog, now).unwrap();
         let text = text(&entries);

@@ -4,7 +4,12 @@ use std::{collections::HashSet, sync::PoisonError};
 
 use uuid::Uuid;
 
-use super::{anchor, visit::visit, written};
+use super::{
+    anchor,
+    handshake::VERSION,
+    visit::{Visitor, visit},
+    written,
+};
 use crate::{
     catalog::Catalog,
     fleet::{
@@ -24,6 +29,7 @@ use crate::{
         failure::Failure,
     },
     soap::Element,
+    update::UpdateIdentity,
 };
 
 /// Who approves here. Approvals do not name their administrator.
@@ -55,6 +61,7 @@ pub(super) fn deployments(app: &App, call: &Call, operation: &Element) -> Result
     let (deployments, early): (Vec<_>, Vec<_>) =
         deployments.into_iter().partition(|d| d.approval.revision_change < synced);
     let mark = early.iter().map(|d| d.change - 1).min().unwrap_or(mark);
+    let deployments = known_below(app, &catalog, &visitor, deployments)?;
     let hidden = hidden(&catalog, &fleet)?;
     let eulas = fleet.accepted_eulas()?;
     let answer = Deployments {
@@ -69,6 +76,22 @@ pub(super) fn deployments(app: &App, call: &Call, operation: &Element) -> Result
     visitor.given(app, call, Given::Deployments(mark))?;
     tracing::debug!(deployments = answer.deployments.len(), known, mark, "told a replica");
     Ok(written(|w| answer.write(w)))
+}
+
+/// Those whose revisions a list names to this replica at all.
+fn known_below(
+    app: &App,
+    catalog: &Catalog,
+    visitor: &Visitor,
+    mut deployments: Vec<ReplicatedDeployment>,
+) -> Result<Vec<ReplicatedDeployment>, Failure> {
+    if visitor.version < VERSION {
+        let mut known = deployments.iter().map(|d| d.approval.identity).collect();
+        app.newer_protocols.keep_compatible(catalog, visitor.version, &mut known)?;
+        let known: HashSet<UpdateIdentity> = known.into_iter().collect();
+        deployments.retain(|d| known.contains(&d.approval.identity));
+    }
+    Ok(deployments)
 }
 
 /// Brings what replicas are told up to date, if anything changed since the last time.

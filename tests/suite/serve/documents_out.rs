@@ -18,7 +18,7 @@ use tidegate::{
 use super::{
     Running, documents,
     documents::{CHILD, PARENT, PRODUCT, child, title, update},
-    downstream::{DSS, Downstream, ask, revision},
+    downstream::{DSS, Downstream, ask, cookie_for, revision},
     http::{Connection, post},
 };
 
@@ -43,6 +43,16 @@ fn what_needs_a_newer_protocol_is_not_listed_for_an_older_server() {
     assert_eq!(listed("1.21"), [CHILD, PARENT, 110, 111, 112]);
     assert_eq!(listed("1.8"), [CHILD, PARENT, 110, 112]);
     assert_eq!(listed("1.1"), [CHILD, PARENT, 112]);
+    // Nor does a replica get an approval of it.
+    for n in [PARENT, 111] {
+        site.approve(update(n));
+    }
+    for (version, expected) in [("1.8", 1), ("1.20", 2)] {
+        let dss = Downstream::with(server.address, DSS, version);
+        let synced = dss.list(Filter::default()).unwrap().0;
+        assert_eq!(dss.deployments(None, &synced).unwrap().deployments.len(), expected);
+    }
+    cookie_for(server.address, DSS, "1.1").unwrap();
     let known = site.fleet().downstreams().unwrap();
     assert_eq!(known[0].protocol.as_deref(), Some("1.1"), "the last that it said");
 }
