@@ -27,6 +27,7 @@ mod passphrase;
 mod policy;
 #[cfg(feature = "probe")]
 mod probe;
+mod prune;
 mod publish;
 mod rules;
 mod seal;
@@ -126,6 +127,8 @@ enum Command {
     Status(status::Args),
     /// Hash everything again and compare; or --can-sync: are upstream, agents and downstreams well?
     Check(check::Args),
+    /// Remove what belongs to past snapshots only
+    Prune(prune::Args),
     /// Show the whole way across an air gap, in temporary folders
     #[cfg(all(feature = "probe", feature = "upstream"))]
     Demo(demo::Args),
@@ -189,6 +192,7 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Probe(args) => args.run(context),
         Command::Status(args) => args.run(context),
         Command::Check(args) => args.run(context),
+        Command::Prune(args) => args.run(context),
         #[cfg(all(feature = "probe", feature = "upstream"))]
         Command::Demo(args) => args.run(context),
     }

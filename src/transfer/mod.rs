@@ -14,6 +14,7 @@
 //! | `trust.rs` | `trust/state`, `trust/lock` |
 //! | `volumes.rs`, `pump.rs` | nothing: reading volumes and hashing |
 //! | `verify.rs` | nothing |
+//! | `prune.rs` | nothing: it removes from `segments/`, `snapshots/` and `content/` |
 //! | `intake/`, `named.rs` | `incoming/`, then `segments/`, `content/` and `parts/` |
 //! | `switch.rs`, `import/` | the catalogue, `snapshots/`, and the fleet through `policy/` |
 
@@ -29,6 +30,7 @@ mod layout;
 mod named;
 mod policy;
 mod progress;
+mod prune;
 mod pump;
 mod seal;
 mod spool;
@@ -49,6 +51,7 @@ pub use policy::{
     policy_show,
 };
 pub use progress::Progress;
+pub use prune::{PruneOptions, PruneReport, prune};
 pub use seal::{SealOptions, SealOutcome, countersign, inspect_for_signing, seal};
 pub use switch::{Changes, Missing};
 pub use trust::{RootSummary, TrustAdded, inspect_root, trust_add};

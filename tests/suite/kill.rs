@@ -6,7 +6,7 @@
 use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -45,6 +45,12 @@ fn run(site: &Site, bundle: &Path, kill_at: Option<u64>) -> ExitStatus {
         command.env("TIDEGATE_KILL_AT", at.to_string());
     }
     command.status().unwrap()
+}
+
+/// By SIGKILL; or by SIGABRT, when the program could not start `kill` on a machine that is busy: no
+/// destructor runs either way.
+fn was_killed(status: ExitStatus) -> bool {
+    matches!(status.signal(), Some(6 | 9))
 }
 
 fn importer(site: &Site, bundle: &Path) -> Command {
@@ -195,7 +201,7 @@ fn killed_at_every_step() {
                             *ended = Some(ended.map_or(at, |end: u64| end.min(at)));
                             return;
                         }
-                        assert_eq!(status.signal(), Some(9), "{what}: {status}");
+                        assert!(was_killed(status), "{what}: {status}");
                         killed.fetch_add(1, Ordering::SeqCst);
                         scenario.finishes(&site, &what);
                     }
@@ -258,22 +264,26 @@ fn an_export_killed_at_every_step() {
             let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
             command.arg("--data").arg(&data).args(["export", "--full", "--site", "plant-7"]);
             command.args(["--created", "2026-02-03T04:05:06Z", "--out"]).arg(&out);
-            command.env_remove("TIDEGATE_KILL_AT").stdout(Stdio::null()).stderr(Stdio::null());
+            command.env_remove("TIDEGATE_KILL_AT");
             if kill {
                 command.env("TIDEGATE_KILL_AT", at.to_string());
             }
-            command.status().unwrap()
+            command.output().unwrap()
         };
-        let status = export(true);
+        let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+        let first = export(true);
+        let status = first.status;
         if !status.success() {
-            assert_eq!(status.signal(), Some(9), "{what}: {status}");
+            assert!(was_killed(status), "{what}: {status}: {}", said(&first));
             killed += 1;
-            assert!(export(false).success(), "{what}");
+            let again = export(false);
+            assert!(again.status.success(), "{what}: {}: {}", again.status, said(&again));
         }
-        let left = std::fs::read_dir(&out).unwrap().count();
-        assert_eq!(left, 1, "{what}: something is left beside the volume");
-        let half = |name: &String| name.contains("tmp.");
-        assert!(!tree(&data).keys().any(half), "{what}: something half-written is left");
+        let left: Vec<String> = tree(&out).into_keys().collect();
+        assert_eq!(left.len(), 1, "{what}: something is left beside the volume: {left:?}");
+        let half: Vec<String> =
+            tree(&data).into_keys().filter(|name| name.contains("tmp.")).collect();
+        assert_eq!(half, Vec::<String>::new(), "{what}: something half-written is left");
         let site = Site::new("plant-7", &mirror.root);
         let report = site.import(&[out]).unwrap();
         assert_eq!((report.in_force, report.is_complete()), (Some(2), true), "{what}");
@@ -311,7 +321,7 @@ fn parts_killed_at_every_step() {
                 assert!(at > least, "only {at} points were tried");
                 break;
             }
-            assert_eq!(status.signal(), Some(9), "{what}: {status}");
+            assert!(was_killed(status), "{what}: {status}");
             for disc in [disc, last, first] {
                 assert!([Some(0), Some(4)].contains(&run(&site, disc, None).code()), "{what}");
             }

@@ -39,6 +39,7 @@ mod layers;
 mod parts;
 mod pki;
 mod policy_hold;
+mod prune;
 mod publish;
 mod real_data;
 mod refusals;
