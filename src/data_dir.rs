@@ -107,16 +107,12 @@ impl DataDir {
             };
             return Err(DataDirError::AlreadyInitialized { path: root.to_owned(), side });
         }
-        let io = |doing, path: &Path| {
-            let path = path.to_owned();
-            move |source| DataDirError::Io { doing, path, source }
-        };
-        fs::create_dir_all(root).map_err(io("make", root))?;
-        let mut json = serde_json::to_vec_pretty(&side)
-            .map_err(|source| DataDirError::Damaged { path: file.clone(), source })?;
-        json.push(b'\n');
-        write_durably(&file, &json).map_err(io("write", &file))?;
-        Ok(Self { root: root.to_owned(), side })
+        fs::create_dir_all(root).map_err(|source| DataDirError::Io {
+            doing: "make",
+            path: root.to_owned(),
+            source,
+        })?;
+        Self::write_side(root.to_owned(), side)
     }
 
     /// Opens an existing data folder.
@@ -144,6 +140,27 @@ impl DataDir {
             return Err(DataDirError::CatalogueLost { path: catalog });
         }
         Ok(data)
+    }
+
+    /// Makes it the connected side: a site's data folder that a lost mirror is rebuilt from.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn become_connected(self, mirror_id: Uuid) -> Result<Self, DataDirError> {
+        Self::write_side(self.root, Side::Connected { mirror_id })
+    }
+
+    fn write_side(root: PathBuf, side: Side) -> Result<Self, DataDirError> {
+        let file = root.join("tidegate.json");
+        let mut json = serde_json::to_vec_pretty(&side)
+            .map_err(|source| DataDirError::Damaged { path: file.clone(), source })?;
+        json.push(b'\n');
+        write_durably(&file, &json).map_err(|source| DataDirError::Io {
+            doing: "write",
+            path: file,
+            source,
+        })?;
+        Ok(Self { root, side })
     }
 
     /// Which side this is.

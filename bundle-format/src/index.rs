@@ -14,8 +14,14 @@ pub const FORMAT_VERSION: u32 = 1;
 /// The largest snapshot number: JSON readers of all kinds hold it exactly, and so does a database.
 pub const MAX_SNAPSHOT: u64 = (1 << 53) - 1;
 
+/// Critical feature: there are segments of [`SegmentKind::DecryptionKeys`]. Without the keys agents
+/// would download what they cannot open.
+pub const DECRYPTION_KEYS: &str = "decryption-keys";
+/// Critical feature: there are segments of [`SegmentKind::DriverSets`].
+pub const DRIVER_SETS: &str = "driver-sets";
+
 /// Critical features that this code knows.
-const KNOWN_CRITICAL: [&str; 0] = [];
+const KNOWN_CRITICAL: [&str; 2] = [DECRYPTION_KEYS, DRIVER_SETS];
 
 /// The signed statement of what a mirror is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +52,45 @@ pub enum SegmentKind {
     Catalogue,
     /// Payload tables.
     Payloads,
+    /// Keys of encrypted files; critical.
+    DecryptionKeys,
+    /// Driver sets; critical.
+    DriverSets,
+}
+
+impl SegmentKind {
+    /// All kinds, in the order in which a mirror lists them.
+    pub const ALL: [Self; 4] =
+        [Self::Catalogue, Self::Payloads, Self::DecryptionKeys, Self::DriverSets];
+
+    /// Its name, as the index writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Catalogue => "catalogue",
+            Self::Payloads => "payloads",
+            Self::DecryptionKeys => DECRYPTION_KEYS,
+            Self::DriverSets => DRIVER_SETS,
+        }
+    }
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The feature that an index with segments of this kind names in `critical`.
+    pub fn critical(self) -> Option<&'static str> {
+        match self {
+            Self::Catalogue | Self::Payloads => None,
+            Self::DecryptionKeys | Self::DriverSets => Some(self.name()),
+        }
+    }
+}
+
+/// What an index of these segments has to name in `critical`, sorted.
+pub fn critical_of(segments: &[SegmentRef]) -> Vec<String> {
+    let names: BTreeSet<_> = segments.iter().filter_map(|s| s.kind.critical()).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// A segment as the index names it.
@@ -121,6 +166,13 @@ impl Index {
         }
         let mut seen = BTreeSet::new();
         for segment in &self.segments {
+            if let Some(feature) = segment.kind.critical()
+                && !self.critical.iter().any(|name| name == feature)
+            {
+                return malformed(format!(
+                    "it has a segment of {feature} without naming that as critical"
+                ));
+            }
             if !seen.insert(segment.sha256) {
                 return malformed(format!("it names the segment {} twice", segment.sha256));
             }
@@ -262,6 +314,28 @@ mod tests {
                 .copied()
                 .collect::<Vec<u8>>()
         );
+    }
+
+    #[test]
+    fn kinds_that_are_critical_must_be_named() {
+        for kind in SegmentKind::ALL {
+            assert_eq!(SegmentKind::named(kind.name()), Some(kind));
+            assert_eq!(json!(kind), json!(kind.name()));
+            let named = kind.critical().is_some();
+            let silent = changed(|index| index["segments"][0]["kind"] = json!(kind.name()));
+            assert_eq!(silent.is_err(), named, "{kind:?}");
+            let said = changed(|index| {
+                index["segments"][0]["kind"] = json!(kind.name());
+                index["critical"] = json!(kind.critical().into_iter().collect::<Vec<_>>());
+            });
+            assert_eq!(critical_of(&said.as_ref().unwrap().segments), said.unwrap().critical);
+        }
+        // What an older reader says of a newer kind: it stops before the segments are looked at.
+        let newer = changed(|index| {
+            index["segments"][0]["kind"] = json!("of-tomorrow");
+            index["critical"] = json!(["of-tomorrow"]);
+        });
+        assert!(matches!(newer, Err(DocumentError::Unsupported { .. })), "{newer:?}");
     }
 
     #[test]

@@ -6,9 +6,12 @@
 
 mod anchors;
 mod categories;
+mod category_tree;
 mod columns;
 mod error;
+mod held;
 mod insert;
+mod keys;
 mod needed;
 mod nodes;
 mod notes;

@@ -48,6 +48,11 @@ impl Catalog {
         Ok(Self { connection, path: path.to_owned() })
     }
 
+    /// The folder that it is in.
+    pub fn folder(&self) -> Option<&Path> {
+        self.path.parent().filter(|folder| !folder.as_os_str().is_empty())
+    }
+
     /// A counter that grows with every commit that changed something.
     ///
     /// # Errors

@@ -8,5 +8,6 @@ pub(super) const STORE: Store = Store {
     migrations: &[
         include_str!("migrations/0001-catalogue.sql"),
         include_str!("migrations/0002-file-url.sql"),
+        include_str!("migrations/0003-keys-and-driver-sets.sql"),
     ],
 };

@@ -1,5 +1,7 @@
 //! `tidegate sync`
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use tidegate::{
     catalog::{Catalog, Numbering},
@@ -7,7 +9,8 @@ use tidegate::{
     data_dir::Side,
     fleet::Fleet,
     upstream::{
-        self, CategoryKind, Progress, Selection, Source, SyncOptions, SyncReport, UpstreamOptions,
+        self, CategoryKind, Hardware, Progress, Selection, Source, SyncOptions, SyncReport,
+        UpstreamOptions,
     },
 };
 
@@ -48,9 +51,9 @@ pub(super) struct Args {
 /// What can be chosen.
 #[derive(Debug, Clone, Copy, clap::Subcommand)]
 enum List {
-    /// List the products that can be chosen; the last synchronization has brought them
+    /// List the products that can be chosen, under their families; `*` marks what is synchronized
     Products,
-    /// List the classifications that can be chosen
+    /// List the classifications that can be chosen; `*` marks what is synchronized
     Classifications,
 }
 
@@ -58,7 +61,8 @@ enum List {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "For servers")]
 struct Server {
-    /// Titles or ids, separated by commas; `all` for all
+    /// Titles or ids, separated by commas; a product family or a company stands for its products;
+    /// `all` for all
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     products: Option<Vec<String>>,
     /// Titles or ids, separated by commas; `all` for all
@@ -70,6 +74,10 @@ struct Server {
     /// Only what can be chosen: products, classifications and detectoids
     #[arg(long)]
     categories_only: bool,
+    /// Drivers for the hardware in this file, from servers that look for them (Microsoft Update): a
+    /// hardware id of a device, or the GUID of a computer, in each line; an empty file for none
+    #[arg(long, value_name = "FILE")]
+    driver_ids: Option<PathBuf>,
     #[command(flatten)]
     connection: Connection,
 }
@@ -81,6 +89,7 @@ impl Server {
                 products: self.products,
                 classifications: self.classifications,
                 languages: self.languages,
+                hardware: self.driver_ids.as_deref().map(Hardware::read).transpose()?,
                 categories_only: self.categories_only,
             },
             connection: self.connection.options(context)?,
@@ -136,6 +145,9 @@ impl Args {
         if let Some(bar) = payloads {
             bar.finish();
         }
+        for note in &report.notes {
+            context.out.note(note);
+        }
         for problem in &report.problems {
             context.out.warn(&format!("{}: {}", problem.at, problem.what));
         }
@@ -186,14 +198,21 @@ impl List {
             Self::Products => CategoryKind::Product,
             Self::Classifications => CategoryKind::Classification,
         };
-        let found = upstream::categories(catalog, kind)?;
+        let found = upstream::choices(catalog, kind)?;
         if found.is_empty() {
             context.out.note(
                 "There is nothing to choose from yet: run `tidegate sync --categories-only --from URL` first.",
             );
         }
         context.out.data(&found, || {
-            found.iter().map(|category| format!("{}  {}\n", category.id, category.title)).collect()
+            found
+                .iter()
+                .map(|category| {
+                    let mark = if category.chosen { '*' } else { ' ' };
+                    let indent = "  ".repeat(category.depth);
+                    format!("{} {mark} {indent}{}\n", category.id, category.title)
+                })
+                .collect()
         })?;
         Ok(Outcome::Done)
     }
@@ -218,6 +237,21 @@ fn text(report: &SyncReport) -> String {
         ));
     }
     text.push_str(".\n");
+    if report.keys + report.driver_sets > 0 {
+        text.push_str(&format!(
+            "{} and {}.\n",
+            count(report.keys, "decryption key"),
+            count(report.driver_sets, "driver set")
+        ));
+    }
+    if let Some(first) = report.unresolved.first() {
+        text.push_str(&format!(
+            "{} that others need are not to be had from this source, such as {} for {}; what needs them is not offered. --json lists all.\n",
+            count(report.unresolved.len() as u64, "update"),
+            first.update,
+            first.needed_by
+        ));
+    }
     if !report.problems.is_empty() {
         let problems = count(report.problems.len() as u64, "thing");
         text.push_str(&format!("{problems} could not be taken in; see above.\n"));

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use bundle_format::{
-    digest::Sha256,
+    digest::{Sha1, Sha256},
     index::{SegmentKind, SegmentRef},
     limits::Limits,
     segment::Record,
@@ -21,6 +21,8 @@ enum Key {
     Revision(Uuid, u32),
     Withdrawal(Uuid, u32),
     Payload(Sha256),
+    Opens(Sha1),
+    DriverSet(Uuid),
 }
 
 fn key(record: &Record) -> Key {
@@ -30,6 +32,8 @@ fn key(record: &Record) -> Key {
             Key::Withdrawal(*update_id, *revision_number)
         }
         Record::Payload(p) => Key::Payload(p.sha256),
+        Record::Key { sha1, .. } => Key::Opens(*sha1),
+        Record::DriverSet { id, .. } => Key::DriverSet(*id),
     }
 }
 
@@ -44,7 +48,7 @@ fn counts(record: &Record, place: Place, last: &HashMap<Key, Place>) -> bool {
         Key::Withdrawal(update, number) => {
             last.get(&Key::Revision(update, number)).is_some_and(|revision| *revision > place)
         }
-        Key::Revision(..) | Key::Payload(_) => false,
+        _ => false,
     };
     !came_back && last.get(&key) == Some(&place)
 }

@@ -140,8 +140,8 @@ fn to_pack(catalog: &Catalog, site: &str, snapshot: u64, full: bool) -> Result<V
     for segment in catalog.segments_of(snapshot)? {
         if full || !catalog.is_packed(site, &segment.sha256)? {
             let kind = match segment.kind {
-                SegmentKind::Catalogue => ObjectKind::Catalogue,
                 SegmentKind::Payloads => ObjectKind::Table,
+                _ => ObjectKind::Catalogue,
             };
             objects.push(Object { sha256: segment.sha256, size: segment.size, kind });
         }

@@ -33,6 +33,7 @@ mod progress;
 mod prune;
 mod pump;
 mod seal;
+mod seed;
 mod spool;
 mod stored_head;
 mod switch;
@@ -53,6 +54,7 @@ pub use policy::{
 pub use progress::Progress;
 pub use prune::{PruneOptions, PruneReport, prune};
 pub use seal::{SealOptions, SealOutcome, countersign, inspect_for_signing, seal};
+pub use seed::{SeedReport, seed};
 pub use switch::{Changes, Missing};
 pub use trust::{RootSummary, TrustAdded, inspect_root, trust_add};
 pub use verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};

@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, path::Path};
 
 use bundle_format::{
     digest::Sha256,
-    index::{FORMAT_VERSION, Index, SegmentKind, SegmentRef},
+    index::{FORMAT_VERSION, Index, SegmentKind, SegmentRef, critical_of},
     keys::SigningKey,
     limits::Limits,
     policy::Policy,
@@ -79,6 +79,10 @@ pub struct SealOutcome {
     pub withdrawals: u64,
     /// New or changed payload records.
     pub payloads: u64,
+    /// New or changed keys of encrypted files.
+    pub keys: u64,
+    /// New, changed or removed driver sets.
+    pub driver_sets: u64,
     /// New segments, compacted ones included.
     pub new_segments: u64,
     /// All segments.
@@ -180,7 +184,7 @@ pub(super) fn seal_locked(
     let number = last.map_or(0, |last| last.number) + 1;
     let index = Index {
         format_version: FORMAT_VERSION,
-        critical: Vec::new(),
+        critical: critical_of(&segments),
         mirror_id,
         snapshot: number,
         created,
@@ -285,6 +289,8 @@ fn new_segments(
         revisions: 0,
         withdrawals: 0,
         payloads: 0,
+        keys: 0,
+        driver_sets: 0,
         new_segments: 0,
         segments: 0,
         sites: Vec::new(),
@@ -308,10 +314,22 @@ fn new_segments(
         payloads.push(&Record::Payload(payload))
     })?;
     fresh.extend(payloads.finish()?);
+    let mut keys = Spool::new(data, SegmentKind::DecryptionKeys, options.segment_bytes);
+    writer.unsealed_keys(|record| {
+        counts.keys += 1;
+        keys.push(&record)
+    })?;
+    fresh.extend(keys.finish()?);
+    let mut sets = Spool::new(data, SegmentKind::DriverSets, options.segment_bytes);
+    writer.unsealed_driver_sets(|record| {
+        counts.driver_sets += 1;
+        sets.push(&record)
+    })?;
+    fresh.extend(sets.finish()?);
     Ok((fresh, counts))
 }
 
-/// The list of segments: catalogue, then payloads, each kind compacted when it is long.
+/// The list of segments, kind after kind, each compacted when it is long.
 ///
 /// Without compaction the list only grows at its end, so that the other side applies what is new
 /// and nothing else.
@@ -322,7 +340,7 @@ fn compacted(
     options: &SealOptions,
 ) -> Result<Vec<SegmentRef>> {
     let all: Vec<SegmentRef> = before.into_iter().chain(fresh).collect();
-    let kinds = [SegmentKind::Catalogue, SegmentKind::Payloads];
+    let kinds = SegmentKind::ALL;
     let of = |kind| -> Vec<SegmentRef> { all.iter().filter(|s| s.kind == kind).cloned().collect() };
     if kinds.iter().all(|kind| of(*kind).len() <= options.most_segments) {
         return Ok(all);
@@ -356,6 +374,20 @@ fn note_policy(writer: &mut Writer<'_>, policy: &Policy) -> Result<(NonZeroU64, 
     let version = NonZeroU64::MIN.saturating_add((version + u64::from(changed)).saturating_sub(1));
     writer.set_note(POLICY_VERSION, &version.to_string())?;
     Ok((version, changed))
+}
+
+/// Notes the policy of a snapshot that was sealed elsewhere. Its version is not known here, but never
+/// higher than the snapshot's number.
+pub(super) fn note_sealed_policy(
+    writer: &mut Writer<'_>,
+    policy: &Policy,
+    snapshot: u64,
+) -> Result<()> {
+    let json = serde_json::to_string(policy)
+        .map_err(|e| TransferError::refused_by("the policy cannot be written", e))?;
+    writer.set_note(POLICY, &json)?;
+    writer.set_note(POLICY_VERSION, &snapshot.to_string())?;
+    Ok(())
 }
 
 fn carries(head: &Head, roots: &[Vec<u8>]) -> bool {

@@ -162,5 +162,7 @@ fn weight(record: &Record) -> u64 {
         Record::Revision(revision) => revision.xml.len() as u64 + 64,
         Record::Withdrawal { .. } => 32,
         Record::Payload(payload) => 128 + 32 * payload.chunks.len() as u64,
+        Record::Key { key, .. } => 32 + key.len() as u64,
+        Record::DriverSet { xml, .. } => 32 + xml.as_ref().map_or(0, String::len) as u64,
     }
 }

@@ -35,6 +35,10 @@ pub struct Changes {
     pub payloads_changed: u64,
     /// Payload rows that the snapshot no longer names.
     pub payloads_removed: u64,
+    /// Keys of encrypted files that are new or changed.
+    pub keys_changed: u64,
+    /// Driver sets that are new, changed or gone.
+    pub driver_sets_changed: u64,
 }
 
 /// What came of an attempt.
@@ -95,8 +99,10 @@ impl Switch<'_> {
         }
         writer.set_mirror_id(index.mirror_id).map_err(conflict)?;
         self.revisions(writer, &todo, replace, &mut changes)?;
+        self.extras(writer, &todo, replace, &mut changes)?;
         if replace {
             changes.revisions_removed = writer.drop_unlisted_revisions()?;
+            writer.drop_unlisted_extras()?;
         }
         if let Some(first) = writer.contradictions()?.first() {
             return Err(TransferError::refused(format!(
@@ -109,7 +115,7 @@ impl Switch<'_> {
 
     /// The new segments, if the list of each kind only grew at its end.
     fn appended<'i>(&self, index: &'i Index) -> Option<Vec<&'i SegmentRef>> {
-        for kind in [SegmentKind::Catalogue, SegmentKind::Payloads] {
+        for kind in SegmentKind::ALL {
             let mut new = index.segments.iter().filter(|s| s.kind == kind);
             let mut served = self.served.iter().filter(|s| s.kind == kind);
             if !served.all(|segment| new.next() == Some(segment)) {
@@ -183,9 +189,48 @@ impl Switch<'_> {
                             UpdateIdentity { id: UpdateId(update_id), revision: revision_number };
                         changes.revisions_withdrawn += u64::from(writer.withdraw(&identity)?);
                     }
-                    Record::Payload(_) => {
+                    _ => {
                         return Err(TransferError::refused(
-                            "a catalogue segment of the snapshot holds a payload record",
+                            "a catalogue segment of the snapshot holds a record of another kind",
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keys and driver sets.
+    fn extras(
+        &self,
+        writer: &mut Writer<'_>,
+        segments: &[&SegmentRef],
+        replace: bool,
+        changes: &mut Changes,
+    ) -> Result<()> {
+        let is_extra = |segment: &&&SegmentRef| {
+            matches!(segment.kind, SegmentKind::DecryptionKeys | SegmentKind::DriverSets)
+        };
+        for segment in segments.iter().filter(is_extra) {
+            let Some(path) = self.stage.find_segment(segment) else { continue };
+            for record in spool::open(&path, segment, self.limits, spool::refused)? {
+                match record.map_err(spool::refused)? {
+                    Record::Key { sha1, key } => {
+                        if replace {
+                            writer.list_key(&sha1)?;
+                        }
+                        changes.keys_changed += u64::from(writer.put_key(&sha1, &key)?);
+                    }
+                    Record::DriverSet { id, xml } => {
+                        if replace {
+                            writer.list_driver_set(&id)?;
+                        }
+                        let is_new = writer.put_driver_set(&id, xml.as_deref())?;
+                        changes.driver_sets_changed += u64::from(is_new);
+                    }
+                    _ => {
+                        return Err(TransferError::refused(
+                            "a segment of keys or driver sets holds a record of another kind",
                         ));
                     }
                 }

@@ -105,6 +105,8 @@ pub struct Properties {
     pub security_bulletins: Vec<String>,
     /// `Language` children: which languages the payload is for.
     pub languages: Vec<String>,
+    /// `SecuredFragment` is `FileDecryption`: its files are encrypted, the server has the keys.
+    pub file_decryption: bool,
     /// `UninstallationBehavior` is there: the update can be removed.
     pub uninstallable: bool,
 }

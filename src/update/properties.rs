@@ -48,6 +48,11 @@ pub(super) fn properties(
         if tag.namespace != Namespace::Update {
             return Ok(());
         }
+        if tag.local == "SecuredFragment" {
+            // May occur more than once, with other words.
+            properties.file_decryption |= reader.text()?.trim() == "FileDecryption";
+            return Ok(());
+        }
         let into = match tag.local {
             "KBArticleID" => &mut properties.kb_article_ids,
             "SecurityBulletinID" => &mut properties.security_bulletins,

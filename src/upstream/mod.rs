@@ -31,13 +31,13 @@ pub use download::{
 };
 pub use error::{SourceError, SyncError};
 pub use lasting::Lasting;
-pub use report::{Problem, Progress, SyncOptions, SyncReport};
+pub use report::{Problem, Progress, SyncOptions, SyncReport, Unresolved};
 pub use roots::{Fingerprint, MicrosoftUpdate, RootsError};
 pub use source::Source;
 pub use wsus::{
-    Category, CategoryKind, Health, KnownUpstream, ReplicaError, RolledUp, RollupError, Selection,
-    UpstreamError, UpstreamFacts, UpstreamOptions, categories, health, known_upstreams, replicate,
-    rollup,
+    Category, CategoryKind, CategoryLevel, Hardware, HardwareError, Health, KnownUpstream,
+    ReplicaError, RolledUp, RollupError, Selection, UpstreamError, UpstreamFacts, UpstreamOptions,
+    categories, choices, health, known_upstreams, replicate, rollup,
 };
 
 use crate::{catalog::Catalog, content::ContentStore};

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::UpstreamOptions;
-use crate::{catalog::Numbering, update::Limits};
+use crate::{
+    catalog::Numbering,
+    update::{Limits, UpdateId, UpdateIdentity},
+};
 
 /// How to synchronize.
 #[derive(Debug, Clone)]
@@ -73,6 +76,14 @@ pub struct SyncReport {
     /// Files of the source that have the size of a payload that is here already; they are not
     /// hashed again.
     pub payloads_known: u64,
+    /// Keys of encrypted files taken in.
+    pub keys: u64,
+    /// Driver sets that are new, changed or gone.
+    pub driver_sets: u64,
+    /// What prerequisites name and no source has given; what needs it cannot be offered.
+    pub unresolved: Vec<Unresolved>,
+    /// What is good to know, for people.
+    pub notes: Vec<String>,
     /// What could not be taken in. The rest is in.
     pub problems: Vec<Problem>,
 }
@@ -82,6 +93,16 @@ impl SyncReport {
     pub(super) fn problem(&mut self, at: impl ToString, what: impl ToString) {
         self.problems.push(Problem { at: at.to_string(), what: what.to_string() });
     }
+}
+
+/// An update that is named by a prerequisite, but not here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Unresolved {
+    /// The update.
+    pub update: UpdateId,
+    /// A revision that cannot be offered without it.
+    pub needed_by: UpdateIdentity,
 }
 
 /// Something that could not be taken in.

@@ -27,8 +27,19 @@ pub(super) fn take(
         report.problem(at, format!("announced as {expected}, but it is {}", document.identity));
         return Ok(());
     }
+    add(writer, &document, xml, options, report)
+}
+
+/// Adds a document that has been read and is what it was announced as.
+pub(super) fn add(
+    writer: &mut Writer<'_>,
+    document: &UpdateDocument,
+    xml: &[u8],
+    options: &SyncOptions,
+    report: &mut SyncReport,
+) -> Result<(), SyncError> {
     report.documents += 1;
-    match writer.add_revision(&document, xml, options.numbering, options.now)? {
+    match writer.add_revision(document, xml, options.numbering, options.now)? {
         Added::New(_) => report.new_revisions += 1,
         Added::Same(_) => report.known += 1,
         Added::OtherBytes(_) => report.other_bytes += 1,

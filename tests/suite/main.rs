@@ -42,6 +42,7 @@ mod policy_hold;
 mod prune;
 mod publish;
 mod real_data;
+mod rebuild;
 mod refusals;
 #[cfg(feature = "upstream")]
 mod replica;
@@ -62,6 +63,8 @@ mod update_samples;
 mod upstream_cabinets;
 #[cfg(feature = "upstream")]
 mod upstream_changes;
+#[cfg(feature = "upstream")]
+mod upstream_depth;
 #[cfg(feature = "upstream")]
 mod upstream_endless;
 #[cfg(feature = "upstream")]

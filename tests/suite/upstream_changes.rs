@@ -135,7 +135,7 @@ fn newer(n: u128) -> UpdateIdentity {
 
 /// Between the list and the documents an update gets a new revision, and the old one is gone.
 #[test]
-fn a_revision_that_goes_while_we_read_is_named_and_the_next_run_has_the_new_one() {
+fn a_revision_that_goes_while_we_read_is_replaced_by_the_new_one_at_once() {
     let mut pair = Pair::new(server());
     let uss = Arc::clone(&pair.uss);
     pair.bend(move |asked, count, reply| {
@@ -151,11 +151,10 @@ fn a_revision_that_goes_while_we_read_is_named_and_the_next_run_has_the_new_one(
         reply
     });
     let report = pair.sync().unwrap();
-    assert_eq!((report.new_revisions, report.problems.len()), (21, 1));
-    assert!(report.problems[0].at.contains(&identity(17).to_string()));
-    pair.straight();
-    pair.sync().unwrap();
+    assert_eq!((report.new_revisions, report.problems), (22, Vec::new()));
     assert!(pair.document(&newer(17)).is_some());
+    pair.straight();
+    assert!(!pair.sync().unwrap().changed);
     assert_eq!(revisions(&pair.catalog), 22);
 }
 

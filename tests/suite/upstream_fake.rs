@@ -36,6 +36,9 @@ pub(crate) const OPERATIONS: [&str; 6] = [
     "GetUpdateData",
 ];
 
+/// The name of an operation, and the element in the body.
+pub(crate) type Other = Box<dyn FnMut(&str, &Element) -> Reply + Send>;
+
 /// What the server holds and how it behaves; tests change it between runs.
 #[derive(Default)]
 pub(crate) struct Uss {
@@ -45,6 +48,10 @@ pub(crate) struct Uss {
     pub(crate) updates: Vec<UpdateIdentity>,
     /// `ServerSyncUpdateData` without its `Id`, by identity.
     pub(crate) documents: BTreeMap<UpdateIdentity, String>,
+    /// Inside of `GetConfigDataResult`, instead of what the fake says.
+    pub(crate) config: Option<String>,
+    /// Answers every operation that the fake does not know.
+    pub(crate) other: Option<Other>,
     /// Inside of `fileUrls`.
     pub(crate) urls: String,
     pub(crate) anchor: String,
@@ -207,6 +214,9 @@ impl Uss {
                     ),
                 )
             }
+            "GetConfigData" if self.config.is_some() => {
+                answer(name, SYNC, self.config.as_deref().unwrap_or_default())
+            }
             // In the order of Microsoft Update.
             "GetConfigData" => answer(
                 name,
@@ -218,7 +228,12 @@ impl Uss {
             ),
             "GetRevisionIdList" => self.list(operation.child("filter").unwrap()),
             "GetUpdateData" => self.data(&identities(&operation)),
-            _ => panic!("{name} was not expected"),
+            _ => match &mut self.other {
+                Some(other) => other(name, &operation),
+                // As a WSUS: it is to be ignored.
+                None if name == "GetRelatedRevisionsForUpdates" => answer(name, SYNC, ""),
+                None => panic!("{name} was not expected"),
+            },
         }
     }
 

@@ -219,7 +219,16 @@ fn replayed(
     }
     assert!(found >= 6, "{found}");
     for asked in pair.mock.asked() {
-        let form = form(&asked.body);
+        // Not recorded: asked for what prerequisites name, of which most was not recorded either.
+        if asked.operation() == "GetRelatedRevisionsForUpdates" {
+            continue;
+        }
+        // Lists of what changed meanwhile have the form of whole ones, with an anchor.
+        let form: Vec<String> = form(&asked.body)
+            .into_iter()
+            .filter(|line| !line.ends_with("/filter/Anchor="))
+            .map(|line| line.replace("Delta=true", "Delta=false"))
+            .collect();
         assert!(forms.contains(&form), "{}: {form:#?}", asked.operation());
     }
     seen.load(Ordering::SeqCst)
@@ -300,6 +309,8 @@ fn recorded_answers_become_the_exact_documents() {
     assert!(fetched.iter().all(|identity| pair.document(identity).is_none()));
     let delta = shape_of(&recorded(&captures, 11, "GetRevisionIdList", "request"));
     let requests = pair.mock.requests("GetRevisionIdList");
-    assert_eq!(shape_of(&requests[3].body), delta);
-    assert!(requests[3].body.contains("<Anchor>9438,2026-10-04 16:33:26.750</Anchor>"));
+    let is_of_updates = |asked: &&super::agent_mock::Asked| asked.body.contains("<GetConfig>false");
+    let last = &requests.iter().rfind(is_of_updates).unwrap().body;
+    assert_eq!(shape_of(last), delta);
+    assert!(last.contains("<Anchor>9438,2026-10-04 16:33:26.750</Anchor>"));
 }

@@ -10,7 +10,7 @@ mod tests;
 mod write;
 
 pub use read::SegmentReader;
-pub use record::{PayloadRecord, Record, RevisionRecord};
+pub use record::{KEY_MAX, PayloadRecord, Record, RevisionRecord};
 pub use write::SegmentWriter;
 
 /// The first bytes of every unpacked segment.

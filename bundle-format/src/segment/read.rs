@@ -7,7 +7,8 @@ use zstd::stream::read::Decoder;
 use super::{
     MAGIC, RECORD_HEADER, Record, SegmentError,
     record::{
-        self, PAYLOAD, PAYLOAD_PREFIX, REVISION, REVISION_PREFIX, WITHDRAWAL, WITHDRAWAL_LEN,
+        self, DRIVER_SET, DRIVER_SET_PREFIX, KEY, KEY_PREFIX, PAYLOAD, PAYLOAD_PREFIX, REVISION,
+        REVISION_PREFIX, WITHDRAWAL, WITHDRAWAL_LEN,
     },
 };
 use crate::{
@@ -93,6 +94,18 @@ impl<R: Read> SegmentReader<R> {
                 let prefix = self.array(decoder)?;
                 let rest = self.bytes(decoder, rest)?;
                 record::payload(&prefix, rest).map_err(|what| self.damaged(what))
+            }
+            (KEY, SegmentKind::DecryptionKeys) => {
+                let rest = rest(KEY_PREFIX, self)?;
+                let prefix = self.array(decoder)?;
+                let key = self.bytes(decoder, rest)?;
+                record::key(&prefix, key).map_err(|what| self.damaged(what))
+            }
+            (DRIVER_SET, SegmentKind::DriverSets) => {
+                let rest = rest(DRIVER_SET_PREFIX, self)?;
+                let prefix = self.array(decoder)?;
+                let text = self.bytes(decoder, rest)?;
+                record::driver_set(&prefix, text).map_err(|what| self.damaged(what))
             }
             (kind, segment) => Err(self.damaged(format!(
                 "a record of type {kind} does not belong in a {segment:?} segment"

@@ -23,7 +23,24 @@ pub enum Record {
     },
     /// A payload.
     Payload(PayloadRecord),
+    /// What decrypts a file.
+    Key {
+        /// The file, as documents name it.
+        sha1: Sha1,
+        /// The key, 1 to [`KEY_MAX`] bytes.
+        key: Vec<u8>,
+    },
+    /// Which computers a set of drivers is for.
+    DriverSet {
+        /// Its id.
+        id: Uuid,
+        /// As its publisher writes it; `None`: it is gone.
+        xml: Option<String>,
+    },
 }
+
+/// Bytes that a key may have.
+pub const KEY_MAX: usize = 4096;
 
 /// An update revision with the number that the mirror gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +74,8 @@ pub struct PayloadRecord {
 pub(super) const REVISION: u8 = 1;
 pub(super) const WITHDRAWAL: u8 = 2;
 pub(super) const PAYLOAD: u8 = 3;
+pub(super) const KEY: u8 = 4;
+pub(super) const DRIVER_SET: u8 = 5;
 
 /// Bytes of a revision record before its document.
 pub(super) const REVISION_PREFIX: usize = 16 + 4 + 4;
@@ -64,6 +83,10 @@ pub(super) const REVISION_PREFIX: usize = 16 + 4 + 4;
 pub(super) const WITHDRAWAL_LEN: usize = 16 + 4;
 /// Bytes of a payload record before its chunks or its reason.
 pub(super) const PAYLOAD_PREFIX: usize = 32 + 20 + 8 + 1;
+/// Bytes of a key record before its key.
+pub(super) const KEY_PREFIX: usize = 20;
+/// Bytes of a driver set record before its text.
+pub(super) const DRIVER_SET_PREFIX: usize = 16 + 1;
 /// Bytes that a reason for not carrying a payload may have.
 const REASON_MAX: usize = 1024;
 
@@ -80,6 +103,8 @@ impl Record {
         match self {
             Self::Revision(_) | Self::Withdrawal { .. } => SegmentKind::Catalogue,
             Self::Payload(_) => SegmentKind::Payloads,
+            Self::Key { .. } => SegmentKind::DecryptionKeys,
+            Self::DriverSet { .. } => SegmentKind::DriverSets,
         }
     }
 
@@ -111,6 +136,18 @@ impl Record {
                     None => Cow::Owned(payload.chunks.iter().flat_map(|c| *c.as_bytes()).collect()),
                 };
                 Ok(Encoded { kind: PAYLOAD, prefix, rest })
+            }
+            Self::Key { sha1, key } => {
+                check_key(sha1, key)?;
+                let prefix = sha1.as_bytes().to_vec();
+                Ok(Encoded { kind: KEY, prefix, rest: Cow::Borrowed(key) })
+            }
+            Self::DriverSet { id, xml } => {
+                let mut prefix = Vec::with_capacity(DRIVER_SET_PREFIX);
+                prefix.extend(id.as_bytes());
+                prefix.push(u8::from(xml.is_none()));
+                let rest = Cow::Borrowed(xml.as_deref().unwrap_or_default().as_bytes());
+                Ok(Encoded { kind: DRIVER_SET, prefix, rest })
             }
         }
     }
@@ -159,6 +196,39 @@ pub(super) fn payload(prefix: &[u8; PAYLOAD_PREFIX], rest: Vec<u8>) -> Result<Re
     let payload = PayloadRecord { sha256, sha1, size, chunks, not_carried };
     payload.check()?;
     Ok(Record::Payload(payload))
+}
+
+/// A key record from its prefix and the key.
+pub(super) fn key(prefix: &[u8; KEY_PREFIX], key: Vec<u8>) -> Result<Record, String> {
+    let sha1 = Sha1::from_bytes(*prefix);
+    check_key(&sha1, &key)?;
+    Ok(Record::Key { sha1, key })
+}
+
+fn check_key(sha1: &Sha1, key: &[u8]) -> Result<(), String> {
+    if key.is_empty() || key.len() > KEY_MAX {
+        return Err(format!(
+            "the key of file {sha1} has {} bytes; 1 to {KEY_MAX} are allowed",
+            key.len()
+        ));
+    }
+    Ok(())
+}
+
+/// A driver set from its prefix and its text.
+pub(super) fn driver_set(
+    prefix: &[u8; DRIVER_SET_PREFIX],
+    rest: Vec<u8>,
+) -> Result<Record, String> {
+    let mut fields = Fields(prefix);
+    let id = Uuid::from_bytes(fields.take());
+    let xml = match fields.take() {
+        [0] => Some(String::from_utf8(rest).map_err(|_| format!("driver set {id} is not UTF-8"))?),
+        [1] if rest.is_empty() => None,
+        [1] => return Err(format!("driver set {id} is gone, but has a text")),
+        [flag] => return Err(format!("driver set {id} has the unknown flag {flag}")),
+    };
+    Ok(Record::DriverSet { id, xml })
 }
 
 impl PayloadRecord {

@@ -220,3 +220,37 @@ proptest! {
         let _ = forged(SegmentKind::Payloads, &stream, records);
     }
 }
+
+#[test]
+fn keys_and_driver_sets_are_as_the_specification_draws_them_and_keep_their_rules() {
+    let sha1 = Sha1::from_bytes([7; 20]);
+    let key = |key: &[u8]| Record::Key { sha1, key: key.to_vec() };
+    let (bytes, segment) = write(SegmentKind::DecryptionKeys, &[key(b"abc")]);
+    let unpacked = packed::unpack(&bytes, 1000).unwrap();
+    assert_eq!(unpacked[8..], [&[4, 23, 0, 0, 0][..], &[7; 20], b"abc"].concat());
+    assert_eq!(read(&bytes, &segment).unwrap(), [key(b"abc")]);
+    let mut writer = SegmentWriter::new(Vec::new(), SegmentKind::DecryptionKeys).unwrap();
+    assert!(writer.push(&key(b"")).is_err());
+    assert!(writer.push(&key(&[0; KEY_MAX + 1])).is_err());
+    assert!(writer.push(&Record::Payload(payload(1))).is_err());
+
+    let id = Uuid::from_u128(9);
+    let set = |xml: Option<&str>| Record::DriverSet { id, xml: xml.map(str::to_owned) };
+    let all = [set(Some("<é/>")), set(Some("")), set(None)];
+    let (bytes, segment) = write(SegmentKind::DriverSets, &all);
+    assert_eq!(read(&bytes, &segment).unwrap(), all);
+
+    let forge = |kind, record: u8, body: &[u8]| {
+        let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+        forged(kind, &[&b"TGSEG1\n\0"[..], &[record], &length, body].concat(), 1)
+    };
+    let with = |rest: &[u8]| [id.as_bytes().as_slice(), rest].concat();
+    assert!(forge(SegmentKind::DecryptionKeys, 4, &[7; 20]).is_err(), "no key");
+    assert!(forge(SegmentKind::DecryptionKeys, 4, &[7; 19]).is_err());
+    assert!(forge(SegmentKind::Payloads, 4, &[7; 30]).is_err(), "another kind");
+    assert!(forge(SegmentKind::DriverSets, 5, &with(b"\x00<x/>")).is_ok());
+    assert!(forge(SegmentKind::DriverSets, 5, &with(b"\x01<x/>")).is_err(), "gone, with a text");
+    assert!(forge(SegmentKind::DriverSets, 5, &with(b"\x02")).is_err());
+    assert!(forge(SegmentKind::DriverSets, 5, &with(b"\x00\xff")).is_err(), "no UTF-8");
+    assert!(forge(SegmentKind::DriverSets, 5, &with(b"")).is_err());
+}

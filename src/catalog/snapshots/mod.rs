@@ -7,12 +7,16 @@
 //! | `seal.rs` | sealing: what the last snapshot does not carry |
 //! | `pack.rs` | export: sites and what was packed for them |
 //! | `switch.rs` | intake and switch: what a snapshot names and what is absent |
+//! | `extras.rs` | both: keys and driver sets |
+//! | `seeded.rs` | seeding: a site's catalogue becomes the mirror's |
 //! | `audit.rs` | check: what contradicts what |
 
 mod audit;
+mod extras;
 mod pack;
 mod rows;
 mod seal;
+mod seeded;
 mod switch;
 
 use std::path::PathBuf;

@@ -156,7 +156,7 @@ impl Writer<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![
                     segment.sha256.as_bytes(),
-                    kind_name(segment.kind),
+                    segment.kind.name(),
                     int(segment.size),
                     int(segment.unpacked_size),
                     int(segment.records),
@@ -249,7 +249,7 @@ fn segments_of(connection: &Connection, number: u64) -> Result<Vec<SegmentRef>> 
     while let Some(row) = rows.next().map_err(failed(connection, doing))? {
         let segment = (|| {
             Ok(SegmentRef {
-                kind: kind_of(row.get_ref(1)?.as_str()?)
+                kind: SegmentKind::named(row.get_ref(1)?.as_str()?)
                     .ok_or_else(|| bad_column(1, Type::Text, "an unknown kind"))?,
                 sha256: sha256_at(row, 0)?,
                 size: u64_at(row, 2)?,
@@ -267,19 +267,4 @@ fn note(connection: &Connection, key: &str) -> Result<Option<String>> {
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")
         .and_then(|mut statement| statement.query_row([key], |row| row.get(0)).optional())
         .map_err(failed(connection, "read a note"))
-}
-
-fn kind_name(kind: SegmentKind) -> &'static str {
-    match kind {
-        SegmentKind::Catalogue => "catalogue",
-        SegmentKind::Payloads => "payloads",
-    }
-}
-
-fn kind_of(name: &str) -> Option<SegmentKind> {
-    match name {
-        "catalogue" => Some(SegmentKind::Catalogue),
-        "payloads" => Some(SegmentKind::Payloads),
-        _ => None,
-    }
 }

@@ -141,7 +141,7 @@ impl Writer<'_> {
             ),
             params![number],
         )?;
-        Ok(())
+        self.seal_extras(row.number)
     }
 }
 

@@ -47,6 +47,10 @@ impl Writer<'_> {
             .execute_batch(
                 "DROP TABLE IF EXISTS temp.listed_revision;
                  DROP TABLE IF EXISTS temp.listed_payload;
+                 DROP TABLE IF EXISTS temp.listed_key;
+                 DROP TABLE IF EXISTS temp.listed_driver_set;
+                 CREATE TEMP TABLE listed_key (sha1 BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+                 CREATE TEMP TABLE listed_driver_set (set_id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
                  CREATE TEMP TABLE listed_revision (revision_id INTEGER PRIMARY KEY) STRICT;
                  CREATE TEMP TABLE listed_payload (sha256 BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;",
             )

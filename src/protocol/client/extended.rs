@@ -2,6 +2,9 @@
 
 use std::str::FromStr;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bundle_format::digest::Sha1;
+
 use super::{FileLocations, NAMESPACE, sync::write_ids};
 use crate::{
     protocol::{Fault, cookie::read_cookie, fields::Fields},
@@ -156,6 +159,8 @@ pub struct ExtendedInfo<X> {
     pub locations: FileLocations,
     /// Asked for, but not deployed to this client.
     pub out_of_scope: Vec<i32>,
+    /// What decrypts files of the revisions: `FileDecryption`, of the second operation only.
+    pub keys: Vec<(Sha1, Vec<u8>)>,
 }
 
 impl<X> ExtendedInfo<X> {
@@ -177,8 +182,22 @@ impl<X> ExtendedInfo<X> {
                 self.locations.write(w);
                 if operation == "GetExtendedUpdateInfo" {
                     write_ids("OutOfScopeRevisionIDs", &self.out_of_scope, w);
+                } else if !self.keys.is_empty() {
+                    w.element("FileDecryptionData", |w| {
+                        self.keys.iter().for_each(|(sha1, key)| write_key(sha1, key, w));
+                    });
                 }
             });
         });
     }
+}
+
+fn write_key<X>(sha1: &Sha1, key: &[u8], w: &mut Writer<X>) {
+    let key = STANDARD.encode(key);
+    w.element("FileDecryption", |w| {
+        w.value("FileDigest", sha1.to_base64());
+        w.value("DecryptionKey", &key);
+        // One element, the same as the key. [MS-WUSP] 2.2.2.2.10
+        w.element("SecurityData", |w| w.value("base64Binary", &key));
+    });
 }

@@ -15,6 +15,9 @@ use crate::{
     update::UpdateIdentity,
 };
 
+/// Bytes of a document that is worth moving instead of copying.
+const LARGE: usize = 64 * 1024;
+
 /// A downstream asks for documents. The answer can be large: [`Self::read_items`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetUpdateData {
@@ -124,10 +127,9 @@ impl GetUpdateData {
         let limits = Limits { bytes: item_bytes, ..Limits::default() };
         let malformed = |fault: Fault| answer::malformed::<Self>(&fault);
         let rest = read_lists(source, &limits, NAMESPACE, LISTS, &mut |list, item| {
-            let fields = Fields::of(&item);
             let read = match list {
-                "updates" => UpdateData::read(&fields).map(UpdateItem::Update).map(Some),
-                _ => FileUrl::read(&fields).map(|url| url.map(UpdateItem::Url)),
+                "updates" => UpdateData::take(item).map(UpdateItem::Update).map(Some),
+                _ => FileUrl::read(&Fields::of(&item)).map(|url| url.map(UpdateItem::Url)),
             };
             match read.map_err(malformed).map_err(Step::Answer)? {
                 Some(item) => each(item).map_err(Step::Each),
@@ -157,6 +159,21 @@ impl<E> From<crate::soap::ListError> for Step<E> {
 }
 
 impl UpdateData {
+    /// Reads an item without holding its document twice.
+    fn take(mut item: Element) -> Result<Self, Fault> {
+        const PLAIN: &str = "XmlUpdateBlob";
+        let document = item
+            .children
+            .iter_mut()
+            .find(|child| child.is(NAMESPACE, PLAIN) && child.text.len() > LARGE)
+            .map(|child| std::mem::replace(&mut child.text, "-".to_owned()));
+        let mut data = Self::read(&Fields::of(&item))?;
+        if let (Blob::Plain(blob), Some(document)) = (&mut data.blob, document) {
+            *blob = document;
+        }
+        Ok(data)
+    }
+
     fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
         let blob = match fields.base64("XmlUpdateBlobCompressed")? {
             Some(cabinet) => Blob::Compressed(cabinet),

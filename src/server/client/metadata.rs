@@ -40,7 +40,11 @@ pub(super) fn by_identity(app: &App, call: &Call, operation: &Element) -> Result
     let ids = request.identities.iter().filter_map(|identity| view.lookup(identity)).collect();
     let wanted =
         Wanted { types: request.info_types, locales: request.locales, geo_id: request.geo_id };
-    let info = gather(app, call, &visit, ids, &wanted)?;
+    let wants_keys = wanted.types.contains(&FragmentType::FileDecryption);
+    let mut info = gather(app, call, &visit, ids, &wanted)?;
+    if wants_keys {
+        info.keys = keys(app, &info)?;
+    }
     Ok(written(|w| info.write("GetExtendedUpdateInfo2", w)))
 }
 
@@ -96,7 +100,18 @@ fn gather(
         }
     }
     let out_of_scope = unknown.into_iter().map(|id| id.0).collect();
-    Ok(ExtendedInfo { updates, locations: locations.found, out_of_scope })
+    Ok(ExtendedInfo { updates, locations: locations.found, out_of_scope, keys: Vec::new() })
+}
+
+/// Keys of the files whose locations are told: of nothing that is not deployed to this client.
+fn keys(app: &App, info: &ExtendedInfo<PackedFragment>) -> Result<Vec<(Sha1, Vec<u8>)>, Failure> {
+    let catalog = app.catalog()?;
+    let mut keys = Vec::new();
+    for file in &info.locations.0 {
+        let key = catalog.key_of(&file.digest).map_err(Failure::internal)?;
+        keys.extend(key.map(|key| (file.digest, key)));
+    }
+    Ok(keys)
 }
 
 fn fragments(
@@ -111,7 +126,7 @@ fn fragments(
         FragmentType::Extended => view.fragment(id, FragmentKind::Extended)?.into_iter().collect(),
         FragmentType::LocalizedProperties => view.localized(id, &locales)?,
         FragmentType::Eula => view.eulas(id, &locales, wanted.geo_id.as_deref())?,
-        // No rule makes these; locations come in any case, and no file here is encrypted.
+        // No rule makes these; locations come in any case, keys apart.
         FragmentType::Published
         | FragmentType::VerificationRule
         | FragmentType::FileUrl

@@ -8,8 +8,9 @@ use crate::{
     protocol::{
         ErrorCode, Fault,
         server_sync::{
-            Blob, DownloadFiles, FileUrl, GetUpdateData, GetUpdateDecryptionData, Operation as _,
-            UpdateData, write_downloading, write_keys, write_spooled_update_data,
+            Blob, DownloadFiles, FileKey, FileUrl, GetUpdateData, GetUpdateDecryptionData,
+            Operation as _, UpdateData, UpdateKeys, write_downloading, write_keys,
+            write_spooled_update_data,
         },
     },
     server::{
@@ -98,7 +99,7 @@ fn find(
     Ok(found)
 }
 
-/// No file here is encrypted: there are no keys to tell.
+/// What decrypts the files of revisions, as far as they are encrypted.
 pub(super) fn decryption_data(
     app: &App,
     call: &Call,
@@ -106,7 +107,18 @@ pub(super) fn decryption_data(
 ) -> Result<Pieces, Failure> {
     let request = GetUpdateDecryptionData::read(operation)?;
     visit(app, call, request.cookie.as_ref())?;
-    Ok(written(|w| write_keys(&[], w)))
+    let catalog = app.catalog()?;
+    let mut updates = Vec::with_capacity(request.updates.len());
+    for identity in request.updates {
+        let id = catalog.revision_id(&identity).map_err(Failure::internal)?;
+        let keys = match id {
+            Some(id) => catalog.keys_of(id).map_err(Failure::internal)?,
+            None => return Err(GetUpdateData::unknown().into()),
+        };
+        let files = keys.into_iter().map(|(digest, key)| FileKey { digest, key: Some(key) });
+        updates.push(UpdateKeys { identity, files: files.collect() });
+    }
+    Ok(written(|w| write_keys(&updates, w)))
 }
 
 /// Nothing is fetched at once: what is missing comes with the next download, or with the next bundle.

@@ -15,7 +15,7 @@ pub(in crate::upstream) fn ask_for_files(
     options: &ConnectionOptions,
     files: &[Sha1],
 ) -> Result<(), UpstreamError> {
-    let mut session = Session::new(base, account, options)?;
+    let session = Session::new(base, account, options)?;
     for files in files.chunks(MAX_DIGESTS_PER_REQUEST) {
         match session.download_files(files) {
             // One unknown digest fails them all.

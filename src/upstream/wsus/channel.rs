@@ -1,17 +1,23 @@
 //! The channel: one SOAP call over HTTP, within limits, with retries. Nothing here knows what is
 //! said.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 use reqwest::{
     Client, Response, StatusCode, Url,
-    header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION},
+    header::{
+        ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION,
+    },
     tls::TlsInfo,
 };
 use tokio::runtime::{Builder, Runtime};
 
-use super::{ConnectionOptions, UpstreamError, error::chain, http_client, lasting};
+use super::{ConnectionOptions, UpstreamError, error::chain, http_client, lasting, spool::Spool};
 use crate::{certificate::Validity, protocol::server_sync::AnswerError, upstream::retry};
 
 /// What is called and how.
@@ -30,7 +36,9 @@ pub(super) struct Channel {
     runtime: Runtime,
     client: Client,
     options: ConnectionOptions,
-    heard: Cell<Heard>,
+    /// Where large answers wait.
+    folder: Option<PathBuf>,
+    heard: Mutex<Heard>,
 }
 
 /// What the last answer told beside what was asked.
@@ -58,7 +66,18 @@ impl Channel {
         let client = http_client(base, options)?;
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(UpstreamError::Runtime)?;
-        Ok(Self { runtime, client, options: options.clone(), heard: Cell::default() })
+        Ok(Self {
+            runtime,
+            client,
+            options: options.clone(),
+            folder: None,
+            heard: Mutex::default(),
+        })
+    }
+
+    /// Says where large answers wait; else in the folder for temporary files.
+    pub(super) fn spool_in(&mut self, folder: PathBuf) {
+        self.folder = Some(folder);
     }
 
     /// Makes a call and gives what `read` makes of its answer. Broken connections, time-outs, busy
@@ -66,11 +85,11 @@ impl Channel {
     pub(super) fn call<T>(
         &self,
         call: &Call<'_>,
-        read: &dyn Fn(&[u8]) -> Result<T, AnswerError>,
+        read: &mut dyn FnMut(Spool) -> Result<T, AnswerError>,
     ) -> Result<T, UpstreamError> {
         let mut attempt = 1;
         loop {
-            let error = match self.runtime.block_on(self.once(call, attempt, read)) {
+            let error = match self.once(call, attempt, read) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -88,7 +107,7 @@ impl Channel {
     }
 
     pub(super) fn heard(&self) -> Heard {
-        self.heard.get()
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits as long as after a first failure.
@@ -96,12 +115,34 @@ impl Channel {
         std::thread::sleep(self.backoff(1));
     }
 
-    async fn once<T>(
+    fn once<T>(
         &self,
         call: &Call<'_>,
         attempts: u32,
-        read: &dyn Fn(&[u8]) -> Result<T, AnswerError>,
+        read: &mut dyn FnMut(Spool) -> Result<T, AnswerError>,
     ) -> Result<T, UpstreamError> {
+        let (status, retry_after, answer) = self.runtime.block_on(self.receive(call, attempts))?;
+        match read(answer) {
+            Err(fault @ AnswerError::Fault { .. }) => {
+                Err(UpstreamError::answer(call.operation, fault))
+            }
+            // A page of the web server, not the service's own word.
+            _ if status == StatusCode::INTERNAL_SERVER_ERROR => Err(UpstreamError::Status {
+                operation: call.operation,
+                url: call.url.to_string(),
+                status: status.as_u16(),
+                retry_after,
+            }),
+            answer => answer.map_err(|e| UpstreamError::answer(call.operation, e)),
+        }
+    }
+
+    /// The whole answer, or the whole fault.
+    async fn receive(
+        &self,
+        call: &Call<'_>,
+        attempts: u32,
+    ) -> Result<(StatusCode, Option<Duration>, Spool), UpstreamError> {
         let broken = |source: reqwest::Error| {
             let (operation, url) = (call.operation, call.url.to_string());
             match lasting(&source, call.url, &self.options) {
@@ -114,6 +155,8 @@ impl Channel {
         if let Ok(action) = HeaderValue::from_str(&format!("\"{}\"", call.action)) {
             headers.insert("soapaction", action);
         }
+        // As a Windows server asks: lists shrink to a quarter.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("xpress"));
         let response = self
             .client
             .post(call.url.clone())
@@ -122,8 +165,9 @@ impl Channel {
             .send()
             .await
             .map_err(broken)?;
-        self.heard.set(Heard::of(&response));
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Heard::of(&response);
         let status = response.status();
+        let retry_after = retry::retry_after(response.headers());
         let location = response.headers().get(LOCATION).cloned();
         if status.is_redirection() {
             let to = location.as_ref().map(|to| String::from_utf8_lossy(to.as_bytes()));
@@ -133,24 +177,32 @@ impl Channel {
                 to: to.unwrap_or_default().chars().take(300).collect(),
             });
         }
-        let failed = UpstreamError::Status {
-            operation: call.operation,
-            url: call.url.to_string(),
-            status: status.as_u16(),
-            retry_after: retry::retry_after(response.headers()),
-        };
         if status != StatusCode::OK && status != StatusCode::INTERNAL_SERVER_ERROR {
-            return Err(failed);
+            return Err(UpstreamError::Status {
+                operation: call.operation,
+                url: call.url.to_string(),
+                status: status.as_u16(),
+                retry_after,
+            });
         }
-        let body = bounded(response, call, broken).await?;
-        match read(&body) {
-            Err(fault @ AnswerError::Fault { .. }) => {
-                Err(UpstreamError::answer(call.operation, fault))
+        let encoding = response.headers().get(CONTENT_ENCODING);
+        let encoding =
+            encoding.map_or(&b"identity"[..], HeaderValue::as_bytes).to_ascii_lowercase();
+        let is_packed = match encoding.as_slice() {
+            b"xpress" => true,
+            b"identity" | b"" => false,
+            other => {
+                return Err(UpstreamError::Unusable {
+                    operation: call.operation,
+                    what: format!(
+                        "it is encoded as {:?}, which nobody asked for",
+                        String::from_utf8_lossy(other).chars().take(100).collect::<String>()
+                    ),
+                });
             }
-            // A page of the web server, not the service's own word.
-            _ if status == StatusCode::INTERNAL_SERVER_ERROR => Err(failed),
-            answer => answer.map_err(|e| UpstreamError::answer(call.operation, e)),
-        }
+        };
+        let answer = Spool::new(self.folder.as_deref(), call.limit, is_packed);
+        Ok((status, retry_after, bounded(response, call, answer, broken).await?))
     }
 
     /// How long to wait before the same again; `None` when that is of no use.
@@ -179,16 +231,15 @@ impl Channel {
 async fn bounded(
     mut response: Response,
     call: &Call<'_>,
+    mut answer: Spool,
     broken: impl Fn(reqwest::Error) -> UpstreamError,
-) -> Result<Vec<u8>, UpstreamError> {
-    let mut body = Vec::new();
+) -> Result<Spool, UpstreamError> {
     while let Some(piece) = response.chunk().await.map_err(&broken)? {
-        if body.len() + piece.len() > call.limit {
+        if answer.push(&piece).map_err(UpstreamError::Spool)?.is_err() {
             return Err(UpstreamError::TooLarge { operation: call.operation, limit: call.limit });
         }
-        body.extend_from_slice(&piece);
     }
-    Ok(body)
+    Ok(answer)
 }
 
 #[cfg(test)]

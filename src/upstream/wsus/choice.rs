@@ -1,8 +1,12 @@
-//! Names become ids: products and classifications from the catalogue, languages from the server.
+//! What can be chosen, and what is chosen: products and classifications from the catalogue, languages
+//! from the server.
+
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
-    Selection, UpstreamError,
-    state::{Chosen, Wanted},
+    Selection, known,
+    names::{languages, resolve},
+    state::{Chosen, State, Wanted},
 };
 use crate::{
     catalog::{Catalog, CatalogError, Filter},
@@ -13,7 +17,7 @@ use crate::{
 /// Says: all of them.
 const ALL: &str = "all";
 
-/// A product or a classification that can be chosen.
+/// A category that can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Category {
@@ -21,6 +25,40 @@ pub struct Category {
     pub id: UpdateId,
     /// What people call it.
     pub title: String,
+    /// What it is.
+    pub level: CategoryLevel,
+    /// What it belongs to: a company or a product family. Not known for all.
+    pub within: Option<UpdateId>,
+    /// How many are above it in this list.
+    pub depth: usize,
+    /// The last synchronization asked for it, by itself or with everything.
+    pub chosen: bool,
+}
+
+/// What a category is; `CategoryType` of its document. [MS-WUSSS] 3.1.1.1
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CategoryLevel {
+    /// Whose products these are.
+    Company,
+    /// Products that belong together: choosing it chooses them.
+    ProductFamily,
+    /// A product.
+    Product,
+    /// A classification.
+    Classification,
+}
+
+impl CategoryLevel {
+    fn of(word: &str) -> Option<Self> {
+        Some(match word {
+            "Company" => Self::Company,
+            "ProductFamily" => Self::ProductFamily,
+            "Product" => Self::Product,
+            "UpdateClassification" => Self::Classification,
+            _ => return None,
+        })
+    }
 }
 
 /// Which categories are listed.
@@ -37,20 +75,102 @@ pub enum CategoryKind {
 /// # Errors
 /// When the catalogue fails.
 pub fn categories(catalog: &Catalog, kind: CategoryKind) -> Result<Vec<Category>, CatalogError> {
-    let word = match kind {
-        CategoryKind::Product => "Product",
-        CategoryKind::Classification => "UpdateClassification",
+    let level = match kind {
+        CategoryKind::Product => CategoryLevel::Product,
+        CategoryKind::Classification => CategoryLevel::Classification,
     };
-    let filter =
-        Filter { update_type: Some(UpdateType::Category), newest: true, ..Filter::default() };
-    let mut found = Vec::new();
-    catalog.find(&filter, &mut |summary| {
-        if summary.category_type.as_deref() == Some(word) {
-            found.push(Category { id: summary.identity.id, title: summary.title });
-        }
-    })?;
+    let mut found = choices(catalog, kind)?;
+    found.retain(|category| category.level == level);
     found.sort_by(|a, b| (&a.title, a.id).cmp(&(&b.title, b.id)));
     Ok(found)
+}
+
+/// What can be named to choose: classifications, or the tree of companies, product families and
+/// products; each is followed by what belongs to it.
+///
+/// # Errors
+/// When the catalogue fails.
+pub fn choices(catalog: &Catalog, kind: CategoryKind) -> Result<Vec<Category>, CatalogError> {
+    let filter =
+        Filter { update_type: Some(UpdateType::Category), newest: true, ..Filter::default() };
+    let mut found: BTreeMap<UpdateId, Category> = BTreeMap::new();
+    catalog.find(&filter, &mut |summary| {
+        let Some(level) = summary.category_type.as_deref().and_then(CategoryLevel::of) else {
+            return;
+        };
+        if (level == CategoryLevel::Classification) == (kind == CategoryKind::Classification) {
+            let category = Category {
+                id: summary.identity.id,
+                title: summary.title,
+                level,
+                within: None,
+                depth: 0,
+                chosen: false,
+            };
+            found.insert(category.id, category);
+        }
+    })?;
+    catalog.category_parents(&mut |child, parent| {
+        if child != parent
+            && found.contains_key(&parent)
+            && let Some(child) = found.get_mut(&child)
+        {
+            child.within = Some(parent);
+        }
+    })?;
+    let asked = asked(catalog, kind)?;
+    for category in found.values_mut() {
+        category.chosen = match &asked {
+            None => false,
+            Some(ids) => ids.is_empty() || ids.contains(&category.id),
+        };
+    }
+    Ok(in_order(found))
+}
+
+/// Each category before what is within it, siblings by title.
+fn in_order(mut left: BTreeMap<UpdateId, Category>) -> Vec<Category> {
+    let mut within: BTreeMap<Option<UpdateId>, Vec<UpdateId>> = BTreeMap::new();
+    for category in left.values() {
+        within.entry(category.within).or_default().push(category.id);
+    }
+    for siblings in within.values_mut() {
+        siblings
+            .sort_by_cached_key(|id| (left.get(id).map(|category| category.title.clone()), *id));
+        siblings.reverse();
+    }
+    let mut open: Vec<(UpdateId, usize)> =
+        within.remove(&None).unwrap_or_default().into_iter().map(|id| (id, 0)).collect();
+    let mut list = Vec::with_capacity(left.len());
+    loop {
+        // Categories that are within each other have no top: they come last.
+        let next = open.pop().or_else(|| left.keys().next().map(|id| (*id, 0)));
+        let Some((id, depth)) = next else { return list };
+        let Some(category) = left.remove(&id) else { continue };
+        list.push(Category { depth, ..category });
+        open.extend(
+            within.remove(&Some(id)).unwrap_or_default().into_iter().map(|id| (id, depth + 1)),
+        );
+    }
+}
+
+/// What was asked of all servers; nothing in it: everything. `None` if there was no synchronization.
+fn asked(catalog: &Catalog, kind: CategoryKind) -> Result<Option<HashSet<UpdateId>>, CatalogError> {
+    let mut all: Option<HashSet<UpdateId>> = None;
+    let mut everything = false;
+    catalog.notes(known::NOTE, &mut |_, note| {
+        let Ok(state) = serde_json::from_str::<State>(note) else { return };
+        if state.anchor.is_none() {
+            return;
+        }
+        let ids = match kind {
+            CategoryKind::Product => state.asked.products,
+            CategoryKind::Classification => state.asked.classifications,
+        };
+        everything |= ids.is_empty();
+        all.get_or_insert_default().extend(ids);
+    })?;
+    Ok(if everything { Some(HashSet::new()) } else { all })
 }
 
 /// What is chosen now, where nothing is said as the last time.
@@ -67,129 +187,39 @@ pub(super) fn chosen(selection: &Selection, before: &Chosen) -> Chosen {
     }
 }
 
-/// What to ask the server for. One list alone would select nothing: then the other one holds all.
+/// What to ask the server for, and what people should know of it. One list alone would select
+/// nothing: then the other one holds all.
 pub(super) fn wanted(
     catalog: &Catalog,
     config: &ConfigData,
     chosen: &Chosen,
-) -> Result<Wanted, super::super::SyncError> {
+) -> Result<(Wanted, Vec<String>), super::super::SyncError> {
+    let mut notes = Vec::new();
     let languages = match &chosen.languages {
         None => Vec::new(),
         Some(names) => languages(names, config)?,
     };
     if chosen.products.is_none() && chosen.classifications.is_none() {
-        return Ok(Wanted { languages, ..Wanted::default() });
+        return Ok((Wanted { languages, ..Wanted::default() }, notes));
     }
-    let products = categories(catalog, CategoryKind::Product)?;
-    let classifications = categories(catalog, CategoryKind::Classification)?;
-    Ok(Wanted {
-        products: ids("product", chosen.products.as_deref(), &products)?,
-        classifications: ids(
+    let products = choices(catalog, CategoryKind::Product)?;
+    let classifications = choices(catalog, CategoryKind::Classification)?;
+    let wanted = Wanted {
+        products: resolve("product", chosen.products.as_deref(), &products, &mut notes)?,
+        classifications: resolve(
             "classification",
             chosen.classifications.as_deref(),
             &classifications,
+            &mut notes,
         )?,
         languages,
-    })
-}
-
-/// A name stands for every category of that title; several have the same.
-fn ids(
-    what: &str,
-    names: Option<&[String]>,
-    known: &[Category],
-) -> Result<Vec<UpdateId>, UpstreamError> {
-    let mut ids = Vec::new();
-    match names {
-        None => ids.extend(known.iter().map(|category| category.id)),
-        Some(names) => {
-            for name in names {
-                let before = ids.len();
-                let wanted = name.to_lowercase();
-                ids.extend(known.iter().filter_map(|category| {
-                    (category.title.to_lowercase() == wanted || category.id.to_string() == wanted)
-                        .then_some(category.id)
-                }));
-                // An id needs no name: it may be one that only the server knows.
-                if ids.len() == before {
-                    if let Ok(id) = name.parse() {
-                        ids.push(id);
-                        continue;
-                    }
-                    return Err(unknown(what, name, known.iter().map(|c| c.title.as_str())));
-                }
-            }
-        }
-    }
-    if ids.is_empty() {
-        return Err(UpstreamError::Choice(format!("the server knows no {what}")));
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
-}
-
-fn languages(names: &[String], config: &ConfigData) -> Result<Vec<i32>, UpstreamError> {
-    let mut ids = Vec::new();
-    for name in names {
-        let id = config
-            .languages
-            .iter()
-            .find(|language| {
-                // 0 is the server's own word for all.
-                language.id != 0
-                    && (language.short.eq_ignore_ascii_case(name)
-                        || language.id.to_string() == *name)
-            })
-            .map(|language| language.id)
-            .ok_or_else(|| {
-                unknown("language", name, config.languages.iter().map(|l| l.short.as_str()))
-            })?;
-        ids.push(id);
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
-}
-
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> UpstreamError {
-    let part = name.to_lowercase();
-    let (near, all): (Vec<_>, Vec<_>) =
-        known.partition(|title| !part.is_empty() && title.to_lowercase().contains(&part));
-    let (word, list) = if near.is_empty() { ("It has", all) } else { ("Near it are", near) };
-    let more = if list.len() > 20 { ", …" } else { "" };
-    let list: Vec<_> = list.into_iter().take(20).collect();
-    let list = list.join(", ");
-    UpstreamError::Choice(format!("the server has no {what} {name:?}. {word}: {list}{more}"))
+    };
+    Ok((wanted, notes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::server_sync::LanguageData;
-
-    fn known() -> Vec<Category> {
-        [(1, "Windows 10"), (2, "Windows 11"), (3, "Windows 11"), (4, "Office")]
-            .map(|(n, title)| Category {
-                id: UpdateId(uuid::Uuid::from_u128(n)),
-                title: title.to_owned(),
-            })
-            .to_vec()
-    }
-
-    #[test]
-    fn a_name_in_any_case_or_an_id_is_found_and_a_wrong_one_is_met_with_what_is_near() {
-        let find = |names: &[&str]| {
-            let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-            ids("product", Some(&names), &known())
-        };
-        let found = find(&["windows 11", "00000000-0000-0000-0000-000000000004"]).unwrap();
-        assert_eq!(found, [2, 3, 4].map(|n| UpdateId(uuid::Uuid::from_u128(n))));
-        let error = find(&["Windows"]).unwrap_err().to_string();
-        assert!(error.contains("Windows 10") && !error.contains("Office"), "{error}");
-        assert!(find(&["Linux"]).unwrap_err().to_string().contains("Office"));
-        assert_eq!(ids("product", None, &known()).unwrap().len(), 4);
-    }
 
     #[test]
     fn what_is_not_said_stays_and_all_resets() {
@@ -200,29 +230,37 @@ mod tests {
     }
 
     #[test]
-    fn languages_are_the_servers() {
-        let language = |id, short: &str| LanguageData {
-            id,
-            short: short.to_owned(),
-            long: String::new(),
-            enabled: true,
+    fn the_tree_lists_each_before_what_is_within_it_and_loses_none_in_a_circle() {
+        let category = |n: u128, within: Option<u128>, title: &str| Category {
+            id: UpdateId(uuid::Uuid::from_u128(n)),
+            title: title.to_owned(),
+            level: CategoryLevel::Product,
+            within: within.map(|n| UpdateId(uuid::Uuid::from_u128(n))),
+            depth: 9,
+            chosen: false,
         };
-        let config = ConfigData {
-            catalog_only_sync: false,
-            lazy_sync: true,
-            server_hosts_psf_files: false,
-            max_updates: 100,
-            max_driver_sets: 0,
-            max_computer_ids: 0,
-            max_pnp_hardware_ids: 0,
-            anchor: String::new(),
-            version: None,
-            languages: vec![language(0, "all"), language(1033, "en"), language(1031, "de")],
-            max_decryption_updates: 100,
-        };
-        let find = |name: &str| languages(&[name.to_owned()], &config);
-        assert_eq!(find("DE").unwrap(), [1031]);
-        assert_eq!(find("1033").unwrap(), [1033]);
-        assert!(find("xx").unwrap_err().to_string().contains("en, de"));
+        let all = [
+            category(1, None, "Company"),
+            category(2, Some(1), "Windows"),
+            category(3, Some(2), "Windows 11"),
+            category(4, Some(2), "Windows 10"),
+            category(5, Some(1), "Office"),
+            category(6, Some(7), "Round"),
+            category(7, Some(6), "About"),
+        ];
+        let list = in_order(all.into_iter().map(|category| (category.id, category)).collect());
+        let list: Vec<_> = list.iter().map(|c| (c.depth, c.title.as_str())).collect();
+        assert_eq!(
+            list,
+            [
+                (0, "Company"),
+                (1, "Office"),
+                (1, "Windows"),
+                (2, "Windows 10"),
+                (2, "Windows 11"),
+                (0, "Round"),
+                (1, "About"),
+            ]
+        );
     }
 }

@@ -73,6 +73,9 @@ pub enum UpstreamError {
         /// Where to.
         to: String,
     },
+    /// An answer could not be put down while it came.
+    #[error("cannot keep the answer of the server; is the disk full?")]
+    Spool(#[source] std::io::Error),
     /// The answer does not end.
     #[error("the answer to {operation} has more than {limit} bytes")]
     TooLarge {
@@ -105,6 +108,9 @@ pub enum UpstreamError {
     /// What is to be remembered cannot be written down.
     #[error("cannot write down where the synchronization stands")]
     State(#[source] serde_json::Error),
+    /// A thread of ours has ended before its work.
+    #[error("the work was broken off; synchronize again")]
+    Broken,
     /// One update after the other is refused.
     #[error(
         "the server refused {0} updates one after the other; what came before is kept. Look at the server, then synchronize again"

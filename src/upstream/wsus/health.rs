@@ -26,7 +26,7 @@ pub struct Health {
 /// Asks the server at `base` how it is. Nothing is stored.
 pub fn health(base: &Url, account: Uuid, options: &ConnectionOptions) -> Health {
     let options = ConnectionOptions { attempts: ATTEMPTS, ..options.clone() };
-    let mut session = match Session::new(base, account, &options) {
+    let session = match Session::new(base, account, &options) {
         Ok(session) => session,
         Err(error) => return Health { answers: Err(error), certificate: None, clock_ahead: None },
     };

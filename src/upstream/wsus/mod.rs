@@ -4,34 +4,51 @@
 //! | file | what |
 //! |---|---|
 //! | `channel` | one SOAP call over HTTP, within limits, with retries |
+//! | `spool` | an answer between the network and its reader |
 //! | `session` | handshake, cookies and their renewal |
-//! | `choice` | names of products, classifications and languages become ids |
+//! | `choice` | what can be chosen, and what is chosen |
+//! | `names` | names become ids; what is near a name that nothing has |
 //! | `health` | how a server is, without synchronizing |
 //! | `known` | what others may know of the servers |
 //! | `state` | anchors between runs, and whole or changes for each id |
+//! | `hardware` | for which hardware drivers are wanted |
 //! | `ask` | telling a server which files it does not have |
-//! | `engine` | one synchronization |
+//! | `engine` | one synchronization: the order of things, lists |
+//! | `fetch` | documents by their ids, halving what fails |
+//! | `pipe` | asking, unpacking and writing at the same time |
+//! | `closure` | what is named, but not held |
+//! | `keys` | keys of encrypted files |
+//! | `drivers` | drivers and driver sets by hardware |
 //! | `replica` | groups and approvals of the upstream, for a replica |
 //! | `rollup`, `summary` | telling the upstream how this server and its computers stand |
 
 mod ask;
 mod channel;
 mod choice;
+mod closure;
+mod drivers;
 mod engine;
 mod error;
+mod fetch;
+mod hardware;
 mod health;
+mod keys;
 mod known;
+mod names;
+mod pipe;
 mod replica;
 mod rollup;
 mod session;
+mod spool;
 mod state;
 mod summary;
 
 pub(super) use ask::ask_for_files;
-pub use choice::{Category, CategoryKind, categories};
+pub use choice::{Category, CategoryKind, CategoryLevel, categories, choices};
 pub(super) use engine::run;
 pub use error::UpstreamError;
 pub(super) use error::chain;
+pub use hardware::{Hardware, HardwareError};
 pub use health::{Health, health};
 pub use known::{KnownUpstream, UpstreamFacts, known_upstreams};
 pub use replica::{ReplicaError, replicate};
@@ -63,6 +80,8 @@ pub struct Selection {
     pub classifications: Option<Vec<String>>,
     /// Languages, as short names (`en`, `pt-br`) or LCIDs.
     pub languages: Option<Vec<String>>,
+    /// Hardware whose drivers are wanted, from servers that look for them (Microsoft Update).
+    pub hardware: Option<Hardware>,
     /// Only products, classifications and detectoids, no updates.
     pub categories_only: bool,
 }

@@ -7,9 +7,7 @@ use super::{UpstreamError, known::known_upstreams, session::Session};
 use crate::{
     catalog::{Catalog, CatalogError},
     fleet::{ApprovalAction, Fleet, FleetError, TakenOver, Told, ToldDeployment, ToldGroup},
-    protocol::server_sync::{
-        DeploymentAction, Deployments, GetDeployments, Operation as _, SyncDeployment,
-    },
+    protocol::server_sync::{DeploymentAction, Deployments, GetDeployments, SyncDeployment},
     soap::Limits,
     update::UpdateId,
     upstream::SyncOptions,
@@ -60,10 +58,10 @@ pub fn replicate(
         .and_then(|known| known.anchor)
         .ok_or_else(|| ReplicaError::NoUpdates { url: url.clone() })?;
     let account = catalog.mirror_id()?.unwrap_or_default();
-    let mut session = Session::new(base, account, &options.upstream.connection)?;
+    let session = Session::new(base, account, &options.upstream.connection)?;
     let mut anchor = fleet.replica_anchor(&url)?;
     let answer = loop {
-        match deployments(&mut session, anchor.as_deref(), &sync_anchor) {
+        match deployments(&session, anchor.as_deref(), &sync_anchor) {
             // It was replaced or restored and does not know what it told us: everything, once.
             Err(e) if anchor.is_some() && is_about_anchors(&e) => {
                 tracing::warn!(error = %e, "the upstream server refuses our anchor; asking for all deployments");
@@ -77,7 +75,7 @@ pub fn replicate(
 }
 
 fn deployments(
-    session: &mut Session,
+    session: &Session,
     anchor: Option<&str>,
     sync_anchor: &str,
 ) -> Result<Deployments, UpstreamError> {
@@ -87,7 +85,7 @@ fn deployments(
         sync_anchor: sync_anchor.to_owned(),
     };
     let limits = Limits { bytes: DEPLOYMENTS, elements: ELEMENTS, ..Limits::default() };
-    session.with_cookie(DEPLOYMENTS, &ask, &|bytes| GetDeployments::answer(bytes, &limits))
+    session.ask_within(&limits, &ask)
 }
 
 fn is_about_anchors(error: &UpstreamError) -> bool {

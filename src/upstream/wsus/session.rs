@@ -2,7 +2,8 @@
 //! [MS-WUSSS] 3.2.4.1
 
 use std::{
-    io::BufReader,
+    io::{self, Read},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use super::{
     ConnectionOptions, UpstreamError,
     channel::{Call, Channel},
+    spool::Spool,
 };
 use crate::{
     protocol::{
@@ -49,63 +51,76 @@ const VERSION: ProtocolVersion = ProtocolVersion { major: 1, minor: 20 };
 /// Authorizations for one call; then the server is at fault.
 const AUTHORIZATIONS: u32 = 3;
 
-/// A conversation with one server.
+/// A conversation with one server. Several threads may speak.
 pub(super) struct Session {
     pub(super) channel: Channel,
     /// Root of the server, with a slash at the end.
     base: Url,
     account: Uuid,
     /// With the moment when it must be renewed, by a clock that nobody sets.
-    cookie: Option<(SyncCookie, Instant)>,
+    cookie: Mutex<Option<(SyncCookie, Instant)>>,
 }
 
 impl Session {
     pub(super) fn new(base: &Url, account: Uuid, options: &ConnectionOptions) -> Result<Self> {
         let channel = Channel::new(base, options)?;
-        Ok(Self { channel, base: base.clone(), account, cookie: None })
+        Ok(Self { channel, base: base.clone(), account, cookie: Mutex::default() })
     }
 
-    pub(super) fn config(&mut self) -> Result<ConfigData> {
+    pub(super) fn config(&self) -> Result<ConfigData> {
         // Without an anchor: it is small, and read afresh each time.
-        let ask = |cookie| GetConfigData { cookie: Some(cookie), anchor: None };
-        self.with_cookie(SHORT, &ask, &short::<GetConfigData>)
+        self.ask(&|cookie| GetConfigData { cookie: Some(cookie), anchor: None })
     }
 
-    /// The anchor, and what is new since the one of the filter.
-    pub(super) fn revisions(&mut self, filter: &Filter) -> Result<(String, Vec<UpdateIdentity>)> {
+    /// Any operation with a short answer.
+    pub(super) fn ask<O: Operation>(&self, ask: &dyn Fn(SyncCookie) -> O) -> Result<O::Answer> {
+        self.ask_within(&Limits { bytes: SHORT, ..Limits::default() }, ask)
+    }
+
+    /// Any operation with an answer that is held as a whole.
+    pub(super) fn ask_within<O: Operation>(
+        &self,
+        limits: &Limits,
+        ask: &dyn Fn(SyncCookie) -> O,
+    ) -> Result<O::Answer> {
+        self.with_cookie(limits.bytes, ask, &mut |answer| whole::<O>(answer, limits))
+    }
+
+    /// Gives the anchor, and to `each` what is new since the one of the filter.
+    pub(super) fn revisions(
+        &self,
+        filter: &Filter,
+        each: &mut dyn FnMut(UpdateIdentity),
+    ) -> Result<String> {
         let ask = |cookie| GetRevisionIdList { cookie: Some(cookie), filter: filter.clone() };
-        self.with_cookie(LIST, &ask, &|bytes| {
-            let mut list = Vec::new();
-            let anchor =
-                GetRevisionIdList::read_list(BufReader::new(bytes), &mut |id| list.push(id))?;
-            Ok((anchor, list))
+        self.with_cookie(LIST, &ask, &mut |mut answer| {
+            GetRevisionIdList::read_list(answer.read().map_err(AnswerError::Io)?, each)
         })
     }
 
-    pub(super) fn update_data(&mut self, updates: &[UpdateIdentity]) -> Result<Vec<UpdateItem>> {
+    /// The answer to GetUpdateData, unread: for [`read_documents`].
+    pub(super) fn update_data(&self, updates: &[UpdateIdentity]) -> Result<Spool> {
         let ask = |cookie| GetUpdateData { cookie: Some(cookie), updates: updates.to_vec() };
-        self.with_cookie(DOCUMENTS, &ask, &|bytes| {
-            let mut items = Vec::new();
-            GetUpdateData::read_items(BufReader::new(bytes), DOCUMENTS, &mut |item| {
-                items.push(item);
-                Ok::<_, AnswerError>(())
-            })?;
-            Ok(items)
+        self.with_cookie(DOCUMENTS, &ask, &mut |mut answer| {
+            if may_be_a_fault(&mut answer).map_err(AnswerError::Io)? {
+                let all = answer.read().map_err(AnswerError::Io)?;
+                GetUpdateData::read_items(all, DOCUMENTS, &mut |_| Ok::<_, AnswerError>(()))?;
+            }
+            Ok(answer)
         })
     }
 
-    /// Says which files are missing. [MS-WSUSSS] 3.1.4.11
-    pub(super) fn download_files(&mut self, digests: &[Sha1]) -> Result<()> {
-        let ask = |cookie| DownloadFiles { cookie: Some(cookie), digests: digests.to_vec() };
-        self.with_cookie(SHORT, &ask, &short::<DownloadFiles>)
+    /// Says which files are missing. [MS-WUSSS] 3.1.4.11
+    pub(super) fn download_files(&self, digests: &[Sha1]) -> Result<()> {
+        self.ask(&|cookie| DownloadFiles { cookie: Some(cookie), digests: digests.to_vec() })
     }
 
     /// Makes a call with a good cookie; when the server does not take it, with a new one.
-    pub(super) fn with_cookie<O: Operation, T>(
-        &mut self,
+    fn with_cookie<O: Operation, T>(
+        &self,
         limit: usize,
         ask: &dyn Fn(SyncCookie) -> O,
-        read: &dyn Fn(&[u8]) -> std::result::Result<T, AnswerError>,
+        read: &mut dyn FnMut(Spool) -> std::result::Result<T, AnswerError>,
     ) -> Result<T> {
         let mut authorizations = 0;
         loop {
@@ -123,7 +138,7 @@ impl Session {
                 },
             };
             tracing::debug!(%refused, "authorizing again");
-            self.cookie = None;
+            *self.cookie.lock().unwrap_or_else(PoisonError::into_inner) = None;
             authorizations += 1;
             if authorizations >= AUTHORIZATIONS {
                 return Err(refused);
@@ -132,11 +147,12 @@ impl Session {
     }
 
     fn good_cookie(&self) -> Option<SyncCookie> {
-        let (cookie, renew) = self.cookie.as_ref()?;
+        let cookie = self.cookie.lock().unwrap_or_else(PoisonError::into_inner);
+        let (cookie, renew) = cookie.as_ref()?;
         (Instant::now() < *renew).then(|| cookie.clone())
     }
 
-    fn authorize(&mut self) -> Result<()> {
+    fn authorize(&self) -> Result<()> {
         let config = self.short_call(&GetAuthConfig, SERVER_SYNC_PATH)?;
         let account = GetAuthorizationCookie {
             // A name as RFC 1035 wants it; it tells the upstream's administrator who asks.
@@ -147,7 +163,7 @@ impl Session {
         let ask = GetCookie { authorization, old_cookie: None, version: VERSION };
         let cookie = self.short_call(&ask, SERVER_SYNC_PATH)?;
         let renew = Instant::now() + lifetime(&cookie, Timestamp::now());
-        self.cookie = Some((cookie, renew));
+        *self.cookie.lock().unwrap_or_else(PoisonError::into_inner) = Some((cookie, renew));
         Ok(())
     }
 
@@ -157,7 +173,8 @@ impl Session {
     }
 
     fn short_call<O: Operation>(&self, ask: &O, path: &str) -> Result<O::Answer> {
-        self.call(ask, path, SHORT, &short::<O>)
+        let limits = Limits { bytes: SHORT, ..Limits::default() };
+        self.call(ask, path, SHORT, &mut |answer| whole::<O>(answer, &limits))
     }
 
     fn call<O: Operation, T>(
@@ -165,7 +182,7 @@ impl Session {
         ask: &O,
         path: &str,
         limit: usize,
-        read: &dyn Fn(&[u8]) -> std::result::Result<T, AnswerError>,
+        read: &mut dyn FnMut(Spool) -> std::result::Result<T, AnswerError>,
     ) -> Result<T> {
         let url = self.service(path)?;
         let call =
@@ -205,8 +222,41 @@ fn is_about_cookies(error: &UpstreamError) -> bool {
         .any(|code| error.is_fault(code))
 }
 
-fn short<O: Operation>(bytes: &[u8]) -> std::result::Result<O::Answer, AnswerError> {
-    O::answer(bytes, &Limits { bytes: SHORT, ..Limits::default() })
+fn whole<O: Operation>(
+    mut answer: Spool,
+    limits: &Limits,
+) -> std::result::Result<O::Answer, AnswerError> {
+    let mut bytes = Vec::new();
+    answer.read().and_then(|mut all| all.read_to_end(&mut bytes)).map_err(AnswerError::Io)?;
+    O::answer(&bytes, limits)
+}
+
+/// Reads the answer to GetUpdateData, one item at a time.
+pub(super) fn read_documents(mut answer: Spool, each: &mut dyn FnMut(UpdateItem)) -> Result<()> {
+    let all = answer.read().map_err(AnswerError::Io);
+    all.and_then(|all| {
+        GetUpdateData::read_items(all, DOCUMENTS, &mut |item| {
+            each(item);
+            Ok::<_, AnswerError>(())
+        })
+    })
+    .map_err(|e| UpstreamError::answer(GetUpdateData::NAME, e))
+}
+
+/// Whether it is worth while to read all of it for a fault.
+fn may_be_a_fault(answer: &mut Spool) -> io::Result<bool> {
+    const WORD: &[u8] = b"Fault";
+    let mut start = [0; 2048];
+    let mut length = 0;
+    let mut all = answer.read()?;
+    while let Some(rest) = start.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match all.read(rest)? {
+            0 => break,
+            n => length += n,
+        }
+    }
+    let start = start.get(..length).unwrap_or_default();
+    Ok(start.windows(WORD.len()).any(|word| word == WORD))
 }
 
 #[cfg(test)]

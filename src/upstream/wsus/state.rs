@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::known::UpstreamFacts;
+use super::{hardware::Hardware, known::UpstreamFacts};
 use crate::{
     protocol::server_sync::{Filter, IdAndDelta, LanguageAndDelta},
     update::{UpdateId, UpdateIdentity},
@@ -31,6 +31,15 @@ pub(super) struct Wanted {
     pub(super) languages: Vec<i32>,
 }
 
+/// Drivers by hardware: what was asked for, and the anchor of the first call of that round.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct DriverState {
+    pub(super) anchor: Option<String>,
+    pub(super) products: Vec<UpdateId>,
+    pub(super) hardware: Hardware,
+}
+
 /// A note in the catalogue, one per upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -49,6 +58,11 @@ pub(super) struct State {
     pub(super) failed: Vec<UpdateIdentity>,
     /// Bundled by something that is held, not listed, not yet fetched.
     pub(super) members: Vec<UpdateIdentity>,
+    /// Held, with encrypted files whose keys have not been given yet.
+    pub(super) keyless: Vec<UpdateIdentity>,
+    /// Named by prerequisites, but not to be had. Sorted.
+    pub(super) unresolved: Vec<UpdateId>,
+    pub(super) drivers: DriverState,
 }
 
 impl State {
@@ -56,6 +70,7 @@ impl State {
     pub(super) fn forget_anchors(&mut self) {
         self.config_anchor = None;
         self.anchor = None;
+        self.drivers.anchor = None;
     }
 
     /// Which updates to ask for. With an anchor every id is asked for its changes only, unless it is

@@ -1,0 +1,94 @@
+//! Keys of encrypted files. [MS-WUSSS] 3.1.4.18
+
+use std::collections::{HashSet, VecDeque};
+
+use super::{
+    UpstreamError,
+    engine::{LARGEST_BATCH, Result, Run, note},
+    error::chain,
+    fetch::is_about_the_batch,
+};
+use crate::{
+    protocol::server_sync::{ConfigData, GetUpdateDecryptionData, UpdateKeys},
+    update::UpdateIdentity,
+};
+
+/// Updates per request to a server that states no limit.
+const DEFAULT_BATCH: usize = 50;
+
+/// Bytes of a key: AES has 32, and there may be words around it.
+const LONGEST: usize = 4096;
+
+impl Run<'_> {
+    /// Asks for the keys of everything that is held without them. What the server does not tell is
+    /// asked again the next time.
+    pub(super) fn keys(&mut self, config: &ConfigData) -> Result<()> {
+        let batch = match config.max_decryption_updates {
+            0 => DEFAULT_BATCH,
+            limit => limit.min(LARGEST_BATCH),
+        };
+        let keyless = self.state.keyless.clone();
+        let mut queue: VecDeque<&[UpdateIdentity]> = keyless.chunks(batch).collect();
+        while let Some(batch) = queue.pop_front() {
+            let answer = self.session.ask(&|cookie| GetUpdateDecryptionData {
+                cookie: Some(cookie),
+                updates: batch.to_vec(),
+            });
+            match answer {
+                Ok(updates) => self.keep_keys(batch, &updates)?,
+                Err(e) if is_about_the_batch(&e) && batch.len() > 1 => {
+                    let (first, second) = batch.split_at(batch.len() / 2);
+                    queue.push_front(second);
+                    queue.push_front(first);
+                }
+                Err(e) if is_about_the_batch(&e) => {
+                    for identity in batch {
+                        let why = format!("its files are encrypted, but no key came: {e}");
+                        self.report.problem(identity, why);
+                    }
+                }
+                // A server that does not know the operation yet. [MS-WUSSS] 1.7
+                Err(e @ UpstreamError::Fault { .. }) => {
+                    let (left, e) = (self.state.keyless.len(), chain(&e));
+                    let why = format!("{left} updates have encrypted files without keys: {e}");
+                    self.report.problem("keys", why);
+                    return Ok(());
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_keys(&mut self, batch: &[UpdateIdentity], updates: &[UpdateKeys]) -> Result<()> {
+        let told: HashSet<UpdateIdentity> = updates
+            .iter()
+            .map(|update| update.identity)
+            .filter(|identity| batch.contains(identity))
+            .collect();
+        for identity in batch.iter().filter(|identity| !told.contains(identity)) {
+            self.report.problem(identity, "its files are encrypted, but the server tells no keys");
+        }
+        self.state.keyless.retain(|identity| !told.contains(identity));
+        let note = note(&self.state)?;
+        let mut writer = self.catalog.write()?;
+        for update in updates.iter().filter(|update| told.contains(&update.identity)) {
+            for file in &update.files {
+                match &file.key {
+                    Some(key) if (1..=LONGEST).contains(&key.len()) => {
+                        self.report.keys += u64::from(writer.put_key(&file.digest, key)?);
+                    }
+                    Some(key) => {
+                        let why = format!("the key of {} has {} bytes", file.digest, key.len());
+                        self.report.problem(update.identity, why);
+                    }
+                    // Not every file of such an update is encrypted.
+                    None => {}
+                }
+            }
+        }
+        writer.set_note(&self.key, &note)?;
+        writer.commit()?;
+        Ok(())
+    }
+}

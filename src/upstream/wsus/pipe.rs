@@ -1,0 +1,123 @@
+//! Documents on their way: one thread asks the server, one unpacks and reads what came, the caller
+//! writes. So the server works while we do, and answers are taken in the order of the questions.
+
+use std::{
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    thread::Scope,
+};
+
+use bundle_format::digest::Sha1;
+
+use super::{
+    UpstreamError,
+    error::chain,
+    session::{Session, read_documents},
+};
+use crate::{
+    protocol::server_sync::UpdateItem,
+    update::{Limits, UpdateDocument, UpdateIdentity},
+};
+
+/// Questions without an answer that was taken: one on the line, one in work.
+pub(super) const AT_ONCE: usize = 2;
+
+/// What came of a batch, piece by piece.
+pub(super) enum Said {
+    /// A document that can be read.
+    Document(Box<Document>),
+    /// One that cannot, and why.
+    Unreadable(UpdateIdentity, String),
+    /// Where a file is on the Internet.
+    Url(Sha1, String),
+    /// What decrypts a file.
+    Key(Sha1, Vec<u8>),
+    /// That was all, or the rest did not come.
+    End(Result<(), UpstreamError>),
+}
+
+/// A document that was given.
+pub(super) struct Document {
+    /// As announced.
+    pub(super) identity: UpdateIdentity,
+    pub(super) xml: String,
+    pub(super) document: UpdateDocument,
+}
+
+/// Both ends of it, for the one who writes.
+pub(super) struct Pipe {
+    questions: SyncSender<Vec<UpdateIdentity>>,
+    pieces: Receiver<Said>,
+}
+
+impl Pipe {
+    /// Starts the threads; they end when the pipe is dropped.
+    pub(super) fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        session: &'scope Session,
+        limits: &'scope Limits,
+    ) -> Self {
+        let (questions, asked) = sync_channel::<Vec<UpdateIdentity>>(AT_ONCE);
+        let (answers, answered) = sync_channel(0);
+        // One document waits: they can be large.
+        let (say, pieces) = sync_channel(1);
+        scope.spawn(move || {
+            for batch in asked {
+                if answers.send(session.update_data(&batch)).is_err() {
+                    return;
+                }
+            }
+        });
+        scope.spawn(move || {
+            for answer in answered {
+                let mut is_heard = true;
+                let end = answer.and_then(|answer| {
+                    read_documents(answer, &mut |item| {
+                        for piece in pieces_of(item, limits) {
+                            is_heard = is_heard && say.send(piece).is_ok();
+                        }
+                    })
+                });
+                if !is_heard || say.send(Said::End(end)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { questions, pieces }
+    }
+
+    /// Asks for a batch. At most [`AT_ONCE`] are open.
+    pub(super) fn ask(&self, batch: &[UpdateIdentity]) {
+        // If nobody listens any more, `next` says so.
+        let _ = self.questions.send(batch.to_vec());
+    }
+
+    /// The next piece of the oldest batch that has not ended.
+    pub(super) fn next(&self) -> Said {
+        self.pieces.recv().unwrap_or(Said::End(Err(UpstreamError::Broken)))
+    }
+}
+
+fn pieces_of(item: UpdateItem, limits: &Limits) -> Vec<Said> {
+    match item {
+        UpdateItem::Update(item) => {
+            let identity = item.identity;
+            let unreadable = |why| Said::Unreadable(identity, why);
+            let xml = match item.blob.into_document(limits.bytes) {
+                Ok(xml) => xml,
+                Err(e) => return vec![unreadable(chain(&e))],
+            };
+            vec![match UpdateDocument::parse(xml.as_bytes(), limits) {
+                Ok(document) if document.identity != identity => {
+                    unreadable(format!("announced as {identity}, but it is {}", document.identity))
+                }
+                Ok(document) => Said::Document(Box::new(Document { identity, xml, document })),
+                Err(e) => unreadable(e.to_string()),
+            }]
+        }
+        UpdateItem::Url(url) => {
+            let address = url.mu_url.map(|address| Said::Url(url.digest, address));
+            let key = url.decryption_key.map(|key| Said::Key(url.digest, key));
+            address.into_iter().chain(key).collect()
+        }
+    }
+}
