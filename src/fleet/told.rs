@@ -67,6 +67,18 @@ impl Fleet {
         self.write("begin a report to the upstream server", |db| {
             let known = (value(db, UPSTREAM)?, value(db, RESET)?);
             let now = (Some(upstream.as_bytes().to_vec()), Some(reset.as_bytes().to_vec()));
+            // What there is no more, and sums that began anew.
+            db.execute_batch(
+                "DELETE FROM told_computer WHERE computer_id NOT IN (
+                    SELECT computer_id FROM computer UNION ALL
+                    SELECT computer_id FROM rolled_computer);
+                 DELETE FROM told_activity WHERE NOT EXISTS (
+                    SELECT 1 FROM downstream_activity d WHERE d.server_id = told_activity.server_id
+                    AND d.update_id = told_activity.update_id
+                    AND d.revision_number = told_activity.revision_number
+                    AND d.succeeded >= told_activity.succeeded
+                    AND d.failed >= told_activity.failed);",
+            )?;
             if known == now {
                 return Ok(());
             }

@@ -4,7 +4,11 @@
 //! What was told is remembered, so that only differences are told next. Any fault ends the phase;
 //! nothing is lost, it is told the next time.
 
-use std::{collections::HashMap, fs, thread, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fs, thread,
+    time::Duration,
+};
 
 use bundle_format::digest::Sha256;
 use jiff::Timestamp;
@@ -95,7 +99,9 @@ pub fn rollup(
     let config = session.report(&GetRollupConfiguration)?;
     fleet.begin_telling(base.as_str(), config.reset)?;
     let busy = options.upstream.connection.first_pause.saturating_mul(30);
-    let mut run = Run { session, fleet, account, config, busy, done: RolledUp::default() };
+    let told_servers = HashSet::from([account]);
+    let done = RolledUp::default();
+    let mut run = Run { session, fleet, account, told_servers, config, busy, done };
     run.servers(catalog, known.and_then(|known| known.last_success))?;
     run.done.detailed = config.detailed;
     if config.detailed {
@@ -111,6 +117,8 @@ struct Run<'a> {
     fleet: &'a mut Fleet,
     /// Who we are to the upstream.
     account: Uuid,
+    /// Servers that the upstream knows now.
+    told_servers: HashSet<Uuid>,
     config: RollupConfiguration,
     /// How long a busy upstream is left alone.
     busy: Duration,
@@ -128,10 +136,17 @@ impl Run<'_> {
     ) -> Result<(), RollupError> {
         let (events, installations) = self.fleet.untold_installations()?;
         let below = self.fleet.untold_activity()?;
-        let mut servers: Vec<DownstreamServer> = in_order(self.fleet.downstreams()?)
-            .into_iter()
-            .filter_map(|server| self.below(server, &below))
-            .collect();
+        let mut servers = Vec::new();
+        for server in in_order(self.fleet.downstreams()?) {
+            // Below one that is told by nobody, or by a server that is below us and above: a parent
+            // that the upstream does not know would end the report.
+            if let Some(server) = self.below(server, &below)
+                && self.told_servers.contains(&server.parent)
+                && self.told_servers.insert(server.id)
+            {
+                servers.push(server);
+            }
+        }
         servers.push(DownstreamServer {
             id: self.account,
             name: host_name().unwrap_or_else(|| format!("tidegate-{}", self.account)),
@@ -253,6 +268,7 @@ impl Run<'_> {
     /// Those that come here and those of the servers below, with when they last came.
     fn all_computers(&self) -> Result<Vec<(RolledComputer, Timestamp)>, RollupError> {
         let computers = self.fleet.computers()?;
+        let ours: HashSet<String> = computers.iter().map(|c| c.id.to_ascii_lowercase()).collect();
         let mut all: Vec<(RolledComputer, Timestamp)> = computers
             .iter()
             .map(|computer| {
@@ -270,9 +286,13 @@ impl Run<'_> {
             })
             .collect();
         for computer in self.fleet.rolled_computers()? {
-            if computers.iter().any(|ours| ours.id.eq_ignore_ascii_case(&computer.id)) {
+            if ours.contains(&computer.id.to_ascii_lowercase())
+                || !self.told_servers.contains(&computer.server)
+            {
                 continue;
             }
+            let last_seen = computer.last_sync.max(computer.last_report);
+            let last_seen = last_seen.unwrap_or(Timestamp::MIN);
             let rolled = RolledComputer {
                 id: computer.id,
                 last_sync: computer.last_sync.map(DateTime),
@@ -283,7 +303,7 @@ impl Run<'_> {
                 parent: computer.server,
                 details: Some(serde_json::from_value(computer.details).unwrap_or_default()),
             };
-            all.push((rolled, computer.received));
+            all.push((rolled, last_seen));
         }
         Ok(all)
     }

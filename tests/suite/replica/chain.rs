@@ -1,6 +1,6 @@
 //! Server and replica, both ours, over TCP: what is decided above holds below.
 
-use std::{fs, thread, time::Duration};
+use std::{fs, process::Stdio, thread, time::Duration};
 
 use jiff::Timestamp;
 use tidegate::{
@@ -129,7 +129,7 @@ fn a_replica_is_killed_anywhere_and_goes_on() {
         let group = upstream.fleet().create_group(&name, Some(clients.id)).unwrap();
         upstream.install(updates[1], group.id);
         let args = ["sync", "--replica", "--allow-http", "--proxy", "none", "--from", &server.url];
-        let mut child = replica.command(&args).spawn().unwrap();
+        let mut child = replica.command(&args).stdout(Stdio::null()).spawn().unwrap();
         thread::sleep(Duration::from_millis(15 * round * round));
         child.kill().unwrap();
         child.wait().unwrap();

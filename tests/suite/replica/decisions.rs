@@ -11,6 +11,7 @@ use super::{
     Tidegate,
     fake::{BUILT_IN, Decisions, Fake},
 };
+use crate::upstream_fake::{SYNC, answer};
 
 fn id(n: u128) -> Uuid {
     Uuid::from_u128(0xd000_0000_0000_4000_8000_0000_0000_0000 + n)
@@ -252,6 +253,38 @@ fn a_server_that_forgot_its_anchors_is_asked_for_everything() {
         let only = (UpdateId(id(22)), ALL_COMPUTERS, ApprovalAction::Block, None);
         assert_eq!(approved(&replica), [only], "what is not told again is gone");
     }
+}
+
+#[test]
+fn an_answer_that_breaks_off_changes_nothing() {
+    let fake = Fake::new(Decisions {
+        anchor: "a1".to_owned(),
+        groups: BUILT_IN.to_owned() + &group(11, ALL_COMPUTERS, "Pilot"),
+        deployments: deployment(1, 21, 1, id(11), 0, ""),
+        ..Decisions::default()
+    });
+    let replica = Tidegate::new(2);
+    replica.replicate(&fake.mock.url).unwrap();
+    let before = replica.decided();
+    fake.say(|said| {
+        said.anchor = "a2".to_owned();
+        said.groups = BUILT_IN.to_owned();
+    });
+    let said = fake.said.lock().unwrap().clone();
+    *fake.hook.lock().unwrap() = Some(Box::new(move |name, _| {
+        let whole = format!("<Anchor>{}</Anchor><Groups>{}</Groups>", said.anchor, said.groups);
+        (name == "GetDeployments").then(|| {
+            let mut reply = answer(name, SYNC, &whole);
+            reply.length = Some(reply.body.len() + 100);
+            reply
+        })
+    }));
+    assert!(replica.replicate(&fake.mock.url).is_err());
+    assert_eq!(replica.decided(), before);
+    *fake.hook.lock().unwrap() = None;
+    replica.replicate(&fake.mock.url).unwrap();
+    assert_eq!(replica.decided().len(), 2, "{:?}", replica.decided());
+    assert_eq!(fake.asked().last().unwrap().0.as_deref(), Some("a1"));
 }
 
 #[test]
