@@ -136,6 +136,8 @@ fn a_server_with_tls_is_asked_how_it_is_and_then_synchronized_from() {
     // The serving side: nobody yet, then an agent over TLS.
     let value = good(&serving.data, &["check", "--can-sync"]);
     assert_eq!(check(&value, "agents", "contact").0, "warn");
+    let (state, what) = check(&value, "downstreams", "contact");
+    assert!(state == "ok" && what.contains("came last, just now"), "{what}");
     good(&data, &["probe", &serving.tls_url, "--roots", root, "--computer", "pc-7"]);
     let (code, _, stderr) =
         run(&data, &["probe", &serving.tls_url, "--roots", other.to_str().unwrap()]);
