@@ -4,7 +4,8 @@ the other. Every request and every answer is checked against the schemas of the 
 
     usage: wsdl_check.py DATA [--program TIDEGATE]
 
-DATA is the data folder of a connected side that holds updates, at least one with a file that is here.
+DATA is the data folder of a connected side that holds updates, at least one with a file that is here; a copy
+of it is worked on.
 Prints which kinds of messages were seen; one that is missing fails the check. `EXCEPTIONS` lists where
 real traffic is known to differ from the definitions, with the place that shows it.
 """
@@ -13,6 +14,8 @@ import argparse
 import collections
 import http.client
 import http.server
+import re
+import shutil
 import struct
 import tempfile
 import threading
@@ -50,6 +53,14 @@ SYNC = [
     "GetRevisionIdList",
     "GetUpdateData",
     "GetDeployments",
+]
+# [MS-WSUSSS] 3.1.4.13 to 3.1.4.17
+ROLLUP = [
+    "GetRollupConfiguration",
+    "RollupDownstreamServers",
+    "RollupComputers",
+    "GetOutOfSyncComputers",
+    "RollupComputerStatus",
 ]
 AGENT = [
     "GetConfig",
@@ -137,37 +148,69 @@ class Proxy(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def ask(self, body):
+        """The server's answer: status, headers, body."""
+        headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
+        connection = http.client.HTTPConnection(self.upstream, timeout=60)
+        connection.request(self.command, self.path, body or None, headers)
+        answer = connection.getresponse()
+        given = answer.read()
+        connection.close()
+        return answer.status, answer.headers, given
+
     def handle_any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         place = urllib.parse.urlsplit(self.path).path.lower().strip("/").split("/")[0]
         service = place if place in SERVICES else None
         if service and self.command == "POST":
             self.judge.message(service, "request", body)
-        headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
-        connection = http.client.HTTPConnection(self.upstream, timeout=60)
-        connection.request(self.command, self.path, body or None, headers)
-        answer = connection.getresponse()
-        given = answer.read()
+        status, headers, given = self.ask(body)
         if service and self.command == "POST":
-            self.judge.answer(service, answer.getheader("Content-Encoding", "identity"), given)
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
+            self.judge.answer(service, headers.get("Content-Encoding", "identity"), given)
+        self.send_response(status)
+        for name, value in headers.items():
             if name.lower() not in ("transfer-encoding", "connection", "content-length"):
                 self.send_header(name, value)
-        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(given))
+        length = headers.get("Content-Length") if self.command == "HEAD" else str(len(given))
         self.send_header("Content-Length", length or "0")
         self.end_headers()
         self.wfile.write(given)
-        connection.close()
 
     do_GET = do_HEAD = do_POST = handle_any
+
+
+DRIVERS = {
+    "GetDriverIdList": """<Anchor>1,2026-01-01 00:00:00.000</Anchor><NewRevisions /><NewDriverSets>
+        <guid>d0000000-0000-4000-8000-000000000001</guid></NewDriverSets><RemovedDriverSets />""",
+    "GetDriverSetData": """<DriverSets><ServerSyncDriverSetData>
+        <DriverSetId>d0000000-0000-4000-8000-000000000001</DriverSetId>
+        <DriverSetXml>&lt;DriverSet /&gt;</DriverSetXml></ServerSyncDriverSetData></DriverSets>""",
+}
+
+
+class Microsoft(Proxy):
+    """Looks for drivers, as only Microsoft Update does; all else it leaves to the server."""
+
+    def ask(self, body):
+        for operation, result in DRIVERS.items():
+            if f"<{operation} ".encode() in body:
+                answer = (
+                    f'<soap:Envelope xmlns:soap="{definitions.SOAP}"><soap:Body><{operation}Response'
+                    f' xmlns="{definitions.SYNC}"><{operation}Result>{result}</{operation}Result>'
+                    f"</{operation}Response></soap:Body></soap:Envelope>"
+                )
+                return 200, {"Content-Type": "text/xml; charset=utf-8"}, answer.encode()
+        # To be changed, answers must be readable.
+        del self.headers["Accept-Encoding"]
+        status, headers, given = super().ask(body)
+        return status, headers, re.sub(rb"(<MaxNumberOf(?:DriverSets|ComputerIds|Pnp)[A-Za-z]*>)0<", rb"\g<1>100<", given)
 
 
 class Between:
     """The proxy, before a server."""
 
-    def __init__(self, base, judge):
-        kind = type("Between", (Proxy,), {"judge": judge, "upstream": urllib.parse.urlsplit(base).netloc})
+    def __init__(self, base, judge, proxy=Proxy):
+        kind = type("Between", (proxy,), {"judge": judge, "upstream": urllib.parse.urlsplit(base).netloc})
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
@@ -177,6 +220,20 @@ class Between:
 
     def __exit__(self, *_):
         self.server.shutdown()
+
+
+# Its key must be asked for.
+ENCRYPTED = """<upd:Update xmlns:upd="http://schemas.microsoft.com/msus/2002/12/Update"><upd:UpdateIdentity \
+UpdateID="e0000000-0000-4000-8000-00000000e4c4" RevisionNumber="1"/><upd:Properties UpdateType="Software" \
+DefaultPropertiesLanguage="en"><upd:SecuredFragment>FileDecryption</upd:SecuredFragment></upd:Properties>\
+<upd:LocalizedPropertiesCollection><upd:LocalizedProperties><upd:Language>en</upd:Language><upd:Title>Sealed\
+</upd:Title></upd:LocalizedProperties></upd:LocalizedPropertiesCollection></upd:Update>"""
+
+
+def with_encrypted_files(upstream, folder):
+    folder.mkdir()
+    (folder / "encrypted.xml").write_text(ENCRYPTED)
+    upstream.run("sync", "--from", folder)
 
 
 def synchronize(program, kept, url):
@@ -191,6 +248,23 @@ def synchronize(program, kept, url):
     products = downstream.run("sync", "products")
     downstream.run(*sync, "--products", products[0]["id"], "--classifications", "all", "--languages", "en")
     return report["new-revisions"]
+
+
+def synchronize_with_drivers(program, kept, url):
+    """From one that looks for drivers, with an update whose files are encrypted."""
+    downstream = Instance(program, kept / "with drivers")
+    downstream.run("init")
+    hardware = kept / "hardware.txt"
+    hardware.write_text("PCI\\VEN_8086&DEV_1502\nd1111111-0000-4000-8000-000000000001\n")
+    sync = ["sync", "--from", url, "--allow-http", "--proxy", "none"]
+    # Drivers and keys come to the program together.
+    if "--driver-ids" not in downstream.help("sync"):
+        return []
+    report = downstream.run(*sync, "--driver-ids", hardware)
+    if report["driver-sets"] != 1:
+        raise SystemExit(f"the synchronization with drivers brought {report}")
+    downstream.run(*sync)
+    return ["GetUpdateDecryptionData", *DRIVERS]
 
 
 def replicate(program, kept, url):
@@ -237,10 +311,14 @@ def main():
     judge = Judge()
     with tempfile.TemporaryDirectory() as kept:
         kept = Path(kept)
-        upstream = Instance(arguments.program, arguments.data)
+        shutil.copytree(arguments.data, kept / "upstream")
+        upstream = Instance(arguments.program, kept / "upstream")
+        with_encrypted_files(upstream, kept / "encrypted")
         upstream.run("approve", "--all", "--group", "All Computers", "--accept-eula", codes=(0, 4))
         with upstream.serve() as base, Between(base, judge) as url:
             revisions = synchronize(arguments.program, kept, url)
+            with Between(base, judge, Microsoft) as microsoft:
+                deep = synchronize_with_drivers(arguments.program, kept, microsoft)
             replicate(arguments.program, kept, url)
             seen = visit(arguments.program, kept, url, upstream)
     for kind, count in sorted(judge.seen.items()):
@@ -250,7 +328,8 @@ def main():
     for coding, count in sorted(judge.codings.items()):
         print(f"{count:6} answers in {coding}")
     absent = [
-        *missing(judge, ["serversyncwebservice", "dssauthwebservice"], SYNC),
+        *missing(judge, ["serversyncwebservice", "dssauthwebservice"], [*SYNC, *deep]),
+        *missing(judge, ["reportingwebservice"], ROLLUP),
         *(["an answer in Xpress"] if not judge.codings["xpress"] else []),
         *missing(judge, ["clientwebservice", "reportingwebservice", "simpleauthwebservice"], AGENT),
     ]
