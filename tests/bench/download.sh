@@ -57,8 +57,12 @@ curl_checked() {
     (cd "$1" && sha1sum ./*.cab && sha256sum ./*.cab)
 }
 
+# Also notes the memory, if there is a program that tells it.
 tidegate_to() {
-    "$program" --data "$1" download --all --reserve 0 --parallel 4
+    local -a measured=()
+    : >"$work/resident"
+    if [ -x /usr/bin/time ]; then measured=(/usr/bin/time -f %M -o "$work/resident"); fi
+    "${measured[@]}" "$program" --data "$1" download --all --reserve 0 --parallel 4
 }
 
 # NAME BYTES
@@ -78,10 +82,11 @@ measure() {
         read -ra ours <<<"$(seconds tidegate_to "$work/$name/down$turn")"
         rm -r "$work/$name/"[abc]"$turn" "$work/$name/down$turn"
         awk -v name="$name" -v bytes="$bytes" -v ours="${ours[*]}" -v plain="${plain[*]}" \
-            -v parallel="${parallel[*]}" -v checked="${checked[*]}" 'BEGIN {
+            -v parallel="${parallel[*]}" -v checked="${checked[*]}" \
+            -v resident="$(<"$work/resident")" 'BEGIN {
                 split(ours, o); split(plain, s); split(parallel, p); split(checked, c)
-                printf "%s: wall s / processor s: tidegate %s / %s (%.0f MiB/s), curl %s / %s, curl --parallel %s / %s, the same checked %s / %s; tidegate : curl --parallel %.2f, : checked %.2f (processor %.2f)\n", \
-                    name, o[1], o[2], bytes / 1048576 / o[1], s[1], s[2], p[1], p[2], c[1], c[2], \
+                printf "%s: wall s / processor s: tidegate %s / %s (%.0f MiB/s, %d MiB resident), curl %s / %s, curl --parallel %s / %s, the same checked %s / %s; tidegate : curl --parallel %.2f, : checked %.2f (processor %.2f)\n", \
+                    name, o[1], o[2], bytes / 1048576 / o[1], resident / 1024, s[1], s[2], p[1], p[2], c[1], c[2], \
                     o[1] / p[1], o[1] / c[1], o[2] / c[2]
             }'
     done

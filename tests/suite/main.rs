@@ -28,10 +28,6 @@ mod cli;
 mod content;
 #[cfg(feature = "upstream")]
 mod download;
-#[cfg(feature = "upstream")]
-mod download_program;
-#[cfg(feature = "upstream")]
-mod download_server;
 mod fleet;
 mod fleet_replicated;
 mod kill;

@@ -21,8 +21,10 @@ use tidegate::{
 };
 
 use super::{
-    download::{Side, options},
-    download_server::{Body, FileServer, Reply, digests},
+    Side, options,
+    server::{Body, FileServer, Reply, digests},
+};
+use crate::{
     serve::{Running, Site},
     sides::{bytes, copy_folder, document, now},
 };
