@@ -171,6 +171,15 @@ fn value(db: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
         .optional()
 }
 
+fn set_value(db: &Connection, key: &str, value: &[u8]) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET value = ?2",
+    )?
+    .execute((key, value))?;
+    Ok(())
+}
+
 fn counter(text: &str) -> rusqlite::Result<u64> {
     text.parse().map_err(|e: std::num::ParseIntError| bad_column(0, Type::Blob, e))
 }

@@ -9,7 +9,7 @@ use super::{
     ComplianceState, Fleet, Result, counter,
     error::Fault,
     reports::{state_at, state_name},
-    value,
+    set_value, value,
 };
 use crate::{
     sqlite::{int, moment, moment_at, optional_moment_at, update_at, uuid_at},
@@ -86,10 +86,10 @@ impl Fleet {
             if known.0 != now.0 {
                 // Its sums begin at nothing.
                 db.execute_batch("DELETE FROM told_activity;")?;
-                put(db, EVENTS, b"0")?;
+                set_value(db, EVENTS, b"0")?;
             }
-            put(db, UPSTREAM, upstream.as_bytes())?;
-            Ok(put(db, RESET, reset.as_bytes())?)
+            set_value(db, UPSTREAM, upstream.as_bytes())?;
+            Ok(set_value(db, RESET, reset.as_bytes())?)
         })
     }
 
@@ -266,7 +266,7 @@ impl Fleet {
     /// When SQLite fails.
     pub fn installations_told(&mut self, events: u64, below: &[Installations]) -> Result<()> {
         self.write("note what the upstream server knows", |db| {
-            put(db, EVENTS, events.to_string().as_bytes())?;
+            set_value(db, EVENTS, events.to_string().as_bytes())?;
             for told in below {
                 let Ok(server) = told.by.parse::<Uuid>() else { continue };
                 db.prepare_cached(
@@ -341,15 +341,6 @@ fn installations(row: &Row<'_>, by: String) -> rusqlite::Result<Installations> {
         succeeded: row.get(3)?,
         failed: row.get(4)?,
     })
-}
-
-fn put(db: &Connection, key: &str, value: &[u8]) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "INSERT INTO meta (key, value) VALUES (?1, ?2)
-         ON CONFLICT (key) DO UPDATE SET value = ?2",
-    )?
-    .execute((key, value))?;
-    Ok(())
 }
 
 /// How the computers here stand.

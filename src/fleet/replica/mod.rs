@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{ApprovalAction, Fleet, FleetError, Result, touch};
+use super::{ApprovalAction, Fleet, FleetError, Result, set_value, touch};
 use crate::update::{UpdateId, UpdateIdentity};
 
 /// Groups that are taken over; more are refused.
@@ -141,12 +141,12 @@ impl Fleet {
             let groups = groups::arrange(&told.groups)?;
             let mut done = TakenOver { notes: groups.notes, ..TakenOver::default() };
             let mut mark = Mark { db, mark: None };
-            put(db, "replicating", "1")?;
+            set_value(db, "replicating", b"1")?;
             groups::apply(db, &groups.groups, told.whole, &mut mark, &mut done)?;
             decisions::keep(db, told, &mut done)?;
             decisions::apply(db, told, now, &mut mark, &mut done)?;
-            put(db, "replica-of", &told.upstream)?;
-            put(db, "replica-anchor", &told.anchor)?;
+            set_value(db, "replica-of", told.upstream.as_bytes())?;
+            set_value(db, "replica-anchor", told.anchor.as_bytes())?;
             remove(db, "replicating")?;
             done.changed = mark.mark.is_some();
             Ok(done)
@@ -173,15 +173,6 @@ fn text(db: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
     db.prepare_cached("SELECT CAST(value AS TEXT) FROM meta WHERE key = ?1")?
         .query_row([key], |row| row.get(0))
         .optional()
-}
-
-fn put(db: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "INSERT INTO meta (key, value) VALUES (?1, ?2)
-         ON CONFLICT (key) DO UPDATE SET value = ?2",
-    )?
-    .execute((key, value.as_bytes()))?;
-    Ok(())
 }
 
 fn remove(db: &Connection, key: &str) -> rusqlite::Result<()> {
