@@ -116,7 +116,7 @@ pub fn named(name: &str, known: &[NamedCategory]) -> BTreeSet<UpdateId> {
     let mut ids: BTreeSet<UpdateId> = known
         .iter()
         .filter(|category| {
-            category.title.to_lowercase() == wanted || category.id.to_string() == wanted
+            category.title.trim().to_lowercase() == wanted || category.id.to_string() == wanted
         })
         .map(|category| category.id)
         .collect();
@@ -131,7 +131,7 @@ pub fn near(name: &str, known: &[NamedCategory]) -> String {
     let part = name.trim().to_lowercase();
     let (near, all): (Vec<_>, Vec<_>) = known
         .iter()
-        .map(|category| category.title.as_str())
+        .map(|category| category.title.trim())
         .partition(|title| !part.is_empty() && title.to_lowercase().contains(&part));
     let list = if near.is_empty() { all } else { near };
     let more = if list.len() > 20 { ", …" } else { "" };
@@ -160,12 +160,11 @@ mod tests {
 
     #[test]
     fn a_name_means_every_category_of_that_title_or_an_id() {
-        let known = [(1, "Windows 10"), (2, "Windows 11"), (3, "Windows 11"), (4, "Office")].map(
-            |(n, title)| NamedCategory {
+        let known = [(1, "Windows 10"), (2, "Windows 11"), (3, "\n\t Windows 11\n"), (4, "Office")]
+            .map(|(n, title)| NamedCategory {
                 id: UpdateId(uuid::Uuid::from_u128(n)),
                 title: title.to_owned(),
-            },
-        );
+            });
         let find = |name: &str| -> Vec<u128> {
             named(name, &known).into_iter().map(|id| id.0.as_u128()).collect()
         };

@@ -65,6 +65,8 @@ impl<'a> Matcher<'a> {
         let among = |set: &Option<HashSet<RevisionId>>| {
             set.as_ref().is_none_or(|set| set.contains(&revision.revision_id))
         };
+        // Some documents have line breaks around their titles.
+        let title = revision.title.trim();
         let severity = revision.severity.as_deref().unwrap_or(NO_SEVERITY);
         let published = revision.published();
         let in_the_way = superseded.get(&revision.identity.id).is_some_and(|since| {
@@ -75,8 +77,8 @@ impl<'a> Matcher<'a> {
             && among(&self.classifications)
             && (severities.is_empty()
                 || severities.iter().any(|s| s.eq_ignore_ascii_case(severity)))
-            && (titles.is_empty() || titles.iter().any(|glob| glob.matches(&revision.title)))
-            && !not_titles.iter().any(|glob| glob.matches(&revision.title))
+            && (titles.is_empty() || titles.iter().any(|glob| glob.matches(title)))
+            && !not_titles.iter().any(|glob| glob.matches(title))
             && max_age.is_none_or(|age| !age.has_passed(published, now))
             && (self.criteria.superseded || !in_the_way);
         match (is_meant, min_age.is_none_or(|age| age.has_passed(published, now))) {
