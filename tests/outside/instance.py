@@ -31,9 +31,6 @@ class Instance:
             raise SystemExit(f"tidegate {' '.join(map(str, arguments))} ended with {done.returncode}: {said}")
         return json.loads(done.stdout) if done.stdout.strip() else None
 
-    def help(self, command):
-        return subprocess.run([self.program, command, "--help"], env=ENVIRONMENT, capture_output=True, check=True).stdout.decode()
-
     @contextlib.contextmanager
     def serve(self, *arguments):
         """The address of a running server."""

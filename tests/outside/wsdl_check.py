@@ -52,6 +52,10 @@ SYNC = [
     "GetConfigData",
     "GetRevisionIdList",
     "GetUpdateData",
+    "GetUpdateDecryptionData",
+    "GetRelatedRevisionsForUpdates",
+    "GetDriverIdList",
+    "GetDriverSetData",
     "GetDeployments",
 ]
 # [MS-WSUSSS] 3.1.4.13 to 3.1.4.17
@@ -257,14 +261,10 @@ def synchronize_with_drivers(program, kept, url):
     hardware = kept / "hardware.txt"
     hardware.write_text("PCI\\VEN_8086&DEV_1502\nd1111111-0000-4000-8000-000000000001\n")
     sync = ["sync", "--from", url, "--allow-http", "--proxy", "none"]
-    # Drivers and keys come to the program together.
-    if "--driver-ids" not in downstream.help("sync"):
-        return []
     report = downstream.run(*sync, "--driver-ids", hardware)
     if report["driver-sets"] != 1:
         raise SystemExit(f"the synchronization with drivers brought {report}")
     downstream.run(*sync)
-    return ["GetUpdateDecryptionData", *DRIVERS]
 
 
 def replicate(program, kept, url):
@@ -318,7 +318,7 @@ def main():
         with upstream.serve() as base, Between(base, judge) as url:
             revisions = synchronize(arguments.program, kept, url)
             with Between(base, judge, Microsoft) as microsoft:
-                deep = synchronize_with_drivers(arguments.program, kept, microsoft)
+                synchronize_with_drivers(arguments.program, kept, microsoft)
             replicate(arguments.program, kept, url)
             seen = visit(arguments.program, kept, url, upstream)
     for kind, count in sorted(judge.seen.items()):
@@ -328,7 +328,7 @@ def main():
     for coding, count in sorted(judge.codings.items()):
         print(f"{count:6} answers in {coding}")
     absent = [
-        *missing(judge, ["serversyncwebservice", "dssauthwebservice"], [*SYNC, *deep]),
+        *missing(judge, ["serversyncwebservice", "dssauthwebservice"], SYNC),
         *missing(judge, ["reportingwebservice"], ROLLUP),
         *(["an answer in Xpress"] if not judge.codings["xpress"] else []),
         *missing(judge, ["clientwebservice", "reportingwebservice", "simpleauthwebservice"], AGENT),
