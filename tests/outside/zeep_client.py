@@ -178,7 +178,7 @@ def small_operations(dss, source):
     must(not related, f"related revisions: {related}")
     ids = {"UpdateIdentity": [{"UpdateID": i, "RevisionNumber": r} for i, r in some]}
     keys = dss.service.GetUpdateDecryptionData(cookie=dss.cookie, updateIds=ids)
-    given = items(keys and keys.UpdateFileDecryptionData, "ServerSyncUpdateFileDecryption")
+    given = items(keys, "ServerSyncUpdateFileDecryption")
     must(given or not any(source[k].encrypted for k in some), "keys of encrypted files")
     again = dss.service.GetConfigData(cookie=dss.cookie, configAnchor=dss.config.NewConfigAnchor)
     must(not items(again.LanguageUpdateList, "ServerSyncLanguageData"), "unchanged languages")
