@@ -16,6 +16,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use bundle_format::digest::{PayloadDigests, PayloadHasher, Sha256};
@@ -142,7 +143,9 @@ impl ContentStore {
             Ok(())
         })?;
         let digests = hasher.finish();
-        if !self.contains(&digests.sha256, digests.size)? {
+        if self.contains(&digests.sha256, digests.size)? {
+            self.renew(&digests.sha256)?;
+        } else {
             self.keep(vec![(incoming, digests.sha256)])?;
         }
         Ok(digests)
@@ -178,6 +181,20 @@ impl ContentStore {
         )
     }
 
+    /// Says that a payload that is here is about to be named: it is as new as one that has just come,
+    /// and nobody prunes it.
+    ///
+    /// # Errors
+    /// When it is not here or the disk fails.
+    pub fn renew(&self, sha256: &Sha256) -> Result<(), ContentError> {
+        let path = self.path(sha256);
+        match File::open(&path).and_then(|file| file.set_modified(SystemTime::now())) {
+            // Another user's; it is here all the same.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            done => done.map_err(failed("renew", &path)),
+        }
+    }
+
     fn place<T>(
         &self,
         finished: Vec<(T, Sha256)>,
@@ -186,7 +203,11 @@ impl ContentStore {
     ) -> Result<(), ContentError> {
         for (one, _) in &finished {
             let (file, path) = file(one);
-            read_only(file).and_then(|()| file.sync_all()).map_err(failed("write", path))?;
+            let now = SystemTime::now();
+            read_only(file)
+                .and_then(|()| file.set_modified(now))
+                .and_then(|()| file.sync_all())
+                .map_err(failed("write", path))?;
         }
         let mut folders = BTreeSet::new();
         for (one, sha256) in finished {

@@ -74,6 +74,8 @@ mod upstream_kill;
 #[cfg(feature = "upstream")]
 mod upstream_lists;
 #[cfg(feature = "upstream")]
+mod upstream_lost;
+#[cfg(feature = "upstream")]
 mod upstream_replay;
 #[cfg(feature = "upstream")]
 mod upstream_small;

@@ -1,9 +1,16 @@
 //! Removing what belongs to past snapshots only.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::Command,
+    time::{Duration, SystemTime},
+};
 
-use bundle_format::digest::Sha256;
-use tidegate::transfer::{PruneOptions, check, prune};
+use bundle_format::digest::{PayloadHasher, Sha256};
+use tidegate::{
+    content::{ContentStore, Expected},
+    transfer::{PruneOptions, check, prune},
+};
 
 use super::sides::{Mirror, Site, bytes, days, now};
 
@@ -116,4 +123,39 @@ fn the_program_says_what_it_removes() {
     let lock = fs::File::options().write(true).open(lock).unwrap();
     lock.lock().unwrap();
     assert!(prune(&mirror.data, &options(false, false)).is_err());
+}
+
+/// Such files lie there from a run that was killed, or as a partial; they are found, and named by the
+/// catalogue a little later.
+#[test]
+fn what_a_run_is_about_to_name_is_not_old() {
+    let (mirror, _site) = worn();
+    let content = ContentStore::open(&mirror.data.content()).unwrap();
+    let old = SystemTime::now() - Duration::from_secs(10 * 24 * 3600);
+    let age = |path: &std::path::Path| {
+        fs::File::open(path).unwrap().set_modified(old).unwrap();
+    };
+    let (stray, source) = (bytes(99, 500), mirror.data.root().join("source"));
+    fs::write(&source, &stray).unwrap();
+    let found = content.path(&content.add_file(&source, &mut |_| {}).unwrap().sha256);
+    age(&found);
+    content.add_file(&source, &mut |_| {}).unwrap();
+
+    let partial = bytes(98, 500);
+    let mut hasher = PayloadHasher::new();
+    hasher.update(&partial);
+    let digests = hasher.finish();
+    let expected = Expected { sha1: digests.sha1, sha256: None, size: digests.size };
+    let partials = content.partials().unwrap();
+    let mut open = partials.open(&expected).unwrap();
+    open.add(&partial).unwrap();
+    drop(open);
+    age(&mirror.data.content().join(format!("partial/sha1-{}", digests.sha1)));
+    let open = partials.open(&expected).unwrap();
+    content.keep_partials(vec![(open, digests.sha256)]).unwrap();
+
+    let options = PruneOptions { now: jiff::Timestamp::now(), ..options(false, true) };
+    assert_eq!(prune(&mirror.data, &options).unwrap().payloads, []);
+    age(&found);
+    assert_eq!(prune(&mirror.data, &options).unwrap().payloads.len(), 1);
 }

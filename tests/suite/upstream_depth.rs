@@ -18,13 +18,13 @@ use super::{
     upstream_fake::{Pair, SYNC, Uss, answer, fault, operation, plain, read_identity},
 };
 
-const ANCHOR: &str = "1,2026-10-04 12:00:00.000";
+pub(crate) const ANCHOR: &str = "1,2026-10-04 12:00:00.000";
 
-fn update(n: u128) -> UpdateId {
+pub(crate) fn update(n: u128) -> UpdateId {
     UpdateId(Uuid::from_u128(n))
 }
 
-fn identity(n: u128) -> UpdateIdentity {
+pub(crate) fn identity(n: u128) -> UpdateIdentity {
     revision(n, 100)
 }
 
@@ -33,7 +33,13 @@ fn revision(n: u128, revision: u32) -> UpdateIdentity {
 }
 
 /// A document; `properties` stands in `Properties`, `more` after the titles.
-fn document(of: UpdateIdentity, kind: &str, title: &str, properties: &str, more: &str) -> String {
+pub(crate) fn document(
+    of: UpdateIdentity,
+    kind: &str,
+    title: &str,
+    properties: &str,
+    more: &str,
+) -> String {
     let UpdateIdentity { id, revision } = of;
     format!(
         "<upd:Update xmlns:upd=\"http://schemas.microsoft.com/msus/2002/12/Update\">\
@@ -45,7 +51,7 @@ fn document(of: UpdateIdentity, kind: &str, title: &str, properties: &str, more:
     )
 }
 
-fn prerequisites(ids: &[u128]) -> String {
+pub(crate) fn prerequisites(ids: &[u128]) -> String {
     let ids: String =
         ids.iter().map(|n| format!("<upd:UpdateIdentity UpdateID=\"{}\"/>", update(*n))).collect();
     format!("<upd:Relationships><upd:Prerequisites>{ids}</upd:Prerequisites></upd:Relationships>")
@@ -73,12 +79,12 @@ fn encrypted(n: u128, sha1: Sha1) -> String {
     )
 }
 
-fn sha1(n: u8) -> Sha1 {
+pub(crate) fn sha1(n: u8) -> Sha1 {
     Sha1::from_bytes([n; 20])
 }
 
 /// A product, a classification, and these updates.
-fn server(updates: &[(UpdateIdentity, String)]) -> Uss {
+pub(crate) fn server(updates: &[(UpdateIdentity, String)]) -> Uss {
     let mut uss = Uss {
         categories: vec![identity(1), identity(2)],
         updates: updates.iter().map(|(identity, _)| *identity).collect(),
@@ -96,12 +102,12 @@ fn server(updates: &[(UpdateIdentity, String)]) -> Uss {
     uss
 }
 
-fn software(n: u128) -> (UpdateIdentity, String) {
+pub(crate) fn software(n: u128) -> (UpdateIdentity, String) {
     (identity(n), document(identity(n), "Software", &format!("Update {n}"), "", ""))
 }
 
 /// GetConfigData with these numbers for drivers and keys.
-fn config(devices: usize, computers: usize, sets: usize, keys: usize) -> String {
+pub(crate) fn config(devices: usize, computers: usize, sets: usize, keys: usize) -> String {
     // In the order of a WSUS; the fake's own is that of Microsoft Update.
     format!(
         "<CatalogOnlySync>true</CatalogOnlySync><LazySync>true</LazySync><ServerHostsPsfFiles>true</ServerHostsPsfFiles><MaxNumberOfComputerIdsInRequest>{computers}</MaxNumberOfComputerIdsInRequest><MaxNumberOfDriverSetsPerRequest>{sets}</MaxNumberOfDriverSetsPerRequest><MaxNumberOfPnpHardwareIdsInRequest>{devices}</MaxNumberOfPnpHardwareIdsInRequest><MaxNumberOfUpdatesPerRequest>4</MaxNumberOfUpdatesPerRequest><NewConfigAnchor>{ANCHOR}</NewConfigAnchor><ProtocolVersion>1.21</ProtocolVersion><LanguageUpdateList /><MaxUpdatesPerRequestInGetUpdateDecryptionData>{keys}</MaxUpdatesPerRequestInGetUpdateDecryptionData>"

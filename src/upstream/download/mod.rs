@@ -56,7 +56,7 @@ pub fn forecast(
     let locations = Locations::new(catalog, &options.locations, &options.connection)?;
     let mut plan =
         Plan::make(&options.which, options.require_sha256, catalog, fleet, &mut problems)?;
-    plan.count(content, options.reserve, &|f| locations.has_place(catalog, f))?;
+    plan.count(content, options.reserve, &|f| locations.has_place(catalog, f), &mut problems)?;
     let mut report = DownloadReport { forecast: plan.forecast, ..DownloadReport::default() };
     problems.into_report(&mut report);
     Ok(report)
@@ -80,7 +80,7 @@ pub fn download(
     let locations = Locations::new(catalog, &options.locations, &options.connection)?;
     let mut plan =
         Plan::make(&options.which, options.require_sha256, catalog, fleet, &mut problems)?;
-    plan.count(content, options.reserve, &|f| locations.has_place(catalog, f))?;
+    plan.count(content, options.reserve, &|f| locations.has_place(catalog, f), &mut problems)?;
     let forecast = plan.forecast;
     progress(DownloadProgress::Planned(&forecast));
     if !forecast.fits {

@@ -1,7 +1,7 @@
 //! What is to be downloaded, and whether it fits: known before the first byte.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
@@ -93,6 +93,8 @@ pub(super) struct Plan {
     known: HashMap<Sha1, Vec<usize>>,
     /// Here, or not to be carried.
     settled: BTreeSet<(Sha1, Option<Sha256>)>,
+    /// Only servers below have asked for these.
+    asked: HashSet<Sha1>,
 }
 
 impl Plan {
@@ -119,8 +121,12 @@ impl Plan {
             if matches!(which, Which::Approved | Which::All) {
                 // [MS-WSUSSS] 3.2.4.4: and what a server below us asked for.
                 for wanted in fleet.wanted_files()? {
-                    let file = catalog.file_by_sha1(&wanted.sha1)?;
-                    file.into_iter().for_each(|file| plan.add(file, problems));
+                    if let Some(file) = catalog.file_by_sha1(&wanted.sha1)? {
+                        if !plan.known.contains_key(&wanted.sha1) {
+                            plan.asked.insert(wanted.sha1);
+                        }
+                        plan.add(file, problems);
+                    }
                 }
             }
         }
@@ -136,8 +142,34 @@ impl Plan {
     }
 
     /// Counts what has to come, and whether there is room. `has_place` tells whether a file is known
-    /// to be anywhere.
+    /// to be anywhere. If there is no room, what only servers below have asked for is left out:
+    /// anybody may ask for anything, and what is approved shall come all the same.
     pub(super) fn count(
+        &mut self,
+        content: &ContentStore,
+        reserve: u64,
+        has_place: &dyn Fn(&Planned) -> Result<bool>,
+        problems: &mut Problems,
+    ) -> Result<()> {
+        let settled = self.forecast.clone();
+        self.sum(content, reserve, has_place)?;
+        let all = self.files.len();
+        if !self.forecast.fits {
+            self.files.retain(|file| !self.asked.contains(&file.expected.sha1));
+        }
+        if self.files.len() < all {
+            let left_out = all - self.files.len();
+            let why = format!(
+                "{left_out} files that they asked for (`tidegate status`) do not fit on the disk with the rest, and are left out"
+            );
+            problems.warn("servers below", &why);
+            self.forecast = settled;
+            self.sum(content, reserve, has_place)?;
+        }
+        Ok(())
+    }
+
+    fn sum(
         &mut self,
         content: &ContentStore,
         reserve: u64,

@@ -209,6 +209,7 @@ impl Work<'_> {
         if !self.content.contains(&sha256, file.expected.size)? {
             return Ok(None);
         }
+        self.content.renew(&sha256)?;
         let digests = self.content.rehash(&sha256, &mut |_| {})?;
         Ok(digests.filter(|digests| file.expected.mismatch(digests).is_none()))
     }

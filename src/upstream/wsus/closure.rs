@@ -19,9 +19,6 @@ const MOST: usize = 10_000;
 impl Run<'_> {
     /// Brings what prerequisites and bundles name, as far as the server has it.
     pub(super) fn close(&mut self, config: &ConfigData) -> Result<()> {
-        if self.report.new_revisions == 0 && self.state.unresolved.is_empty() {
-            return Ok(());
-        }
         let mut absent = self.absent_prerequisites()?;
         if absent.iter().any(|id| self.state.unresolved.binary_search(id).is_err()) {
             // A category may have arrived between the two lists.

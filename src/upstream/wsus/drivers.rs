@@ -38,6 +38,7 @@ impl Run<'_> {
         }
         // Several calls begin at the same anchor; that of the first is the next one.
         let mut first = None;
+        let mut complete = true;
         for call in calls(&hardware, &before, &wanted.products, limits) {
             let found = match self.driver_list(&call) {
                 Err(e) if call.anchor.is_some() && e.is_fault("InvalidParameters") => {
@@ -47,14 +48,16 @@ impl Run<'_> {
             };
             first.get_or_insert(found.anchor);
             self.fetch(found.revisions)?;
-            self.driver_sets(config, found.new_sets)?;
+            complete &= self.driver_sets(config, found.new_sets)?;
             let mut writer = self.catalog.write()?;
             for id in found.removed_sets {
                 self.report.driver_sets += u64::from(writer.put_driver_set(&id, None)?);
             }
             writer.commit()?;
         }
-        Ok(DriverState { anchor: first, products: wanted.products.clone(), hardware })
+        // With an anchor the server would not name again what it has not given.
+        let anchor = first.filter(|_| complete);
+        Ok(DriverState { anchor, products: wanted.products.clone(), hardware })
     }
 
     fn driver_list(
@@ -64,7 +67,9 @@ impl Run<'_> {
         self.session.ask(&|cookie| GetDriverIdList { cookie: Some(cookie), ..call.clone() })
     }
 
-    fn driver_sets(&mut self, config: &ConfigData, sets: Vec<Uuid>) -> Result<()> {
+    /// Whether all were given.
+    fn driver_sets(&mut self, config: &ConfigData, sets: Vec<Uuid>) -> Result<bool> {
+        let mut complete = true;
         let most = match config.max_driver_sets {
             0 => SETS,
             limit => limit,
@@ -81,6 +86,7 @@ impl Run<'_> {
                     }
                     writer.commit()?;
                     for id in batch.iter().filter(|id| !found.iter().any(|set| set.id == **id)) {
+                        complete = false;
                         self.report.problem(id, "a driver set that was listed, but not given");
                     }
                 }
@@ -90,6 +96,7 @@ impl Run<'_> {
                     queue.push_front(first);
                 }
                 Err(e) if is_too_much(&e) => {
+                    complete = false;
                     for id in batch {
                         self.report.problem(id, format!("a driver set that was not given: {e}"));
                     }
@@ -97,7 +104,7 @@ impl Run<'_> {
                 Err(e) => return Err(e.into()),
             }
         }
-        Ok(())
+        Ok(complete)
     }
 }
 

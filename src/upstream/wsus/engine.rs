@@ -109,8 +109,13 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     fn all(&mut self) -> Result<()> {
         let config = self.session.config()?;
+        let was_closed = std::mem::take(&mut self.state.closed);
         self.state.facts = (&config).into();
         self.state.last_attempt = Some(self.options.now);
+        if was_closed {
+            // Before anything comes: a run that is broken off leaves it so.
+            self.save()?;
+        }
         self.batch = match config.max_updates {
             0 => DEFAULT_BATCH,
             limit => limit.min(LARGEST_BATCH),
@@ -132,8 +137,13 @@ impl Run<'_> {
         self.fetch(self.state.failed.clone())?;
         let drivers = self.drivers(&config, &wanted)?;
         self.members()?;
-        self.close(&config)?;
+        if !was_closed || self.report.new_revisions > 0 || !self.state.unresolved.is_empty() {
+            self.close(&config)?;
+        }
+        let looked_at = self.report.new_revisions;
         self.members()?;
+        self.state.closed = self.report.new_revisions == looked_at;
+        self.save()?;
         self.keys(&config)?;
 
         self.forget_replaced()?;

@@ -10,6 +10,7 @@ use std::{
 use super::{
     UpstreamError,
     engine::{Result, Run, note},
+    keys,
     pipe::{AT_ONCE, Pipe, Said},
 };
 use crate::{
@@ -90,7 +91,10 @@ impl Run<'_> {
                     match ids.as_slice() {
                         [] => {}
                         [identity] if is_alone => {
-                            if again || self.refused_in_a_row >= PATIENCE {
+                            if again
+                                || self.refused_in_a_row >= PATIENCE
+                                || self.failed_before(identity)
+                            {
                                 self.give_up(identity, &e)?;
                             } else {
                                 // The same fault may pass.
@@ -115,13 +119,21 @@ impl Run<'_> {
     }
 
     fn give_up(&mut self, identity: &UpdateIdentity, error: &UpstreamError) -> Result<()> {
-        self.refused_in_a_row += 1;
+        // What was refused in an earlier run says nothing of how the server is now, and must not keep
+        // the rest back.
+        if !self.failed_before(identity) {
+            self.refused_in_a_row += 1;
+        }
         if self.refused_in_a_row >= REFUSED_IN_A_ROW {
             return Err(UpstreamError::RefusesAll(self.refused_in_a_row).into());
         }
         self.failed.insert(*identity, format!("listed, but not given: {error}"));
         self.done += 1;
         Ok(())
+    }
+
+    fn failed_before(&self, identity: &UpdateIdentity) -> bool {
+        self.state.failed.binary_search(identity).is_ok()
     }
 
     /// Takes in one batch as far as it comes, in one transaction, together with what has to follow.
@@ -134,9 +146,13 @@ impl Run<'_> {
         let mut given = HashSet::new();
         let mut more_to_do = false;
         // What was not asked for is not taken; what was asked for twice is given twice.
+        let mut strangers = false;
         let mut is_new = |identity: &UpdateIdentity, report: &mut SyncReport| {
             if !batch.contains(identity) {
-                report.problem(identity, "given without having been asked for");
+                // Said once: there may be millions.
+                if !std::mem::replace(&mut strangers, true) {
+                    report.problem(identity, "given without having been asked for");
+                }
                 return false;
             }
             given.insert(*identity)
@@ -174,9 +190,7 @@ impl Run<'_> {
                     }
                 }
                 Said::Url(sha1, url) => writer.put_file_url(&sha1, &url)?,
-                Said::Key(sha1, key) => {
-                    self.report.keys += u64::from(writer.put_key(&sha1, &key)?);
-                }
+                Said::Key(sha1, key) => keys::put(&mut writer, self.report, &sha1, &key)?,
                 Said::End(end) => break end,
             }
             piece = pipe.next();

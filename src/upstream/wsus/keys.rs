@@ -2,6 +2,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use bundle_format::{digest::Sha1, segment::KEY_MAX};
+
 use super::{
     UpstreamError,
     engine::{LARGEST_BATCH, Result, Run, note},
@@ -9,15 +11,14 @@ use super::{
     fetch::is_about_the_batch,
 };
 use crate::{
+    catalog::Writer,
     protocol::server_sync::{ConfigData, GetUpdateDecryptionData, UpdateKeys},
     update::UpdateIdentity,
+    upstream::SyncReport,
 };
 
 /// Updates per request to a server that states no limit.
 const DEFAULT_BATCH: usize = 50;
-
-/// Bytes of a key: AES has 32, and there may be words around it.
-const LONGEST: usize = 4096;
 
 impl Run<'_> {
     /// Asks for the keys of everything that is held without them. What the server does not tell is
@@ -74,16 +75,9 @@ impl Run<'_> {
         let mut writer = self.catalog.write()?;
         for update in updates.iter().filter(|update| told.contains(&update.identity)) {
             for file in &update.files {
-                match &file.key {
-                    Some(key) if (1..=LONGEST).contains(&key.len()) => {
-                        self.report.keys += u64::from(writer.put_key(&file.digest, key)?);
-                    }
-                    Some(key) => {
-                        let why = format!("the key of {} has {} bytes", file.digest, key.len());
-                        self.report.problem(update.identity, why);
-                    }
-                    // Not every file of such an update is encrypted.
-                    None => {}
+                // Not every file of such an update is encrypted.
+                if let Some(key) = &file.key {
+                    put(&mut writer, self.report, &file.digest, key)?;
                 }
             }
         }
@@ -91,4 +85,19 @@ impl Run<'_> {
         writer.commit()?;
         Ok(())
     }
+}
+
+/// Keeps a key, unless it is none: with one that no segment may hold, no bundle could be made.
+pub(super) fn put(
+    writer: &mut Writer<'_>,
+    report: &mut SyncReport,
+    file: &Sha1,
+    key: &[u8],
+) -> Result<()> {
+    if (1..=KEY_MAX).contains(&key.len()) {
+        report.keys += u64::from(writer.put_key(file, key)?);
+    } else {
+        report.problem(file, format!("its key has {} bytes, and is not kept", key.len()));
+    }
+    Ok(())
 }

@@ -54,7 +54,7 @@ pub(super) struct State {
     /// Of the list of updates, for what `asked` says.
     pub(super) anchor: Option<String>,
     pub(super) asked: Wanted,
-    /// Listed or bundled, but the server did not give them: tried again each time.
+    /// Listed or bundled, but the server did not give them: tried again each time. Sorted.
     pub(super) failed: Vec<UpdateIdentity>,
     /// Bundled by something that is held, not listed, not yet fetched.
     pub(super) members: Vec<UpdateIdentity>,
@@ -62,6 +62,8 @@ pub(super) struct State {
     pub(super) keyless: Vec<UpdateIdentity>,
     /// Named by prerequisites, but not to be had. Sorted.
     pub(super) unresolved: Vec<UpdateId>,
+    /// What everything that is held names has been looked for.
+    pub(super) closed: bool,
     pub(super) drivers: DriverState,
 }
 

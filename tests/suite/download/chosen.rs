@@ -130,6 +130,21 @@ fn what_servers_below_asked_for_comes_too_and_is_waited_for_no_longer() {
     assert_eq!(left, [Sha1::of(b"gone")]);
 }
 
+/// Anybody below may ask for anything: that must not keep what is approved from coming.
+#[test]
+fn what_servers_below_asked_for_is_left_out_when_it_does_not_fit() {
+    let side = Side::one();
+    let huge = PayloadDigests { size: 1 << 60, ..digests(&bytes(2, 1000)) };
+    side.mirror.add_document(&document(7, 1, std::slice::from_ref(&huge)));
+    side.fleet().want_files(&[huge.sha1], now()).unwrap();
+    let _server = serve(&side, |payload, asked, _| good(payload, asked));
+    let report = side.run();
+    assert!(report.forecast.fits && report.fetched == 1, "{report:?}");
+    assert!(report.warnings[0].what.contains("do not fit"), "{:?}", report.warnings);
+    side.assert_all_here();
+    assert_eq!(side.fleet().wanted_files().unwrap().len(), 1, "it is waited for");
+}
+
 /// A server that keeps only the catalogue is not asked for files; another is, before the Internet.
 #[test]
 fn the_content_of_upstream_servers_is_asked_if_they_keep_some() {

@@ -1,0 +1,149 @@
+//! What a server gives badly, or not yet, must neither be lost nor stand in the way of the rest.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bundle_format::segment::KEY_MAX;
+use tidegate::upstream::Hardware;
+use uuid::Uuid;
+
+use super::{
+    upstream_depth::{config, document, identity, prerequisites, server, sha1, software, update},
+    upstream_fake::{Pair, SYNC, answer, fault, operation, plain},
+};
+
+/// Such a key could not be packed, and no bundle could be made any more.
+#[test]
+fn a_key_among_the_addresses_that_is_too_long_is_not_kept() {
+    let mut uss = server(&[software(10)]);
+    let url = |n: u8, key: &[u8]| {
+        format!(
+            "<ServerSyncUrlData><FileDigest>{}</FileDigest><DecryptionKey>{}</DecryptionKey></ServerSyncUrlData>",
+            sha1(n).to_base64(),
+            STANDARD.encode(key)
+        )
+    };
+    uss.urls = url(1, &[7; KEY_MAX]) + &url(2, &[7; KEY_MAX + 1]);
+    let mut pair = Pair::new(uss);
+    let report = pair.sync().unwrap();
+    assert_eq!(pair.catalog.key_of(&sha1(1)).unwrap().unwrap(), [7; KEY_MAX]);
+    assert_eq!(pair.catalog.key_of(&sha1(2)).unwrap(), None);
+    assert!(report.problems[0].what.contains("4097 bytes"), "{report:?}");
+}
+
+/// The next answer tells changes only: with its anchor the set would be lost.
+#[test]
+fn a_driver_set_that_was_not_given_is_asked_for_again() {
+    let mut uss = server(&[software(10)]);
+    uss.config = Some(config(2, 1, 5, 100));
+    let mut calls = 0;
+    uss.other = Some(Box::new(move |name, operation| {
+        let (good, late) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        if name == "GetDriverSetData" {
+            calls += 1;
+            let sets: String = operation
+                .items("driverSets", "guid")
+                .filter(|id| calls > 1 || id.text == good.to_string())
+                .map(|id| format!("<ServerSyncDriverSetData><DriverSetId>{}</DriverSetId><DriverSetXml>&lt;set/&gt;</DriverSetXml></ServerSyncDriverSetData>", id.text))
+                .collect();
+            return answer(name, SYNC, &format!("<DriverSets>{sets}</DriverSets>"));
+        }
+        assert_eq!(name, "GetDriverIdList");
+        let known = operation.child("filter").unwrap().value("Anchor").is_some();
+        let new =
+            if known { String::new() } else { format!("<guid>{good}</guid><guid>{late}</guid>") };
+        answer(
+            name,
+            SYNC,
+            &format!(
+                "<Anchor>d1</Anchor><NewRevisions /><NewDriverSets>{new}</NewDriverSets><RemovedDriverSets />"
+            ),
+        )
+    }));
+    let mut pair = Pair::new(uss);
+    let devices = vec!["pci\\a".to_owned()];
+    pair.options.upstream.selection.hardware = Some(Hardware { devices, computers: Vec::new() });
+    let report = pair.sync().unwrap();
+    assert_eq!((report.driver_sets, report.problems.len()), (1, 1));
+    // The hardware is remembered all the same.
+    pair.options.upstream.selection.hardware = None;
+    let report = pair.sync().unwrap();
+    assert_eq!((report.driver_sets, report.problems.len()), (1, 0));
+    let before = pair.mock.requests("GetDriverSetData").len();
+    assert_eq!(pair.sync().unwrap().driver_sets, 0);
+    assert_eq!(pair.mock.requests("GetDriverSetData").len(), before, "now it has an anchor");
+}
+
+/// Not even by many that are refused each time: they are at the front of the next run.
+#[test]
+fn what_is_refused_for_ever_does_not_keep_the_rest_back() {
+    const REFUSED: u128 = 1100;
+    let mut uss = server(&[]);
+    uss.limit = 20;
+    for n in 0..REFUSED {
+        uss.updates.push(identity(10_000 + n));
+        // So that they are never too many in a row.
+        if n % 500 == 0 {
+            let (good, text) = software(20_000 + n);
+            uss.updates.push(good);
+            uss.documents.insert(good, plain(&text));
+        }
+    }
+    let mut pair = Pair::new(uss);
+    let report = pair.sync().unwrap();
+    assert_eq!((report.new_revisions, report.problems.len()), (5, 1100));
+    let (fresh, text) = software(30_000);
+    let given = identity(10_000 + REFUSED - 1);
+    {
+        let mut uss = pair.uss.lock().unwrap();
+        uss.updates = vec![fresh];
+        uss.documents.insert(fresh, plain(&text));
+        uss.documents.insert(given, plain(&software(10_000 + REFUSED - 1).1));
+        uss.anchor = "2,2026-10-04 12:00:01.000".to_owned();
+    }
+    let report = pair.sync().unwrap();
+    assert!(pair.document(&fresh).is_some());
+    assert_eq!(report.problems.len(), 1099);
+    assert!(pair.document(&given).is_some(), "the last of them is asked for, too");
+    pair.sync().unwrap();
+    let anchor = pair.lists().last().unwrap().value("Anchor").map(str::to_owned);
+    assert_eq!(anchor.as_deref(), Some("2,2026-10-04 12:00:01.000"));
+}
+
+/// What came before a break is no news for the run after it, but was not looked after yet.
+#[test]
+fn what_documents_need_is_asked_for_after_a_break_too() {
+    let needy =
+        document(identity(10), "Software", "Needs 70 and 71", "", &prerequisites(&[70, 71]));
+    let mut uss = server(&[(identity(10), needy)]);
+    let (found, text) = software(70);
+    uss.documents.insert(found, plain(&text));
+    uss.other = Some(Box::new(|name, _| {
+        let id = update(70);
+        answer(
+            name,
+            SYNC,
+            &format!(
+                "<UpdateIdentity><UpdateID>{id}</UpdateID><RevisionNumber>100</RevisionNumber></UpdateIdentity>"
+            ),
+        )
+    }));
+    let mut pair = Pair::new(uss);
+    pair.bend(|asked, count, reply| {
+        // The list of categories that follows the documents.
+        match (asked.operation().as_str(), count) {
+            ("GetRevisionIdList", 2) => fault("InternalServerError", ""),
+            _ => reply,
+        }
+    });
+    pair.sync().unwrap_err();
+    assert_eq!(
+        operation(&pair.mock.requests("GetUpdateData").last().unwrap().body)
+            .items("updateIds", "UpdateIdentity")
+            .count(),
+        1
+    );
+    pair.straight();
+    let report = pair.sync().unwrap();
+    assert_eq!(pair.mock.requests("GetRelatedRevisionsForUpdates").len(), 1);
+    assert!(pair.document(&found).is_some());
+    assert_eq!(report.unresolved.len(), 1, "{report:?}");
+}
