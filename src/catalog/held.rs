@@ -26,6 +26,21 @@ impl Catalog {
         is_held(&self.connection, identity).map_err(self.sqlite("look up a revision"))
     }
 
+    /// Whether a revision has files that are neither here nor at an address that is known: its document
+    /// came from a bundle or a package, which tell no addresses.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn lacks_addresses(&self, identity: &UpdateIdentity) -> Result<bool> {
+        let sql = "SELECT 1 FROM revision r JOIN file f USING (revision_id)
+             WHERE r.update_id = ?1 AND r.revision_number = ?2
+               AND NOT EXISTS (SELECT 1 FROM file_url u WHERE u.sha1 = f.sha1)
+               AND NOT EXISTS (SELECT 1 FROM payload p WHERE p.sha1 = f.sha1 AND p.present)
+             LIMIT 1";
+        let params = params![identity.id.0.as_bytes(), identity.revision];
+        Ok(self.row("look for the addresses of files", sql, params, |_| Ok(()))?.is_some())
+    }
+
     /// Calls `each` with every update that a prerequisite names and of which no revision is here.
     ///
     /// # Errors

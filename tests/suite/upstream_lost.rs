@@ -147,3 +147,34 @@ fn what_documents_need_is_asked_for_after_a_break_too() {
     assert!(pair.document(&found).is_some());
     assert_eq!(report.unresolved.len(), 1, "{report:?}");
 }
+
+/// As after `init --seed`, or when the documents came in a package: the document is here, but nothing
+/// says where its files are, and only a server that has none itself knows.
+#[test]
+fn where_files_are_is_asked_for_of_documents_that_are_here() {
+    let file = sha1(10);
+    let more = format!(
+        "<upd:Files><upd:File Digest=\"{}\" DigestAlgorithm=\"SHA1\" FileName=\"a.cab\" Size=\"5\" Modified=\"2026-01-01T00:00:00\"/></upd:Files>",
+        file.to_base64()
+    );
+    let text = document(identity(10), "Software", "Update 10", "", &more);
+    let mut uss = server(&[(identity(10), text), software(11)]);
+    uss.config = Some(config(0, 0, 0, 100));
+    let mut pair = Pair::new(uss);
+    pair.sync().unwrap();
+    pair.uss.lock().unwrap().urls = format!(
+        "<ServerSyncUrlData><FileDigest>{}</FileDigest><MUUrl>http://dl.example/a.cab</MUUrl></ServerSyncUrlData>",
+        file.to_base64()
+    );
+    for asked in [vec![vec![identity(10)]], vec![]] {
+        let mut writer = pair.catalog.write().unwrap();
+        writer.set_note(&format!("upstream/{}/", pair.mock.url.trim_end_matches('/')), "").unwrap();
+        writer.commit().unwrap();
+        let before = pair.fetched(0).len();
+        let report = pair.sync().unwrap();
+        assert_eq!((report.new_revisions, report.problems.len()), (0, 0), "{report:?}");
+        assert_eq!(pair.fetched(before), asked);
+        let url = pair.catalog.file_url(&file).unwrap();
+        assert_eq!(url.as_deref(), Some("http://dl.example/a.cab"));
+    }
+}

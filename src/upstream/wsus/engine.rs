@@ -15,7 +15,7 @@ use super::{
     state::{State, Wanted},
 };
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, CatalogError},
     protocol::server_sync::{ConfigData, Filter},
     update::UpdateIdentity,
     upstream::{Progress, SyncError, SyncOptions, SyncReport},
@@ -237,16 +237,23 @@ impl Run<'_> {
 
     /// The anchor of a list, and what of it is neither held nor asked for. Looked up while the list
     /// is read: of a whole catalogue only what is missing is ever in memory.
+    ///
+    /// A server without files tells with each document where its files are (and for which a key is
+    /// needed), and nobody else does: what is held from elsewhere is asked for once more.
     fn list(&mut self, filter: &Filter) -> Result<(String, Vec<UpdateIdentity>)> {
         let (catalog, asked) = (&*self.catalog, &mut self.asked);
+        let tells_addresses = self.state.facts.catalog_only;
         let (mut missing, mut failed) = (Vec::new(), None);
-        let anchor =
-            self.session.revisions(filter, &mut |identity| match catalog.is_held(&identity) {
-                Ok(true) => {}
-                Ok(false) if asked.insert(identity) => missing.push(identity),
-                Ok(false) => {}
-                Err(e) => failed = Some(e),
-            })?;
+        let is_held = |identity: &UpdateIdentity| {
+            let held = catalog.is_held(identity)?;
+            Ok::<_, CatalogError>(held && !(tells_addresses && catalog.lacks_addresses(identity)?))
+        };
+        let anchor = self.session.revisions(filter, &mut |identity| match is_held(&identity) {
+            Ok(true) => {}
+            Ok(false) if asked.insert(identity) => missing.push(identity),
+            Ok(false) => {}
+            Err(e) => failed = Some(e),
+        })?;
         match failed {
             Some(e) => Err(e.into()),
             None => Ok((anchor, missing)),
