@@ -258,10 +258,10 @@ mod tests {
     #[test]
     fn tables_are_on_each_volume_with_payloads_when_there_is_room() {
         let table = |name, size| Object { kind: ObjectKind::Table, ..object(name, size, false) };
-        let objects = |table_size| {
+        let objects = |table_size, segment_size| {
             [
                 table(1, table_size),
-                object(2, CHUNK_SIZE, false),
+                object(2, segment_size, false),
                 table(3, table_size),
                 object(4, 5 * CHUNK_SIZE, true),
             ]
@@ -273,17 +273,18 @@ mod tests {
             volumes.iter().map(|v| v.objects.iter().map(name).collect()).collect()
         };
         let most = CHUNK_SIZE + 300_000;
-        let volumes = lay(&objects(1000), Some(most)).unwrap();
+        let volumes = lay(&objects(1000, CHUNK_SIZE), Some(most)).unwrap();
         let last = vec![1, 3, 4];
         assert_eq!(names(&volumes)[0], [1, 2, 3]);
-        assert_eq!(names(&volumes)[1..], vec![last; 5]);
+        assert_eq!(names(&volumes)[1..], vec![last.clone(); 5]);
         assert!(volumes.iter().all(|volume| volume_size(volume, &Head::default()) <= most));
         // The second table begins a volume; the first comes before it all the same.
-        let most = 2 * CHUNK_SIZE + 9_000_000;
-        let volumes = lay(&objects(4_000_000), Some(most)).unwrap();
-        assert_eq!(names(&volumes), [vec![1, 2, 3], vec![1, 3, 4], vec![1, 3, 4], vec![1, 3, 4]]);
-        // No room for them on each.
-        let volumes = lay(&objects(200_000), Some(CHUNK_SIZE + 250_000)).unwrap();
+        let most = CHUNK_SIZE + 2_500_000;
+        let volumes = lay(&objects(1_000_000, CHUNK_SIZE + 1_000_000), Some(most)).unwrap();
+        assert_eq!(names(&volumes)[0], [1, 2]);
+        assert_eq!(names(&volumes)[1..], vec![last; 5]);
+        // They would take more than an eighth of each.
+        let volumes = lay(&objects(200_000, CHUNK_SIZE), Some(CHUNK_SIZE + 250_000)).unwrap();
         assert_eq!(names(&volumes).concat().iter().filter(|name| **name == 1).count(), 1);
     }
 }

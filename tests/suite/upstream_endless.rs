@@ -70,6 +70,7 @@ fn floods_are_given_up_at_a_limit_with_bounded_memory() {
         ("GetCookie", 100 * mib),
         ("GetConfigData", 100 * mib),
         ("GetRevisionIdList", 700 * mib),
+        ("GetUpdateData", 700 * mib),
     ] {
         let pair = Pair::new(server());
         endless(&pair, operation, b"<a>".repeat(100_000), Duration::ZERO);

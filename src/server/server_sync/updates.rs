@@ -14,7 +14,7 @@ use crate::{
         },
     },
     server::{
-        answer::Foreign,
+        answer::{Encoding, Foreign},
         app::App,
         content,
         exchange::{Call, Pieces, Service},
@@ -61,7 +61,11 @@ pub(super) fn update_data(app: &App, call: &Call, operation: &Element) -> Result
         let update = UpdateData {
             identity,
             digests: files.iter().filter(|file| !file.eula).map(|file| file.sha1).collect(),
-            blob: Blob::new(document).map_err(Failure::internal)?,
+            blob: match call.encoding {
+                Encoding::Plain => Blob::new(document).map_err(Failure::internal)?,
+                // The whole answer is compressed, and text better than a cabinet in base64.
+                Encoding::Xpress => Blob::Plain(document),
+            },
         };
         spool
             .push(&part(Service::ServerSync.style(), |w| update.write(w)))

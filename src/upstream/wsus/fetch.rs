@@ -24,6 +24,10 @@ const REFUSED_IN_A_ROW: usize = 1000;
 /// So many in a row are asked for a second time; after them a refusal is taken as meant.
 const PATIENCE: usize = 10;
 
+/// So many answers in a row beyond the limit, without one update in them: the server never ends.
+/// More than it takes to halve the largest batch down to one update that is too large.
+const ENDLESS_IN_A_ROW: usize = 12;
+
 /// One request.
 struct Ask {
     ids: Vec<UpdateIdentity>,
@@ -64,6 +68,7 @@ impl Run<'_> {
 
     fn pump(&mut self, pipe: &Pipe, mut queue: VecDeque<Ask>) -> Result<()> {
         let mut open: VecDeque<Ask> = VecDeque::new();
+        let mut endless_in_a_row = 0;
         loop {
             while open.len() < AT_ONCE
                 && let Some(ask) = queue.pop_front()
@@ -76,6 +81,7 @@ impl Run<'_> {
             self.done += given.len() as u64;
             if !given.is_empty() {
                 self.refused_in_a_row = 0;
+                endless_in_a_row = 0;
             }
             match end {
                 Ok(()) => {
@@ -85,6 +91,11 @@ impl Run<'_> {
                     }
                 }
                 Err(e) if is_about_the_batch(&e) => {
+                    let endless = matches!(e, UpstreamError::TooLarge { .. });
+                    endless_in_a_row += usize::from(endless);
+                    if endless_in_a_row >= ENDLESS_IN_A_ROW {
+                        return Err(e.into());
+                    }
                     let Ask { mut ids, again } = ask;
                     let is_alone = ids.len() == 1;
                     ids.retain(|identity| !given.contains(identity));
@@ -92,6 +103,7 @@ impl Run<'_> {
                         [] => {}
                         [identity] if is_alone => {
                             if again
+                                || endless
                                 || self.refused_in_a_row >= PATIENCE
                                 || self.failed_before(identity)
                             {
