@@ -1,7 +1,8 @@
 //! The data folder: where each file lives, and which side this is.
 
 use std::{
-    fs, io,
+    fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -75,12 +76,46 @@ pub enum DataDirError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// Another process does the same.
+    #[error(
+        "another `tidegate sync` works on this data folder ({path} is locked): wait until it has ended"
+    )]
+    Busy {
+        /// What it holds.
+        path: PathBuf,
+    },
     /// A name that is not allowed.
     #[error("{what}")]
     Invalid {
         /// What is wrong and what to do.
         what: String,
     },
+}
+
+/// A lock that one process has at a time; the system takes it back from a process that has ended.
+#[derive(Debug)]
+pub struct Held(File);
+
+impl Held {
+    /// Locks a file, which is made if it is not there; `None` if another has it.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn new(path: &Path) -> io::Result<Option<Self>> {
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing alone would leave it to a child that is being started and has a copy of the file.
+        let _ = self.0.unlock();
+    }
 }
 
 /// A data folder that `init` has made.
@@ -91,6 +126,18 @@ pub struct DataDir {
 }
 
 impl DataDir {
+    /// To be held while a source is synchronized: two runs would overwrite each other's notes.
+    ///
+    /// # Errors
+    /// When another process holds it, or the disk fails.
+    pub fn begin_sync(&self) -> Result<Held, DataDirError> {
+        let path = self.root.join("sync.lock");
+        match Held::new(&path) {
+            Ok(held) => held.ok_or(DataDirError::Busy { path }),
+            Err(source) => Err(DataDirError::Io { doing: "lock", path, source }),
+        }
+    }
+
     /// Makes a new data folder.
     ///
     /// # Errors
@@ -277,7 +324,7 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|e| e.error)?;
-    fs::File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

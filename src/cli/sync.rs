@@ -110,6 +110,7 @@ impl Args {
             return list.show(context, &Catalog::open(&data.catalog())?);
         }
         let source = Source::detect(&self.from.unwrap_or_default())?;
+        let _one_at_a_time = data.begin_sync()?;
         let mut fleet = Fleet::open(&data.fleet())?;
         let is_replica = self.downstream.settle(&source, &mut fleet)?;
         let mut catalog = Catalog::open(&data.catalog())?;

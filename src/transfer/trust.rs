@@ -1,17 +1,13 @@
 //! What the isolated side trusts: one record with a digest in `trust/state`, written durably, and
 //! the lock that keeps two imports apart.
 
-use std::{
-    fs::{self, File, TryLockError},
-    io,
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use bundle_format::trust::{Fingerprint, TrustState};
 use serde::Serialize;
 
 use super::{TransferError, error::io_error, kill};
-use crate::data_dir::{DataDir, Side, write_durably};
+use crate::data_dir::{DataDir, Held, Side, write_durably};
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -118,25 +114,13 @@ pub(super) fn state_of_root(path: &Path) -> Result<TrustState> {
     pin(path, &read_root(path)?)
 }
 
-/// Held while something is imported or trusted; the system lets go of it when the process ends.
-pub(super) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
-
-pub(super) fn lock(data: &DataDir) -> Result<Lock> {
+/// To be held while something is imported or trusted.
+pub(super) fn lock(data: &DataDir) -> Result<Held> {
     let path = data.trust_state().with_file_name("lock");
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(io_error("make", folder))?;
     }
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(io_error("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock(file)),
-        Err(TryLockError::WouldBlock) => Err(TransferError::Busy { path }),
-        Err(TryLockError::Error(e)) => Err(io_error("lock", path)(e)),
-    }
+    Held::new(&path).map_err(io_error("lock", &path))?.ok_or(TransferError::Busy { path })
 }
 
 fn read_root(path: &Path) -> Result<Vec<u8>> {

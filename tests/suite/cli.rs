@@ -122,6 +122,21 @@ fn a_lost_catalogue_is_not_made_anew() {
 
 /// `tidegate updates | head`, as text and as JSON.
 #[test]
+fn one_synchronization_at_a_time() {
+    let temp = tempfile::tempdir().unwrap();
+    let connected = temp.path().join("connected");
+    ends_with(&connected, &["init"], 0, "");
+    let lock = fs::File::create(connected.join("sync.lock")).unwrap();
+    lock.lock().unwrap();
+    let sync = ["sync", "--from", temp.path().to_str().unwrap()];
+    ends_with(&connected, &sync, 1, "another `tidegate sync` works on this data folder");
+    lock.unlock().unwrap();
+    let output = tidegate(&connected, &sync);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("another `tidegate sync`"), "{said}");
+}
+
+#[test]
 fn a_reader_may_leave() {
     let temp = tempfile::tempdir().unwrap();
     ends_with(temp.path(), &["init"], 0, "");
