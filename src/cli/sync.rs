@@ -157,7 +157,9 @@ impl Args {
         } else {
             None
         };
-        let run_rules = self.run_rules || (context.config.rules.after_sync && !is_replica);
+        // On a replica only the upstream decides, whichever source was synchronized.
+        let decides = fleet.replica_of()?.is_none();
+        let run_rules = self.run_rules || (context.config.rules.after_sync && decides);
         let ruled = if run_rules { Some(rules::after_sync(&catalog, &mut fleet)?) } else { None };
         let fetched = if self.payloads {
             let connection = options.upstream.connection.clone();

@@ -19,6 +19,7 @@ mod agent_server;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod can_sync;
 mod catalog;
+#[cfg(all(feature = "probe", feature = "upstream"))]
 mod chain;
 #[cfg(feature = "upstream")]
 mod channel;

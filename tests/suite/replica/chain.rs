@@ -169,6 +169,19 @@ fn the_program_says_what_a_replica_may_not() {
     let other = ["sync", "--allow-http", "--from", "http://127.0.0.1:9/"];
     refused(&other, 2, &server.url);
 
+    // Rules are not run here, whichever source comes in.
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("rules.toml");
+    fs::write(&config, "[rules]\nafter-sync = true\n").unwrap();
+    let added = run(&["rules", "add", "All", "--title", "*", "--group", "Clients"]);
+    assert!(added.status.success(), "{}", stderr(&added));
+    let source = folder.path().join("source");
+    fs::create_dir(&source).unwrap();
+    let (config, source) = (config.to_str().unwrap(), source.to_str().unwrap());
+    let synced = run(&["--config", config, "sync", "--from", source]);
+    assert!(synced.status.success(), "{}", stderr(&synced));
+    assert!(run(&["rules", "remove", "All"]).status.success());
+
     // Alone again: what was taken over stays, and is decided here.
     let before = replica.decided();
     let told = replica.synced(&server.url, &["--autonomous"]);
