@@ -6,14 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    Fleet, Result,
-    error::Fault,
-    groups::{all, find},
-    lasting,
-    limits::{NAME, clip},
-    touch,
-};
+use super::{database::Fleet, database::Result, error::Fault, groups::{all, find}, lasting, limits::{NAME, clip}, meta::touch};
 use crate::{
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
     update::UpdateId,

@@ -7,13 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{
-    ALL_COMPUTERS, Fleet, Result, UNASSIGNED_COMPUTERS,
-    error::Fault,
-    groups::{all, find, parents, same, with_ancestors},
-    limits::{NAME, TEXT, clip, clip_json},
-    touch,
-};
+use super::{ALL_COMPUTERS, database::Fleet, database::Result, UNASSIGNED_COMPUTERS, error::Fault, groups::{all, find, parents, same, with_ancestors}, limits::{NAME, TEXT, clip, clip_json}, meta::touch};
 use crate::sqlite::{moment, moment_at, optional_moment_at, uuid_at};
 
 /// A computer as lists show it. All of it is what the computer said of itself.

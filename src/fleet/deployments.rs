@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
-use super::{Fleet, Result, count};
+use super::{database::Fleet, database::Result, meta::count};
 use crate::{
     sqlite::{int, moment, moment_at, optional_moment_at, u64_at},
     update::RevisionId,

@@ -10,11 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{
-    Fleet, Result,
-    error::Fault,
-    limits::{NAME, clip, clip_json},
-};
+use super::{database::Fleet, database::Result, error::Fault, limits::{NAME, clip, clip_json}};
 use crate::{
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
     update::UpdateIdentity,

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+
+use super::meta::text;
 use crate::sqlite::OpenError;
 
 /// Why the fleet could not be used.
@@ -76,19 +79,36 @@ impl Fault {
         match self {
             Self::Sqlite(source) => FleetError::Sqlite { doing, path: path.to_owned(), source },
             Self::Invalid(what) => FleetError::Invalid { what },
-            Self::Replica => super::replica::refusal(None),
+            Self::Replica => refusal(None),
         }
     }
 }
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        if super::replica::is_refusal(&error) { Self::Replica } else { Self::Sqlite(error) }
+        if is_refusal(&error) { Self::Replica } else { Self::Sqlite(error) }
     }
 }
 
 impl From<serde_json::Error> for Fault {
     fn from(error: serde_json::Error) -> Self {
         Self::Sqlite(rusqlite::Error::ToSqlConversionFailure(error.into()))
+    }
+}
+
+/// Whether a trigger of the database has refused a change.
+pub(super) fn is_refusal(error: &rusqlite::Error) -> bool {
+    let rusqlite::Error::SqliteFailure(code, Some(message)) = error else { return false };
+    code.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER && message == "replica"
+}
+
+/// The same for people.
+pub(super) fn refusal(db: Option<&Connection>) -> FleetError {
+    let of = db.and_then(|db| text(db, "replica-of").ok().flatten());
+    let of = of.as_deref().unwrap_or("its upstream server");
+    FleetError::Invalid {
+        what: format!(
+            "this is a replica of {of}, which decides on groups, approvals, declines and licences. Decide there, or end it with `tidegate sync --autonomous --from {of}`: that keeps what is here, as decided here"
+        ),
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde::Serialize;
 use uuid::{Uuid, uuid};
 
-use super::{Fleet, Result, error::Fault, touch};
+use super::{database::Fleet, database::Result, error::Fault, meta::touch};
 use crate::sqlite::uuid_at;
 
 /// Every computer is in it.

@@ -5,12 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{
-    Fleet, Result,
-    error::Fault,
-    groups::{all, find},
-    touch,
-};
+use super::{database::Fleet, database::Result, error::Fault, groups::{all, find}, meta::touch};
 use crate::{
     sqlite::{update_at, uuid_at},
     update::UpdateId,

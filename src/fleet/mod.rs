@@ -4,13 +4,16 @@
 //! Blocking and durable. Knows neither the protocol nor the other stores.
 
 mod approvals;
+mod compliance;
 mod computers;
+mod database;
 mod deployments;
 mod downstreams;
 mod error;
 mod groups;
 mod lasting;
 mod limits;
+mod meta;
 mod outcome;
 mod policies;
 mod replica;
@@ -22,182 +25,20 @@ mod schema;
 mod told;
 mod wanted;
 
-use std::path::{Path, PathBuf};
-
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, types::Type};
-
-pub use approvals::*;
-pub use computers::*;
-pub use deployments::*;
-pub use downstreams::*;
-use error::Fault;
+pub use database::Fleet;
+pub use approvals::{Approval, ApprovalAction, Credit, NewApproval, Origin};
+pub use computers::{Computer, Contact};
+pub use deployments::{Recorded, Wanted};
+pub use downstreams::{Activity, DOWNSTREAMS_KEPT, Downstream, Given, ServerReport};
 pub use error::FleetError;
-pub use groups::*;
-pub use lasting::*;
-pub use policies::*;
-pub use replica::*;
-pub use replicated::*;
-pub use reports::*;
-pub use rolled::*;
-pub use rules::*;
-pub use told::*;
-pub use wanted::*;
-
-use crate::sqlite::bad_column;
-
-type Result<T> = std::result::Result<T, FleetError>;
-
-/// `fleet.sqlite`, open. One per thread or behind a mutex.
-pub struct Fleet {
-    connection: Connection,
-    path: PathBuf,
-}
-
-impl Fleet {
-    /// Opens the fleet, makes it if it is not there, and brings its schema up to date.
-    ///
-    /// # Errors
-    /// When it cannot be opened, a newer program made it, or the file is something else.
-    pub fn open(path: &Path) -> Result<Self> {
-        let connection = schema::STORE.open(path).map_err(|e| FleetError::opening(path, e))?;
-        Ok(Self { connection, path: path.to_owned() })
-    }
-
-    /// A counter that grows with every change of groups, memberships, approvals, declines and
-    /// licences: what a server's view depends on. Check-ins and reports do not move it.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn change(&self) -> Result<u64> {
-        self.read("read the change counter", |db| {
-            let text: String = db
-                .prepare_cached("SELECT CAST(value AS TEXT) FROM meta WHERE key = 'change'")?
-                .query_row([], |row| row.get(0))?;
-            Ok(counter(&text)?)
-        })
-    }
-
-    /// A value that belongs to the server: `server-id`, `cookie-key`.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn value(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.read("read a value", |db| Ok(value(db, key)?))
-    }
-
-    /// Sets such a value if it is not there yet, and returns the one that is there then.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn value_or_insert(&mut self, key: &str, new: &[u8]) -> Result<Vec<u8>> {
-        self.write("write a value", |db| {
-            db.prepare_cached("INSERT OR IGNORE INTO meta (key, value) VALUES (?1, ?2)")?
-                .execute((key, new))?;
-            Ok(value(db, key)?.unwrap_or_else(|| new.to_vec()))
-        })
-    }
-
-    /// Makes many changes with one transaction: all of them or, if `work` fails, none. Much faster
-    /// than each by itself, which waits for the disk every time.
-    ///
-    /// # Errors
-    /// When `work` fails, or SQLite.
-    pub fn at_once<T, E: From<FleetError>>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> std::result::Result<T, E>,
-    ) -> std::result::Result<T, E> {
-        let run = |fleet: &Self, sql| {
-            fleet
-                .connection
-                .execute_batch(sql)
-                .map_err(|e| Fault::from(e).told("make changes at once", &fleet.path))
-        };
-        run(self, "BEGIN IMMEDIATE")?;
-        let result = work(self).and_then(|made| Ok(run(self, "COMMIT").map(|()| made)?));
-        if result.is_err() && !self.connection.is_autocommit() {
-            // What went wrong is told already; SQLite rolls back by itself at the latest on closing.
-            let _ = run(self, "ROLLBACK");
-        }
-        result
-    }
-
-    /// One consistent look at the database.
-    fn read<T>(
-        &self,
-        doing: &'static str,
-        work: impl FnOnce(&Connection) -> std::result::Result<T, Fault>,
-    ) -> Result<T> {
-        let look = || {
-            if !self.connection.is_autocommit() {
-                return work(&self.connection);
-            }
-            let tx = self.connection.unchecked_transaction()?;
-            work(&tx)
-        };
-        look().map_err(|fault| fault.told(doing, &self.path))
-    }
-
-    /// One transaction, kept as a whole or not at all.
-    fn write<T>(
-        &mut self,
-        doing: &'static str,
-        work: impl FnOnce(&Connection) -> std::result::Result<T, Fault>,
-    ) -> Result<T> {
-        let Self { connection, path } = self;
-        let change = || {
-            if !connection.is_autocommit() {
-                // Within `at_once`: what fails here is undone here.
-                let tx = connection.savepoint()?;
-                let result = work(&tx)?;
-                tx.commit()?;
-                return Ok(result);
-            }
-            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&tx)?;
-            tx.commit()?;
-            Ok(result)
-        };
-        let result: std::result::Result<T, Fault> = change();
-        result.map_err(|fault| match fault {
-            Fault::Replica => refusal(Some(connection)),
-            fault => fault.told(doing, path),
-        })
-    }
-}
-
-fn value(db: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
-    db.prepare_cached("SELECT value FROM meta WHERE key = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()
-}
-
-fn set_value(db: &Connection, key: &str, value: &[u8]) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "INSERT INTO meta (key, value) VALUES (?1, ?2)
-         ON CONFLICT (key) DO UPDATE SET value = ?2",
-    )?
-    .execute((key, value))?;
-    Ok(())
-}
-
-fn counter(text: &str) -> rusqlite::Result<u64> {
-    text.parse().map_err(|e: std::num::ParseIntError| bad_column(0, Type::Blob, e))
-}
-
-/// Moves a counter on and gives its new value.
-fn count(db: &Connection, key: &str) -> rusqlite::Result<u64> {
-    let text: String = db
-        .prepare_cached(
-            "INSERT INTO meta (key, value) VALUES (?1, CAST('1' AS BLOB))
-             ON CONFLICT (key) DO UPDATE SET
-                value = CAST(CAST(CAST(value AS TEXT) AS INTEGER) + 1 AS BLOB)
-             RETURNING CAST(value AS TEXT)",
-        )?
-        .query_row([key], |row| row.get(0))?;
-    counter(&text)
-}
-
-/// Notes a change that the server's view depends on, and gives its mark.
-fn touch(db: &Connection) -> rusqlite::Result<u64> {
-    count(db, "change")
-}
+pub use groups::{ALL_COMPUTERS, Group, UNASSIGNED_COMPUTERS, unfit_group_name};
+pub use lasting::{TakenBack};
+pub use policies::{PolicyState, StoredPolicy};
+pub use replica::{TakenOver, Told, ToldDeployment, ToldGroup};
+pub use replicated::{Replicated, ReplicatedApproval, ReplicatedDeployment, TOMBSTONES_KEPT};
+pub use compliance::{ComplianceState, Event};
+pub use reports::{Compliance, EVENTS_KEPT};
+pub use rolled::{ComputerChange, ComputerReport, ROLLED_COMPUTERS_KEPT, RolledComputer, StatusReport};
+pub use rules::{StoredRule};
+pub use told::{ComputerCounts, Installations, ToldComputer, Untold};
+pub use wanted::{WantedFile};

@@ -26,7 +26,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ComplianceState, Event, limits::UPDATES};
+use super::{compliance::{ComplianceState, Event}, limits::UPDATES};
 use crate::update::UpdateId;
 
 /// State of one update.

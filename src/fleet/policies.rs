@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::{Fleet, Result};
+use super::{database::Fleet, database::Result};
 use crate::sqlite::{int, moment, moment_at, u64_at};
 
 /// What has become of a policy.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, types::Type};
 use uuid::Uuid;
 
-use super::{ApprovalAction, Fleet, Result, count, counter, value};
+use super::{ApprovalAction, database::Fleet, database::Result, meta::count, meta::counter, meta::value};
 use crate::{
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
     update::{UpdateId, UpdateIdentity},

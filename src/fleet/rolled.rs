@@ -6,13 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{
-    ComplianceState, Fleet, Result,
-    downstreams::is_known,
-    error::Fault,
-    limits::{NAME, UPDATES, clip_json},
-    reports::state_name,
-};
+use super::{ComplianceState, database::Fleet, database::Result, downstreams::is_known, error::Fault, limits::{NAME, UPDATES, clip_json}, compliance::state_name};
 use crate::{
     sqlite::{moment, moment_at, optional_moment_at, u64_at, uuid_at},
     update::UpdateId,

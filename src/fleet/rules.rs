@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
-use super::{Fleet, Result, error::Fault};
+use super::{database::Fleet, database::Result, error::Fault};
 use crate::sqlite::int;
 
 /// A rule as the fleet keeps it.

@@ -5,12 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{
-    ComplianceState, Fleet, Result, counter,
-    error::Fault,
-    reports::{state_at, state_name},
-    set_value, value,
-};
+use super::{ComplianceState, database::Fleet, database::Result, meta::counter, error::Fault, compliance::{state_at, state_name}, meta::set_value, meta::value};
 use crate::{
     sqlite::{int, moment, moment_at, optional_moment_at, update_at, uuid_at},
     update::{UpdateId, UpdateIdentity},

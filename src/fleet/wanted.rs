@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 use serde::Serialize;
 
-use super::{Fleet, Result};
+use super::{database::Fleet, database::Result};
 use crate::sqlite::{moment, moment_at, sha1_at, u64_at};
 
 /// A file that somebody below asked for.

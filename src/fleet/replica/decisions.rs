@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{DEPLOYMENTS, Mark, TakenOver, Told};
+use super::decisions_types::{DEPLOYMENTS, Mark, TakenOver, Told};
 use crate::{
     fleet::{
         error::Fault,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{GROUPS, Mark, TakenOver, ToldGroup};
+use super::decisions_types::{GROUPS, Mark, TakenOver, ToldGroup};
 use crate::fleet::{
     ALL_COMPUTERS, UNASSIGNED_COMPUTERS,
     error::Fault,
