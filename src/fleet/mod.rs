@@ -2,43 +2,43 @@
 //! data that agents change. What agents say are claims.
 //!
 //! Blocking and durable. Knows neither the protocol nor the other stores.
+//!
+//! | folder, file | what it owns | knows beside the files at the bottom |
+//! |---|---|---|
+//! | `decisions/` | groups, approvals, declines, rules, policies | nothing |
+//! | `computers/` | computers, their events and compliance | `decisions/` |
+//! | `hierarchy/` | servers below and above | `decisions/`, `computers/` |
+//! | `database`, `meta`, `schema`, `limits`, `error` | the bottom: the file, its transactions, bounds | |
 
-mod approvals;
-mod compliance;
 mod computers;
 mod database;
-mod deployments;
-mod downstreams;
+mod decisions;
 mod error;
-mod groups;
-mod lasting;
+mod hierarchy;
 mod limits;
 mod meta;
-mod outcome;
-mod policies;
-mod replica;
-mod replicated;
-mod reports;
-mod rolled;
-mod rules;
 mod schema;
-mod told;
-mod wanted;
 
+pub use computers::compliance::{ComplianceState, Event};
+pub use computers::registration::{Computer, Contact};
+pub use computers::reports::{Compliance, EVENTS_KEPT};
 pub use database::Fleet;
-pub use approvals::{Approval, ApprovalAction, Credit, NewApproval, Origin};
-pub use computers::{Computer, Contact};
-pub use deployments::{Recorded, Wanted};
-pub use downstreams::{Activity, DOWNSTREAMS_KEPT, Downstream, Given, ServerReport};
+pub use decisions::approvals::{Approval, ApprovalAction, Credit, NewApproval, Origin};
+pub use decisions::deployments::{Recorded, Wanted};
+pub use decisions::groups::{ALL_COMPUTERS, Group, UNASSIGNED_COMPUTERS, unfit_group_name};
+pub use decisions::overrides::TakenBack;
+pub use decisions::policies::{PolicyState, StoredPolicy};
+pub use decisions::rules::StoredRule;
 pub use error::FleetError;
-pub use groups::{ALL_COMPUTERS, Group, UNASSIGNED_COMPUTERS, unfit_group_name};
-pub use lasting::{TakenBack};
-pub use policies::{PolicyState, StoredPolicy};
-pub use replica::{TakenOver, Told, ToldDeployment, ToldGroup};
-pub use replicated::{Replicated, ReplicatedApproval, ReplicatedDeployment, TOMBSTONES_KEPT};
-pub use compliance::{ComplianceState, Event};
-pub use reports::{Compliance, EVENTS_KEPT};
-pub use rolled::{ComputerChange, ComputerReport, ROLLED_COMPUTERS_KEPT, RolledComputer, StatusReport};
-pub use rules::{StoredRule};
-pub use told::{ComputerCounts, Installations, ToldComputer, Untold};
-pub use wanted::{WantedFile};
+pub use hierarchy::change_marks::{
+    Replicated, ReplicatedApproval, ReplicatedDeployment, TOMBSTONES_KEPT,
+};
+pub use hierarchy::downstream_computers::{
+    ComputerChange, ComputerReport, ROLLED_COMPUTERS_KEPT, RolledComputer, StatusReport,
+};
+pub use hierarchy::downstream_servers::{
+    Activity, DOWNSTREAMS_KEPT, Downstream, Given, ServerReport,
+};
+pub use hierarchy::missing_files::WantedFile;
+pub use hierarchy::replica::decisions::{TakenOver, Told, ToldDeployment, ToldGroup};
+pub use hierarchy::upstream_reports::{ComputerCounts, Installations, ToldComputer, Untold};

@@ -5,8 +5,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{ComplianceState, database::Fleet, database::Result, meta::counter, error::Fault, compliance::{state_at, state_name}, meta::set_value, meta::value};
 use crate::{
+    fleet::{
+        computers::compliance::{ComplianceState, state_at, state_name},
+        database::{Fleet, Result},
+        error::Fault,
+        meta::{counter, set_value, value},
+    },
     sqlite::{int, moment, moment_at, optional_moment_at, update_at, uuid_at},
     update::{UpdateId, UpdateIdentity},
 };

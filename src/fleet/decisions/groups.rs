@@ -6,8 +6,14 @@ use rusqlite::{Connection, params};
 use serde::Serialize;
 use uuid::{Uuid, uuid};
 
-use super::{database::Fleet, database::Result, error::Fault, meta::touch};
-use crate::sqlite::uuid_at;
+use crate::{
+    fleet::{
+        database::{Fleet, Result},
+        error::Fault,
+        meta::touch,
+    },
+    sqlite::uuid_at,
+};
 
 /// Every computer is in it.
 pub const ALL_COMPUTERS: Uuid = uuid!("a0a08746-4dbe-4a37-9adf-9e7652c0b421");
@@ -132,7 +138,7 @@ impl Fleet {
 }
 
 /// All groups, parents before their children, then by name.
-pub(super) fn all(db: &Connection) -> rusqlite::Result<Vec<Group>> {
+pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<Group>> {
     let mut statement = db.prepare_cached("SELECT group_id, name, parent FROM target_group")?;
     let rows = statement.query_map([], |row| {
         let parent = if row.get_ref(2)?.as_blob_or_null()?.is_some() {
@@ -151,7 +157,7 @@ pub(super) fn all(db: &Connection) -> rusqlite::Result<Vec<Group>> {
 }
 
 /// A group by name or id, of all there are.
-pub(super) fn find(groups: &[Group], name_or_id: &str) -> std::result::Result<Group, Fault> {
+pub(crate) fn find(groups: &[Group], name_or_id: &str) -> std::result::Result<Group, Fault> {
     let id = Uuid::try_parse(name_or_id).ok();
     let found = groups.iter().find(|g| Some(g.id) == id || same(&g.name, name_or_id.trim()));
     found.cloned().ok_or_else(|| {
@@ -161,12 +167,12 @@ pub(super) fn find(groups: &[Group], name_or_id: &str) -> std::result::Result<Gr
 }
 
 /// Each group's parent.
-pub(super) fn parents(db: &Connection) -> rusqlite::Result<BTreeMap<Uuid, Option<Uuid>>> {
+pub(crate) fn parents(db: &Connection) -> rusqlite::Result<BTreeMap<Uuid, Option<Uuid>>> {
     Ok(all(db)?.into_iter().map(|group| (group.id, group.parent)).collect())
 }
 
 /// Groups with all that are around them, sorted by id.
-pub(super) fn with_ancestors(
+pub(crate) fn with_ancestors(
     parents: &BTreeMap<Uuid, Option<Uuid>>,
     groups: impl IntoIterator<Item = Uuid>,
 ) -> Vec<Uuid> {
@@ -183,7 +189,7 @@ pub(super) fn with_ancestors(
 }
 
 /// Whether two names are one in any letter case.
-pub(super) fn same(a: &str, b: &str) -> bool {
+pub(crate) fn same(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
 

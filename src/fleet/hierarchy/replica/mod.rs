@@ -4,16 +4,15 @@
 //! Which computer is in which group stays local. Triggers of the database keep everybody else from
 //! deciding, whichever way it is tried.
 
-mod decisions;
-mod decisions_types;
+mod approvals;
+pub(crate) mod decisions;
 mod groups;
 
 use jiff::Timestamp;
 
-pub use decisions_types::{TakenOver, Told, ToldDeployment, ToldGroup};
-use decisions_types::Mark;
+use decisions::{Mark, TakenOver, Told};
 
-use super::{
+use crate::fleet::{
     database::{Fleet, Result},
     meta::{remove, set_value, text},
 };
@@ -51,8 +50,8 @@ impl Fleet {
             let mut mark = Mark { db, mark: None };
             set_value(db, "replicating", b"1")?;
             groups::apply(db, &groups.groups, told.whole, &mut mark, &mut done)?;
-            decisions::keep(db, told, &mut done)?;
-            decisions::apply(db, told, now, &mut mark, &mut done)?;
+            approvals::keep(db, told, &mut done)?;
+            approvals::apply(db, told, now, &mut mark, &mut done)?;
             set_value(db, "replica-of", told.upstream.as_bytes())?;
             set_value(db, "replica-anchor", told.anchor.as_bytes())?;
             remove(db, "replicating")?;

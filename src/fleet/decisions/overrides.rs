@@ -5,8 +5,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{database::Fleet, database::Result, error::Fault, groups::{all, find}, meta::touch};
+use super::groups::{all, find};
 use crate::{
+    fleet::{
+        database::{Fleet, Result},
+        error::Fault,
+        meta::touch,
+    },
     sqlite::{update_at, uuid_at},
     update::UpdateId,
 };
@@ -196,7 +201,7 @@ fn remove(
 }
 
 /// It is taken back on purpose.
-pub(super) fn mark(
+pub(crate) fn mark(
     db: &Connection,
     update: UpdateId,
     group: Uuid,
@@ -217,7 +222,7 @@ fn keep_undeclined(db: &Connection, update: UpdateId) -> rusqlite::Result<()> {
 }
 
 /// Whether a person keeps an update unapproved for a group.
-pub(super) fn lasts(db: &Connection, update: UpdateId, group: Uuid) -> rusqlite::Result<bool> {
+pub(crate) fn lasts(db: &Connection, update: UpdateId, group: Uuid) -> rusqlite::Result<bool> {
     let found: Option<bool> = db
         .prepare_cached("SELECT lasting FROM taken_back WHERE update_id = ?1 AND group_id = ?2")?
         .query_row(params![update.0.as_bytes(), group.as_bytes()], |row| row.get(0))
@@ -226,14 +231,14 @@ pub(super) fn lasts(db: &Connection, update: UpdateId, group: Uuid) -> rusqlite:
 }
 
 /// It is approved (again).
-pub(super) fn unmark(db: &Connection, update: UpdateId, group: Uuid) -> rusqlite::Result<()> {
+pub(crate) fn unmark(db: &Connection, update: UpdateId, group: Uuid) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM taken_back WHERE update_id = ?1 AND group_id = ?2")?
         .execute(params![update.0.as_bytes(), group.as_bytes()])?;
     Ok(())
 }
 
 /// A person declines an update: its approvals go by that, and no mark says otherwise.
-pub(super) fn declined_by_a_person(db: &Connection, update: UpdateId) -> rusqlite::Result<()> {
+pub(crate) fn declined_by_a_person(db: &Connection, update: UpdateId) -> rusqlite::Result<()> {
     let id = [update.0.as_bytes()];
     db.prepare_cached(
         "INSERT OR IGNORE INTO taken_back (update_id, group_id, lasting)
@@ -245,7 +250,7 @@ pub(super) fn declined_by_a_person(db: &Connection, update: UpdateId) -> rusqlit
 }
 
 /// Whether a person does not let a policy decline an update.
-pub(super) fn is_undeclined(db: &Connection, update: UpdateId) -> rusqlite::Result<bool> {
+pub(crate) fn is_undeclined(db: &Connection, update: UpdateId) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM undeclined WHERE update_id = ?1")?
         .exists([update.0.as_bytes()])
 }

@@ -11,8 +11,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, types::Type};
 use uuid::Uuid;
 
-use super::{ApprovalAction, database::Fleet, database::Result, meta::count, meta::counter, meta::value};
 use crate::{
+    fleet::{
+        database::{Fleet, Result},
+        decisions::approvals::ApprovalAction,
+        meta::{count, counter, value},
+    },
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
     update::{UpdateId, UpdateIdentity},
 };

@@ -10,8 +10,12 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{database::Fleet, database::Result, error::Fault, limits::{NAME, clip, clip_json}};
 use crate::{
+    fleet::{
+        database::{Fleet, Result},
+        error::Fault,
+        limits::{NAME, clip, clip_json},
+    },
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
     update::UpdateIdentity,
 };
@@ -334,7 +338,7 @@ fn add_activity(db: &Connection, report: &ServerReport) -> std::result::Result<(
     Ok(())
 }
 
-pub(super) fn is_known(db: &Connection, id: Uuid) -> rusqlite::Result<bool> {
+pub(crate) fn is_known(db: &Connection, id: Uuid) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM downstream WHERE server_id = ?1")?.exists([id.as_bytes()])
 }
 

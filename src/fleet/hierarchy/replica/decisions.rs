@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    fleet::{approvals::ApprovalAction, meta::touch},
+    fleet::{decisions::approvals::ApprovalAction, meta::touch},
     update::{UpdateId, UpdateIdentity},
 };
 

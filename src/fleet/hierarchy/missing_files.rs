@@ -5,8 +5,10 @@ use jiff::Timestamp;
 use rusqlite::params;
 use serde::Serialize;
 
-use super::{database::Fleet, database::Result};
-use crate::sqlite::{moment, moment_at, sha1_at, u64_at};
+use crate::{
+    fleet::database::{Fleet, Result},
+    sqlite::{moment, moment_at, sha1_at, u64_at},
+};
 
 /// A file that somebody below asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -3,8 +3,13 @@
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
-use super::{database::Fleet, database::Result, error::Fault};
-use crate::sqlite::int;
+use crate::{
+    fleet::{
+        database::{Fleet, Result},
+        error::Fault,
+    },
+    sqlite::int,
+};
 
 /// A rule as the fleet keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

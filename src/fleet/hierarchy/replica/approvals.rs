@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::decisions_types::{DEPLOYMENTS, Mark, TakenOver, Told};
+use super::decisions::{DEPLOYMENTS, Mark, TakenOver, Told};
 use crate::{
     fleet::{
+        decisions::overrides,
         error::Fault,
-        lasting,
         limits::{NAME, clip},
     },
     sqlite::{int, moment, update_at, uuid_at},
@@ -145,7 +145,7 @@ fn approvals(
         mark.get()?;
         db.prepare_cached("DELETE FROM approval WHERE update_id = ?1 AND group_id = ?2")?
             .execute(params![update.0.as_bytes(), group.as_bytes()])?;
-        lasting::mark(db, *update, *group, false)?;
+        overrides::mark(db, *update, *group, false)?;
         done.approvals_removed += 1;
     }
     for (key, what) in wanted.iter().filter(|(key, what)| ours.get(key) != Some(what)) {
@@ -163,7 +163,7 @@ fn approvals(
             moment(now),
             int(mark.get()?)
         ])?;
-        lasting::unmark(db, key.0, key.1)?;
+        overrides::unmark(db, key.0, key.1)?;
         done.approvals_changed += 1;
     }
     Ok(())

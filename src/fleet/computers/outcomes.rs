@@ -26,15 +26,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{compliance::{ComplianceState, Event}, limits::UPDATES};
-use crate::update::UpdateId;
+use super::compliance::{ComplianceState, Event};
+use crate::{fleet::limits::UPDATES, update::UpdateId};
 
 /// State of one update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) state: ComplianceState,
+pub(crate) struct Outcome {
+    pub(crate) state: ComplianceState,
     /// Of a failure, else 0.
-    pub(super) hresult: i32,
+    pub(crate) hresult: i32,
 }
 
 impl From<ComplianceState> for Outcome {
@@ -44,13 +44,13 @@ impl From<ComplianceState> for Outcome {
 }
 
 /// States of all updates of one computer.
-pub(super) type Outcomes = BTreeMap<UpdateId, Outcome>;
+pub(crate) type Outcomes = BTreeMap<UpdateId, Outcome>;
 
 /// Status of the client: the inventory.
 const STATUS: i32 = 156;
 
 /// Takes a batch in.
-pub(super) fn apply(outcomes: &mut Outcomes, events: &[&Event]) {
+pub(crate) fn apply(outcomes: &mut Outcomes, events: &[&Event]) {
     let is_status = |event: &Event| event.namespace_id == 1 && event.event_id == STATUS;
     let last_status = events.iter().rposition(|event| is_status(event));
     for (position, event) in events.iter().enumerate() {

@@ -7,8 +7,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
-use super::{database::Fleet, database::Result, meta::count};
 use crate::{
+    fleet::{
+        database::{Fleet, Result},
+        meta::count,
+    },
     sqlite::{int, moment, moment_at, optional_moment_at, u64_at},
     update::RevisionId,
 };

@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::{database::Fleet, database::Result};
-use crate::sqlite::{int, moment, moment_at, u64_at};
+use crate::{
+    fleet::database::{Fleet, Result},
+    sqlite::{int, moment, moment_at, u64_at},
+};
 
 /// What has become of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

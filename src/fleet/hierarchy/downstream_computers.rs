@@ -6,8 +6,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{ComplianceState, database::Fleet, database::Result, downstreams::is_known, error::Fault, limits::{NAME, UPDATES, clip_json}, compliance::state_name};
+use super::downstream_servers::is_known;
 use crate::{
+    fleet::{
+        computers::compliance::{ComplianceState, state_name},
+        database::{Fleet, Result},
+        error::Fault,
+        limits::{NAME, UPDATES, clip_json},
+    },
     sqlite::{moment, moment_at, optional_moment_at, u64_at, uuid_at},
     update::UpdateId,
 };

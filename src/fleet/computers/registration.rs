@@ -7,8 +7,18 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{ALL_COMPUTERS, database::Fleet, database::Result, UNASSIGNED_COMPUTERS, error::Fault, groups::{all, find, parents, same, with_ancestors}, limits::{NAME, TEXT, clip, clip_json}, meta::touch};
-use crate::sqlite::{moment, moment_at, optional_moment_at, uuid_at};
+use crate::{
+    fleet::{
+        database::{Fleet, Result},
+        decisions::groups::{
+            ALL_COMPUTERS, UNASSIGNED_COMPUTERS, all, find, parents, same, with_ancestors,
+        },
+        error::Fault,
+        limits::{NAME, TEXT, clip, clip_json},
+        meta::touch,
+    },
+    sqlite::{moment, moment_at, optional_moment_at, uuid_at},
+};
 
 /// A computer as lists show it. All of it is what the computer said of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -201,7 +211,7 @@ impl Fleet {
 }
 
 /// Notes a contact.
-pub(super) fn touched(
+pub(crate) fn touched(
     db: &Connection,
     id: &str,
     contact: Contact,

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::decisions_types::{GROUPS, Mark, TakenOver, ToldGroup};
+use super::decisions::{GROUPS, Mark, TakenOver, ToldGroup};
 use crate::fleet::{
-    ALL_COMPUTERS, UNASSIGNED_COMPUTERS,
+    decisions::groups::{ALL_COMPUTERS, Group, UNASSIGNED_COMPUTERS, all, same},
     error::Fault,
-    groups::{Group, all, same},
 };
 
 type Result<T> = std::result::Result<T, Fault>;

@@ -51,7 +51,7 @@ pub enum ComplianceState {
 }
 
 /// As a state is stored.
-pub(super) fn state_name(state: ComplianceState) -> &'static str {
+pub(crate) fn state_name(state: ComplianceState) -> &'static str {
     match state {
         ComplianceState::Needed => "needed",
         ComplianceState::Installed => "installed",
@@ -62,7 +62,7 @@ pub(super) fn state_name(state: ComplianceState) -> &'static str {
 }
 
 /// Reads what [`state_name`] wrote.
-pub(super) fn state_at(row: &Row<'_>, column: usize) -> rusqlite::Result<ComplianceState> {
+pub(crate) fn state_at(row: &Row<'_>, column: usize) -> rusqlite::Result<ComplianceState> {
     match row.get_ref(column)?.as_str()? {
         "needed" => Ok(ComplianceState::Needed),
         "installed" => Ok(ComplianceState::Installed),

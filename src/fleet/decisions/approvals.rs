@@ -6,8 +6,17 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{database::Fleet, database::Result, error::Fault, groups::{all, find}, lasting, limits::{NAME, clip}, meta::touch};
+use super::{
+    groups::{all, find},
+    overrides,
+};
 use crate::{
+    fleet::{
+        database::{Fleet, Result},
+        error::Fault,
+        limits::{NAME, clip},
+        meta::touch,
+    },
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
     update::UpdateId,
 };
@@ -179,12 +188,12 @@ impl Fleet {
             if old == Some(origin) || old == Some(Origin::Local) {
                 return Ok(false);
             }
-            if origin == Origin::Policy && lasting::is_undeclined(db, update)? {
+            if origin == Origin::Policy && overrides::is_undeclined(db, update)? {
                 return Ok(false);
             }
             let change = touch(db)?;
             if origin == Origin::Local {
-                lasting::declined_by_a_person(db, update)?;
+                overrides::declined_by_a_person(db, update)?;
             }
             db.prepare_cached("DELETE FROM approval WHERE update_id = ?1")?.execute([id])?;
             db.prepare_cached(
@@ -276,7 +285,7 @@ fn approve(db: &Connection, new: &NewApproval, now: Timestamp) -> std::result::R
             Origin::Policy => decline == Some(Origin::Local),
             Origin::Local => decline.is_some(),
         };
-        if yields || declined || lasting::lasts(db, update, group)? {
+        if yields || declined || overrides::lasts(db, update, group)? {
             return Ok(false);
         }
     }
@@ -307,7 +316,7 @@ fn approve(db: &Connection, new: &NewApproval, now: Timestamp) -> std::result::R
         moment(now),
         int(change)
     ])?;
-    lasting::unmark(db, update, group)?;
+    overrides::unmark(db, update, group)?;
     credit(db, update, group, rule.as_ref())?;
     Ok(true)
 }

@@ -6,8 +6,17 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{compliance::{ComplianceState, Event, state_at, state_name}, Contact, database::Fleet, database::Result, computers::touched, error::Fault, limits::{TEXT, clip, clip_all, clip_json}, outcome::{Outcome, Outcomes, apply}};
+use super::{
+    compliance::{ComplianceState, Event, state_at, state_name},
+    outcomes::{Outcome, Outcomes, apply},
+    registration::{Contact, touched},
+};
 use crate::{
+    fleet::{
+        database::{Fleet, Result},
+        error::Fault,
+        limits::{TEXT, clip, clip_all, clip_json},
+    },
     sqlite::{bad_column, moment, moment_at, update_at, uuid_at},
     update::UpdateId,
 };

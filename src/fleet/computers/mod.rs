@@ -1,0 +1,16 @@
+//! Computers: who they are, what they report, and the state of each update that follows from it.
+//!
+//! All of it are claims of the computers. This folder knows the target groups, and nothing of servers
+//! below or above.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `registration` | a computer introduces itself, registers, is put into groups, is removed |
+//! | `reports` | events, and the state of each update on each computer |
+//! | `outcomes` | pure: which state follows from which events |
+//! | `compliance` | the words for both: an event, a state |
+
+pub(super) mod compliance;
+pub(super) mod outcomes;
+pub(super) mod registration;
+pub(super) mod reports;
