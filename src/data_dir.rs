@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::sqlite::{self, Trouble};
+use crate::durable;
 
 /// Which side a data folder belongs to; kept in `tidegate.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,7 +203,7 @@ impl DataDir {
         let mut json = serde_json::to_vec_pretty(&side)
             .map_err(|source| DataDirError::Damaged { path: file.clone(), source })?;
         json.push(b'\n');
-        write_durably(&file, &json).map_err(|source| DataDirError::Io {
+        durable::write(&file, &json).map_err(|source| DataDirError::Io {
             doing: "write",
             path: file,
             source,
@@ -309,22 +310,6 @@ pub fn advice(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str>
         Trouble::Forbidden => "run it as a user who may read and write this file and its folder",
         Trouble::Damaged => "bring the file back from a backup",
     })
-}
-
-/// Writes a small file so that it is either the old or the new one after a crash: temporary name in
-/// the same folder, sync, rename, sync of the folder.
-///
-/// # Errors
-/// When the disk fails; the old file is then still there.
-pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use io::Write as _;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ pub mod catalog;
 pub mod certificate;
 pub mod content;
 pub mod data_dir;
+mod durable;
 pub mod fleet;
 pub mod protocol;
 pub mod publish;

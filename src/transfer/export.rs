@@ -20,13 +20,14 @@ use uuid::Uuid;
 use super::{
     Progress, SealOptions, SealOutcome, TransferError,
     error::io_error,
-    keys::{connected, sync_folder},
+    side::connected,
     kill,
     layout::{Object, ObjectKind, lay_out},
     seal::seal_locked,
     stored_head, trust,
 };
 use crate::{catalog::Catalog, content::ContentStore, data_dir::DataDir};
+use crate::durable;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -113,7 +114,7 @@ pub fn export(
     for note in &notes {
         volumes.push(write_volume(data, &content, &head, note, out, progress)?);
     }
-    sync_folder(out)?;
+    durable::sync_folder(out).map_err(io_error("sync", out))?;
     let mut writer = catalog.write()?;
     for object in &objects {
         writer.mark_packed(site, &object.sha256, sealed.snapshot)?;

@@ -14,7 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{TransferError, error::io_error};
-use crate::data_dir::{DataDir, Side, write_durably};
+use crate::data_dir::{DataDir, Side};
+use crate::durable;
+use super::side::connected;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -150,7 +152,7 @@ pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
     files.store(scratch.path())?;
     private(scratch.path())?;
     fs::rename(scratch.path(), &folder).map_err(io_error("make", &folder))?;
-    sync_folder(data.root())?;
+    durable::sync_folder(data.root()).map_err(io_error("sync", data.root()))?;
     // The temporary folder has moved away: there is nothing left for it to remove.
     drop(scratch.keep());
     files.report(&folder, &root)
@@ -328,25 +330,8 @@ pub(super) fn later(now: Timestamp, days: i64) -> Timestamp {
     Timestamp::from_second(then.as_second()).unwrap_or(then)
 }
 
-/// The mirror's id, if this is a connected side.
-pub(super) fn connected(data: &DataDir) -> Result<uuid::Uuid> {
-    match data.side() {
-        Side::Connected { mirror_id } => Ok(*mirror_id),
-        Side::Isolated { site } => Err(TransferError::Unfit {
-            what: format!(
-                "this is the isolated side (site {site}): keys, seal and export belong to the connected side"
-            ),
-        }),
-    }
-}
-
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_durably(path, bytes).map_err(io_error("write", path))
-}
-
-/// Makes what a rename put into a folder last.
-pub(super) fn sync_folder(folder: &Path) -> Result<()> {
-    fs::File::open(folder).and_then(|f| f.sync_all()).map_err(io_error("sync", folder))
+    durable::write(path, bytes).map_err(io_error("write", path))
 }
 
 #[cfg(unix)]

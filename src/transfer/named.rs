@@ -1,6 +1,6 @@
 //! Which payloads a snapshot names: read from its payload segments.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{collections::{HashMap, HashSet}, path::PathBuf};
 
 use bundle_format::{
     digest::Sha256,
@@ -9,9 +9,17 @@ use bundle_format::{
     segment::{PayloadRecord, Record, SegmentError},
 };
 
-use super::{TransferError, spool, volumes::Table};
+use super::{TransferError, spool};
 
 type Result<T> = std::result::Result<T, TransferError>;
+
+/// Records of the payloads on a volume, by name.
+#[derive(Default)]
+pub(super) struct Table {
+    pub(super) records: HashMap<Sha256, PayloadRecord>,
+    /// All payload tables of the snapshot were read: what is not in them is not named.
+    pub(super) complete: bool,
+}
 
 /// Adds the records of one payload segment to a table, as far as they are wanted. A later record
 /// replaces an earlier one.

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::{
     Progress, TransferError, compact,
-    keys::{KeyFiles, connected, later},
+    keys::{KeyFiles, later},
     kill, policy,
     spool::{self, Spool},
     stored_head, trust as trust_state,
@@ -27,6 +27,7 @@ use crate::{
     data_dir::{DataDir, check_site},
     fleet::Fleet,
 };
+use super::side::connected;
 
 type Result<T> = std::result::Result<T, TransferError>;
 

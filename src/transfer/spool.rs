@@ -15,8 +15,9 @@ use bundle_format::{
 use sha2::Digest as _;
 use tempfile::NamedTempFile;
 
-use super::{TransferError, error::io_error, keys::sync_folder, kill};
+use super::{TransferError, error::io_error, kill};
 use crate::data_dir::DataDir;
+use crate::durable;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -58,7 +59,7 @@ impl Spool {
     pub(super) fn finish(mut self) -> Result<Vec<SegmentRef>> {
         self.close()?;
         if !self.done.is_empty() {
-            sync_folder(&self.folder)?;
+            durable::sync_folder(&self.folder).map_err(io_error("sync", &self.folder))?;
         }
         Ok(self.done)
     }

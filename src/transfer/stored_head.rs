@@ -4,8 +4,9 @@ use std::{fs, path::Path};
 
 use bundle_format::trust::Head;
 
-use super::{TransferError, error::io_error, keys::sync_folder, kill};
-use crate::data_dir::{DataDir, write_durably};
+use super::{TransferError, error::io_error, kill};
+use crate::data_dir::{DataDir};
+use crate::durable;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -37,14 +38,14 @@ pub(super) fn store(data: &DataDir, number: u64, head: &Head) -> Result<()> {
     for folder in PARTS {
         let folder = scratch.path().join(folder);
         if folder.exists() {
-            sync_folder(&folder)?;
+            durable::sync_folder(&folder).map_err(io_error("sync", &folder))?;
         }
     }
-    sync_folder(scratch.path())?;
+    durable::sync_folder(scratch.path()).map_err(io_error("sync", scratch.path()))?;
     fs::rename(scratch.path(), &folder).map_err(io_error("make", &folder))?;
     drop(scratch.keep());
     kill::step("head renamed");
-    sync_folder(parent)
+    durable::sync_folder(parent).map_err(io_error("sync", parent))
 }
 
 /// Brings a head that is there up to date file by file, so that it is never away: of one that counts,
@@ -55,7 +56,7 @@ fn update(folder: &Path, head: &Head) -> Result<()> {
         if fs::read(&path).is_ok_and(|stored| stored == *bytes) {
             continue;
         }
-        write_durably(&path, bytes).map_err(io_error("write", &path))?;
+        durable::write(&path, bytes).map_err(io_error("write", &path))?;
         kill::step("head file replaced");
     }
     // What is left of a run that was killed before it counted.

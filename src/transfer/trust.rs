@@ -7,7 +7,9 @@ use bundle_format::trust::{Fingerprint, TrustState};
 use serde::Serialize;
 
 use super::{TransferError, error::io_error, kill};
-use crate::data_dir::{DataDir, Held, Side, write_durably};
+use crate::data_dir::{DataDir, Held, Side};
+use crate::durable;
+use crate::transfer::side;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -51,7 +53,7 @@ pub fn inspect_root(path: &Path) -> Result<RootSummary> {
 /// When this is no isolated side, the fingerprint differs, another root is trusted, the trust state
 /// is damaged, or the disk fails.
 pub fn trust_add(data: &DataDir, path: &Path, expected: Option<&str>) -> Result<TrustAdded> {
-    isolated(data)?;
+    side::isolated(data)?;
     let root = read_root(path)?;
     let state = pin(path, &root)?;
     let found = fingerprint(path, &root)?;
@@ -80,16 +82,6 @@ pub fn trust_add(data: &DataDir, path: &Path, expected: Option<&str>) -> Result<
     Ok(TrustAdded::Added)
 }
 
-/// The site, if this is an isolated side.
-pub(super) fn isolated(data: &DataDir) -> Result<&str> {
-    match data.side() {
-        Side::Isolated { site } => Ok(site),
-        Side::Connected { .. } => Err(TransferError::Unfit {
-            what: "this is the connected side: trust and import belong to the isolated side (`tidegate init --site NAME`)".to_owned(),
-        }),
-    }
-}
-
 /// What is trusted now. A damaged record is refused, never repaired.
 pub(super) fn load_state(data: &DataDir) -> Result<TrustState> {
     let path = data.trust_state();
@@ -104,7 +96,7 @@ pub(super) fn load_state(data: &DataDir) -> Result<TrustState> {
 pub(super) fn store_state(data: &DataDir, state: &TrustState) -> Result<()> {
     let path = data.trust_state();
     kill::step("before the trust state");
-    write_durably(&path, &state.to_bytes()).map_err(io_error("write", path))?;
+    durable::write(&path, &state.to_bytes()).map_err(io_error("write", path))?;
     kill::step("after the trust state");
     Ok(())
 }

@@ -24,9 +24,11 @@ use super::{
     Progress, TransferError,
     error::io_error,
     named, spool, trust,
-    volumes::{self, Member, Sink, Table, Volume},
+    volumes::{self, Member, Sink, Volume},
 };
 use crate::data_dir::{DataDir, Side};
+use crate::transfer::named::Table;
+use super::freshness::freshness_name;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -185,14 +187,6 @@ fn report(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
         uncheckable,
         signers: verified.signers.clone(),
         warnings,
-    }
-}
-
-pub(super) fn freshness_name(freshness: Freshness) -> &'static str {
-    match freshness {
-        Freshness::Newer => "newer",
-        Freshness::Same => "same",
-        Freshness::Older => "older",
     }
 }
 

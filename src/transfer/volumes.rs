@@ -22,6 +22,7 @@ use super::{
     error::io_error,
     pump::{self, PumpError, Pumped},
 };
+use super::named::Table;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -87,14 +88,6 @@ pub(super) enum Member<'a> {
     Segment(&'a SegmentRef),
     /// A payload or a part of one; with its record, if a table that is here names it.
     Payload(&'a ObjectEntry, Option<&'a PayloadRecord>),
-}
-
-/// Records of the payloads on a volume, by name.
-#[derive(Default)]
-pub(super) struct Table {
-    pub(super) records: HashMap<Sha256, PayloadRecord>,
-    /// All payload tables of the snapshot were read: what is not in them is not named.
-    pub(super) complete: bool,
 }
 
 /// Takes what a walk finds.

@@ -11,6 +11,7 @@ use super::{
     ImportReport, Result, Run, TransferError, Volume,
 };
 use crate::catalog::SnapshotState;
+use crate::transfer::side;
 
 /// A snapshot that may be switched to.
 pub(super) struct Candidate {
@@ -85,7 +86,7 @@ impl Run<'_> {
     }
 
     pub(super) fn check(&self, head: &Head, path: &Path) -> Result<VerifiedHead> {
-        let site = trust::isolated(self.data)?;
+        let site = side::isolated(self.data)?;
         let expect = Expect { site: Some(site), now: self.options.now, refuse_expired: false };
         check_head(self.state, head, &expect, &self.options.limits)
             .map_err(|source| TransferError::Trust { path: path.to_owned(), source })

@@ -38,6 +38,7 @@ use super::{
     volumes::{self, Volume},
 };
 use crate::{catalog::Catalog, data_dir::DataDir, update};
+use crate::transfer::side;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -82,7 +83,7 @@ pub fn import(
     options: &ImportOptions,
     progress: &dyn Progress,
 ) -> Result<ImportReport> {
-    let site = trust::isolated(data)?;
+    let site = side::isolated(data)?;
     // Before the lock, so that a site that trusts nothing is left as it is; and again under it.
     trust::load_state(data)?;
     let _lock = trust::lock(data)?;

@@ -9,7 +9,7 @@ use super::{
     super::{
         policy::PolicyChange,
         switch::{Changes, Missing},
-        verify::freshness_name,
+        freshness::freshness_name,
     },
     Run, Stage,
 };

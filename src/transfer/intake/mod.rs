@@ -22,8 +22,9 @@ use bundle_format::{
 use tempfile::TempDir;
 
 use self::{parts::Parts, taking::Taking};
-use super::{TransferError, error::io_error, keys::sync_folder, kill, spool, volumes::Sink};
+use super::{TransferError, error::io_error, kill, spool, volumes::Sink};
 use crate::{catalog::Catalog, content::ContentStore, data_dir::DataDir};
+use crate::durable;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -186,7 +187,7 @@ impl Stage {
             kill::step("object renamed");
         }
         for folder in folders {
-            sync_folder(&folder)?;
+            durable::sync_folder(&folder).map_err(io_error("sync", &folder))?;
         }
         Ok(())
     }

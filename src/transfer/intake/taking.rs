@@ -15,11 +15,12 @@ use super::{
         TransferError,
         error::io_error,
         kill, named,
-        volumes::{Member, Sink, Table},
+        volumes::{Member, Sink},
     },
     Stage,
 };
 use crate::catalog::Catalog;
+use crate::transfer::named::Table;
 
 type Result<T> = std::result::Result<T, TransferError>;
 

@@ -12,12 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{
-    PolicyChange, PolicyChangeKind, Result, clean,
-    diff::plan,
-    key,
-    perform::{keep, perform},
-};
+use super::{change::PolicyChange, change::PolicyChangeKind, change::Result, change::clean, diff::plan, change::key, perform::{keep, perform}};
 use crate::{
     catalog::Catalog,
     data_dir::DataDir,
@@ -25,6 +20,7 @@ use crate::{
     transfer::{TransferError, trust, volumes},
     update::UpdateId,
 };
+use crate::transfer::side;
 
 /// A policy that comes with the snapshot in force.
 pub(in crate::transfer) struct Arrival<'a> {
@@ -147,7 +143,7 @@ pub fn policy_accept(
     choice: &PolicyChoice,
     now: Timestamp,
 ) -> Result<PolicyDecided> {
-    trust::isolated(data)?;
+    side::isolated(data)?;
     let _lock = trust::lock(data)?;
     let catalog = Catalog::open(&data.catalog())?;
     let mut fleet = Fleet::open(&data.fleet())?;
@@ -177,7 +173,7 @@ pub fn policy_reject(
     choice: &PolicyChoice,
     now: Timestamp,
 ) -> Result<PolicyDecided> {
-    trust::isolated(data)?;
+    side::isolated(data)?;
     let _lock = trust::lock(data)?;
     let mut fleet = Fleet::open(&data.fleet())?;
     fleet.at_once(|fleet| {
@@ -254,7 +250,7 @@ pub fn policy_diff(
     bundles: &[PathBuf],
     now: Timestamp,
 ) -> Result<Vec<PolicyChange>> {
-    let site = trust::isolated(data)?;
+    let site = side::isolated(data)?;
     let fleet = Fleet::open(&data.fleet())?;
     if bundles.is_empty() {
         let stored = match fleet.policy(PolicyState::Held)? {

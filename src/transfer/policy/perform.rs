@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{PolicyChange, PolicyChangeKind, Result, key};
+use super::{change::PolicyChange, change::PolicyChangeKind, change::Result, change::key};
 use crate::{
     fleet::{ApprovalAction, Credit, Fleet, NewApproval, Origin},
     update::UpdateId,

@@ -1,0 +1,90 @@
+//! How a file comes to stay on the disk: written under a temporary name in the same folder, synced,
+//! renamed, and the folder synced. After a crash there is either the old file or the new one.
+//!
+//! Everything that this program must find again after a crash is written through here.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::Path,
+};
+
+use tempfile::NamedTempFile;
+
+/// Writes a small file; its folder is made if it is not there.
+///
+/// # Errors
+/// When the disk fails; the old file is then still there.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder_of(path);
+    fs::create_dir_all(folder)?;
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    persist(file, path)?;
+    Ok(())
+}
+
+/// Gives a written temporary file its name, for good. It must lie in the file system of `path`.
+///
+/// # Errors
+/// When the disk fails; the temporary file is then removed.
+pub fn persist(file: NamedTempFile, path: &Path) -> io::Result<File> {
+    let file = rename(file, path)?;
+    sync_folder(folder_of(path))?;
+    Ok(file)
+}
+
+/// The same without the sync of the folder, for many files in one folder: call [`sync_folder`]
+/// after the last one.
+///
+/// # Errors
+/// As [`persist`].
+pub fn rename(file: NamedTempFile, path: &Path) -> io::Result<File> {
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)
+}
+
+/// Makes the names in a folder durable: what was renamed, made or removed there.
+///
+/// # Errors
+/// When the disk fails.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// The folder of a file; of a bare name the current one.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("below").join("state");
+        write(&path, b"old").unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path().join("below")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_bare_name_lies_in_the_current_folder() {
+        assert_eq!(folder_of(Path::new("state")), Path::new("."));
+        assert_eq!(folder_of(Path::new("a/state")), Path::new("a"));
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        fs::write(taken.join("inside"), b"x").unwrap();
+        assert!(write(&taken, b"bytes").is_err());
+        assert!(taken.join("inside").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+}
