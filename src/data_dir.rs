@@ -9,8 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::sqlite::{self, Trouble};
 use crate::durable;
+use crate::sqlite::{self, Trouble};
 
 /// Which side a data folder belongs to; kept in `tidegate.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

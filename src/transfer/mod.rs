@@ -6,57 +6,45 @@
 //! them count; the trust state follows it. Whatever a killed run leaves behind is either complete
 //! under its final name, or in `incoming/`, which the next import empties.
 //!
-//! | file | writes |
-//! |---|---|
-//! | `keys.rs` | `keys/` |
-//! | `seal.rs`, `compact.rs`, `spool.rs` | `segments/`, `snapshots/`, the catalogue's snapshot tables |
-//! | `export.rs`, `layout.rs` | volumes |
-//! | `trust.rs` | `trust/state`, `trust/lock` |
-//! | `volumes.rs`, `pump.rs` | nothing: reading volumes and hashing |
-//! | `verify.rs` | nothing |
-//! | `prune.rs` | nothing: it removes from `segments/`, `snapshots/` and `content/` |
-//! | `intake/`, `named.rs` | `incoming/`, then `segments/`, `content/` and `parts/` |
-//! | `switch.rs`, `import/` | the catalogue, `snapshots/`, and the fleet through `policy/` |
+//! | folder | what lives there | knows |
+//! |---|---|---|
+//! | `upkeep/` | check, prune, rebuild | all below |
+//! | `connected/` | keys, seal, export | `policy/`, `volume/`, `store/` |
+//! | `isolated/` | import: intake and switch | `policy/`, `volume/`, `store/` |
+//! | `policy/` | decisions ↔ the policy of a bundle | `volume/`, `store/` |
+//! | `volume/` | reading and verifying volumes | `store/` |
+//! | `store/` | trust state, segments, signed beginnings of snapshots | the files below |
+//! | `error`, `progress`, `kill` | errors, progress, points at which tests kill the program | nothing |
 
-mod check;
-mod compact;
+mod connected;
 mod error;
-mod export;
-mod freshness;
-mod import;
-mod intake;
-mod keys;
+mod isolated;
 mod kill;
-mod layout;
-mod named;
 mod policy;
 mod progress;
-mod prune;
-mod pump;
-mod seal;
-mod side;
-mod seed;
-mod spool;
-mod stored_head;
-mod switch;
-mod trust;
-mod verify;
-mod volumes;
+mod store;
+mod upkeep;
+mod volume;
 
-pub use check::{CheckReport, check};
+pub use connected::export::{ExportOptions, ExportReport, export};
+pub use connected::keys::{KeyFiles, KeysOptions, KeysReport, Rotate, keys_init, keys_rotate};
+pub use connected::seal::{SealOptions, SealOutcome, countersign, inspect_for_signing, seal};
 pub use error::{Fault, TransferError};
-pub use export::{ExportOptions, ExportReport, export};
-pub use import::{ImportOptions, ImportReport, PartsReport, PendingReport, VolumeReport, import};
-pub use keys::{KeyFiles, KeysOptions, KeysReport, Rotate, keys_init, keys_rotate};
+pub use isolated::import::{
+    ImportOptions, import,
+    report::{ImportReport, PartsReport, PendingReport, VolumeReport},
+};
+pub use isolated::switch::{Changes, Missing};
 pub use policy::{
-    LocalDecision, PolicyChange, PolicyChangeKind, PolicyChoice, PolicyDecided, PolicyOverview,
-    PolicySummary, PolicyWas, policy_accept, policy_diff, policy_reject, policy_release,
-    policy_show,
+    change::{PolicyChange, PolicyChangeKind, PolicyWas},
+    decide::{
+        LocalDecision, PolicyChoice, PolicyDecided, PolicyOverview, PolicySummary, policy_accept,
+        policy_diff, policy_reject, policy_release, policy_show,
+    },
 };
 pub use progress::Progress;
-pub use prune::{PruneOptions, PruneReport, prune};
-pub use seal::{SealOptions, SealOutcome, countersign, inspect_for_signing, seal};
-pub use seed::{SeedReport, seed};
-pub use switch::{Changes, Missing};
-pub use trust::{RootSummary, TrustAdded, inspect_root, trust_add};
-pub use verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};
+pub use store::trust::{RootSummary, TrustAdded, inspect_root, trust_add};
+pub use upkeep::check::{CheckReport, check};
+pub use upkeep::prune::{PruneOptions, PruneReport, prune};
+pub use upkeep::seed::{SeedReport, seed};
+pub use volume::verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};

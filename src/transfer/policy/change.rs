@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     fleet::{ApprovalAction, Origin},
-    transfer::TransferError,
+    transfer::error::TransferError,
     update::UpdateId,
 };
 

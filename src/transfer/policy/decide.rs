@@ -12,15 +12,22 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{change::PolicyChange, change::PolicyChangeKind, change::Result, change::clean, diff::plan, change::key, perform::{keep, perform}};
+use super::{
+    change::{PolicyChange, PolicyChangeKind, Result, clean, key},
+    diff::plan,
+    perform::{keep, perform},
+};
 use crate::{
     catalog::Catalog,
     data_dir::DataDir,
     fleet::{Fleet, FleetError, Origin, PolicyState, StoredPolicy},
-    transfer::{TransferError, trust, volumes},
+    transfer::{
+        error::TransferError,
+        store::{side, trust},
+        volume::read,
+    },
     update::UpdateId,
 };
-use crate::transfer::side;
 
 /// A policy that comes with the snapshot in force.
 pub(in crate::transfer) struct Arrival<'a> {
@@ -265,8 +272,8 @@ pub fn policy_diff(
     let state = trust::load_state(data)?;
     let expect = Expect { site: Some(site), now, refuse_expired: false };
     let mut newest: Option<(u64, Policy)> = None;
-    for path in volumes::find(bundles)? {
-        let verified = volumes::open(&path, &state, &expect, &Limits::default())?.verified;
+    for path in read::find(bundles)? {
+        let verified = read::open(&path, &state, &expect, &Limits::default())?.verified;
         let number = verified.index.snapshot;
         if newest.as_ref().is_none_or(|(known, _)| number > *known) {
             newest = Some((number, verified.policy));

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use bundle_format::policy::{Policy, PolicyApproval};
 use uuid::Uuid;
 
-use super::{change::PolicyChange, change::PolicyChangeKind, change::PolicyWas, change::Result, change::clean, change::key};
+use super::{
+    change::PolicyChange, change::PolicyChangeKind, change::PolicyWas, change::Result,
+    change::clean, change::key,
+};
 use crate::{
     fleet::{Approval, ApprovalAction, Fleet, Origin, unfit_group_name},
     update::UpdateId,

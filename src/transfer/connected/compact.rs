@@ -1,0 +1,141 @@
+//! Keeping the list of segments short: the small ones at its end become one, the large ones at its
+//! beginning stay, so that each byte is rewritten (and carried again) only a few times.
+
+use std::collections::HashMap;
+
+use bundle_format::{
+    digest::{Sha1, Sha256},
+    index::{SegmentKind, SegmentRef},
+    limits::Limits,
+    segment::Record,
+};
+use uuid::Uuid;
+
+use crate::{
+    data_dir::DataDir,
+    transfer::{
+        error::TransferError,
+        store::segments::{self, Spool},
+    },
+};
+
+/// What a later record replaces an earlier one of. A withdrawal does not replace the revision: a
+/// site keeps what it has, only no longer offers it.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    Revision(Uuid, u32),
+    Withdrawal(Uuid, u32),
+    Payload(Sha256),
+    Opens(Sha1),
+    DriverSet(Uuid),
+}
+
+fn key(record: &Record) -> Key {
+    match record {
+        Record::Revision(r) => Key::Revision(r.update_id, r.revision_number),
+        Record::Withdrawal { update_id, revision_number } => {
+            Key::Withdrawal(*update_id, *revision_number)
+        }
+        Record::Payload(p) => Key::Payload(p.sha256),
+        Record::Key { sha1, .. } => Key::Opens(*sha1),
+        Record::DriverSet { id, .. } => Key::DriverSet(*id),
+    }
+}
+
+/// Segment and record number.
+type Place = (usize, usize);
+
+/// Whether a record still counts: nothing later replaces it, and a revision that came back is no
+/// longer withdrawn.
+fn counts(record: &Record, place: Place, last: &HashMap<Key, Place>) -> bool {
+    let key = key(record);
+    let came_back = match key {
+        Key::Withdrawal(update, number) => {
+            last.get(&Key::Revision(update, number)).is_some_and(|revision| *revision > place)
+        }
+        _ => false,
+    };
+    !came_back && last.get(&key) == Some(&place)
+}
+
+/// Merges the end of a list of segments of one kind when it has more than `most`.
+pub(crate) fn merge_tail(
+    data: &DataDir,
+    kind: SegmentKind,
+    mut segments: Vec<SegmentRef>,
+    most: usize,
+    full: u64,
+) -> Result<Vec<SegmentRef>, TransferError> {
+    if segments.len() <= most {
+        return Ok(segments);
+    }
+    let tail = segments.split_off(merge_from(&segments, most));
+    let limits = Limits::default();
+    let folder = data.segments();
+    let read = |segment: &SegmentRef| {
+        let path = folder.join(segment.sha256.to_string());
+        segments::open(&path, segment, &limits, segments::failed)
+    };
+    let mut last = HashMap::new();
+    for (s, segment) in tail.iter().enumerate() {
+        for (r, record) in read(segment)?.enumerate() {
+            last.insert(key(&record.map_err(segments::failed)?), (s, r));
+        }
+    }
+    let mut merged = Spool::new(data, kind, full);
+    for (s, segment) in tail.iter().enumerate() {
+        for (r, record) in read(segment)?.enumerate() {
+            let record = record.map_err(segments::failed)?;
+            if counts(&record, (s, r), &last) {
+                merged.push(&record)?;
+            }
+        }
+    }
+    segments.extend(merged.finish()?);
+    Ok(segments)
+}
+
+/// Where the merged end begins: at least half of what is allowed, and on while the segment before
+/// is not much larger than all that is merged already.
+fn merge_from(segments: &[SegmentRef], most: usize) -> usize {
+    let (mut from, mut merged) = (segments.len(), 0_u64);
+    for segment in segments.iter().rev() {
+        let enough = segments.len() - from > most / 2;
+        if enough && segment.size > merged.saturating_mul(2) {
+            break;
+        }
+        from -= 1;
+        merged += segment.size;
+    }
+    from
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_sizes(sizes: &[u64]) -> Vec<SegmentRef> {
+        sizes
+            .iter()
+            .map(|&size| SegmentRef {
+                kind: SegmentKind::Catalogue,
+                sha256: Sha256::of(&size.to_le_bytes()),
+                size,
+                unpacked_size: size,
+                records: 1,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_large_beginning_stays() {
+        assert_eq!(merge_from(&of_sizes(&[1_000_000, 1, 1, 1, 1]), 4), 1);
+        assert_eq!(merge_from(&of_sizes(&[1_000_000, 500, 1, 1, 1]), 4), 2);
+        assert_eq!(merge_from(&of_sizes(&[3, 2, 1, 1, 1]), 4), 0);
+    }
+
+    #[test]
+    fn half_is_merged_whatever_the_sizes() {
+        assert_eq!(merge_from(&of_sizes(&[10_000, 1000, 100, 10, 1]), 4), 2);
+    }
+}

@@ -1,0 +1,272 @@
+//! Packing what a site lacks into volumes. What was packed is noted as built, not as delivered: a
+//! lost bundle is made up for with `--full`, or with exactly what the site says is missing.
+
+use std::{
+    fs,
+    io::{BufWriter, Cursor, Read},
+    path::{Path, PathBuf},
+};
+
+use bundle_format::{
+    container::{ObjectEntry, VolumeNote, VolumeWriter, volume_size},
+    digest::Sha256,
+    index::SegmentKind,
+    trust::Head,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    layout::{Object, ObjectKind, lay_out},
+    seal::{SealOptions, SealOutcome, seal_locked},
+};
+use crate::{
+    catalog::Catalog,
+    content::ContentStore,
+    data_dir::DataDir,
+    durable,
+    transfer::{
+        error::{TransferError, io_error},
+        kill,
+        progress::Progress,
+        store::{heads, side::connected, trust},
+    },
+};
+
+type Result<T> = std::result::Result<T, TransferError>;
+
+/// How to export.
+#[derive(Debug, Clone, Default)]
+pub struct ExportOptions {
+    /// Everything that the snapshot names, whatever was packed before.
+    pub full: bool,
+    /// No volume larger than so many bytes.
+    pub volume_size: Option<u64>,
+    /// How to seal first.
+    pub seal: SealOptions,
+}
+
+/// What was exported.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ExportReport {
+    /// The finished volumes, in order.
+    pub volumes: Vec<PathBuf>,
+    /// For which site.
+    pub site: String,
+    /// Of which snapshot.
+    pub snapshot: u64,
+    /// The set of these volumes.
+    pub set: Uuid,
+    /// Bytes of all volumes.
+    pub bytes: u64,
+    /// Segments packed.
+    pub segments: u64,
+    /// Payloads packed.
+    pub payloads: u64,
+    /// Bytes of these payloads.
+    pub payload_bytes: u64,
+    /// What sealing did first.
+    pub sealed: SealOutcome,
+}
+
+/// Seals if the mirror has changed, and packs for `site` what it has not been given yet into
+/// volumes in the folder `out`. The same snapshot, record of what was packed, and options give the
+/// same bytes.
+///
+/// # Errors
+/// When sealing fails, a countersignature is missing, `out` has no room, or a payload on this side
+/// is not what it was. Nothing is noted as packed then.
+pub fn export(
+    data: &DataDir,
+    site: &str,
+    out: &Path,
+    created: Timestamp,
+    options: &ExportOptions,
+    progress: &dyn Progress,
+) -> Result<ExportReport> {
+    let sealing = SealOptions { add_site: Some(site.to_owned()), ..options.seal.clone() };
+    connected(data)?;
+    // Until what is packed is noted: another snapshot in between would mix up what it carries.
+    let _lock = trust::lock(data)?;
+    let sealed = seal_locked(data, created, &sealing, progress)?;
+    let (there, needed) = sealed.signatures;
+    if there < needed {
+        return Err(TransferError::Unfit {
+            what: format!(
+                "snapshot {} has {there} of {needed} signatures: have it countersigned with `tidegate sign` first",
+                sealed.snapshot
+            ),
+        });
+    }
+    let head = heads::load(data, sealed.snapshot)?;
+    let mut catalog = Catalog::open(&data.catalog())?;
+    let objects = to_pack(&catalog, site, sealed.snapshot, options.full)?;
+    let notes = lay_out(&head, sealed.index, site, sealed.snapshot, &objects, options.volume_size)?;
+    let bytes = notes.iter().map(|note| volume_size(note, &head)).sum();
+    fs::create_dir_all(out).map_err(io_error("make", out))?;
+    let free = fs4::available_space(out).map_err(io_error("ask for the free space of", out))?;
+    if free < bytes {
+        let path = out.to_owned();
+        return Err(TransferError::NoSpace { path, needed: bytes, free, what: "the volumes" });
+    }
+
+    progress.phase("packing", Some(bytes));
+    sweep(out)?;
+    let content = ContentStore::open(&data.content())?;
+    let mut volumes = Vec::new();
+    for note in &notes {
+        volumes.push(write_volume(data, &content, &head, note, out, progress)?);
+    }
+    durable::sync_folder(out).map_err(io_error("sync", out))?;
+    let mut writer = catalog.write()?;
+    for object in &objects {
+        writer.mark_packed(site, &object.sha256, sealed.snapshot)?;
+    }
+    writer.commit()?;
+    let payloads = || objects.iter().filter(|object| object.kind == ObjectKind::Payload);
+    Ok(ExportReport {
+        volumes,
+        site: site.to_owned(),
+        snapshot: sealed.snapshot,
+        set: notes.first().map(|note| note.set).unwrap_or_default(),
+        bytes,
+        segments: (objects.len() - payloads().count()) as u64,
+        payloads: payloads().count() as u64,
+        payload_bytes: payloads().map(|object| object.size).sum(),
+        sealed,
+    })
+}
+
+/// Segments in the order of the index, then payloads ascending by name: the one order that a volume
+/// may have.
+fn to_pack(catalog: &Catalog, site: &str, snapshot: u64, full: bool) -> Result<Vec<Object>> {
+    let mut objects = Vec::new();
+    for segment in catalog.segments_of(snapshot)? {
+        if full || !catalog.is_packed(site, &segment.sha256)? {
+            let kind = match segment.kind {
+                SegmentKind::Payloads => ObjectKind::Table,
+                _ => ObjectKind::Catalogue,
+            };
+            objects.push(Object { sha256: segment.sha256, size: segment.size, kind });
+        }
+    }
+    catalog.payloads_to_pack(site, full, &mut |sha256, size| {
+        objects.push(Object { sha256, size, kind: ObjectKind::Payload });
+    })?;
+    Ok(objects)
+}
+
+/// Writes one volume under a temporary name and gives it its own when it is whole and synced.
+fn write_volume(
+    data: &DataDir,
+    content: &ContentStore,
+    head: &Head,
+    note: &VolumeNote,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<PathBuf> {
+    let path = out.join(file_name(note));
+    let failed = |source| TransferError::Export { path: path.clone(), source };
+    let file = tempfile::Builder::new()
+        .prefix(".tidegate-")
+        .suffix(".partial")
+        .tempfile_in(out)
+        .map_err(io_error("write in", out))?;
+    // Who finds it locked knows that it is still being written. Not every medium can lock.
+    let _ = file.as_file().try_lock_shared();
+    let mut writer =
+        VolumeWriter::new(BufWriter::with_capacity(1 << 20, file), note, head).map_err(failed)?;
+    for entry in &note.objects {
+        let source = open(data, content, entry)?;
+        writer.object(&mut Counted { source, progress }).map_err(failed)?;
+    }
+    kill::step("objects packed");
+    let file = writer.finish().map_err(failed)?;
+    let file = file.into_inner().map_err(|e| io_error("write", &path)(e.into_error()))?;
+    file.as_file().sync_all().map_err(io_error("sync", &path))?;
+    readable(file.path())?;
+    file.persist(&path).map_err(|e| io_error("keep", &path)(e.error))?;
+    kill::step("volume renamed");
+    Ok(path)
+}
+
+/// Removes what killed exports have left in the folder.
+fn sweep(out: &Path) -> Result<()> {
+    for entry in fs::read_dir(out).map_err(io_error("list", out))? {
+        let path = entry.map_err(io_error("list", out))?.path();
+        let ours = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with(".tidegate-") && name.ends_with(".partial"));
+        if !ours {
+            continue;
+        }
+        let file = fs::File::open(&path).map_err(io_error("open the leftover", &path))?;
+        if file.try_lock().is_ok() {
+            fs::remove_file(&path).map_err(io_error("remove the leftover", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// `tidegate-plant-7-000012-1a2b3c4d-1of1.tar`: people sort and open it.
+fn file_name(note: &VolumeNote) -> String {
+    let set = note.set.simple().to_string();
+    format!(
+        "tidegate-{}-{:06}-{}-{}of{}.tar",
+        note.site,
+        note.snapshot,
+        set.get(..8).unwrap_or_default(),
+        note.volume,
+        note.of
+    )
+}
+
+fn open(data: &DataDir, content: &ContentStore, entry: &ObjectEntry) -> Result<Box<dyn Read>> {
+    let segment = data.segments().join(entry.sha256.to_string());
+    let mut file = if segment.exists() {
+        fs::File::open(&segment).map_err(io_error("open the segment", &segment))?
+    } else {
+        content.read(&entry.sha256)?
+    };
+    if entry.size == 0 {
+        return Ok(Box::new(Cursor::new([])));
+    }
+    if let Some(offset) = entry.offset {
+        use std::io::{Seek as _, SeekFrom};
+        file.seek(SeekFrom::Start(offset)).map_err(io_error("read", name(&entry.sha256)))?;
+    }
+    Ok(Box::new(file.take(entry.size)))
+}
+
+fn name(sha256: &Sha256) -> PathBuf {
+    PathBuf::from(sha256.to_string())
+}
+
+/// Temporary files belong to their owner alone; a volume is for everybody who carries it.
+#[cfg(unix)]
+fn readable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
+        .map_err(io_error("set the permissions of", path))
+}
+
+#[cfg(not(unix))]
+fn readable(_path: &Path) -> Result<()> {
+    Ok(())
+}
+
+struct Counted<'a> {
+    source: Box<dyn Read>,
+    progress: &'a dyn Progress,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.source.read(buf)?;
+        self.progress.advance(n as u64);
+        Ok(n)
+    }
+}

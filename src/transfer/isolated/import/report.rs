@@ -1,0 +1,143 @@
+//! What an import says.
+
+use std::path::PathBuf;
+
+use bundle_format::digest::Sha256;
+use serde::Serialize;
+
+use super::Run;
+use crate::transfer::{
+    isolated::{
+        intake::Stage,
+        switch::{Changes, Missing},
+    },
+    policy::change::PolicyChange,
+    volume::freshness::freshness_name,
+};
+
+/// What an import did.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImportReport {
+    /// Only tried.
+    pub dry_run: bool,
+    /// What was read.
+    pub volumes: Vec<VolumeReport>,
+    /// The snapshot that was served before.
+    pub before: Option<u64>,
+    /// The snapshot that is served now (with `dry_run`: would be).
+    pub in_force: Option<u64>,
+    /// What the switch changed, if there was one.
+    pub switched: Option<Changes>,
+    /// Objects that are new here.
+    pub new_objects: u64,
+    /// Their bytes.
+    pub new_bytes: u64,
+    /// Objects that were here already.
+    pub held_objects: u64,
+    /// Objects on the volumes that nothing here asks for.
+    pub skipped_objects: u64,
+    /// Newer snapshots that are not complete yet: exactly what each lacks.
+    pub pending: Vec<PendingReport>,
+    /// Payloads of which only parts are here: other volumes bring the rest.
+    pub parts: Vec<PartsReport>,
+    /// What the policy changed in the fleet, or would.
+    pub policy: Vec<PolicyChange>,
+    /// The policy waits for a person: none of it has taken effect.
+    pub policy_held: bool,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// One volume that was read.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VolumeReport {
+    /// The file.
+    pub path: PathBuf,
+    /// Its snapshot.
+    pub snapshot: u64,
+    /// `newer`, `same` or `older` than what was accepted before.
+    pub freshness: &'static str,
+    /// Key ids that signed, by role.
+    pub signers: Vec<(String, Vec<String>)>,
+}
+
+/// A newer snapshot that lacks something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PendingReport {
+    /// Its number.
+    pub snapshot: u64,
+    /// What it lacks.
+    #[serde(flatten)]
+    pub missing: Missing,
+}
+
+/// A payload of which parts are here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PartsReport {
+    /// Which.
+    pub payload: Sha256,
+    /// Bytes of it that are here.
+    pub here: u64,
+    /// Bytes of the whole.
+    pub size: u64,
+}
+
+impl ImportReport {
+    /// Notes of what is missing how much is here in parts.
+    pub(super) fn note_parts(&mut self, stage: &Stage) {
+        let missing = self.pending.iter().flat_map(|pending| &pending.missing.payloads);
+        for (payload, size) in missing {
+            let here = stage.in_parts(payload);
+            if here > 0 && !self.parts.iter().any(|parts| parts.payload == *payload) {
+                self.parts.push(PartsReport { payload: *payload, here, size: *size });
+            }
+        }
+    }
+
+    /// Whether nothing is missing (otherwise exit code 4).
+    pub fn is_complete(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Whether nothing was new: no object, no snapshot, no decision.
+    pub fn is_unchanged(&self) -> bool {
+        self.new_objects == 0 && self.switched.is_none() && self.policy.is_empty()
+    }
+}
+
+impl Run<'_> {
+    /// What can be said when everything has been read.
+    pub(super) fn report(&self, stage: &Stage) -> ImportReport {
+        let mut warnings: Vec<String> = Vec::new();
+        for warning in self.volumes.iter().flat_map(|volume| &volume.verified.warnings) {
+            if !warnings.contains(warning) {
+                warnings.push(warning.clone());
+            }
+        }
+        ImportReport {
+            dry_run: self.options.dry_run,
+            volumes: self
+                .volumes
+                .iter()
+                .map(|volume| VolumeReport {
+                    path: volume.path.clone(),
+                    snapshot: volume.verified.index.snapshot,
+                    freshness: freshness_name(volume.verified.freshness),
+                    signers: volume.verified.signers.clone(),
+                })
+                .collect(),
+            before: self.known.in_force,
+            in_force: self.known.in_force,
+            new_objects: stage.counts.new,
+            new_bytes: stage.counts.new_bytes,
+            held_objects: stage.counts.held,
+            skipped_objects: stage.counts.skipped,
+            warnings,
+            ..ImportReport::default()
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The isolated side: what a bundle brings is taken in, and takes effect. Knows nothing of the
+//! connected side.
+//!
+//! | file | what it owns | writes |
+//! |---|---|---|
+//! | `import/` | one import from the first byte to the last | through the others |
+//! | `intake/` | objects, hashed while they are copied | `incoming/`, then `segments/`, `content/`, `parts/` |
+//! | `switch` | a complete snapshot becomes the one that is served | the catalogue |
+
+pub(super) mod import;
+pub(super) mod intake;
+pub(super) mod switch;

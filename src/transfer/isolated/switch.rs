@@ -1,0 +1,276 @@
+//! Switch: the records of a complete snapshot become the catalogue, in the caller's transaction.
+
+use std::collections::HashSet;
+
+use bundle_format::{
+    digest::Sha256,
+    index::{Index, SegmentKind, SegmentRef},
+    limits::Limits,
+    segment::{PayloadRecord, Record, RevisionRecord},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::intake::Stage;
+use crate::{
+    catalog::{Added, CatalogError, FIRST_LOCAL_REVISION_ID, Numbering, PayloadRow, Writer},
+    transfer::{error::TransferError, store::segments, volume::payload_table},
+    update::{self, RevisionId, UpdateDocument, UpdateId, UpdateIdentity},
+};
+
+type Result<T> = std::result::Result<T, TransferError>;
+
+/// What a switch changes.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Changes {
+    /// Revisions that were not here.
+    pub revisions_added: u64,
+    /// Revisions that the mirror no longer offers.
+    pub revisions_withdrawn: u64,
+    /// Revisions that were here with other bytes than the mirror's: what was here stays.
+    pub revisions_differing: u64,
+    /// Revisions that the snapshot no longer names.
+    pub revisions_removed: u64,
+    /// Payload rows that are new or changed.
+    pub payloads_changed: u64,
+    /// Payload rows that the snapshot no longer names.
+    pub payloads_removed: u64,
+    /// Keys of encrypted files that are new or changed.
+    pub keys_changed: u64,
+    /// Driver sets that are new, changed or gone.
+    pub driver_sets_changed: u64,
+}
+
+/// What came of an attempt.
+pub(crate) enum Attempt {
+    /// Everything is there; the transaction holds the new catalogue.
+    Complete(Changes),
+    /// Something is missing; the transaction is as it was.
+    Incomplete(Missing),
+}
+
+/// What a snapshot lacks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Missing {
+    /// Segments. As long as one is missing, payloads that it names are not in the other list.
+    pub segments: Vec<SegmentRef>,
+    /// Payloads, with their sizes.
+    pub payloads: Vec<(Sha256, u64)>,
+}
+
+/// What an attempt needs beside the transaction.
+pub(crate) struct Switch<'a> {
+    pub(crate) stage: &'a Stage,
+    /// The segments of what is served.
+    pub(crate) served: &'a [SegmentRef],
+    pub(crate) limits: &'a Limits,
+    pub(crate) documents: &'a update::Limits,
+    pub(crate) now: Timestamp,
+}
+
+impl Switch<'_> {
+    /// Tries to make the catalogue what the index says.
+    pub(crate) fn attempt(&self, writer: &mut Writer<'_>, index: &Index) -> Result<Attempt> {
+        writer.mark_point()?;
+        let segments: Vec<SegmentRef> = index
+            .segments
+            .iter()
+            .filter(|segment| self.stage.find_segment(segment).is_none())
+            .cloned()
+            .collect();
+        let (todo, replace) = match self.appended(index) {
+            Some(new) => (new, false),
+            None => (index.segments.iter().collect(), true),
+        };
+        if replace {
+            writer.start_list()?;
+        }
+        let mut changes = Changes::default();
+        self.payloads(writer, &todo, replace, &mut changes)?;
+        if replace && segments.is_empty() {
+            changes.payloads_removed = writer.drop_unlisted_payloads()?;
+        }
+        let mut payloads = Vec::new();
+        writer.absent_payloads(&mut |sha256, size| payloads.push((sha256, size)))?;
+        if !segments.is_empty() || !payloads.is_empty() {
+            writer.back_to_mark()?;
+            return Ok(Attempt::Incomplete(Missing { segments, payloads }));
+        }
+        writer.set_mirror_id(index.mirror_id).map_err(conflict)?;
+        self.revisions(writer, &todo, replace, &mut changes)?;
+        self.extras(writer, &todo, replace, &mut changes)?;
+        if replace {
+            changes.revisions_removed = writer.drop_unlisted_revisions()?;
+            writer.drop_unlisted_extras()?;
+        }
+        if let Some(first) = writer.contradictions()?.first() {
+            return Err(TransferError::refused(format!(
+                "the bundle contradicts itself: {}. Have the mirror checked (`tidegate check`) and sealed again",
+                first.what
+            )));
+        }
+        Ok(Attempt::Complete(changes))
+    }
+
+    /// The new segments, if the list of each kind only grew at its end.
+    fn appended<'i>(&self, index: &'i Index) -> Option<Vec<&'i SegmentRef>> {
+        for kind in SegmentKind::ALL {
+            let mut new = index.segments.iter().filter(|s| s.kind == kind);
+            let mut served = self.served.iter().filter(|s| s.kind == kind);
+            if !served.all(|segment| new.next() == Some(segment)) {
+                return None;
+            }
+        }
+        let served: HashSet<Sha256> = self.served.iter().map(|s| s.sha256).collect();
+        Some(index.segments.iter().filter(|s| !served.contains(&s.sha256)).collect())
+    }
+
+    fn payloads(
+        &self,
+        writer: &mut Writer<'_>,
+        segments: &[&SegmentRef],
+        replace: bool,
+        changes: &mut Changes,
+    ) -> Result<()> {
+        for segment in segments.iter().filter(|s| s.kind == SegmentKind::Payloads) {
+            let Some(path) = self.stage.find_segment(segment) else { continue };
+            for record in segments::open(&path, segment, self.limits, segments::refused)? {
+                let record = payload_table::payload(record.map_err(segments::refused)?)?;
+                if replace {
+                    writer.list_payload(&record.sha256)?;
+                }
+                changes.payloads_changed += u64::from(self.payload(writer, record)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn payload(&self, writer: &mut Writer<'_>, record: PayloadRecord) -> Result<bool> {
+        let present = match writer.payload(&record.sha256)? {
+            Some(row) => row.present,
+            None if record.not_carried.is_some() => false,
+            None => self.stage.has_bytes(&record)?,
+        };
+        let row = PayloadRow {
+            sha256: record.sha256,
+            sha1: record.sha1,
+            size: record.size,
+            chunks: record.chunks,
+            present,
+            not_carried: record.not_carried,
+        };
+        writer.put_payload(&row).map_err(conflict)
+    }
+
+    fn revisions(
+        &self,
+        writer: &mut Writer<'_>,
+        segments: &[&SegmentRef],
+        replace: bool,
+        changes: &mut Changes,
+    ) -> Result<()> {
+        for segment in segments.iter().filter(|s| s.kind == SegmentKind::Catalogue) {
+            let Some(path) = self.stage.find_segment(segment) else { continue };
+            for record in segments::open(&path, segment, self.limits, segments::refused)? {
+                match record.map_err(segments::refused)? {
+                    Record::Revision(record) => {
+                        if replace {
+                            writer.list_revision(record.revision_id)?;
+                        }
+                        match self.revision(writer, &record)? {
+                            Some(Added::New(_)) => changes.revisions_added += 1,
+                            Some(Added::OtherBytes(_)) => changes.revisions_differing += 1,
+                            Some(Added::Same(_)) | None => {}
+                        }
+                    }
+                    Record::Withdrawal { update_id, revision_number } => {
+                        let identity =
+                            UpdateIdentity { id: UpdateId(update_id), revision: revision_number };
+                        changes.revisions_withdrawn += u64::from(writer.withdraw(&identity)?);
+                    }
+                    _ => {
+                        return Err(TransferError::refused(
+                            "a catalogue segment of the snapshot holds a record of another kind",
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keys and driver sets.
+    fn extras(
+        &self,
+        writer: &mut Writer<'_>,
+        segments: &[&SegmentRef],
+        replace: bool,
+        changes: &mut Changes,
+    ) -> Result<()> {
+        let is_extra = |segment: &&&SegmentRef| {
+            matches!(segment.kind, SegmentKind::DecryptionKeys | SegmentKind::DriverSets)
+        };
+        for segment in segments.iter().filter(is_extra) {
+            let Some(path) = self.stage.find_segment(segment) else { continue };
+            for record in segments::open(&path, segment, self.limits, segments::refused)? {
+                match record.map_err(segments::refused)? {
+                    Record::Key { sha1, key } => {
+                        if replace {
+                            writer.list_key(&sha1)?;
+                        }
+                        changes.keys_changed += u64::from(writer.put_key(&sha1, &key)?);
+                    }
+                    Record::DriverSet { id, xml } => {
+                        if replace {
+                            writer.list_driver_set(&id)?;
+                        }
+                        let is_new = writer.put_driver_set(&id, xml.as_deref())?;
+                        changes.driver_sets_changed += u64::from(is_new);
+                    }
+                    _ => {
+                        return Err(TransferError::refused(
+                            "a segment of keys or driver sets holds a record of another kind",
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What became of a revision; nothing if it is offered here as it is.
+    fn revision(&self, writer: &mut Writer<'_>, record: &RevisionRecord) -> Result<Option<Added>> {
+        let identity =
+            UpdateIdentity { id: UpdateId(record.update_id), revision: record.revision_number };
+        if !(1..FIRST_LOCAL_REVISION_ID).contains(&record.revision_id) {
+            return Err(TransferError::refused(format!(
+                "{identity} has the revision id {}, which no mirror may give",
+                record.revision_id
+            )));
+        }
+        if writer.holds(record)? {
+            return Ok(None);
+        }
+        let document = UpdateDocument::parse(&record.xml, self.documents).map_err(|e| {
+            TransferError::refused_by(format!("the document of {identity} cannot be read"), e)
+        })?;
+        if document.identity != identity {
+            return Err(TransferError::refused(format!(
+                "the document of {identity} says that it is {}",
+                document.identity
+            )));
+        }
+        let numbering = Numbering::Given(RevisionId(record.revision_id));
+        writer.add_revision(&document, &record.xml, numbering, self.now).map(Some).map_err(conflict)
+    }
+}
+
+/// What contradicts the catalogue is the bundle's fault; everything else is ours.
+fn conflict(error: CatalogError) -> TransferError {
+    match error {
+        CatalogError::Conflict { what } => TransferError::refused(what),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,134 @@
+//! What the isolated side trusts: one record with a digest in `trust/state`, written durably, and
+//! the lock that keeps two imports apart.
+
+use std::{fs, io, path::Path};
+
+use bundle_format::trust::{Fingerprint, TrustState};
+use serde::Serialize;
+
+use super::side;
+use crate::{
+    data_dir::{DataDir, Held},
+    durable,
+    transfer::{
+        error::{TransferError, io_error},
+        kill,
+    },
+};
+
+type Result<T> = std::result::Result<T, TransferError>;
+
+/// What a person should compare before trusting a root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RootSummary {
+    /// The fingerprint in words, to compare by voice.
+    pub fingerprint: String,
+    /// The same in hexadecimal.
+    pub fingerprint_hex: String,
+}
+
+/// What `trust add` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustAdded {
+    /// The root is trusted now.
+    Added,
+    /// It was trusted already.
+    Already,
+}
+
+/// Reads a root file, to show its fingerprint before it is trusted.
+///
+/// # Errors
+/// When it cannot be read or is no valid root.
+pub fn inspect_root(path: &Path) -> Result<RootSummary> {
+    let root = read_root(path)?;
+    pin(path, &root)?;
+    let fingerprint = fingerprint(path, &root)?;
+    Ok(RootSummary { fingerprint: fingerprint.words(), fingerprint_hex: fingerprint.0.to_string() })
+}
+
+/// Trusts a root from now on. `expected` is the fingerprint that the connected side told (words or
+/// hexadecimal); without one the caller has shown [`inspect_root`] to a person who said yes. Only with
+/// one does this replace a damaged trust state: the catalogue still keeps older snapshots out, but
+/// keys that were revoked are trusted again if the root is one from before.
+///
+/// # Errors
+/// When this is no isolated side, the fingerprint differs, another root is trusted, the trust state
+/// is damaged, or the disk fails.
+pub fn trust_add(data: &DataDir, path: &Path, expected: Option<&str>) -> Result<TrustAdded> {
+    side::isolated(data)?;
+    let root = read_root(path)?;
+    let state = pin(path, &root)?;
+    let found = fingerprint(path, &root)?;
+    if expected.is_some_and(|expected| !found.matches(expected)) {
+        return Err(TransferError::Fingerprint { found: found.words() });
+    }
+    let _lock = lock(data)?;
+    match load_state(data) {
+        Err(TransferError::NothingTrusted) => {}
+        Err(TransferError::State { .. }) if expected.is_some() => {}
+        Err(e) => return Err(e),
+        Ok(trusted) => {
+            let trusted = fingerprint(&data.trust_state(), trusted.root())?;
+            if trusted == found {
+                return Ok(TrustAdded::Already);
+            }
+            return Err(TransferError::OtherRoot {
+                what: format!(
+                    "this site trusts another root already ({}). A new root of the same mirror needs no `trust add`: bundles carry it. To follow another mirror, make a new data folder",
+                    trusted.words()
+                ),
+            });
+        }
+    }
+    store_state(data, &state)?;
+    Ok(TrustAdded::Added)
+}
+
+/// What is trusted now. A damaged record is refused, never repaired.
+pub(crate) fn load_state(data: &DataDir) -> Result<TrustState> {
+    let path = data.trust_state();
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(TransferError::NothingTrusted),
+        Err(e) => return Err(io_error("read", path)(e)),
+    };
+    TrustState::from_bytes(&bytes).map_err(|source| TransferError::State { path, source })
+}
+
+pub(crate) fn store_state(data: &DataDir, state: &TrustState) -> Result<()> {
+    let path = data.trust_state();
+    kill::step("before the trust state");
+    durable::write(&path, &state.to_bytes()).map_err(io_error("write", path))?;
+    kill::step("after the trust state");
+    Ok(())
+}
+
+/// A trust state of a root file alone, for `verify`.
+pub(crate) fn state_of_root(path: &Path) -> Result<TrustState> {
+    pin(path, &read_root(path)?)
+}
+
+/// To be held while something is imported or trusted.
+pub(crate) fn lock(data: &DataDir) -> Result<Held> {
+    let path = data.trust_state().with_file_name("lock");
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(io_error("make", folder))?;
+    }
+    Held::new(&path).map_err(io_error("lock", &path))?.ok_or(TransferError::Busy { path })
+}
+
+fn read_root(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(io_error("read the root", path))
+}
+
+fn pin(path: &Path, root: &[u8]) -> Result<TrustState> {
+    TrustState::pin(root).map_err(|source| TransferError::Trust { path: path.to_owned(), source })
+}
+
+fn fingerprint(path: &Path, root: &[u8]) -> Result<Fingerprint> {
+    Fingerprint::of_root(root)
+        .map_err(|source| TransferError::Trust { path: path.to_owned(), source })
+}

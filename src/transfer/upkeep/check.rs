@@ -1,0 +1,249 @@
+//! Hashing everything again: is what the catalogue names really here, byte for byte?
+
+use std::{fs, path::Path};
+
+use bundle_format::{
+    digest::Sha256,
+    trust::{Expect, Freshness},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    catalog::{Catalog, PayloadRow, SnapshotState},
+    content::ContentStore,
+    data_dir::{DataDir, Side},
+    transfer::{
+        error::{TransferError, io_error},
+        kill,
+        progress::Progress,
+        store::{heads, segments, trust},
+    },
+};
+
+type Result<T> = std::result::Result<T, TransferError>;
+
+/// What was found.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CheckReport {
+    /// Payloads that were hashed again.
+    pub payloads: u64,
+    /// Their bytes.
+    pub payload_bytes: u64,
+    /// Segments that were hashed again.
+    pub segments: u64,
+    /// Files in `content/` that the catalogue does not name; harmless.
+    pub unnamed: u64,
+    /// Payloads whose bytes are damaged or gone.
+    pub damaged_payloads: Vec<Sha256>,
+    /// Segments whose bytes are damaged or gone.
+    pub damaged_segments: Vec<Sha256>,
+    /// Everything that is wrong, for people; empty when all is in order.
+    pub problems: Vec<String>,
+    /// Damaged files were moved to `damaged/`, and count as missing from now on.
+    pub put_aside: bool,
+}
+
+impl CheckReport {
+    /// Whether all is in order.
+    pub fn is_good(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Checks the stores of a data folder. With `put_aside`, damaged files no longer count as present,
+/// so that nobody is served them and the next bundle or sync can bring them again.
+///
+/// # Errors
+/// When a store cannot be read at all, or with `put_aside` another run is at work; what is merely damaged is in the report.
+pub fn check(
+    data: &DataDir,
+    now: Timestamp,
+    put_aside: bool,
+    progress: &dyn Progress,
+) -> Result<CheckReport> {
+    let mut report = CheckReport { put_aside, ..CheckReport::default() };
+    // An import may just be bringing what is put aside here.
+    let _lock = if put_aside { Some(trust::lock(data)?) } else { None };
+    if !data.catalog().exists() {
+        return Ok(report);
+    }
+    let mut catalog = Catalog::open(&data.catalog())?;
+    report
+        .problems
+        .extend(catalog.integrity()?.into_iter().map(|what| format!("catalogue: {what}")));
+    report.problems.extend(catalog.contradictions()?.into_iter().map(|c| c.what));
+    check_payloads(data, &catalog, &mut report, progress)?;
+    check_segments(data, &catalog, &mut report)?;
+    check_snapshots(data, &catalog, now, &mut report)?;
+    if put_aside && !(report.damaged_payloads.is_empty() && report.damaged_segments.is_empty()) {
+        let content = ContentStore::open(&data.content())?;
+        let mut writer = catalog.write()?;
+        for payload in &report.damaged_payloads {
+            writer.payload_lost(payload)?;
+        }
+        writer.commit()?;
+        kill::step("lost payloads noted");
+        for payload in &report.damaged_payloads {
+            aside(data, &content.path(payload))?;
+        }
+        for segment in &report.damaged_segments {
+            aside(data, &data.segments().join(segment.to_string()))?;
+        }
+    }
+    Ok(report)
+}
+
+fn check_payloads(
+    data: &DataDir,
+    catalog: &Catalog,
+    report: &mut CheckReport,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let content = ContentStore::open(&data.content())?;
+    progress.phase("hashing payloads", Some(catalog.counts()?.present_bytes));
+    let mut result = Ok(());
+    catalog.payloads(&mut |row| {
+        if result.is_ok() && row.present {
+            result = check_payload(&content, &row, report, progress);
+        }
+    })?;
+    result?;
+    let (mut unnamed, mut failed) = (0, None);
+    content.list(&mut |sha256, _| match catalog.payload(&sha256) {
+        Ok(Some(_)) => {}
+        Ok(None) => unnamed += 1,
+        Err(e) => failed = Some(e),
+    })?;
+    report.unnamed = unnamed;
+    failed.map_or(Ok(()), |e| Err(e.into()))
+}
+
+fn check_payload(
+    content: &ContentStore,
+    row: &PayloadRow,
+    report: &mut CheckReport,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let mut done = 0;
+    let found = content.rehash(&row.sha256, &mut |bytes| {
+        done += bytes;
+        progress.advance(bytes);
+    })?;
+    report.payloads += 1;
+    report.payload_bytes += done;
+    let wrong = match found {
+        None => "is gone",
+        Some(found) if (found.sha256, found.size) != (row.sha256, row.size) => "is damaged",
+        Some(found) if found.sha1 != row.sha1 => "has another SHA-1 than the catalogue says",
+        Some(found) if !row.chunks.is_empty() && found.chunks != row.chunks => {
+            "has other chunk digests than the catalogue says"
+        }
+        Some(_) => return Ok(()),
+    };
+    report.damaged_payloads.push(row.sha256);
+    report.problems.push(format!("the payload {} {wrong}", row.sha256));
+    Ok(())
+}
+
+/// Segments of every snapshot that still matters: the last sealed one, what is served, what is
+/// pending.
+fn check_segments(data: &DataDir, catalog: &Catalog, report: &mut CheckReport) -> Result<()> {
+    let mut seen = std::collections::BTreeSet::new();
+    let snapshots = catalog.snapshots()?;
+    let sealed = snapshots.iter().rfind(|s| s.state == SnapshotState::Sealed);
+    let taken = snapshots
+        .iter()
+        .filter(|s| matches!(s.state, SnapshotState::InForce | SnapshotState::Pending));
+    for snapshot in sealed.into_iter().chain(taken) {
+        for segment in catalog.segments_of(snapshot.number)? {
+            if !seen.insert(segment.sha256) {
+                continue;
+            }
+            let path = data.segments().join(segment.sha256.to_string());
+            let wrong = match segments::hash(&path) {
+                Ok(found) if found == (segment.sha256, segment.size) => None,
+                Ok(_) => Some("is damaged"),
+                Err(TransferError::Io { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotFound =>
+                {
+                    // What a pending snapshot still lacks is no damage.
+                    (snapshot.state != SnapshotState::Pending).then_some("is gone")
+                }
+                Err(e) => return Err(e),
+            };
+            report.segments += 1;
+            if let Some(wrong) = wrong {
+                report.damaged_segments.push(segment.sha256);
+                report.problems.push(format!("the segment {} {wrong}", segment.sha256));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The signed head of what is served must hold against the trust state, and be what the catalogue
+/// says.
+fn check_snapshots(
+    data: &DataDir,
+    catalog: &Catalog,
+    now: Timestamp,
+    report: &mut CheckReport,
+) -> Result<()> {
+    let snapshots = catalog.snapshots()?;
+    let served: Vec<_> = snapshots.iter().filter(|s| s.state == SnapshotState::InForce).collect();
+    if served.len() > 1 {
+        report.problems.push("more than one snapshot is marked as served".to_owned());
+    }
+    let (Side::Isolated { site }, Some(served)) = (data.side(), served.first()) else {
+        return Ok(());
+    };
+    let state = match trust::load_state(data) {
+        Ok(state) => state,
+        Err(e) => {
+            report.problems.push(format!("{e}"));
+            return Ok(());
+        }
+    };
+    let head = match heads::load(data, served.number) {
+        Ok(head) => head,
+        Err(e) => {
+            report.problems.push(format!("snapshot {}: {e}", served.number));
+            return Ok(());
+        }
+    };
+    let expect = Expect { site: Some(site), now, refuse_expired: false };
+    let limits = bundle_format::limits::Limits::default();
+    let verified = bundle_format::trust::check_head(&state, &head, &expect, &limits);
+    if verified.as_ref().is_ok_and(|verified| verified.freshness == Freshness::Newer) {
+        report.problems.push(format!(
+            "snapshot {} is served, but the trust state has not followed: run the last import again",
+            served.number
+        ));
+    }
+    match verified {
+        Ok(verified) if verified.index_digest != served.index_sha256 => report.problems.push(
+            format!("snapshot {} in snapshots/ is another than the one served", served.number),
+        ),
+        Ok(verified) if verified.index.segments != catalog.segments_of(served.number)? => {
+            report.problems.push(format!(
+                "the catalogue lists other segments of snapshot {} than its signed index",
+                served.number
+            ));
+        }
+        Ok(_) => {}
+        Err(e) => report.problems.push(format!("snapshot {}: {e}", served.number)),
+    }
+    Ok(())
+}
+
+fn aside(data: &DataDir, path: &Path) -> Result<()> {
+    let Some(name) = path.file_name() else { return Ok(()) };
+    let folder = data.root().join("damaged");
+    fs::create_dir_all(&folder).map_err(io_error("make", &folder))?;
+    match fs::rename(path, folder.join(name)) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io_error("put aside", path)(e)),
+        _ => Ok(()),
+    }
+}

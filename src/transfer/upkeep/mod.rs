@@ -1,0 +1,12 @@
+//! Looking after a data folder: checking, clearing, rebuilding. The only folder that knows both
+//! sides.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `check` | every stored file against its name and the catalogue |
+//! | `prune` | what nobody needs any more, removed |
+//! | `seed` | a lost connected side, rebuilt from a bundle |
+
+pub(super) mod check;
+pub(super) mod prune;
+pub(super) mod seed;

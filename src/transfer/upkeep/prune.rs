@@ -1,0 +1,163 @@
+//! Removing what nothing here asks for any more: segments and signed heads of past snapshots and,
+//! only when asked, payloads that the catalogue no longer names.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use bundle_format::digest::Sha256;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::{
+    catalog::{Catalog, SnapshotState},
+    content::ContentStore,
+    data_dir::DataDir,
+    transfer::{
+        error::{TransferError, io_error},
+        store::trust,
+    },
+};
+
+type Result<T> = std::result::Result<T, TransferError>;
+
+/// Payloads that came later than so long ago stay: a sync or publish may be about to name them.
+const NEW: SignedDuration = SignedDuration::from_hours(24);
+
+/// How to prune.
+#[derive(Debug, Clone)]
+pub struct PruneOptions {
+    /// Say what would go, and remove nothing.
+    pub dry_run: bool,
+    /// Payloads without a row in the catalogue, too.
+    pub payloads: bool,
+    /// The clock.
+    pub now: Timestamp,
+}
+
+/// What went, or would go.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PruneReport {
+    /// Only tried.
+    pub dry_run: bool,
+    /// Numbers of snapshots whose signed heads nothing needs.
+    pub heads: Vec<u64>,
+    /// Segments that no snapshot that is kept names, with their sizes.
+    pub segments: Vec<(Sha256, u64)>,
+    /// Payloads that the catalogue does not name, with their sizes.
+    pub payloads: Vec<(Sha256, u64)>,
+    /// Bytes of segments and payloads.
+    pub bytes: u64,
+}
+
+impl PruneReport {
+    /// Whether there is nothing to remove.
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty() && self.segments.is_empty() && self.payloads.is_empty()
+    }
+}
+
+/// Removes what belongs to past snapshots only. What is served, what is pending and what was sealed
+/// last stays, and so does the record that a snapshot has been.
+///
+/// # Errors
+/// When another run is at work, or a store fails; run it again then.
+pub fn prune(data: &DataDir, options: &PruneOptions) -> Result<PruneReport> {
+    let mut report = PruneReport { dry_run: options.dry_run, ..PruneReport::default() };
+    if !data.catalog().exists() {
+        return Ok(report);
+    }
+    let _lock = trust::lock(data)?;
+    let catalog = Catalog::open(&data.catalog())?;
+    let (heads, segments) = kept(&catalog)?;
+    for (number, path) in named(&data.snapshots(), |name| name.parse::<u64>().ok())? {
+        if !heads.contains(&number) {
+            report.heads.push(number);
+            if !options.dry_run {
+                fs::remove_dir_all(&path).map_err(io_error("remove", &path))?;
+            }
+        }
+    }
+    for (sha256, path) in named(&data.segments(), |name| name.parse::<Sha256>().ok())? {
+        if !segments.contains(&sha256) {
+            let size = remove(&path, options.dry_run)?;
+            report.segments.push((sha256, size));
+        }
+    }
+    if options.payloads {
+        payloads(data, &catalog, options, &mut report)?;
+    }
+    report.bytes = report.segments.iter().chain(&report.payloads).map(|(_, size)| size).sum();
+    Ok(report)
+}
+
+/// Numbers of the snapshots that matter, and the segments that they name.
+fn kept(catalog: &Catalog) -> Result<(BTreeSet<u64>, BTreeSet<Sha256>)> {
+    let (mut heads, mut segments) = (BTreeSet::new(), BTreeSet::new());
+    let snapshots = catalog.snapshots()?;
+    let sealed = snapshots.iter().rfind(|s| s.state == SnapshotState::Sealed);
+    let taken = snapshots
+        .iter()
+        .filter(|s| matches!(s.state, SnapshotState::InForce | SnapshotState::Pending));
+    for snapshot in sealed.into_iter().chain(taken) {
+        heads.insert(snapshot.number);
+        segments.extend(catalog.segments_of(snapshot.number)?.iter().map(|s| s.sha256));
+    }
+    Ok((heads, segments))
+}
+
+fn payloads(
+    data: &DataDir,
+    catalog: &Catalog,
+    options: &PruneOptions,
+    report: &mut PruneReport,
+) -> Result<()> {
+    let content = ContentStore::open(&data.content())?;
+    let mut found = Vec::new();
+    content.list(&mut |sha256, size| found.push((sha256, size)))?;
+    for (sha256, size) in found {
+        let path = content.path(&sha256);
+        if catalog.payload(&sha256)?.is_none() && is_old(&path, options.now)? {
+            remove(&path, options.dry_run)?;
+            report.payloads.push((sha256, size));
+        }
+    }
+    Ok(())
+}
+
+fn is_old(path: &Path, now: Timestamp) -> Result<bool> {
+    let modified = fs::metadata(path)
+        .and_then(|metadata| metadata.modified())
+        .map_err(io_error("look at", path))?;
+    Ok(Timestamp::try_from(modified).is_ok_and(|modified| now.duration_since(modified) > NEW))
+}
+
+/// Removes a file, unless it is only tried; gives its size.
+fn remove(path: &Path, dry_run: bool) -> Result<u64> {
+    let size = fs::metadata(path).map_err(io_error("look at", path))?.len();
+    if !dry_run {
+        fs::remove_file(path).map_err(io_error("remove", path))?;
+    }
+    Ok(size)
+}
+
+/// What is in a folder under names of one kind, sorted; nothing if it is not there.
+fn named<T: Ord>(folder: &Path, read: fn(&str) -> Option<T>) -> Result<Vec<(T, PathBuf)>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(io_error("list", folder)(e)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(io_error("list", folder))?;
+        if let Some(name) = entry.file_name().to_str().and_then(read) {
+            found.push((name, entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,275 @@
+//! Finding, opening and walking volumes: each member is compared with what the signed index and its
+//! payload tables name, in the one order that there is, while it is hashed.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::{BufReader, Write},
+    path::{Path, PathBuf},
+};
+
+use bundle_format::{
+    container::{ObjectEntry, VolumeError, VolumeNote, VolumeReader},
+    digest::{CHUNK_SIZE, Sha256},
+    index::SegmentRef,
+    limits::Limits,
+    segment::PayloadRecord,
+    trust::{Expect, Head, TrustState, VerifiedHead, check_head},
+};
+
+use super::{
+    payload_table::Table,
+    pump::{self, PumpError, Pumped},
+};
+use crate::transfer::{
+    error::{TransferError, io_error},
+    progress::Progress,
+};
+
+type Result<T> = std::result::Result<T, TransferError>;
+
+/// The volumes that were named: files as given, and of a folder every `.tar` in it, by name.
+pub(crate) fn find(bundles: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for bundle in bundles {
+        if !bundle.is_dir() {
+            found.push(bundle.clone());
+            continue;
+        }
+        let before = found.len();
+        for entry in fs::read_dir(bundle).map_err(io_error("list", bundle))? {
+            let path = entry.map_err(io_error("list", bundle))?.path();
+            if path.is_file() && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tar")) {
+                found.push(path);
+            }
+        }
+        if found.len() == before {
+            return Err(TransferError::Unfit {
+                what: format!("there is no volume (*.tar) in {}", bundle.display()),
+            });
+        }
+        if let Some(new) = found.get_mut(before..) {
+            new.sort();
+        }
+    }
+    if found.is_empty() {
+        return Err(TransferError::Unfit { what: "no volume was named".to_owned() });
+    }
+    Ok(found)
+}
+
+/// A volume whose head has been checked.
+pub(crate) struct Volume {
+    pub(crate) path: PathBuf,
+    pub(crate) note: VolumeNote,
+    pub(crate) head: Head,
+    pub(crate) verified: VerifiedHead,
+    reader: VolumeReader<BufReader<File>>,
+}
+
+/// Reads and checks the head of a volume.
+pub(crate) fn open(
+    path: &Path,
+    state: &TrustState,
+    expect: &Expect<'_>,
+    limits: &Limits,
+) -> Result<Volume> {
+    let file = File::open(path).map_err(io_error("open the volume", path))?;
+    let (reader, note, head) = VolumeReader::open(BufReader::with_capacity(1 << 16, file), limits)
+        .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
+    let verified = check_head(state, &head, expect, limits)
+        .map_err(|source| TransferError::Trust { path: path.to_owned(), source })?;
+    note.check_against(&verified.index)
+        .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
+    Ok(Volume { path: path.to_owned(), note, head, verified, reader })
+}
+
+/// What a member is.
+pub(crate) enum Member<'a> {
+    /// A segment of the index.
+    Segment(&'a SegmentRef),
+    /// A payload or a part of one; with its record, if a table that is here names it.
+    Payload(&'a ObjectEntry, Option<&'a PayloadRecord>),
+}
+
+/// Takes what a walk finds.
+pub(crate) trait Sink {
+    /// Where to write a member's bytes, if anywhere.
+    fn begin(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>>;
+    /// The member was read and written whole, and is what its name says.
+    fn end(&mut self, member: &Member<'_>) -> Result<()>;
+    /// All segments on the volume were read; now its payloads need their records.
+    fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<Table>;
+}
+
+impl Volume {
+    /// Reads all members once, front to end, and the tail.
+    pub(crate) fn walk(&mut self, sink: &mut dyn Sink, progress: &dyn Progress) -> Result<()> {
+        let segments: HashMap<Sha256, usize> =
+            (0..).zip(&self.verified.index.segments).map(|(at, s)| (s.sha256, at)).collect();
+        let mut next_segment = 0;
+        let mut last: Option<(Sha256, u64)> = None;
+        let mut table: Option<Table> = None;
+        while let Some(entry) = self.next()? {
+            if let Some(&at) = segments.get(&entry.sha256) {
+                if table.is_some() || at < next_segment {
+                    return Err(self.out_of_order(&entry));
+                }
+                next_segment = at + 1;
+                let segment = self.verified.index.segments.get(at).cloned();
+                if let Some(segment) = segment {
+                    self.segment(&entry, &segment, sink, progress)?;
+                }
+            } else {
+                let offset = entry.offset.unwrap_or(0);
+                if last.is_some_and(|last| (entry.sha256, offset) < last) {
+                    return Err(self.out_of_order(&entry));
+                }
+                // What may come next: the part behind this one, or another payload.
+                let end = entry.offset.map_or(u64::MAX, |at| at.saturating_add(entry.size.max(1)));
+                last = Some((entry.sha256, end));
+                let table = match &mut table {
+                    Some(table) => table,
+                    none => none.insert(sink.table(&self.verified, &self.note)?),
+                };
+                self.payload(&entry, table, sink, progress)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn segment(
+        &mut self,
+        entry: &ObjectEntry,
+        segment: &SegmentRef,
+        sink: &mut dyn Sink,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        if entry.offset.is_some() || entry.size != segment.size {
+            return Err(self.refused(format!(
+                "the segment {} has {} bytes on the volume, {} in the signed index",
+                entry.sha256, entry.size, segment.size
+            )));
+        }
+        let member = Member::Segment(segment);
+        self.read(&member, entry, sink, progress)?;
+        sink.end(&member)
+    }
+
+    fn payload(
+        &mut self,
+        entry: &ObjectEntry,
+        table: &Table,
+        sink: &mut dyn Sink,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let record = table.records.get(&entry.sha256);
+        match record {
+            None if table.complete => {
+                return Err(self.refused(format!(
+                    "the object {} is not named by the signed snapshot: this volume holds something that does not belong to it. Have it exported again",
+                    entry.sha256
+                )));
+            }
+            Some(record) => self.fits(entry, record)?,
+            None => {}
+        }
+        let member = Member::Payload(entry, record);
+        let pumped = self.read(&member, entry, sink, progress)?;
+        if let Some(record) = record {
+            self.same_bytes(entry, record, &pumped)?;
+        }
+        sink.end(&member)
+    }
+
+    /// The sizes that the volume and the signed table give must agree.
+    fn fits(&self, entry: &ObjectEntry, record: &PayloadRecord) -> Result<()> {
+        let fits = match entry.offset {
+            None => entry.size == record.size,
+            Some(offset) => offset.checked_add(entry.size).is_some_and(|end| {
+                offset % CHUNK_SIZE == 0
+                    && entry.size > 0
+                    && (end == record.size || (end < record.size && end % CHUNK_SIZE == 0))
+            }),
+        };
+        if fits && record.not_carried.is_none() {
+            return Ok(());
+        }
+        Err(self.refused(format!(
+            "the payload {} does not fit what the signed snapshot says of it ({} bytes{})",
+            entry.sha256,
+            record.size,
+            if record.not_carried.is_some() { ", not carried" } else { "" }
+        )))
+    }
+
+    /// SHA-1 and chunk digests of the signed table, the second and third anchor of a payload.
+    fn same_bytes(
+        &self,
+        entry: &ObjectEntry,
+        record: &PayloadRecord,
+        pumped: &Pumped,
+    ) -> Result<()> {
+        let first = usize::try_from(entry.offset.unwrap_or(0) / CHUNK_SIZE).unwrap_or(usize::MAX);
+        let chunks = record.chunks.get(first..).unwrap_or_default();
+        let same = match entry.offset {
+            None => pumped.sha1 == record.sha1 && pumped.chunks == record.chunks,
+            Some(_) => chunks.starts_with(&pumped.chunks),
+        };
+        if same {
+            return Ok(());
+        }
+        Err(self.refused(format!(
+            "the payload {} has other bytes than the signed snapshot says: the medium is damaged, or the connected side's table is wrong (run `tidegate check` there)",
+            entry.sha256
+        )))
+    }
+
+    fn read(
+        &mut self,
+        member: &Member<'_>,
+        entry: &ObjectEntry,
+        sink: &mut dyn Sink,
+        progress: &dyn Progress,
+    ) -> Result<Pumped> {
+        let writer = sink.begin(member)?;
+        let pumped = match pump::run(&mut self.reader, entry.size, writer, progress) {
+            Ok(pumped) => pumped,
+            Err(PumpError::Read(error)) => return Err(self.unreadable(error)),
+            Err(PumpError::Write(error)) => {
+                return Err(io_error("keep in incoming/ what was read from", &self.path)(error));
+            }
+        };
+        // The reader has compared the digest of a whole object with its name.
+        if entry.offset.is_none() && self.reader.digest() != Some(entry.sha256) {
+            return Err(
+                self.refused(format!("{} has other bytes than its name says", entry.sha256))
+            );
+        }
+        Ok(pumped)
+    }
+
+    /// The reader refuses through an I/O error, as its trait asks.
+    fn unreadable(&self, error: std::io::Error) -> TransferError {
+        let source = error.downcast::<VolumeError>().unwrap_or_else(VolumeError::Io);
+        TransferError::Volume { path: self.path.clone(), source }
+    }
+
+    fn next(&mut self) -> Result<Option<ObjectEntry>> {
+        self.reader
+            .next_object()
+            .map_err(|source| TransferError::Volume { path: self.path.clone(), source })
+    }
+
+    fn out_of_order(&self, entry: &ObjectEntry) -> TransferError {
+        self.refused(format!(
+            "the object {} is out of order or there twice: the volume was changed. Have it exported again",
+            entry.sha256
+        ))
+    }
+
+    /// A refusal that names the volume.
+    pub(crate) fn refused(&self, what: String) -> TransferError {
+        TransferError::refused(format!("{}: {what}", self.path.display()))
+    }
+}
