@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 ///
 /// # Errors
 /// When the disk fails; the old file is then still there.
-pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     fs::create_dir_all(folder)?;
     let mut file = NamedTempFile::new_in(folder)?;
@@ -28,7 +28,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// When the disk fails; the temporary file is then removed.
-pub fn persist(file: NamedTempFile, path: &Path) -> io::Result<File> {
+pub(crate) fn persist(file: NamedTempFile, path: &Path) -> io::Result<File> {
     let file = rename(file, path)?;
     sync_folder(folder_of(path))?;
     Ok(file)
@@ -39,7 +39,7 @@ pub fn persist(file: NamedTempFile, path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`persist`].
-pub fn rename(file: NamedTempFile, path: &Path) -> io::Result<File> {
+pub(crate) fn rename(file: NamedTempFile, path: &Path) -> io::Result<File> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)
 }
@@ -48,7 +48,7 @@ pub fn rename(file: NamedTempFile, path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// When the disk fails.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

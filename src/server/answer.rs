@@ -7,7 +7,9 @@ use std::io;
 use axum::body::{Body, Bytes};
 
 use super::{
-    exchange::{Pieces, broken},
+    body::blocking_body,
+    call::{Foreign, Pieces},
+    encoding::Encoding,
     pack::{Chunks, PackedFragment},
     spool::Spooled,
 };
@@ -24,31 +26,6 @@ const HELD: u64 = 2 * 1024 * 1024;
 const CHUNK: usize = 128 * 1024;
 /// The same if they are unpacked: they may become a hundred times as many.
 const CHUNK_TO_UNPACK: usize = 8 * 1024;
-
-/// How an answer is encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
-    Plain,
-    Xpress,
-}
-
-/// A part of an answer that is held elsewhere.
-#[derive(Debug)]
-pub(super) enum Foreign {
-    /// In a pack.
-    Fragment(PackedFragment),
-    /// In a file of its own, encoded already.
-    Spooled(Spooled),
-}
-
-impl From<Piece<PackedFragment>> for Piece<Foreign> {
-    fn from(piece: Piece<PackedFragment>) -> Self {
-        match piece {
-            Piece::Text(text) => Self::Text(text),
-            Piece::Foreign(fragment) => Self::Foreign(Foreign::Fragment(fragment)),
-        }
-    }
-}
 
 /// An answer of known length.
 pub(super) struct Answer {
@@ -156,7 +133,7 @@ impl Iterator for Unpacked {
         let mut out = Vec::new();
         while out.is_empty() {
             let unpacked = match self.chunks.next()? {
-                Ok(chunk) => self.unpacker.push(&chunk, &mut out).map_err(broken),
+                Ok(chunk) => self.unpacker.push(&chunk, &mut out).map_err(io::Error::other),
                 Err(error) => Err(error),
             };
             if let Err(error) = unpacked {
@@ -165,24 +142,4 @@ impl Iterator for Unpacked {
         }
         Some(Ok(out.into()))
     }
-}
-
-/// A body of blocks that are read from disk one at a time, when the client is ready for the next.
-pub(super) fn blocking_body(
-    blocks: impl Iterator<Item = io::Result<Bytes>> + Send + 'static,
-) -> Body {
-    let stream = futures_util::stream::unfold(Some(blocks), |blocks| async {
-        let mut blocks = blocks?;
-        let read = tokio::task::spawn_blocking(move || (blocks.next(), blocks));
-        match read.await {
-            Ok((Some(Ok(block)), blocks)) => Some((Ok(block), Some(blocks))),
-            Ok((Some(Err(error)), _)) => {
-                tracing::error!(%error, "an answer was broken off");
-                Some((Err(error), None))
-            }
-            Ok((None, _)) => None,
-            Err(error) => Some((Err(broken(error)), None)),
-        }
-    });
-    Body::from_stream(stream)
 }

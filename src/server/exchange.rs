@@ -1,40 +1,37 @@
 //! A SOAP request in, an answer or a fault out. [MS-WUSP] 2.1
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
     extract::Request,
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{
-            ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
-            CONTENT_TYPE, HOST, VARY,
-        },
+        header::{CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY},
     },
     response::{IntoResponse as _, Response},
 };
 use futures_util::StreamExt as _;
-use jiff::Timestamp;
 use tokio::sync::SemaphorePermit;
 use uuid::Uuid;
 
 use super::{
-    answer::{Answer, Encoding, Foreign},
+    answer::Answer,
     app::App,
+    call::{Call, Pieces, Service},
     client, dss_auth,
+    encoding::Encoding,
     failure::{Failure, chain},
-    listen::Peer,
     reporting,
     routes::plain,
     server_sync, simple_auth,
 };
 use crate::{
     protocol::{
-        self, ErrorCode, Fault,
+        ErrorCode, Fault,
         server_sync::{Operation as _, Ping},
     },
-    soap::{self, FaultCode, Limits, Piece, Style},
+    soap::{self, FaultCode, Limits},
 };
 
 /// Requests up to this many bytes need no permission to be held.
@@ -42,97 +39,6 @@ pub(super) const SMALL_BODY: usize = 256 * 1024;
 /// How long a request may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(60);
 const XML: &str = "text/xml; charset=utf-8";
-
-/// A written message, what is held elsewhere apart.
-pub(super) type Pieces = Vec<Piece<Foreign>>;
-
-/// The services that agents and downstream servers call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
-    Client,
-    SimpleAuth,
-    Reporting,
-    ServerSync,
-    DssAuth,
-}
-
-impl Service {
-    fn namespace(self) -> &'static str {
-        match self {
-            Self::Client => protocol::client::NAMESPACE,
-            Self::SimpleAuth => protocol::simple_auth::NAMESPACE,
-            Self::Reporting => protocol::reporting::NAMESPACE,
-            Self::ServerSync => protocol::server_sync::NAMESPACE,
-            Self::DssAuth => protocol::server_sync::DSS_AUTH_NAMESPACE,
-        }
-    }
-
-    pub(super) fn style(self) -> Style {
-        match self {
-            Self::Client => Style::Client,
-            _ => Style::Asmx,
-        }
-    }
-
-    fn cache_control(self) -> &'static str {
-        match self {
-            Self::Client => "private",
-            _ => "private, max-age=0",
-        }
-    }
-
-    /// Bounds on a request. A downstream server may report the states of tens of thousands of
-    /// updates on one computer at a time.
-    fn limits(self) -> Limits {
-        match self {
-            Self::Reporting => {
-                Limits { bytes: 32 * 1024 * 1024, elements: 600_000, ..Limits::default() }
-            }
-            _ => Limits::default(),
-        }
-    }
-
-    /// Whether other servers call it.
-    fn is_between_servers(self) -> bool {
-        matches!(self, Self::ServerSync | Self::DssAuth)
-    }
-}
-
-/// What an operation may want to know of its request.
-pub(super) struct Call {
-    /// When it came.
-    pub(super) now: Timestamp,
-    /// Where the client asked, if it said so in a way that can stand in a URL.
-    pub(super) host: Option<String>,
-    /// Where it went, in lower case.
-    path: String,
-    /// The operation of `SOAPAction`, for the log and for faults.
-    action: Option<String>,
-    /// How the answer is to be encoded.
-    pub(super) encoding: Encoding,
-    peer: Option<Peer>,
-}
-
-impl Call {
-    /// Whether it came over TLS.
-    pub(super) fn is_secure(&self) -> bool {
-        self.peer.is_some_and(|peer| peer.tls)
-    }
-
-    fn new(request: &Request) -> Self {
-        let headers = request.headers();
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let short = |value: &&str| value.len() <= 300;
-        Self {
-            now: Timestamp::now(),
-            host: text(HOST.as_str()).filter(|host| is_host(host)).map(str::to_owned),
-            path: request.uri().path().to_owned(),
-            action: text("soapaction").filter(short).map(str::to_owned),
-            encoding: encoding(headers),
-            peer: request.extensions().get::<Peer>().copied(),
-        }
-    }
-}
 
 /// Answers one request.
 pub(super) async fn exchange(app: Arc<App>, service: Service, request: Request) -> Response {
@@ -288,64 +194,4 @@ fn refused(status: StatusCode) -> Response {
     *response.body_mut() = Body::empty();
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
-}
-
-/// What the client takes besides plain text.
-fn encoding(headers: &HeaderMap) -> Encoding {
-    let takes_xpress = headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|coding| {
-            let mut parts = coding.split(';').map(str::trim);
-            let name = parts.next().unwrap_or_default();
-            let refused = parts.any(|p| {
-                p.strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).is_some_and(|q| q <= 0.0)
-            });
-            name.eq_ignore_ascii_case("xpress") && !refused
-        });
-    if takes_xpress { Encoding::Xpress } else { Encoding::Plain }
-}
-
-/// Whether a `Host` can stand in a URL that goes back to the client.
-fn is_host(host: &str) -> bool {
-    (1..=255).contains(&host.len())
-        && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
-}
-
-/// An error while an answer is streamed ends the connection.
-pub(super) fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
-    io::Error::other(error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn xpress_is_sent_to_those_who_take_it() {
-        let takes = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));
-            encoding(&headers) == Encoding::Xpress
-        };
-        for value in ["xpress", "XPRESS", "gzip, xpress", "xpress;q=0.5"] {
-            assert!(takes(value), "{value}");
-        }
-        for value in ["", "gzip", "xpress;q=0", "xpressed", "*"] {
-            assert!(!takes(value), "{value}");
-        }
-        assert!(encoding(&HeaderMap::new()) == Encoding::Plain);
-    }
-
-    #[test]
-    fn a_host_that_cannot_stand_in_a_url_is_not_used() {
-        for host in ["192.0.2.1:8530", "wsus.example", "[2001:db8::1]:8530", "WSUS_1"] {
-            assert!(is_host(host), "{host}");
-        }
-        for host in ["", "a b", "a/b", "a<b", "a@b", "a?b", &"a".repeat(256)] {
-            assert!(!is_host(host), "{host}");
-        }
-    }
 }

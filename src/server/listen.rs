@@ -23,6 +23,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+use super::call::Peer;
 use super::{app::App, routes, tls::Tls};
 
 /// A connection that is idle, or has not sent all its headers, is closed after this. Agents keep
@@ -30,15 +31,6 @@ use super::{app::App, routes, tls::Tls};
 const HEADER_TIME: Duration = Duration::from_secs(75);
 /// A client that takes nothing of its answer for so long is gone.
 const WRITE_TIME: Duration = Duration::from_secs(120);
-
-/// Who asks, and how.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer {
-    #[expect(dead_code, reason = "shown by Debug in the log")]
-    address: SocketAddr,
-    /// Over TLS.
-    pub(super) tls: bool,
-}
 
 /// An address where clients come in.
 pub(super) struct Door {

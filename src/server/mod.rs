@@ -15,12 +15,17 @@
 
 mod answer;
 mod app;
+mod body;
+mod call;
 mod client;
 mod content;
 mod dss_auth;
+mod encoding;
+mod error;
 mod exchange;
 mod failure;
 mod listen;
+mod options;
 pub mod pack;
 mod reporting;
 mod rollup;
@@ -31,125 +36,17 @@ mod spool;
 mod tls;
 pub mod view;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use app::App;
+pub use error::ServerError;
 use listen::Door;
+pub use options::{Addresses, ServeOptions};
 use tls::Tls;
 pub use tls::{TlsError, TlsOptions, certificate_validity};
-use tokio::{
-    net::TcpListener,
-    task::{JoinError, JoinSet},
-};
-use uuid::Uuid;
-use view::{ViewError, ViewOptions};
+use tokio::{net::TcpListener, task::JoinSet};
 
-use crate::{catalog::CatalogError, content::ContentError, data_dir::DataDir, fleet::FleetError};
-
-/// How a server serves.
-#[derive(Debug, Clone)]
-pub struct ServeOptions {
-    /// Where to listen for plain HTTP. `None`: only with TLS.
-    pub listen: Option<SocketAddr>,
-    /// TLS, on a port of its own.
-    pub tls: Option<TlsOptions>,
-    /// Where agents reach `/Content/`, such as `http://updates.example:8530`. `None`: at the
-    /// address that they asked, by the `Host` of their request; who asked over TLS gets the port for
-    /// plain HTTP, if there is one, as from a WSUS.
-    pub public_url: Option<String>,
-    /// How SyncUpdates answers.
-    pub view: ViewOptions,
-    /// How often to look whether the stores, or the certificate, have changed.
-    pub poll: Duration,
-    /// Connections at one time; others wait.
-    pub connections: usize,
-    /// How long the handshake of TLS may take.
-    pub handshake: Duration,
-    /// How long running requests may go on after the end was asked for.
-    pub grace: Duration,
-    /// Ids of the servers that may be downstreams of this one; `None`: any. The id is a claim: this
-    /// keeps order, not enemies out.
-    pub downstreams: Option<Vec<Uuid>>,
-}
-
-impl ServeOptions {
-    /// All defaults but the address, for plain HTTP.
-    pub fn new(listen: SocketAddr) -> Self {
-        Self {
-            listen: Some(listen),
-            tls: None,
-            public_url: None,
-            view: ViewOptions::default(),
-            poll: Duration::from_secs(1),
-            connections: 4096,
-            handshake: Duration::from_secs(20),
-            grace: Duration::from_secs(30),
-            downstreams: None,
-        }
-    }
-}
-
-/// Why a server does not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServerError {
-    /// The address is taken or not ours.
-    #[error("cannot listen on {address}: choose another address with --listen or --tls-listen")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// There is no address.
-    #[error("there is nowhere to listen: give --listen an address, or --tls-cert and --tls-key")]
-    Nowhere,
-    /// The certificate or its key cannot be used.
-    #[error("cannot speak TLS")]
-    Tls(#[from] TlsError),
-    /// `public_url` is none.
-    #[error(
-        "{url:?} is no URL that agents can reach: give one such as http://updates.example:8530"
-    )]
-    PublicUrl {
-        /// What was given.
-        url: String,
-    },
-    /// The catalogue could not be opened.
-    #[error("cannot open the catalogue to serve")]
-    Catalog(#[from] CatalogError),
-    /// The payloads could not be opened.
-    #[error("cannot open the payloads to serve")]
-    Content(#[from] ContentError),
-    /// The fleet could not be opened.
-    #[error("cannot open the fleet to serve")]
-    Fleet(#[from] FleetError),
-    /// The view could not be loaded.
-    #[error("cannot load what is to be served")]
-    View(#[from] ViewError),
-    /// A value that the server keeps in the fleet is damaged.
-    #[error("the value {key:?} in the fleet database is damaged: restore it from a backup")]
-    Value {
-        /// Its key.
-        key: String,
-    },
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers for a cookie key")]
-    Random,
-    /// Loading was broken off.
-    #[error("loading what is to be served was broken off")]
-    Task(#[from] JoinError),
-}
-
-/// Where a server listens, with the ports that the system chose where 0 was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Addresses {
-    /// For plain HTTP.
-    pub plain: Option<SocketAddr>,
-    /// For TLS.
-    pub tls: Option<SocketAddr>,
-}
+use crate::data_dir::DataDir;
 
 /// A server that has its addresses and its view, and waits for [`Server::run`].
 pub struct Server {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     app::App,
-    exchange::{Call, Pieces, Service},
+    call::{Call, Pieces, Service},
     failure::Failure,
 };
 use crate::{
@@ -68,7 +68,7 @@ pub(super) fn perform(
     Ok(Some(pieces))
 }
 
-fn written(content: impl FnOnce(&mut Writer<super::answer::Foreign>)) -> Pieces {
+fn written(content: impl FnOnce(&mut Writer<super::call::Foreign>)) -> Pieces {
     envelope(Service::Reporting.style(), content)
 }
 

@@ -12,11 +12,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{
-    app::App,
-    content,
-    exchange::{Service, exchange},
-};
+use super::{app::App, call::Service, content, exchange::exchange};
 
 /// All routes.
 pub(super) fn router(app: Arc<App>) -> Router {

@@ -2,7 +2,7 @@
 
 use super::{
     app::App,
-    exchange::{Call, Pieces, Service},
+    call::{Call, Pieces, Service},
     failure::Failure,
 };
 use crate::{

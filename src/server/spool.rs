@@ -9,7 +9,7 @@ use std::{
 use axum::body::Bytes;
 use tempfile::SpooledTempFile;
 
-use super::answer::Encoding;
+use super::encoding::Encoding;
 use crate::protocol::xpress;
 
 /// Up to this many bytes stay in memory.

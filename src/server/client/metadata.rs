@@ -13,8 +13,8 @@ use crate::{
     server::{
         Addresses,
         app::{App, Visit},
+        call::{Call, Pieces},
         content,
-        exchange::{Call, Pieces},
         failure::Failure,
         pack::{FragmentKind, PackedFragment},
         view::{View, ViewFile},

@@ -6,7 +6,7 @@ mod scan;
 
 use super::{
     app::App,
-    exchange::{Call, Pieces, Service},
+    call::{Call, Pieces, Service},
     failure::Failure,
     view,
 };

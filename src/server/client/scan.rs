@@ -15,7 +15,7 @@ use crate::{
     },
     server::{
         app::{App, Serving, Visit},
-        exchange::{Call, Pieces},
+        call::{Call, Pieces},
         failure::Failure,
         pack::{FragmentKind, PackedFragment},
         view::{Offer, SyncAnswer, SyncQuery},

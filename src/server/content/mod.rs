@@ -27,7 +27,7 @@ use self::{
     conditions::{Condition, Version},
     range::Range,
 };
-use super::{answer::blocking_body, app::App, view::ViewFile};
+use super::{app::App, body::blocking_body, view::ViewFile};
 use crate::catalog::Catalog;
 
 /// Bytes that are read at one time.

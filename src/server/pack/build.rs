@@ -9,7 +9,12 @@ use std::{
     thread,
 };
 
-use super::{Documents, PackError, file::PackWriter};
+use super::{
+    error::PackError,
+    file::PackWriter,
+    packed::{Packed, PackedText, Piece},
+};
+use crate::catalog::CatalogError;
 use crate::{
     protocol::xpress::{self, BLOCK_SIZE},
     update::{DocumentError, Fragments, Limits, RevisionId, UpdateIdentity, fragments},
@@ -18,6 +23,9 @@ use crate::{
 /// Bytes of documents that are in work at one time; a larger one is in work alone.
 const IN_WORK: usize = 8 << 20;
 
+/// Gives the original document of a revision.
+pub(super) type Documents<'a> = dyn FnMut(RevisionId) -> Result<Option<Vec<u8>>, CatalogError> + 'a;
+
 /// A revision that cannot be offered.
 #[derive(Debug, Clone)]
 pub struct Refused {
@@ -25,27 +33,6 @@ pub struct Refused {
     pub identity: UpdateIdentity,
     /// What is wrong with its document; `None` if the catalogue has none.
     pub reason: Option<DocumentError>,
-}
-
-/// A fragment, escaped and compressed.
-pub(super) struct Piece {
-    pub(super) framed: Vec<u8>,
-    /// Length before compression.
-    pub(super) escaped: u64,
-}
-
-/// All fragments of one revision.
-pub(super) struct Packed {
-    pub(super) core: Piece,
-    pub(super) extended: Piece,
-    pub(super) texts: Vec<PackedText>,
-}
-
-pub(super) struct PackedText {
-    pub(super) eula: bool,
-    pub(super) language: String,
-    pub(super) geo_id: Option<String>,
-    pub(super) piece: Piece,
 }
 
 struct Job {

@@ -23,8 +23,11 @@ use bundle_format::digest::Sha256;
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
-use super::{OpenPack, PackError, build::Packed};
+use super::{error::PackError, packed::Packed};
 use crate::update::{UpdateId, UpdateIdentity};
+
+/// An open pack, with all that it holds.
+pub(super) type OpenPack = (Arc<Pack>, Vec<(UpdateIdentity, Entry)>);
 
 /// To be raised with every change of this format, and whenever `update::fragments` or the escaping
 /// comes to give other bytes: older packs are then made again.

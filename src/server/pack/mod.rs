@@ -9,69 +9,30 @@
 //! one. All of them may be deleted while no server runs.
 
 mod build;
+mod error;
 mod file;
 mod fragment;
+mod packed;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::{HashMap, HashSet},
     fs::{self, File},
-    io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
 pub use build::Refused;
-use build::build;
-use file::{Entry, Pack, PackWriter};
+use build::{Documents, build};
+pub use error::PackError;
+use file::{Entry, OpenPack, Pack, PackWriter};
 pub use fragment::{Chunks, PackedFragment};
 
-use crate::{
-    catalog::CatalogError,
-    update::{Limits, RevisionId, UpdateIdentity},
-};
+use crate::update::{Limits, RevisionId, UpdateIdentity};
 
 /// More packs than this are merged into one.
 const MAX_PACKS: usize = 16;
-
-/// Why packs could not be made or read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PackError {
-    /// The disk failed or is full.
-    #[error("cannot {doing} {path}")]
-    Io {
-        /// What was attempted.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A pack is not what was once written.
-    #[error("{path} is damaged: {what}")]
-    Damaged {
-        /// The pack.
-        path: PathBuf,
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// The documents could not be read.
-    #[error("cannot read update documents to pack their fragments")]
-    Catalog(#[source] CatalogError),
-}
-
-impl PackError {
-    fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io { doing, path, source }
-    }
-}
-
-/// Gives the original document of a revision.
-pub type Documents<'a> = dyn FnMut(RevisionId) -> Result<Option<Vec<u8>>, CatalogError> + 'a;
 
 /// Which fragment of a revision. [MS-WUSP] 3.1.1.1
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,8 +193,6 @@ impl Packs {
         Ok(found)
     }
 }
-
-type OpenPack = (Arc<Pack>, Vec<(UpdateIdentity, Entry)>);
 
 /// Opens all packs in the order of their numbers; removes damaged ones and what killed runs left.
 fn open_all(folder: &Path) -> Result<Vec<OpenPack>, PackError> {

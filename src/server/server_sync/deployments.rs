@@ -25,7 +25,7 @@ use crate::{
     },
     server::{
         app::App,
-        exchange::{Call, Pieces},
+        call::{Call, Pieces},
         failure::Failure,
     },
     soap::Element,

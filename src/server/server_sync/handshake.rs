@@ -13,7 +13,7 @@ use crate::{
     },
     server::{
         app::App,
-        exchange::{Call, Pieces},
+        call::{Call, Pieces},
         failure::Failure,
     },
     soap::Element,

@@ -24,9 +24,9 @@ pub(super) use gate::NewerProtocols;
 use visit::visit;
 
 use super::{
-    answer::Foreign,
     app::App,
-    exchange::{Call, Pieces, Service},
+    call::Foreign,
+    call::{Call, Pieces, Service},
     failure::Failure,
 };
 use crate::{

@@ -14,10 +14,11 @@ use crate::{
         },
     },
     server::{
-        answer::{Encoding, Foreign},
         app::App,
+        call::Foreign,
+        call::{Call, Pieces, Service},
         content,
-        exchange::{Call, Pieces, Service},
+        encoding::Encoding,
         failure::Failure,
         spool::Spool,
         view::extension,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::{
     fleet::Given,
     protocol::{ErrorCode, Fault, ProtocolVersion, server_sync::SyncCookie},
-    server::{app::App, exchange::Call, failure::Failure},
+    server::{app::App, call::Call, failure::Failure},
 };
 
 /// A downstream server with a cookie that holds.

@@ -11,6 +11,7 @@
 
 mod anchor;
 mod deployments;
+mod error;
 mod generation;
 
 use std::{
@@ -25,33 +26,19 @@ use uuid::Uuid;
 use anchor::Anchors;
 pub use deployments::{Deployment, Offer};
 use deployments::{Deployments, decisions};
+pub use error::ViewError;
 use generation::Generation;
 pub use generation::ViewFile;
 pub(super) use generation::extension;
 
 use super::pack::{FragmentKind, PackError, PackedFragment};
 use crate::{
-    catalog::{Catalog, CatalogError},
+    catalog::Catalog,
     data_dir::DataDir,
-    fleet::{Fleet, FleetError},
+    fleet::Fleet,
     scope::{self, Decisions, PageLimits},
     update::{Limits, RevisionId, UpdateId, UpdateIdentity},
 };
-
-/// Why a view could not be loaded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ViewError {
-    /// The catalogue could not be read.
-    #[error("cannot load what there is to serve")]
-    Catalog(#[from] CatalogError),
-    /// The fleet could not be read, or the deployments not be recorded.
-    #[error("cannot load what is approved for whom")]
-    Fleet(#[from] FleetError),
-    /// The fragments could not be packed.
-    #[error("cannot pack the fragments of the updates")]
-    Pack(#[from] PackError),
-}
 
 /// How a view answers.
 #[derive(Debug, Clone)]

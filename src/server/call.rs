@@ -1,0 +1,153 @@
+//! A call: which service, who asks and how, and what an answer is made of.
+
+use std::net::SocketAddr;
+
+use axum::{extract::Request, http::header::HOST};
+use jiff::Timestamp;
+
+use super::{
+    encoding::{Encoding, encoding},
+    pack::PackedFragment,
+    spool::Spooled,
+};
+use crate::{
+    protocol,
+    soap::{Limits, Piece, Style},
+};
+
+/// Who asks, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer {
+    #[expect(dead_code, reason = "shown by Debug in the log")]
+    pub(super) address: SocketAddr,
+    /// Over TLS.
+    pub(super) tls: bool,
+}
+/// A written message, what is held elsewhere apart.
+pub(super) type Pieces = Vec<Piece<Foreign>>;
+
+/// The services that agents and downstream servers call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    Client,
+    SimpleAuth,
+    Reporting,
+    ServerSync,
+    DssAuth,
+}
+
+impl Service {
+    pub(super) fn namespace(self) -> &'static str {
+        match self {
+            Self::Client => protocol::client::NAMESPACE,
+            Self::SimpleAuth => protocol::simple_auth::NAMESPACE,
+            Self::Reporting => protocol::reporting::NAMESPACE,
+            Self::ServerSync => protocol::server_sync::NAMESPACE,
+            Self::DssAuth => protocol::server_sync::DSS_AUTH_NAMESPACE,
+        }
+    }
+
+    pub(super) fn style(self) -> Style {
+        match self {
+            Self::Client => Style::Client,
+            _ => Style::Asmx,
+        }
+    }
+
+    pub(super) fn cache_control(self) -> &'static str {
+        match self {
+            Self::Client => "private",
+            _ => "private, max-age=0",
+        }
+    }
+
+    /// Bounds on a request. A downstream server may report the states of tens of thousands of
+    /// updates on one computer at a time.
+    pub(super) fn limits(self) -> Limits {
+        match self {
+            Self::Reporting => {
+                Limits { bytes: 32 * 1024 * 1024, elements: 600_000, ..Limits::default() }
+            }
+            _ => Limits::default(),
+        }
+    }
+
+    /// Whether other servers call it.
+    pub(super) fn is_between_servers(self) -> bool {
+        matches!(self, Self::ServerSync | Self::DssAuth)
+    }
+}
+
+/// What an operation may want to know of its request.
+pub(super) struct Call {
+    /// When it came.
+    pub(super) now: Timestamp,
+    /// Where the client asked, if it said so in a way that can stand in a URL.
+    pub(super) host: Option<String>,
+    /// Where it went, in lower case.
+    pub(super) path: String,
+    /// The operation of `SOAPAction`, for the log and for faults.
+    pub(super) action: Option<String>,
+    /// How the answer is to be encoded.
+    pub(super) encoding: Encoding,
+    pub(super) peer: Option<Peer>,
+}
+
+impl Call {
+    /// Whether it came over TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.peer.is_some_and(|peer| peer.tls)
+    }
+
+    pub(super) fn new(request: &Request) -> Self {
+        let headers = request.headers();
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let short = |value: &&str| value.len() <= 300;
+        Self {
+            now: Timestamp::now(),
+            host: text(HOST.as_str()).filter(|host| is_host(host)).map(str::to_owned),
+            path: request.uri().path().to_owned(),
+            action: text("soapaction").filter(short).map(str::to_owned),
+            encoding: encoding(headers),
+            peer: request.extensions().get::<Peer>().copied(),
+        }
+    }
+}
+
+/// Whether a `Host` can stand in a URL that goes back to the client.
+fn is_host(host: &str) -> bool {
+    (1..=255).contains(&host.len())
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
+}
+/// A part of an answer that is held elsewhere.
+#[derive(Debug)]
+pub(super) enum Foreign {
+    /// In a pack.
+    Fragment(PackedFragment),
+    /// In a file of its own, encoded already.
+    Spooled(Spooled),
+}
+
+impl From<Piece<PackedFragment>> for Piece<Foreign> {
+    fn from(piece: Piece<PackedFragment>) -> Self {
+        match piece {
+            Piece::Text(text) => Self::Text(text),
+            Piece::Foreign(fragment) => Self::Foreign(Foreign::Fragment(fragment)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_cannot_stand_in_a_url_is_not_used() {
+        for host in ["192.0.2.1:8530", "wsus.example", "[2001:db8::1]:8530", "WSUS_1"] {
+            assert!(is_host(host), "{host}");
+        }
+        for host in ["", "a b", "a/b", "a<b", "a@b", "a?b", &"a".repeat(256)] {
+            assert!(!is_host(host), "{host}");
+        }
+    }
+}

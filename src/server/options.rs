@@ -1,0 +1,59 @@
+//! How a server serves, and where.
+
+use std::{net::SocketAddr, time::Duration};
+
+use uuid::Uuid;
+
+use super::{tls::TlsOptions, view::ViewOptions};
+
+/// How a server serves.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Where to listen for plain HTTP. `None`: only with TLS.
+    pub listen: Option<SocketAddr>,
+    /// TLS, on a port of its own.
+    pub tls: Option<TlsOptions>,
+    /// Where agents reach `/Content/`, such as `http://updates.example:8530`. `None`: at the
+    /// address that they asked, by the `Host` of their request; who asked over TLS gets the port for
+    /// plain HTTP, if there is one, as from a WSUS.
+    pub public_url: Option<String>,
+    /// How SyncUpdates answers.
+    pub view: ViewOptions,
+    /// How often to look whether the stores, or the certificate, have changed.
+    pub poll: Duration,
+    /// Connections at one time; others wait.
+    pub connections: usize,
+    /// How long the handshake of TLS may take.
+    pub handshake: Duration,
+    /// How long running requests may go on after the end was asked for.
+    pub grace: Duration,
+    /// Ids of the servers that may be downstreams of this one; `None`: any. The id is a claim: this
+    /// keeps order, not enemies out.
+    pub downstreams: Option<Vec<Uuid>>,
+}
+
+impl ServeOptions {
+    /// All defaults but the address, for plain HTTP.
+    pub fn new(listen: SocketAddr) -> Self {
+        Self {
+            listen: Some(listen),
+            tls: None,
+            public_url: None,
+            view: ViewOptions::default(),
+            poll: Duration::from_secs(1),
+            connections: 4096,
+            handshake: Duration::from_secs(20),
+            grace: Duration::from_secs(30),
+            downstreams: None,
+        }
+    }
+}
+
+/// Where a server listens, with the ports that the system chose where 0 was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// For plain HTTP.
+    pub plain: Option<SocketAddr>,
+    /// For TLS.
+    pub tls: Option<SocketAddr>,
+}
