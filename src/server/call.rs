@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     encoding::{Encoding, encoding},
-    pack::PackedFragment,
+    pack::fragment::PackedFragment,
     spool::Spooled,
 };
 use crate::{

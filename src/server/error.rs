@@ -4,8 +4,10 @@ use std::{io, net::SocketAddr};
 
 use tokio::task::JoinError;
 
-use super::{tls::TlsError, view::ViewError};
+use super::view::error::ViewError;
 use crate::{catalog::CatalogError, content::ContentError, fleet::FleetError};
+use std::path::PathBuf;
+use tokio_rustls::rustls;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -58,4 +60,40 @@ pub enum ServerError {
     /// Loading was broken off.
     #[error("loading what is to be served was broken off")]
     Task(#[from] JoinError),
+}
+
+/// Why TLS cannot be spoken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file holds no PEM of the kind.
+    #[error(
+        "{path} holds no {what} in PEM (a .pfx is converted by `openssl pkcs12 -nodes -in FILE.pfx`)"
+    )]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// Certificate and key do not work together.
+    #[error("cannot use the certificate {certificate} with the key {key}")]
+    Pair {
+        /// File of the certificate.
+        certificate: PathBuf,
+        /// File of the key.
+        key: PathBuf,
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::pack::PackError;
+use super::pack::error::PackError;
 use crate::{
     fleet::FleetError,
     protocol::{ErrorCode, Fault},

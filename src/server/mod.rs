@@ -1,52 +1,39 @@
 //! The WSUS that agents see.
 //!
-//! | module | what it owns |
-//! |---|---|
-//! | `listen` | connections: accepting, timeouts, an orderly end |
-//! | `tls` | certificate and key, also when they are renewed |
-//! | `routes` | which path is which service; letter case does not matter |
-//! | `exchange` | a SOAP request in, an answer or a fault out |
-//! | `answer`, `spool` | what an answer weighs and how it is streamed; what is too large to be held |
-//! | `client`, `simple_auth`, `reporting` | the operations of each service for agents |
-//! | `server_sync`, `dss_auth`, `rollup` | those for downstream servers |
-//! | `content` | payload files, by range |
-//! | `app` | what all of them share, and the watcher that swaps the view |
-//! | [`view`], [`pack`] | what is served: immutable, swapped as a whole |
+//! | folder | what lives there | knows |
+//! |---|---|---|
+//! | `http/` | the wire | all below |
+//! | `services/` | the operations of each service | `content/`, `state/` and below |
+//! | `content/` | payload files, by range | `state/` and below |
+//! | `state/` | what all requests share | `view/`, `pack/` and the files below |
+//! | [`view`] | what is served: immutable, swapped as a whole | `pack/` |
+//! | [`pack`] | fragments, compressed once | nothing |
+//! | `call`, `encoding`, `body`, `spool`, `failure`, `options`, `error` | the vocabulary | `pack/`, `view/` for errors and options |
 
-mod answer;
-mod app;
 mod body;
 mod call;
-mod client;
 mod content;
-mod dss_auth;
 mod encoding;
 mod error;
-mod exchange;
 mod failure;
-mod listen;
+mod http;
 mod options;
 pub mod pack;
-mod reporting;
-mod rollup;
-mod routes;
-mod server_sync;
-mod simple_auth;
+mod services;
 mod spool;
-mod tls;
+mod state;
 pub mod view;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use app::App;
-pub use error::ServerError;
-use listen::Door;
-pub use options::{Addresses, ServeOptions};
-use tls::Tls;
-pub use tls::{TlsError, TlsOptions, certificate_validity};
+pub use error::{ServerError, TlsError};
+pub use http::tls::certificate_validity;
+pub use options::{Addresses, ServeOptions, TlsOptions};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::data_dir::DataDir;
+use http::{listen::Door, tls::Tls};
+use state::server_state::App;
 
 /// A server that has its addresses and its view, and waits for [`Server::run`].
 pub struct Server {
@@ -98,7 +85,7 @@ impl Server {
         if let Some(tls) = self.tls {
             watchers.spawn(tls.watch(self.app.options().poll));
         }
-        listen::serve(&self.app, self.doors, shutdown).await;
+        http::listen::serve(&self.app, self.doors, shutdown).await;
         watchers.abort_all();
     }
 }

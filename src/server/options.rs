@@ -4,7 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use uuid::Uuid;
 
-use super::{tls::TlsOptions, view::ViewOptions};
+use super::view::ViewOptions;
+use std::path::PathBuf;
 
 /// How a server serves.
 #[derive(Debug, Clone)]
@@ -56,4 +57,15 @@ pub struct Addresses {
     pub plain: Option<SocketAddr>,
     /// For TLS.
     pub tls: Option<SocketAddr>,
+}
+
+/// Where TLS is spoken, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// PEM: the certificate of the server, then those that lead to its root.
+    pub certificate: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
 }

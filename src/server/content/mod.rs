@@ -23,12 +23,10 @@ use axum::{
 use bundle_format::digest::{Sha1, Sha256};
 use jiff::Timestamp;
 
-use self::{
-    conditions::{Condition, Version},
-    range::Range,
-};
-use super::{app::App, body::blocking_body, view::ViewFile};
+use super::{body::blocking_body, state::server_state::App, view::generation::ViewFile};
 use crate::catalog::Catalog;
+use conditions::{Condition, Version};
+use range::Range;
 
 /// Bytes that are read at one time.
 const BLOCK: usize = 256 * 1024;

@@ -9,9 +9,9 @@
 //! one. All of them may be deleted while no server runs.
 
 mod build;
-mod error;
+pub(super) mod error;
 mod file;
-mod fragment;
+pub(super) mod fragment;
 mod packed;
 #[cfg(test)]
 mod tests;

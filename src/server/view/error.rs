@@ -1,6 +1,6 @@
 //! Why a view could not be loaded.
 
-use crate::{catalog::CatalogError, fleet::FleetError, server::pack::PackError};
+use crate::{catalog::CatalogError, fleet::FleetError, server::pack::error::PackError};
 
 /// Why a view could not be loaded.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path};
 
 use bundle_format::digest::{Sha1, Sha256};
 
-use super::ViewError;
+use super::error::ViewError;
 use crate::{
     catalog::{Catalog, Filter, Node, NodeFile, PayloadState},
     scope::{FileState, Graph, Revision},

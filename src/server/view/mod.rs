@@ -10,9 +10,9 @@
 //! generation.
 
 mod anchor;
-mod deployments;
-mod error;
-mod generation;
+pub(super) mod deployments;
+pub(super) mod error;
+pub(super) mod generation;
 
 use std::{
     collections::HashMap,
@@ -29,9 +29,8 @@ use deployments::{Deployments, decisions};
 pub use error::ViewError;
 use generation::Generation;
 pub use generation::ViewFile;
-pub(super) use generation::extension;
 
-use super::pack::{FragmentKind, PackError, PackedFragment};
+use super::pack::{FragmentKind, error::PackError, fragment::PackedFragment};
 use crate::{
     catalog::Catalog,
     data_dir::DataDir,

@@ -1,21 +1,21 @@
 //! The DssAuth service: a downstream server says who it is. [MS-WSUSSS] 3.1.4.2
 
-use super::{
-    app::App,
-    call::{Call, Pieces, Service},
-    failure::Failure,
-};
 use crate::{
     protocol::{
         AuthorizationCookie, Fault,
         server_sync::{DssAuthorization, GetAuthorizationCookie, Operation as _, PLUG_IN},
+    },
+    server::{
+        call::{Call, Pieces, Service},
+        failure::Failure,
+        state::server_state::App,
     },
     soap::{Element, envelope},
 };
 
 /// Does what the operation asks; `None` if there is no such operation. As on a WSUS, every name and
 /// id will do, unless the administrator listed those that may come.
-pub(super) fn perform(
+pub(crate) fn perform(
     app: &App,
     call: &Call,
     operation: &Element,

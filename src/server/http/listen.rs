@@ -23,8 +23,8 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::call::Peer;
-use super::{app::App, routes, tls::Tls};
+use super::{routes, tls::Tls};
+use crate::server::{call::Peer, state::server_state::App};
 
 /// A connection that is idle, or has not sent all its headers, is closed after this. Agents keep
 /// theirs open for about 30 s.
@@ -33,10 +33,10 @@ const HEADER_TIME: Duration = Duration::from_secs(75);
 const WRITE_TIME: Duration = Duration::from_secs(120);
 
 /// An address where clients come in.
-pub(super) struct Door {
-    pub(super) listener: TcpListener,
+pub(crate) struct Door {
+    pub(crate) listener: TcpListener,
     /// Only over TLS.
-    pub(super) tls: Option<Arc<Tls>>,
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
 /// What the connections of all doors share.
@@ -50,7 +50,7 @@ struct House {
 }
 
 /// Serves until `shutdown` comes, then lets running requests finish for a while.
-pub(super) async fn serve(app: &Arc<App>, doors: Vec<Door>, shutdown: impl Future<Output = ()>) {
+pub(crate) async fn serve(app: &Arc<App>, doors: Vec<Door>, shutdown: impl Future<Output = ()>) {
     let (stop, stopping) = watch::channel(());
     let house = House {
         service: TowerToHyperService::new(routes::router(Arc::clone(app))),

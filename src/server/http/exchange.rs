@@ -15,16 +15,13 @@ use futures_util::StreamExt as _;
 use tokio::sync::SemaphorePermit;
 use uuid::Uuid;
 
-use super::{
-    answer::Answer,
-    app::App,
+use super::{answer::Answer, routes::plain};
+use crate::server::{
     call::{Call, Pieces, Service},
-    client, dss_auth,
     encoding::Encoding,
     failure::{Failure, chain},
-    reporting,
-    routes::plain,
-    server_sync, simple_auth,
+    services::{client, dss_auth, reporting, server_sync, simple_auth},
+    state::server_state::App,
 };
 use crate::{
     protocol::{
@@ -35,13 +32,13 @@ use crate::{
 };
 
 /// Requests up to this many bytes need no permission to be held.
-pub(super) const SMALL_BODY: usize = 256 * 1024;
+pub(crate) const SMALL_BODY: usize = 256 * 1024;
 /// How long a request may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(60);
 const XML: &str = "text/xml; charset=utf-8";
 
 /// Answers one request.
-pub(super) async fn exchange(app: Arc<App>, service: Service, request: Request) -> Response {
+pub(crate) async fn exchange(app: Arc<App>, service: Service, request: Request) -> Response {
     let call = Call::new(&request);
     let receive = receive(&app, service, request);
     // The permission for one over the usual bounds holds until the work is done.

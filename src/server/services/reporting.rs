@@ -1,18 +1,18 @@
 //! The Reporting service. What computers report are claims. [MS-WUSP] 3.1.5.11
 
-use super::{
-    app::App,
-    call::{Call, Pieces, Service},
-    failure::Failure,
-};
 use crate::{
     fleet::Event,
     protocol::reporting::{ReportEventBatch, ReportEventBatch2, ReportingEvent, write_result},
+    server::{
+        call::{Call, Pieces, Service},
+        failure::Failure,
+        state::server_state::App,
+    },
     soap::{Element, envelope},
 };
 
 /// Does what the operation asks; `None` if there is no such operation.
-pub(super) fn perform(
+pub(crate) fn perform(
     app: &App,
     call: &Call,
     operation: &Element,

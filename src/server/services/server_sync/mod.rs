@@ -13,32 +13,29 @@
 
 mod anchor;
 mod deployments;
-mod gate;
 mod handshake;
 mod languages;
 mod lists;
 mod updates;
 mod visit;
 
-pub(super) use gate::NewerProtocols;
 use visit::visit;
 
-use super::{
-    app::App,
-    call::Foreign,
-    call::{Call, Pieces, Service},
-    failure::Failure,
-};
 use crate::{
     protocol::{
         DateTime, Fault,
         server_sync::{GetDriverIdList, GetDriverSetData, Operation, Ping, Pong},
     },
+    server::{
+        call::{Call, Foreign, Pieces, Service},
+        failure::Failure,
+        state::server_state::App,
+    },
     soap::{Element, Writer, envelope},
 };
 
 /// Does what the operation asks; `None` if there is no such operation.
-pub(super) fn perform(
+pub(crate) fn perform(
     app: &App,
     call: &Call,
     operation: &Element,
@@ -68,7 +65,7 @@ pub(super) fn perform(
 }
 
 /// Answers Ping, of both services.
-pub(super) fn ping(service: Service, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(crate) fn ping(service: Service, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
     Ping::read(operation)?;
     let name = if service == Service::DssAuth { "DssAuth" } else { "ServerSync" };
     let pong = Pong { success: true, time: DateTime(call.now) };

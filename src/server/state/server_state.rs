@@ -12,8 +12,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{
-    Addresses, ServeOptions, ServerError, failure::Failure, server_sync::NewerProtocols, view::View,
+use super::newer_protocols::NewerProtocols;
+use crate::server::{
+    error::ServerError,
+    failure::Failure,
+    options::{Addresses, ServeOptions},
+    view::View,
 };
 use crate::{
     catalog::{Catalog, CatalogError},
@@ -38,15 +42,15 @@ const AT_WORK: usize = 32;
 const LARGE_BODIES: usize = 8;
 
 /// What is served at one moment, with the cookies that belong to it.
-pub(super) struct Serving {
-    pub(super) view: View,
-    pub(super) cookies: CookieSealer,
+pub(crate) struct Serving {
+    pub(crate) view: View,
+    pub(crate) cookies: CookieSealer,
     /// Those of downstream servers: none passes for one of an agent.
-    pub(super) sync_cookies: CookieSealer,
+    pub(crate) sync_cookies: CookieSealer,
 }
 
 /// The state of a running server.
-pub(super) struct App {
+pub(crate) struct App {
     data: DataDir,
     options: ServeOptions,
     addresses: Addresses,
@@ -58,14 +62,14 @@ pub(super) struct App {
     serving: ArcSwap<Serving>,
     noted: Mutex<HashMap<String, Timestamp>>,
     /// Changes of catalogue and fleet up to which replicas are told.
-    pub(super) replicated: Mutex<Option<(u64, u64)>>,
-    pub(super) newer_protocols: NewerProtocols,
+    pub(crate) replicated: Mutex<Option<(u64, u64)>>,
+    pub(crate) newer_protocols: NewerProtocols,
     /// Held while a large document is put into the form in which servers send it.
-    pub(super) large_document: Mutex<()>,
-    pub(super) at_work: Semaphore,
-    pub(super) large_bodies: Semaphore,
+    pub(crate) large_document: Mutex<()>,
+    pub(crate) at_work: Semaphore,
+    pub(crate) large_bodies: Semaphore,
     /// For requests over the usual bounds: reports of downstream servers.
-    pub(super) largest_body: Semaphore,
+    pub(crate) largest_body: Semaphore,
 }
 
 /// What the servers of a site share through the fleet.
@@ -76,14 +80,14 @@ struct Secrets {
 }
 
 /// A request with a cookie that holds.
-pub(super) struct Visit {
-    pub(super) serving: Arc<Serving>,
-    pub(super) cookie: Cookie,
+pub(crate) struct Visit {
+    pub(crate) serving: Arc<Serving>,
+    pub(crate) cookie: Cookie,
 }
 
 impl App {
     /// Opens the stores and loads the first view. Blocking.
-    pub(super) fn open(
+    pub(crate) fn open(
         data: DataDir,
         mut options: ServeOptions,
         addresses: Addresses,
@@ -120,77 +124,77 @@ impl App {
         })
     }
 
-    pub(super) fn local(&self) -> SocketAddr {
+    pub(crate) fn local(&self) -> SocketAddr {
         self.local
     }
 
-    pub(super) fn addresses(&self) -> Addresses {
+    pub(crate) fn addresses(&self) -> Addresses {
         self.addresses
     }
 
-    pub(super) fn options(&self) -> &ServeOptions {
+    pub(crate) fn options(&self) -> &ServeOptions {
         &self.options
     }
 
-    pub(super) fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
-    pub(super) fn content(&self) -> &ContentStore {
+    pub(crate) fn content(&self) -> &ContentStore {
         &self.content
     }
 
     /// What is served now. A request keeps what it took, whatever is swapped meanwhile.
-    pub(super) fn serving(&self) -> Arc<Serving> {
+    pub(crate) fn serving(&self) -> Arc<Serving> {
         self.serving.load_full()
     }
 
     /// The fleet, for a moment. Blocking.
-    pub(super) fn fleet(&self) -> MutexGuard<'_, Fleet> {
+    pub(crate) fn fleet(&self) -> MutexGuard<'_, Fleet> {
         // A panic cannot have left a transaction half done: SQLite rolled it back.
         self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When a cookie that is made now ends.
-    pub(super) fn cookie_end(&self, now: Timestamp) -> Timestamp {
+    pub(crate) fn cookie_end(&self, now: Timestamp) -> Timestamp {
         // Sealed cookies hold microseconds: what agents are told must be the same in every answer.
         let end = now.checked_add(COOKIE_LIFE).unwrap_or(Timestamp::MAX);
         Timestamp::from_microsecond(end.as_microsecond()).unwrap_or(end)
     }
 
     /// The same of a downstream server.
-    pub(super) fn sync_cookie_end(&self, now: Timestamp) -> Timestamp {
+    pub(crate) fn sync_cookie_end(&self, now: Timestamp) -> Timestamp {
         now.checked_add(SYNC_COOKIE_LIFE).unwrap_or(Timestamp::MAX)
     }
 
     /// The catalogue as it is now: downstream servers read documents and change marks, of which the
     /// view has none. Blocking.
-    pub(super) fn catalog(&self) -> Result<Catalog, Failure> {
+    pub(crate) fn catalog(&self) -> Result<Catalog, Failure> {
         Catalog::open_read_only(&self.data.catalog()).map_err(Failure::internal)
     }
 
     /// The data folder.
-    pub(super) fn data(&self) -> &DataDir {
+    pub(crate) fn data(&self) -> &DataDir {
         &self.data
     }
 
     /// How downstream servers know this one.
-    pub(super) fn server_id(&self) -> Uuid {
+    pub(crate) fn server_id(&self) -> Uuid {
         self.secrets.server_id
     }
 
     /// Moves when all that downstream servers reported is lost: they report it again.
-    pub(super) fn rollup_reset(&self) -> Uuid {
+    pub(crate) fn rollup_reset(&self) -> Uuid {
         self.secrets.rollup_reset
     }
 
     /// Whether a server may be a downstream of this one.
-    pub(super) fn is_welcome(&self, downstream: Uuid) -> bool {
+    pub(crate) fn is_welcome(&self, downstream: Uuid) -> bool {
         self.options.downstreams.as_ref().is_none_or(|list| list.contains(&downstream))
     }
 
     /// Checks the cookie of a request. [MS-WUSP] 3.1.5
-    pub(super) fn visit(&self, token: Option<&[u8]>, now: Timestamp) -> Result<Visit, Failure> {
+    pub(crate) fn visit(&self, token: Option<&[u8]>, now: Timestamp) -> Result<Visit, Failure> {
         let serving = self.serving();
         let none = || Fault::new(ErrorCode::InvalidCookie, "there is no cookie");
         let cookie = serving.cookies.open_cookie(token.ok_or_else(none)?)?;
@@ -201,7 +205,7 @@ impl App {
     }
 
     /// Notes that a computer was here, but not more often than anybody wants to know.
-    pub(super) fn note(
+    pub(crate) fn note(
         &self,
         client: &str,
         contact: Contact,
@@ -222,13 +226,13 @@ impl App {
 
     /// Looks again and again whether the stores have changed, and swaps the view if so. Requests go
     /// on with what they took.
-    pub(super) async fn watch(self: Arc<Self>) {
+    pub(crate) async fn watch(self: Arc<Self>) {
         let mut failing = String::new();
         loop {
             tokio::time::sleep(self.options.poll).await;
             let app = Arc::clone(&self);
             let result = match tokio::task::spawn_blocking(move || app.refresh()).await {
-                Ok(result) => result.map_err(|error| super::failure::chain(&error)),
+                Ok(result) => result.map_err(|error| crate::server::failure::chain(&error)),
                 Err(error) => Err(error.to_string()),
             };
             match result {

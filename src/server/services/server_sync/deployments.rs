@@ -10,6 +10,7 @@ use super::{
     visit::{Visitor, visit},
     written,
 };
+use crate::protocol::ErrorCode;
 use crate::{
     catalog::Catalog,
     fleet::{
@@ -17,16 +18,16 @@ use crate::{
         ReplicatedDeployment, UNASSIGNED_COMPUTERS,
     },
     protocol::{
-        DateTime, ErrorCode, Fault,
+        DateTime, Fault,
         server_sync::{
             DeploymentAction, Deployments, GetDeployments, Operation as _, SyncDeployment,
             SyncGroup,
         },
     },
     server::{
-        app::App,
         call::{Call, Pieces},
         failure::Failure,
+        state::server_state::App,
     },
     soap::Element,
     update::UpdateIdentity,

@@ -1,20 +1,20 @@
 //! The SimpleAuth service. [MS-WUSP] 3.1.5.3
 
-use super::{
-    app::App,
-    call::{Call, Pieces, Service},
-    failure::Failure,
-};
 use crate::{
     protocol::{
         AuthorizationCookie,
         simple_auth::{GetAuthorizationCookie, write_authorization_cookie},
     },
+    server::{
+        call::{Call, Pieces, Service},
+        failure::Failure,
+        state::server_state::App,
+    },
     soap::{Element, envelope},
 };
 
 /// Does what the operation asks; `None` if there is no such operation.
-pub(super) fn perform(
+pub(crate) fn perform(
     app: &App,
     call: &Call,
     operation: &Element,

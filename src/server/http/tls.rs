@@ -3,9 +3,8 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _},
-    net::SocketAddr,
-    path::{Path, PathBuf},
+    io::Read as _,
+    path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -15,7 +14,7 @@ use jiff::Timestamp;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        self, ServerConfig,
+        ServerConfig,
         crypto::aws_lc_rs,
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
         version::{TLS12, TLS13},
@@ -23,58 +22,12 @@ use tokio_rustls::{
 };
 
 use crate::certificate::Validity;
+use crate::server::{error::TlsError, options::TlsOptions};
 
 /// More than any certificate chain or key has, in bytes.
 const LARGEST: u64 = 1 << 20;
 /// A certificate that holds for fewer days is worth a word.
 const SOON: i64 = 30;
-
-/// Where TLS is spoken, and with what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsOptions {
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// PEM: the certificate of the server, then those that lead to its root.
-    pub certificate: PathBuf,
-    /// PEM: its private key.
-    pub key: PathBuf,
-}
-
-/// Why TLS cannot be spoken.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("cannot read {path}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A file holds no PEM of the kind.
-    #[error(
-        "{path} holds no {what} in PEM (a .pfx is converted by `openssl pkcs12 -nodes -in FILE.pfx`)"
-    )]
-    Pem {
-        /// The file.
-        path: PathBuf,
-        /// What was looked for.
-        what: &'static str,
-    },
-    /// Certificate and key do not work together.
-    #[error("cannot use the certificate {certificate} with the key {key}")]
-    Pair {
-        /// File of the certificate.
-        certificate: PathBuf,
-        /// File of the key.
-        key: PathBuf,
-        /// Why.
-        #[source]
-        source: rustls::Error,
-    },
-}
 
 /// From when to when the certificate of a server in this file holds; `None` when that cannot be read.
 ///
@@ -85,7 +38,7 @@ pub fn certificate_validity(path: &Path) -> Result<Option<Validity>, TlsError> {
 }
 
 /// What new connections are shaken hands with.
-pub(super) struct Tls {
+pub(crate) struct Tls {
     options: TlsOptions,
     config: ArcSwap<ServerConfig>,
     changed: [Option<SystemTime>; 2],
@@ -93,18 +46,18 @@ pub(super) struct Tls {
 
 impl Tls {
     /// Reads the files. Blocking.
-    pub(super) fn load(options: TlsOptions) -> Result<Self, TlsError> {
+    pub(crate) fn load(options: TlsOptions) -> Result<Self, TlsError> {
         let changed = changed(&options);
         let config = ArcSwap::new(config(&options)?);
         Ok(Self { options, config, changed })
     }
 
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.load_full())
     }
 
     /// Looks after the files for ever, after each `pause`. What cannot be used is passed over: the old one stays.
-    pub(super) async fn watch(self: Arc<Self>, pause: Duration) {
+    pub(crate) async fn watch(self: Arc<Self>, pause: Duration) {
         let mut seen = self.changed;
         loop {
             tokio::time::sleep(pause).await;
@@ -128,7 +81,7 @@ impl Tls {
             }
             // Perhaps one of the two is still being written.
             Err(error) => {
-                let error = super::failure::chain(&error);
+                let error = crate::server::failure::chain(&error);
                 tracing::warn!(%error, "the certificate has changed, but cannot be used");
                 seen
             }

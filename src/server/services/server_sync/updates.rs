@@ -3,10 +3,11 @@
 use std::{collections::HashSet, sync::PoisonError};
 
 use super::{visit, written};
+use crate::protocol::ErrorCode;
 use crate::{
     catalog::Catalog,
     protocol::{
-        ErrorCode, Fault,
+        Fault,
         server_sync::{
             Blob, DownloadFiles, FileKey, FileUrl, GetUpdateData, GetUpdateDecryptionData,
             Operation as _, UpdateData, UpdateKeys, write_downloading, write_keys,
@@ -14,14 +15,13 @@ use crate::{
         },
     },
     server::{
-        app::App,
-        call::Foreign,
-        call::{Call, Pieces, Service},
+        call::{Call, Foreign, Pieces, Service},
         content,
         encoding::Encoding,
         failure::Failure,
         spool::Spool,
-        view::extension,
+        state::server_state::App,
+        view::generation::extension,
     },
     soap::{Element, part},
     update::{RevisionId, UpdateIdentity},

@@ -3,10 +3,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    app::App,
+use crate::server::{
     call::{Call, Pieces, Service},
     failure::Failure,
+    state::server_state::App,
 };
 use crate::{
     fleet::{
@@ -36,7 +36,7 @@ const STATUS_BATCH: usize = 1;
 const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Does what the operation asks; `None` if there is no such operation.
-pub(super) fn perform(
+pub(crate) fn perform(
     app: &App,
     call: &Call,
     operation: &Element,
@@ -68,7 +68,7 @@ pub(super) fn perform(
     Ok(Some(pieces))
 }
 
-fn written(content: impl FnOnce(&mut Writer<super::call::Foreign>)) -> Pieces {
+fn written(content: impl FnOnce(&mut Writer<crate::server::call::Foreign>)) -> Pieces {
     envelope(Service::Reporting.style(), content)
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{wire, written};
+use crate::protocol::ErrorCode;
 use crate::{
     fleet::Contact,
     protocol::{
-        Cookie, ErrorCode, Fault, ProtocolVersion, WireCookie,
+        Cookie, Fault, ProtocolVersion, WireCookie,
         client::{
             Action, CategoryRelationship, RefreshCache, RefreshedRevision, StartCategoryScan,
             StartedCategoryScan, SyncInfo, SyncPrinterCatalog, SyncUpdates, UpdateInfo,
@@ -14,11 +15,11 @@ use crate::{
         },
     },
     server::{
-        app::{App, Serving, Visit},
         call::{Call, Pieces},
         failure::Failure,
-        pack::{FragmentKind, PackedFragment},
-        view::{Offer, SyncAnswer, SyncQuery},
+        pack::{FragmentKind, fragment::PackedFragment},
+        state::server_state::{App, Serving, Visit},
+        view::{SyncAnswer, SyncQuery, deployments::Offer},
     },
     soap::Element,
     update::UpdateId,

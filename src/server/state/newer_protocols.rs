@@ -18,14 +18,14 @@ use crate::{
 
 /// What revisions need, as far as their documents were read.
 #[derive(Default)]
-pub(in crate::server) struct NewerProtocols {
+pub(crate) struct NewerProtocols {
     /// With `None` any version will do.
     read: Mutex<HashMap<UpdateIdentity, Option<ProtocolVersion>>>,
 }
 
 impl NewerProtocols {
     /// Leaves out what needs a newer protocol than `version`.
-    pub(super) fn keep_compatible(
+    pub(crate) fn keep_compatible(
         &self,
         catalog: &Catalog,
         version: ProtocolVersion,

@@ -2,10 +2,11 @@
 
 use uuid::Uuid;
 
+use crate::protocol::ErrorCode;
 use crate::{
     fleet::Given,
-    protocol::{ErrorCode, Fault, ProtocolVersion, server_sync::SyncCookie},
-    server::{app::App, call::Call, failure::Failure},
+    protocol::{Fault, ProtocolVersion, server_sync::SyncCookie},
+    server::{call::Call, failure::Failure, state::server_state::App},
 };
 
 /// A downstream server with a cookie that holds.

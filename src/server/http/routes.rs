@@ -12,10 +12,11 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{app::App, call::Service, content, exchange::exchange};
+use super::exchange::exchange;
+use crate::server::{call::Service, content, state::server_state::App};
 
 /// All routes.
-pub(super) fn router(app: Arc<App>) -> Router {
+pub(crate) fn router(app: Arc<App>) -> Router {
     let service = |service| {
         post(move |State(app): State<Arc<App>>, request: Request| exchange(app, service, request))
     };
@@ -54,7 +55,7 @@ async fn nothing(request: Request) -> Response {
 
 /// Puts the path of a request into lower case, and repeated slashes into one: downstream servers
 /// post to `//DssAuthWebService/…`.
-pub(super) fn lower_case(uri: &mut Uri) {
+pub(crate) fn lower_case(uri: &mut Uri) {
     if !uri.path().bytes().any(|b| b.is_ascii_uppercase()) && !uri.path().contains("//") {
         return;
     }
@@ -73,7 +74,7 @@ pub(super) fn lower_case(uri: &mut Uri) {
 }
 
 /// A plain answer without much in it.
-pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
+pub(crate) fn plain(status: StatusCode, text: &'static str) -> Response {
     (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], Body::from(text)).into_response()
 }
 

@@ -3,18 +3,19 @@
 use uuid::Uuid;
 
 use super::{anchor, languages, visit, written};
+use crate::protocol::ErrorCode;
 use crate::{
     protocol::{
-        Cookie, DateTime, ErrorCode, Fault, ProtocolVersion,
+        Cookie, DateTime, Fault, ProtocolVersion,
         server_sync::{
             AuthConfig, ConfigData, GetConfigData, GetCookie, MAX_UPDATES_PER_REQUEST,
             Operation as _, SERVICE_URL, SyncCookie,
         },
     },
     server::{
-        app::App,
         call::{Call, Pieces},
         failure::Failure,
+        state::server_state::App,
     },
     soap::Element,
 };

@@ -6,15 +6,15 @@ use std::io;
 
 use axum::body::{Body, Bytes};
 
-use super::{
-    body::blocking_body,
-    call::{Foreign, Pieces},
-    encoding::Encoding,
-    pack::{Chunks, PackedFragment},
-    spool::Spooled,
-};
 use crate::{
     protocol::xpress::{self, Unpacker},
+    server::{
+        body::blocking_body,
+        call::{Foreign, Pieces},
+        encoding::Encoding,
+        pack::fragment::{Chunks, PackedFragment},
+        spool::Spooled,
+    },
     soap::Piece,
 };
 
@@ -28,7 +28,7 @@ const CHUNK: usize = 128 * 1024;
 const CHUNK_TO_UNPACK: usize = 8 * 1024;
 
 /// An answer of known length.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     parts: Vec<Part>,
     length: u64,
     encoding: Encoding,
@@ -42,7 +42,7 @@ enum Part {
 
 impl Answer {
     /// Prepares an answer; reads small fragments. Blocking.
-    pub(super) fn new(pieces: Pieces, encoding: Encoding) -> io::Result<Self> {
+    pub(crate) fn new(pieces: Pieces, encoding: Encoding) -> io::Result<Self> {
         let (mut parts, mut held, mut length, mut holding) = (Vec::new(), Vec::new(), 0, 0);
         for piece in pieces {
             match piece {
@@ -77,16 +77,16 @@ impl Answer {
     }
 
     /// Bytes of the body.
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
-    pub(super) fn encoding(&self) -> Encoding {
+    pub(crate) fn encoding(&self) -> Encoding {
         self.encoding
     }
 
     /// The body, read as fast as the client takes it.
-    pub(super) fn into_body(mut self) -> Body {
+    pub(crate) fn into_body(mut self) -> Body {
         let encoding = self.encoding;
         match (self.parts.pop(), self.parts.is_empty()) {
             (Some(Part::Held(all)), true) => Body::from(all),

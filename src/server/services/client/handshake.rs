@@ -1,15 +1,16 @@
 //! How a client comes to its cookie. [MS-WUSP] 3.1.5.2 to 3.1.5.5
 
 use super::written;
+use crate::protocol::ErrorCode;
 use crate::{
     protocol::{
-        Cookie, ErrorCode, Fault,
+        Cookie, Fault,
         client::{self, GetConfig, GetCookie, RegisterComputer, write_registered},
     },
     server::{
-        app::App,
         call::{Call, Pieces},
         failure::Failure,
+        state::server_state::App,
     },
     soap::Element,
 };

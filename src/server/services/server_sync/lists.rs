@@ -1,20 +1,21 @@
 //! Which revisions there are. [MS-WSUSSS] 3.1.4.5, 3.1.4.9
 
 use super::{anchor, handshake::VERSION, visit, written};
+use crate::protocol::ErrorCode;
 use crate::{
     catalog::{Selection, Wanted},
     fleet::Given,
     protocol::{
-        ErrorCode, Fault,
+        Fault,
         server_sync::{
             Filter, GetRelatedRevisionsForUpdates, GetRevisionIdList, IdAndDelta, Operation as _,
             write_related, write_revision_ids,
         },
     },
     server::{
-        app::App,
         call::{Call, Pieces},
         failure::Failure,
+        state::server_state::App,
     },
     soap::Element,
 };

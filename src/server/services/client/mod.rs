@@ -4,19 +4,19 @@ mod handshake;
 mod metadata;
 mod scan;
 
-use super::{
-    app::App,
-    call::{Call, Pieces, Service},
-    failure::Failure,
-    view,
-};
 use crate::{
     protocol::client::Deployment,
+    server::{
+        call::{Call, Pieces, Service},
+        failure::Failure,
+        state::server_state::App,
+        view,
+    },
     soap::{Element, Writer, envelope},
 };
 
 /// Does what the operation asks; `None` if there is no such operation.
-pub(super) fn perform(
+pub(crate) fn perform(
     app: &App,
     call: &Call,
     operation: &Element,
@@ -38,7 +38,9 @@ pub(super) fn perform(
 }
 
 /// An envelope as this service writes it.
-fn written(content: impl FnOnce(&mut Writer<super::pack::PackedFragment>)) -> Pieces {
+fn written(
+    content: impl FnOnce(&mut Writer<crate::server::pack::fragment::PackedFragment>),
+) -> Pieces {
     envelope(Service::Client.style(), content).into_iter().map(Into::into).collect()
 }
 
