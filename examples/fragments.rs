@@ -14,7 +14,7 @@ use std::{
 };
 
 use serde_json::json;
-use tidegate::update::{Fragments, Limits, LocalizedFragment, fragments};
+use tidegate::update::{DocumentLimits, Fragments, LocalizedFragment, fragments};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -68,7 +68,7 @@ fn records(mut text: &str) -> impl Iterator<Item = Outcome<(&str, &str)>> {
 
 fn print(out: &mut impl Write, name: &str, document: &str) -> Outcome<()> {
     let Fragments { core, extended, localized, eulas } =
-        fragments(document.as_bytes(), &Limits::default())
+        fragments(document.as_bytes(), &DocumentLimits::default())
             .map_err(|error| format!("{name}: {error}"))?;
     let line = json!({
         "name": name,

@@ -231,9 +231,9 @@ impl Config {
     }
 
     /// Bounds on update documents.
-    pub(crate) fn document_limits(&self) -> tidegate::update::Limits {
-        let default = tidegate::update::Limits::default();
-        tidegate::update::Limits {
+    pub(crate) fn document_limits(&self) -> tidegate::update::DocumentLimits {
+        let default = tidegate::update::DocumentLimits::default();
+        tidegate::update::DocumentLimits {
             bytes: self.limits.document_bytes.unwrap_or(default.bytes),
             ..default
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::durable;
-use crate::sqlite::{self, Trouble};
+use crate::sqlite::{self, SqliteFailure};
 
 /// Which side a data folder belongs to; kept in `tidegate.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,9 +95,9 @@ pub enum DataDirError {
 
 /// A lock that one process has at a time; the system takes it back from a process that has ended.
 #[derive(Debug)]
-pub struct Held(File);
+pub struct FolderLock(File);
 
-impl Held {
+impl FolderLock {
     /// Locks a file, which is made if it is not there; `None` if another has it.
     ///
     /// # Errors
@@ -112,7 +112,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for FolderLock {
     fn drop(&mut self) {
         // Closing alone would leave it to a child that is being started and has a copy of the file.
         let _ = self.0.unlock();
@@ -131,9 +131,9 @@ impl DataDir {
     ///
     /// # Errors
     /// When another process holds it, or the disk fails.
-    pub fn begin_sync(&self) -> Result<Held, DataDirError> {
+    pub fn begin_sync(&self) -> Result<FolderLock, DataDirError> {
         let path = self.root.join("sync.lock");
-        match Held::new(&path) {
+        match FolderLock::new(&path) {
             Ok(held) => held.ok_or(DataDirError::Busy { path }),
             Err(source) => Err(DataDirError::Io { doing: "lock", path, source }),
         }
@@ -302,13 +302,15 @@ pub fn check_site(site: &str) -> Result<(), DataDirError> {
 /// of a database file.
 pub fn advice(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     let trouble = match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
-        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Trouble::Full,
+        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => SqliteFailure::Full,
         _ => sqlite::trouble(cause)?,
     };
     Some(match trouble {
-        Trouble::Full => "free space there, then run it again: nothing is half-applied",
-        Trouble::Forbidden => "run it as a user who may read and write this file and its folder",
-        Trouble::Damaged => "bring the file back from a backup",
+        SqliteFailure::Full => "free space there, then run it again: nothing is half-applied",
+        SqliteFailure::Forbidden => {
+            "run it as a user who may read and write this file and its folder"
+        }
+        SqliteFailure::Damaged => "bring the file back from a backup",
     })
 }
 

@@ -150,7 +150,7 @@ fn write_ahead(connection: &Connection) -> Result<(), OpenError> {
 }
 
 /// Why SQLite failed, if an administrator can do something about it.
-pub(crate) enum Trouble {
+pub(crate) enum SqliteFailure {
     /// The disk is full.
     Full,
     /// This user may not, or nobody may.
@@ -160,18 +160,18 @@ pub(crate) enum Trouble {
 }
 
 /// Looks whether a cause of an error is such a failure.
-pub(crate) fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
+pub(crate) fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<SqliteFailure> {
     let error = cause.downcast_ref::<rusqlite::Error>()?.sqlite_error()?;
     // The file that a database is shared by cannot grow.
     if error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
-        return Some(Trouble::Full);
+        return Some(SqliteFailure::Full);
     }
     match error.code {
-        ErrorCode::DiskFull => Some(Trouble::Full),
+        ErrorCode::DiskFull => Some(SqliteFailure::Full),
         ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
-            Some(Trouble::Forbidden)
+            Some(SqliteFailure::Forbidden)
         }
-        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(Trouble::Damaged),
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(SqliteFailure::Damaged),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{digest::Sha256, limits::Limits, packed};
+use crate::{digest::Sha256, limits::BundleLimits, packed};
 
 /// The format version that this code writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -137,7 +137,7 @@ impl Index {
     /// # Errors
     /// When it breaks a rule that [`Index::from_zst`] would refuse it for.
     pub fn to_zst(&self) -> Result<Vec<u8>, DocumentError> {
-        let limits = Limits::default();
+        let limits = BundleLimits::default();
         self.validate(&limits)?;
         to_zst("snapshot index", self, &limits)
     }
@@ -146,13 +146,13 @@ impl Index {
     ///
     /// # Errors
     /// When version, critical features, limits or shape are not ours.
-    pub fn from_zst(bytes: &[u8], limits: &Limits) -> Result<Self, DocumentError> {
+    pub fn from_zst(bytes: &[u8], limits: &BundleLimits) -> Result<Self, DocumentError> {
         let index: Self = from_zst("snapshot index", bytes, limits)?;
         index.validate(limits)?;
         Ok(index)
     }
 
-    fn validate(&self, limits: &Limits) -> Result<(), DocumentError> {
+    fn validate(&self, limits: &BundleLimits) -> Result<(), DocumentError> {
         let malformed =
             |what: String| Err(DocumentError::Malformed { document: "snapshot index", what });
         if !(1..=MAX_SNAPSHOT).contains(&self.snapshot) {
@@ -205,7 +205,7 @@ pub fn is_site(text: &str) -> bool {
 pub(crate) fn to_zst<T: Serialize>(
     document: &'static str,
     value: &T,
-    limits: &Limits,
+    limits: &BundleLimits,
 ) -> Result<Vec<u8>, DocumentError> {
     let malformed = |what: String| DocumentError::Malformed { document, what };
     let fits = |bytes: usize, limit: u64, how: &str| {
@@ -227,7 +227,7 @@ pub(crate) fn to_zst<T: Serialize>(
 pub(crate) fn from_zst<T: DeserializeOwned>(
     document: &'static str,
     bytes: &[u8],
-    limits: &Limits,
+    limits: &BundleLimits,
 ) -> Result<T, DocumentError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
@@ -296,13 +296,13 @@ mod tests {
         let mut value = serde_json::to_value(index()).unwrap();
         change(&mut value);
         let bytes = packed::pack(&serde_json::to_vec(&value).unwrap()).unwrap();
-        Index::from_zst(&bytes, &Limits::default())
+        Index::from_zst(&bytes, &BundleLimits::default())
     }
 
     #[test]
     fn there_and_back_and_always_the_same_bytes() {
         let bytes = index().to_zst().unwrap();
-        assert_eq!(Index::from_zst(&bytes, &Limits::default()).unwrap(), index());
+        assert_eq!(Index::from_zst(&bytes, &BundleLimits::default()).unwrap(), index());
         assert_eq!(
             packed::unpack(&bytes, 10_000).unwrap(),
             br#"{"format-version":1,"mirror-id":"00000000-0000-0000-0000-000000000007","snapshot":3,"#
@@ -342,12 +342,19 @@ mod tests {
     fn what_no_reader_would_take_is_not_written() {
         let bytes = index().to_zst().unwrap().len() as u64;
         let json = serde_json::to_vec(&index()).unwrap().len() as u64;
-        let write = |limits: Limits| to_zst("snapshot index", &index(), &limits);
-        write(Limits { index_bytes: bytes, index_unpacked_bytes: json, ..Limits::default() })
-            .unwrap();
+        let write = |limits: BundleLimits| to_zst("snapshot index", &index(), &limits);
+        write(BundleLimits {
+            index_bytes: bytes,
+            index_unpacked_bytes: json,
+            ..BundleLimits::default()
+        })
+        .unwrap();
         for (limits, how) in [
-            (Limits { index_bytes: bytes - 1, ..Limits::default() }, "compressed"),
-            (Limits { index_unpacked_bytes: json - 1, ..Limits::default() }, "unpacked"),
+            (BundleLimits { index_bytes: bytes - 1, ..BundleLimits::default() }, "compressed"),
+            (
+                BundleLimits { index_unpacked_bytes: json - 1, ..BundleLimits::default() },
+                "unpacked",
+            ),
         ] {
             assert!(write(limits.clone()).unwrap_err().to_string().contains(how), "{how}");
             let read = Index::from_zst(&index().to_zst().unwrap(), &limits);

@@ -2,7 +2,7 @@
 
 /// Bounds on what a bundle may hold. The defaults fit the largest real mirrors with room to spare.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct BundleLimits {
     /// Bytes of `VOLUME.json`, which lists the objects of a volume (endless note).
     pub note_bytes: u64,
     /// Bytes of all files of the head together (endless head).
@@ -25,7 +25,7 @@ pub struct Limits {
     pub payload_bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for BundleLimits {
     fn default() -> Self {
         Self {
             note_bytes: 64 * 1024 * 1024,

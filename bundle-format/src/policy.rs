@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     index::{self, DocumentError, FORMAT_VERSION},
-    limits::Limits,
+    limits::BundleLimits,
 };
 
 /// Approvals and declines that travel, signed under the `policy` role.
@@ -30,7 +30,7 @@ pub struct Policy {
     /// Approvals that were taken back on purpose, sorted. Where this is given, an approval of an
     /// earlier policy that is neither here nor among the approvals has only got lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub taken_back: Option<Vec<PolicyTakenBack>>,
+    pub taken_back: Option<Vec<PolicyWithdrawal>>,
     /// The rules by which approvals are made, for people; nothing follows from them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<PolicyRule>,
@@ -39,7 +39,7 @@ pub struct Policy {
 /// An approval that was taken back on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct PolicyTakenBack {
+pub struct PolicyWithdrawal {
     /// The update.
     pub update: Uuid,
     /// Name of the target group.
@@ -96,14 +96,14 @@ impl Policy {
     /// # Errors
     /// When it is larger than readers take.
     pub fn to_zst(&self) -> Result<Vec<u8>, DocumentError> {
-        index::to_zst("policy", self, &Limits::default())
+        index::to_zst("policy", self, &BundleLimits::default())
     }
 
     /// Reads the TUF target. Its signature and digest must have been verified before.
     ///
     /// # Errors
     /// When version, critical features, limits or shape are not ours.
-    pub fn from_zst(bytes: &[u8], limits: &Limits) -> Result<Self, DocumentError> {
+    pub fn from_zst(bytes: &[u8], limits: &BundleLimits) -> Result<Self, DocumentError> {
         index::from_zst("policy", bytes, limits)
     }
 }
@@ -123,7 +123,7 @@ mod tests {
                 deadline: Some("2026-03-01T00:00:00Z".parse().unwrap()),
                 rule: Some("monthly".to_owned()),
             }],
-            taken_back: Some(vec![PolicyTakenBack {
+            taken_back: Some(vec![PolicyWithdrawal {
                 update: Uuid::from_u128(3),
                 group: "Servers".to_owned(),
             }]),
@@ -136,7 +136,7 @@ mod tests {
             ..Policy::default()
         };
         let bytes = policy.to_zst().unwrap();
-        assert_eq!(Policy::from_zst(&bytes, &Limits::default()).unwrap(), policy);
+        assert_eq!(Policy::from_zst(&bytes, &BundleLimits::default()).unwrap(), policy);
     }
 
     /// What an exporter of the first days wrote reads, and a policy without rules is written so.
@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn a_newer_policy_is_named_as_such() {
         let policy = Policy { format_version: 9, ..Policy::default() };
-        let error = Policy::from_zst(&policy.to_zst().unwrap(), &Limits::default()).unwrap_err();
+        let error =
+            Policy::from_zst(&policy.to_zst().unwrap(), &BundleLimits::default()).unwrap_err();
         assert!(matches!(error, DocumentError::Unsupported { .. }), "{error}");
     }
 }

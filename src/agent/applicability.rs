@@ -8,7 +8,7 @@ use super::{
     fragments::UpdateType,
     profile::Profile,
     rules::Verdict,
-    state::{Cached, State},
+    state::{CachedRevision, Datastore},
 };
 
 /// Deepest nesting of bundles.
@@ -16,7 +16,7 @@ const MAX_DEPTH: u32 = 16;
 
 /// Answers about the revisions in the cache of an agent.
 pub(crate) struct Applicability<'a> {
-    cache: &'a BTreeMap<i32, Cached>,
+    cache: &'a BTreeMap<i32, CachedRevision>,
     simulated: &'a BTreeSet<Uuid>,
     verdicts: &'a HashMap<i32, Verdict>,
     profile: &'a Profile,
@@ -31,7 +31,7 @@ pub(crate) struct Applicability<'a> {
 impl<'a> Applicability<'a> {
     /// Looks at what `state` holds.
     pub(crate) fn new(
-        state: &'a State,
+        state: &'a Datastore,
         verdicts: &'a HashMap<i32, Verdict>,
         profile: &'a Profile,
         assume_all: bool,
@@ -164,7 +164,7 @@ impl<'a> Applicability<'a> {
         verdict.installable.unwrap_or(verdict.installed.is_some())
     }
 
-    fn prerequisites_hold(&self, cached: &Cached) -> bool {
+    fn prerequisites_hold(&self, cached: &CachedRevision) -> bool {
         cached.core.prerequisites.iter().all(|clause| {
             clause.iter().any(|&update| self.newest(update).is_some_and(|id| self.installed(id)))
         })

@@ -10,7 +10,7 @@ use sha2::Sha256;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
 use super::{
-    Event, ProbeError, Progress,
+    ProbeError, ProbeEvent, ProbeProgress,
     fragments::File,
     http::{content_headers, root_cause},
     judge::{Judge, clip},
@@ -56,21 +56,21 @@ const WRONG_HASH: u32 = 0x8024_6002;
 
 /// A range of a file, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct ByteRange {
     from: u64,
     to: u64,
 }
 
-impl Piece {
+impl ByteRange {
     fn length(self) -> u64 {
         self.to - self.from + 1
     }
 }
 
 /// The pieces of a file of `size` bytes, shuffled.
-pub(crate) fn pieces(size: u64, seed: u64) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = (0..size.div_ceil(PIECE))
-        .map(|n| Piece { from: n * PIECE, to: ((n + 1) * PIECE).min(size) - 1 })
+pub(crate) fn pieces(size: u64, seed: u64) -> Vec<ByteRange> {
+    let mut pieces: Vec<ByteRange> = (0..size.div_ceil(PIECE))
+        .map(|n| ByteRange { from: n * PIECE, to: ((n + 1) * PIECE).min(size) - 1 })
         .collect();
     let mut state = seed;
     for last in (1..pieces.len()).rev() {
@@ -107,7 +107,7 @@ impl Fetch<'_> {
         url: &Url,
         file: &File,
         judge: &mut Judge<'_>,
-        progress: Progress<'_>,
+        progress: ProbeProgress<'_>,
     ) -> Result<Result<(), Failure>, ProbeError> {
         let shown = format!("{:?} ({})", clip(&file.name), url.path());
         if file.size > self.limit {
@@ -139,7 +139,7 @@ impl Fetch<'_> {
             out.seek(std::io::SeekFrom::Start(piece.from)).await.map_err(disk)?;
             out.write_all(&bytes).await.map_err(disk)?;
             done += piece.length();
-            progress(Event::Downloading { file: file.name.clone(), done, size: file.size });
+            progress(ProbeEvent::Downloading { file: file.name.clone(), done, size: file.size });
         }
         drop(arriving);
         out.flush().await.map_err(disk)?;
@@ -162,9 +162,9 @@ impl Fetch<'_> {
     async fn piece(
         &self,
         url: &Url,
-        piece: Piece,
+        piece: ByteRange,
         size: u64,
-    ) -> (Piece, Head, Result<Vec<u8>, Failure>) {
+    ) -> (ByteRange, Head, Result<Vec<u8>, Failure>) {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -193,7 +193,7 @@ impl Fetch<'_> {
 /// Judges the head of an answer and reads its body.
 async fn read_piece(
     mut response: Response,
-    piece: Piece,
+    piece: ByteRange,
     size: u64,
     head: &mut Head,
 ) -> Result<Vec<u8>, Failure> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Instant};
 use reqwest::Url;
 
 use super::{
-    Event, Progress, answers,
+    ProbeEvent, ProbeProgress, answers,
     content::{Failure, Fetch},
     fragments::File,
     http::random_vector,
@@ -13,7 +13,7 @@ use super::{
     offers::{Offer, Offers},
     operation::{CONTENT, Operation},
     requests::{self, EventKind},
-    session::{Session, Stop, millis},
+    session::{Session, SessionEnd, millis},
 };
 
 /// Events in one report.
@@ -27,12 +27,12 @@ impl Session {
     pub(crate) async fn deliver(
         &mut self,
         offers: Offers,
-        progress: Progress<'_>,
-    ) -> Result<(), Stop> {
+        progress: ProbeProgress<'_>,
+    ) -> Result<(), SessionEnd> {
         let found = offers.needed.len();
         let mut before = vec![
-            requests::Event::of_computer(EventKind::Detected { found }),
-            requests::Event::of_computer(EventKind::Status {
+            requests::AgentEvent::of_computer(EventKind::Detected { found }),
+            requests::AgentEvent::of_computer(EventKind::Status {
                 needed: offers.needed.clone(),
                 installed: offers.installed.clone(),
             }),
@@ -70,8 +70,8 @@ impl Session {
         offer: &Offer,
         offers: &Offers,
         fetched: &mut BTreeMap<[u8; 20], Result<(), Failure>>,
-        progress: Progress<'_>,
-    ) -> Result<Result<(), Failure>, Stop> {
+        progress: ProbeProgress<'_>,
+    ) -> Result<Result<(), Failure>, SessionEnd> {
         for file in &offer.files {
             let outcome = match fetched.get(&file.sha1) {
                 Some(known) => known.clone(),
@@ -90,8 +90,8 @@ impl Session {
         &mut self,
         file: &File,
         location: Option<&Url>,
-        progress: Progress<'_>,
-    ) -> Result<Result<(), Failure>, Stop> {
+        progress: ProbeProgress<'_>,
+    ) -> Result<Result<(), Failure>, SessionEnd> {
         let outcome = match location {
             Some(url) => {
                 let fetch = Fetch {
@@ -112,7 +112,7 @@ impl Session {
             }),
         };
         self.tell_findings(progress);
-        progress(Event::Downloaded { file: file.name.clone(), ok: outcome.is_ok() });
+        progress(ProbeEvent::Downloaded { file: file.name.clone(), ok: outcome.is_ok() });
         match &outcome {
             Ok(()) => {
                 self.report.downloaded_files += 1;
@@ -124,7 +124,7 @@ impl Session {
     }
 
     /// Counts an update as installed, unless its download failed. Gives the event for it.
-    fn install(&mut self, offer: &Offer, outcome: &Result<(), Failure>) -> requests::Event {
+    fn install(&mut self, offer: &Offer, outcome: &Result<(), Failure>) -> requests::AgentEvent {
         if outcome.is_err() {
             return about(offer, EventKind::InstallFailed { code: NOT_DOWNLOADED });
         }
@@ -137,9 +137,9 @@ impl Session {
     /// ReportEventBatch.
     async fn send(
         &mut self,
-        events: &[requests::Event],
-        progress: Progress<'_>,
-    ) -> Result<(), Stop> {
+        events: &[requests::AgentEvent],
+        progress: ProbeProgress<'_>,
+    ) -> Result<(), SessionEnd> {
         let operation = Operation::ReportEventBatch;
         for batch in events.chunks(REPORT_BATCH) {
             let response = self
@@ -155,8 +155,8 @@ impl Session {
                 .await?;
             if answers::reported(&response, &mut self.judge(operation)) {
                 self.report.reported += batch.len();
-                let events = batch.iter().map(requests::Event::id).collect();
-                progress(Event::Reported { events });
+                let events = batch.iter().map(requests::AgentEvent::id).collect();
+                progress(ProbeEvent::Reported { events });
             }
             self.tell_findings(progress);
         }
@@ -167,7 +167,7 @@ impl Session {
 fn report_download(
     offer: &Offer,
     outcome: &Result<(), Failure>,
-    events: &mut Vec<requests::Event>,
+    events: &mut Vec<requests::AgentEvent>,
 ) {
     events.push(about(offer, EventKind::DownloadStarted));
     events.push(about(
@@ -179,8 +179,8 @@ fn report_download(
     ));
 }
 
-fn about(offer: &Offer, kind: EventKind) -> requests::Event {
-    requests::Event {
+fn about(offer: &Offer, kind: EventKind) -> requests::AgentEvent {
+    requests::AgentEvent {
         kind,
         update: (offer.update.id, offer.update.revision),
         title: offer.update.title.clone(),

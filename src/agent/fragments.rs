@@ -125,7 +125,7 @@ pub(crate) struct Extended {
 
 /// A fragment of GetExtendedUpdateInfo.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Described {
+pub(crate) enum ExtendedFragment {
     Extended(Extended),
     /// Title, and its language.
     Localized {
@@ -136,7 +136,7 @@ pub(crate) enum Described {
     Other,
 }
 
-impl Described {
+impl ExtendedFragment {
     /// Reads and judges a fragment of the extended metadata.
     pub(crate) fn read(text: &str, of: i32, judge: &mut Judge<'_>) -> Self {
         let parts = match tree::fragment(text, MAX_ELEMENTS, |_| false) {
@@ -200,7 +200,7 @@ fn check_parts(
             None => judge.broken(rule, format!("revision {of}: {}", clip(&part.name))),
         }
     }
-    for field in fields.iter().filter(|field| field.need == schema::Need::Required) {
+    for field in fields.iter().filter(|field| field.need == schema::Occurrence::Required) {
         if !parts.iter().any(|part| part.name == field.name) {
             judge.broken(rule, format!("revision {of}: no {}", field.name));
         }

@@ -12,7 +12,7 @@ use reqwest::{
 };
 
 use super::{
-    CLIENT_PROTOCOL, CLIENT_VERSION, Limits, ProbeError,
+    CLIENT_PROTOCOL, CLIENT_VERSION, ProbeError, ProbeLimits,
     findings::Findings,
     judge::{Judge, clip},
     operation::{Operation, Service},
@@ -23,7 +23,7 @@ use crate::protocol::xpress;
 
 /// A SOAP fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct ReceivedFault {
     pub(crate) code: String,
     pub(crate) message: String,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Fault {
 #[derive(Debug)]
 pub(crate) enum CallError {
     /// The server said no; there may be a way back.
-    Fault(Fault),
+    Fault(ReceivedFault),
     /// There is none.
     Fatal(ProbeError),
 }
@@ -45,11 +45,11 @@ impl From<ProbeError> for CallError {
 
 /// The HTTP side of the stand-in.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct HttpTransport {
     pub(crate) client: Client,
     /// Root of the server, with a slash at the end.
     pub(crate) base: Url,
-    limits: Limits,
+    limits: ProbeLimits,
     /// Correlation vector, and how many calls were made with it.
     vector: String,
     calls: u32,
@@ -59,9 +59,13 @@ pub(crate) struct Wire {
     pub(crate) received: u64,
 }
 
-impl Wire {
+impl HttpTransport {
     /// A client for the server at `url`.
-    pub(crate) fn new(url: &str, roots: Option<&Path>, limits: Limits) -> Result<Self, ProbeError> {
+    pub(crate) fn new(
+        url: &str,
+        roots: Option<&Path>,
+        limits: ProbeLimits,
+    ) -> Result<Self, ProbeError> {
         let address = || ProbeError::Address { url: url.to_owned() };
         let mut base = Url::parse(url).map_err(|_| address())?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
@@ -334,14 +338,14 @@ const CODES: &[&str] = &[
     "FileLocationChanged",
 ];
 
-fn read_fault(fault: &Element, judge: &mut Judge<'_>) -> Fault {
+fn read_fault(fault: &Element, judge: &mut Judge<'_>) -> ReceivedFault {
     let detail = fault.child("detail");
     let code = detail.and_then(|detail| detail.child("ErrorCode"));
     let said = |name| detail.and_then(|detail| detail.child_text(name)).unwrap_or_default();
     let Some(code) = code.filter(|code| !code.text.trim().is_empty()) else {
         let message = fault.child_text("faultstring").unwrap_or_default();
         judge.broken(&rules::FAULT_NO_CODE, format!("faultstring {:?}", clip(message)));
-        return Fault { code: "(no ErrorCode)".into(), message: clip(message) };
+        return ReceivedFault { code: "(no ErrorCode)".into(), message: clip(message) };
     };
     if !code.namespace.is_empty() {
         let what = format!("ErrorCode is in {:?}", clip(&code.namespace));
@@ -351,7 +355,7 @@ fn read_fault(fault: &Element, judge: &mut Judge<'_>) -> Fault {
     if !CODES.contains(&code.as_str()) {
         judge.broken(&rules::FAULT_CODE_UNKNOWN, clip(&code));
     }
-    Fault { code: clip(&code), message: clip(said("Message")) }
+    ReceivedFault { code: clip(&code), message: clip(said("Message")) }
 }
 
 /// Why an HTTP request failed, down to the root of it.

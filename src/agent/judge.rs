@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     findings::Findings,
     rulebook::{self as rules, Rule},
-    schema::{Field, Need},
+    schema::{Field, Occurrence},
     tree::Element,
 };
 
@@ -55,7 +55,7 @@ impl<'a> Judge<'a> {
                     format!("{} comes after {after} in {}", child.name, parent.name),
                 );
             }
-            let many = fields.get(index).is_some_and(|field| field.need == Need::Many);
+            let many = fields.get(index).is_some_and(|field| field.need == Occurrence::Many);
             if !many && previous == Some(&child.name) {
                 let what = format!("{} twice in {}", child.name, parent.name);
                 self.broken(&rules::ELEMENT_REPEATED, what);
@@ -63,7 +63,7 @@ impl<'a> Judge<'a> {
             place = place.max(index);
             previous = Some(&child.name);
         }
-        for field in fields.iter().filter(|field| field.need == Need::Required) {
+        for field in fields.iter().filter(|field| field.need == Occurrence::Required) {
             if parent.child(field.name).is_none() {
                 let what = format!("{} has no {}", parent.name, field.name);
                 self.broken(&rules::ELEMENT_MISSING, what);

@@ -45,9 +45,9 @@ mod tree;
 
 pub use error::ProbeError;
 pub use findings::{Finding, Severity};
-pub use options::{Limits, ProbeOptions};
+pub use options::{ProbeLimits, ProbeOptions};
 pub use profile::{Device, Driver, OsVersion, Profile, RegistryValue, SimulatedFile};
-pub use report::{Event, OfferedUpdate, ProbeReport, Timings};
+pub use report::{OfferedUpdate, ProbeEvent, ProbeReport, Timings};
 use session::Session;
 pub use tree::XmlError;
 
@@ -58,7 +58,7 @@ const CLIENT_VERSION: &str = "1507.2601.30012.0";
 const CLIENT_PROTOCOL: &str = "2.90";
 
 /// Who wants to follow a run.
-type Progress<'a> = &'a mut (dyn FnMut(Event) + Send);
+type ProbeProgress<'a> = &'a mut (dyn FnMut(ProbeEvent) + Send);
 
 /// A stand-in for one agent.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Probe {
     /// then is in [`Self::report`].
     pub async fn run(
         &mut self,
-        progress: &mut (dyn FnMut(Event) + Send),
+        progress: &mut (dyn FnMut(ProbeEvent) + Send),
     ) -> Result<ProbeReport, ProbeError> {
         let outcome = self.session.run(progress).await;
         let saved = self.session.save();

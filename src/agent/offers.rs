@@ -7,13 +7,13 @@ use reqwest::Url;
 use uuid::Uuid;
 
 use super::{
-    Event, OfferedUpdate, Progress,
+    OfferedUpdate, ProbeEvent, ProbeProgress,
     answers::{self, ExtendedInfo},
     applicability::Applicability,
     fragments::{File, UpdateType},
     operation::Operation,
     requests, rulebook as rules,
-    session::{Session, Stop},
+    session::{Session, SessionEnd},
 };
 
 /// Digests in one GetFileLocations.
@@ -42,7 +42,10 @@ pub(crate) struct Offer {
 
 impl Session {
     /// Finds what is offered, and fetches the extended metadata for it.
-    pub(crate) async fn find_offers(&mut self, progress: Progress<'_>) -> Result<Offers, Stop> {
+    pub(crate) async fn find_offers(
+        &mut self,
+        progress: ProbeProgress<'_>,
+    ) -> Result<Offers, SessionEnd> {
         let mut offers = Offers::default();
         let mut chosen = Vec::new();
         let mut to_describe = BTreeSet::new();
@@ -84,7 +87,7 @@ impl Session {
         self.report.offered = offers.list.iter().map(|offer| offer.update.clone()).collect();
         for offer in &offers.list {
             let OfferedUpdate { title, bytes, .. } = &offer.update;
-            progress(Event::Offered { title: title.clone(), bytes: *bytes });
+            progress(ProbeEvent::Offered { title: title.clone(), bytes: *bytes });
         }
         Ok(offers)
     }
@@ -113,8 +116,8 @@ impl Session {
     async fn describe(
         &mut self,
         ids: &[i32],
-        progress: Progress<'_>,
-    ) -> Result<ExtendedInfo, Stop> {
+        progress: ProbeProgress<'_>,
+    ) -> Result<ExtendedInfo, SessionEnd> {
         let operation = Operation::GetExtendedUpdateInfo;
         let mut all = ExtendedInfo::default();
         let size = self.state.config.as_ref().map_or(50, |config| config.max_extended);
@@ -190,7 +193,11 @@ impl Session {
     }
 
     /// Files of offered updates need a location; what came without is asked for by digest.
-    async fn locate(&mut self, offers: &mut Offers, progress: Progress<'_>) -> Result<(), Stop> {
+    async fn locate(
+        &mut self,
+        offers: &mut Offers,
+        progress: ProbeProgress<'_>,
+    ) -> Result<(), SessionEnd> {
         let mut missing = BTreeMap::new();
         for offer in &offers.list {
             for file in &offer.files {

@@ -43,12 +43,12 @@ pub struct ProbeOptions {
     /// A PEM file of the only roots that are trusted; else those of the system.
     pub roots: Option<PathBuf>,
     /// What to bear from the server.
-    pub limits: Limits,
+    pub limits: ProbeLimits,
 }
 
 /// What the stand-in bears from a server that it does not trust.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct ProbeLimits {
     /// Bytes of an answer, after decompression.
     pub answer: usize,
     /// Elements of an answer.
@@ -67,7 +67,7 @@ pub struct Limits {
     pub call: Duration,
 }
 
-impl Default for Limits {
+impl Default for ProbeLimits {
     fn default() -> Self {
         Self {
             answer: 256 << 20,
@@ -100,7 +100,7 @@ impl Default for ProbeOptions {
             connections: 7,
             seed: None,
             roots: None,
-            limits: Limits::default(),
+            limits: ProbeLimits::default(),
         }
     }
 }

@@ -103,7 +103,7 @@ impl ProbeReport {
 /// What happens while a probe runs.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum ProbeEvent {
     /// An operation is called.
     Call {
         /// Its name.

@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
 use super::{
-    Event, ProbeError, Progress,
+    ProbeError, ProbeEvent, ProbeProgress,
     answers::{self, SyncInfo, UpdateInfo},
     fragments::UpdateType,
     operation::Operation,
     requests, rulebook as rules,
-    session::{Session, Stop},
-    state::Cached,
+    session::{Session, SessionEnd},
+    state::CachedRevision,
 };
 
 /// A WSUS refuses more InstalledNonLeafUpdateIDs than this.
@@ -34,7 +34,7 @@ struct Round {
 
 impl Session {
     /// Makes the passes that the options ask for.
-    pub(crate) async fn scan(&mut self, progress: Progress<'_>) -> Result<(), Stop> {
+    pub(crate) async fn scan(&mut self, progress: ProbeProgress<'_>) -> Result<(), SessionEnd> {
         let filter = self.category_filter(progress).await?;
         self.report.rounds = 0;
         loop {
@@ -55,7 +55,10 @@ impl Session {
     }
 
     /// Categories to filter by: what StartCategoryScan prefers, if this is such a scan.
-    async fn category_filter(&mut self, progress: Progress<'_>) -> Result<Vec<Uuid>, Stop> {
+    async fn category_filter(
+        &mut self,
+        progress: ProbeProgress<'_>,
+    ) -> Result<Vec<Uuid>, SessionEnd> {
         let wanted = self.options.categories.clone();
         let able = self.state.config.as_ref().is_some_and(|config| config.protocol >= (3, 2));
         if wanted.is_empty() || !able {
@@ -72,8 +75,8 @@ impl Session {
         &mut self,
         driver_pass: bool,
         filter: &[Uuid],
-        progress: Progress<'_>,
-    ) -> Result<Option<Round>, Stop> {
+        progress: ProbeProgress<'_>,
+    ) -> Result<Option<Round>, SessionEnd> {
         let operation = Operation::SyncUpdates;
         if self.report.rounds >= self.options.limits.trips {
             let what = format!("more than {} calls", self.options.limits.trips);
@@ -103,7 +106,7 @@ impl Session {
         let info = answers::sync_info(&response, driver_pass, &mut self.judge(operation));
         drop(response);
         let round = self.take(info, &told, driver_pass)?;
-        progress(Event::Round {
+        progress(ProbeEvent::Round {
             number: self.report.rounds,
             new: round.new,
             truncated: round.truncated,
@@ -129,7 +132,12 @@ impl Session {
     }
 
     /// Takes in an answer, and judges it by what the request said.
-    fn take(&mut self, info: SyncInfo, told: &Told, driver_pass: bool) -> Result<Round, Stop> {
+    fn take(
+        &mut self,
+        info: SyncInfo,
+        told: &Told,
+        driver_pass: bool,
+    ) -> Result<Round, SessionEnd> {
         self.take_cookie(&info);
         let satisfied: HashSet<Uuid> = told
             .installed
@@ -153,7 +161,7 @@ impl Session {
         self.report.updates_received += round.new;
         let limit = self.options.limits.revisions;
         if self.state.cache.len() > limit {
-            return Err(Stop::Failed(ProbeError::Unusable {
+            return Err(SessionEnd::Failed(ProbeError::Unusable {
                 operation: Operation::SyncUpdates.name(),
                 reason: format!("more than {limit} revisions"),
             }));
@@ -217,7 +225,7 @@ impl Session {
         }
         let action = update.action.unwrap_or_else(|| "Evaluate".into());
         let driver = driver_pass || core.kind == UpdateType::Driver;
-        let cached = Cached { core, leaf: update.leaf, action, driver };
+        let cached = CachedRevision { core, leaf: update.leaf, action, driver };
         self.state.cache.insert(id, cached);
         self.evaluate(id);
         true

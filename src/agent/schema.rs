@@ -2,7 +2,7 @@
 
 /// How often an element occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Need {
+pub(crate) enum Occurrence {
     /// Exactly once.
     Required,
     /// Once or not at all.
@@ -17,19 +17,19 @@ pub(crate) struct Field {
     /// Local name.
     pub(crate) name: &'static str,
     /// How often.
-    pub(crate) need: Need,
+    pub(crate) need: Occurrence,
 }
 
 const fn one(name: &'static str) -> Field {
-    Field { name, need: Need::Required }
+    Field { name, need: Occurrence::Required }
 }
 
 const fn maybe(name: &'static str) -> Field {
-    Field { name, need: Need::Optional }
+    Field { name, need: Occurrence::Optional }
 }
 
 const fn many(name: &'static str) -> Field {
-    Field { name, need: Need::Many }
+    Field { name, need: Occurrence::Many }
 }
 
 macro_rules! sequences {

@@ -8,15 +8,15 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Event, ProbeError, ProbeOptions, ProbeReport, Progress, answers,
+    ProbeError, ProbeEvent, ProbeOptions, ProbeProgress, ProbeReport, answers,
     applicability::Applicability,
     findings::Findings,
-    http::{CallError, Fault, Wire},
+    http::{CallError, HttpTransport, ReceivedFault},
     judge::{Judge, parse_instant},
     operation::Operation,
     requests, rulebook as rules,
     rules::{Evaluator, Machine, Verdict},
-    state::{Config, State},
+    state::{Config, Datastore},
     tree::Element,
 };
 
@@ -27,8 +27,8 @@ const REFRESH_BATCH: usize = 200;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) options: ProbeOptions,
-    pub(crate) wire: Wire,
-    pub(crate) state: State,
+    pub(crate) wire: HttpTransport,
+    pub(crate) state: Datastore,
     pub(crate) findings: Findings,
     pub(crate) machine: Machine,
     /// What the rules of cached revisions say.
@@ -39,14 +39,14 @@ pub(crate) struct Session {
 
 /// Why a step ended early.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(crate) enum SessionEnd {
     /// For good.
     Failed(ProbeError),
     /// Revision ids are new: the scan starts over.
     Renumbered,
 }
 
-impl From<ProbeError> for Stop {
+impl From<ProbeError> for SessionEnd {
     fn from(error: ProbeError) -> Self {
         Self::Failed(error)
     }
@@ -55,17 +55,17 @@ impl From<ProbeError> for Stop {
 impl Session {
     /// A session with what the state file holds.
     pub(crate) fn new(url: &str, options: ProbeOptions) -> Result<Self, ProbeError> {
-        let wire = Wire::new(url, options.roots.as_deref(), options.limits.clone())?;
+        let wire = HttpTransport::new(url, options.roots.as_deref(), options.limits.clone())?;
         let stored = match &options.state_file {
-            Some(path) => State::load(path)?,
+            Some(path) => Datastore::load(path)?,
             None => None,
         };
         let wanted = options.computer_id.map(|id| id.to_string());
         let state = match (stored, wanted) {
             (Some(state), Some(wanted)) if state.client_id == wanted => state,
             (Some(state), None) => state,
-            (_, Some(wanted)) => State::new(wanted),
-            (None, None) => State::new(Uuid::new_v4().to_string()),
+            (_, Some(wanted)) => Datastore::new(wanted),
+            (None, None) => Datastore::new(Uuid::new_v4().to_string()),
         };
         let machine = Machine::new(options.profile.clone());
         Ok(Self {
@@ -81,7 +81,7 @@ impl Session {
     }
 
     /// Scans, and does what the options ask for.
-    pub(crate) async fn run(&mut self, progress: Progress<'_>) -> Result<(), ProbeError> {
+    pub(crate) async fn run(&mut self, progress: ProbeProgress<'_>) -> Result<(), ProbeError> {
         let begin = Instant::now();
         self.findings = Findings::default();
         self.unknown_rules = BTreeMap::new();
@@ -93,9 +93,9 @@ impl Session {
         let outcome = loop {
             match self.attempt(progress).await {
                 Ok(()) => break Ok(()),
-                Err(Stop::Failed(error)) => break Err(error),
-                Err(Stop::Renumbered) if attempts < 2 => attempts += 1,
-                Err(Stop::Renumbered) => {
+                Err(SessionEnd::Failed(error)) => break Err(error),
+                Err(SessionEnd::Renumbered) if attempts < 2 => attempts += 1,
+                Err(SessionEnd::Renumbered) => {
                     break Err(ProbeError::Endless {
                         operation: Operation::SyncUpdates.name(),
                         code: "InvalidCookie".into(),
@@ -108,7 +108,7 @@ impl Session {
         outcome
     }
 
-    async fn attempt(&mut self, progress: Progress<'_>) -> Result<(), Stop> {
+    async fn attempt(&mut self, progress: ProbeProgress<'_>) -> Result<(), SessionEnd> {
         let begin = Instant::now();
         if self.state.cookie.is_none() || self.state.config.is_none() {
             self.handshake(progress).await?;
@@ -169,9 +169,9 @@ impl Session {
     }
 
     /// Hands on findings that are new.
-    pub(crate) fn tell_findings(&mut self, progress: Progress<'_>) {
+    pub(crate) fn tell_findings(&mut self, progress: ProbeProgress<'_>) {
         for finding in self.findings.fresh() {
-            progress(Event::Finding(finding.clone()));
+            progress(ProbeEvent::Finding(finding.clone()));
         }
     }
 
@@ -185,9 +185,9 @@ impl Session {
     pub(crate) async fn call(
         &mut self,
         operation: Operation,
-        progress: Progress<'_>,
+        progress: ProbeProgress<'_>,
         body: impl Fn(&Self) -> String,
-    ) -> Result<Element, Stop> {
+    ) -> Result<Element, SessionEnd> {
         let mut recovered: Vec<String> = Vec::new();
         loop {
             let request = body(self);
@@ -210,9 +210,9 @@ impl Session {
     async fn recover(
         &mut self,
         operation: Operation,
-        fault: Fault,
-        progress: Progress<'_>,
-    ) -> Result<(), Stop> {
+        fault: ReceivedFault,
+        progress: ProbeProgress<'_>,
+    ) -> Result<(), SessionEnd> {
         match fault.code.as_str() {
             "InvalidCookie" | "ServerChanged" => {
                 self.state.cookie = None;
@@ -220,7 +220,7 @@ impl Session {
                 self.handshake(progress).await?;
                 self.judge_last_change(before);
                 if self.refresh_cache(progress).await? {
-                    return Err(Stop::Renumbered);
+                    return Err(SessionEnd::Renumbered);
                 }
                 Ok(())
             }
@@ -244,7 +244,7 @@ impl Session {
         }
     }
 
-    fn give_up(&mut self, operation: Operation, fault: Fault) -> ProbeError {
+    fn give_up(&mut self, operation: Operation, fault: ReceivedFault) -> ProbeError {
         let what = format!("{} {}", fault.code, fault.message);
         self.judge(operation).broken(&rules::FAULT_UNEXPECTED, what.trim());
         ProbeError::Fault { operation: operation.name(), code: fault.code, message: fault.message }
@@ -255,9 +255,9 @@ impl Session {
         &mut self,
         operation: Operation,
         body: String,
-        progress: Progress<'_>,
+        progress: ProbeProgress<'_>,
     ) -> Result<Element, CallError> {
-        progress(Event::Call { operation: operation.name() });
+        progress(ProbeEvent::Call { operation: operation.name() });
         let path = self.state.config.as_ref().map(|config| config.service_url.clone());
         let path = path.unwrap_or_default();
         let outcome = self.wire.call(operation, &path, body, &mut self.findings).await;
@@ -270,7 +270,7 @@ impl Session {
         &mut self,
         operation: Operation,
         body: String,
-        progress: Progress<'_>,
+        progress: ProbeProgress<'_>,
     ) -> Result<Element, ProbeError> {
         match self.plain_call(operation, body, progress).await {
             Ok(response) => Ok(response),
@@ -281,7 +281,7 @@ impl Session {
 
     /// GetConfig if it is not known, GetAuthorizationCookie, GetCookie; RegisterComputer if this
     /// computer never was.
-    async fn handshake(&mut self, progress: Progress<'_>) -> Result<(), ProbeError> {
+    async fn handshake(&mut self, progress: ProbeProgress<'_>) -> Result<(), ProbeError> {
         let mut tries = 0;
         loop {
             self.get_config(progress).await?;
@@ -306,7 +306,7 @@ impl Session {
         Ok(())
     }
 
-    async fn get_config(&mut self, progress: Progress<'_>) -> Result<(), ProbeError> {
+    async fn get_config(&mut self, progress: ProbeProgress<'_>) -> Result<(), ProbeError> {
         if self.state.config.is_some() {
             return Ok(());
         }
@@ -321,7 +321,7 @@ impl Session {
         }
     }
 
-    async fn get_cookie(&mut self, progress: Progress<'_>) -> Result<(), CallError> {
+    async fn get_cookie(&mut self, progress: ProbeProgress<'_>) -> Result<(), CallError> {
         let Some(config) = self.state.config.clone() else {
             return Err(incomplete(Operation::GetConfig).into());
         };
@@ -354,7 +354,7 @@ impl Session {
         Ok(())
     }
 
-    async fn register(&mut self, progress: Progress<'_>) -> Result<(), ProbeError> {
+    async fn register(&mut self, progress: ProbeProgress<'_>) -> Result<(), ProbeError> {
         let operation = Operation::RegisterComputer;
         let request = requests::register_computer(
             self.state.cookie.as_ref(),
@@ -370,7 +370,7 @@ impl Session {
 
     /// Learns the ids that the server now has for what is cached, and forgets what it does not name.
     /// Says whether anything moved.
-    async fn refresh_cache(&mut self, progress: Progress<'_>) -> Result<bool, ProbeError> {
+    async fn refresh_cache(&mut self, progress: ProbeProgress<'_>) -> Result<bool, ProbeError> {
         let operation = Operation::RefreshCache;
         let before = std::mem::take(&mut self.state.cache);
         let identities: Vec<(Uuid, i32)> =

@@ -16,7 +16,7 @@ const FORMAT: u32 = 1;
 
 /// The datastore of the stand-in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct State {
+pub(crate) struct Datastore {
     format: u32,
     /// `SusClientId`.
     pub(crate) client_id: String,
@@ -27,7 +27,7 @@ pub(crate) struct State {
     /// This computer has been registered.
     pub(crate) registered: bool,
     /// Revisions that the server sent and did not take back, by revision id.
-    pub(crate) cache: BTreeMap<i32, Cached>,
+    pub(crate) cache: BTreeMap<i32, CachedRevision>,
     /// Updates that the stand-in installed, by id.
     pub(crate) installed: BTreeSet<Uuid>,
     /// Revisions whose extended metadata has been fetched.
@@ -62,7 +62,7 @@ pub(crate) struct Cookie {
 
 /// A revision that the agent knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Cached {
+pub(crate) struct CachedRevision {
     /// What its Core fragment says.
     pub(crate) core: Core,
     /// `IsLeaf`.
@@ -73,7 +73,7 @@ pub(crate) struct Cached {
     pub(crate) driver: bool,
 }
 
-impl State {
+impl Datastore {
     /// An empty datastore.
     pub(crate) fn new(client_id: String) -> Self {
         Self {

@@ -14,14 +14,14 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    catalog::{Catalog, CatalogError, Filter, RevisionSummary},
+    catalog::{Catalog, CatalogError, RevisionFilter, RevisionSummary},
     fleet::{ApprovalAction, Fleet, FleetError, Origin},
     update::{UpdateId, UpdateType},
 };
 
 /// Which updates are meant.
 #[derive(Debug, Clone)]
-pub enum Selection {
+pub enum UpdateSelection {
     /// These.
     Ids(Vec<UpdateId>),
     /// All that carry this KB number (digits, `KB` before them is allowed).
@@ -51,7 +51,7 @@ pub struct Request {
 /// What became of an update that was selected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
-pub enum Decision {
+pub enum ApprovalOutcome {
     /// Approved, or would be.
     Approved {
         /// Whether that is new or different.
@@ -67,14 +67,14 @@ pub enum Decision {
 /// An update and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Decided {
+pub struct SelectedUpdate {
     /// The update.
     pub update: UpdateId,
     /// Its title.
     pub title: String,
     /// What became of it.
     #[serde(flatten)]
-    pub decision: Decision,
+    pub decision: ApprovalOutcome,
     /// Superseded by an update that is here.
     pub superseded: bool,
 }
@@ -112,10 +112,10 @@ pub enum ApprovalError {
 pub fn approve(
     catalog: &Catalog,
     fleet: &mut Fleet,
-    selection: &Selection,
+    selection: &UpdateSelection,
     request: &Request,
     now: Timestamp,
-) -> Result<Vec<Decided>, ApprovalError> {
+) -> Result<Vec<SelectedUpdate>, ApprovalError> {
     let superseded = catalog.superseded()?;
     let accepted: HashSet<String> = fleet.accepted_eulas()?.into_iter().collect();
     let mut decided = Vec::new();
@@ -123,14 +123,14 @@ pub fn approve(
     for revision in select(catalog, selection, &superseded)? {
         let update = revision.identity.id;
         let decision = match obstacle(&revision, request, &accepted) {
-            Some(why) => Decision::Skipped { why },
-            None => Decision::Approved { changed: false },
+            Some(why) => ApprovalOutcome::Skipped { why },
+            None => ApprovalOutcome::Approved { changed: false },
         };
-        if decision == (Decision::Approved { changed: false }) {
+        if decision == (ApprovalOutcome::Approved { changed: false }) {
             eulas.extend(revision.eula_id);
         }
         let superseded = superseded.contains_key(&update);
-        decided.push(Decided { update, title: revision.title, decision, superseded });
+        decided.push(SelectedUpdate { update, title: revision.title, decision, superseded });
     }
     let changed = if request.dry_run {
         would_change(fleet, &decided, request)?
@@ -149,7 +149,7 @@ pub fn approve(
     };
     let mut changed = changed.into_iter();
     for one in &mut decided {
-        if let Decision::Approved { changed: now } = &mut one.decision {
+        if let ApprovalOutcome::Approved { changed: now } = &mut one.decision {
             *now = changed.next().unwrap_or_default();
         }
     }
@@ -157,17 +157,17 @@ pub fn approve(
 }
 
 /// Those that are approved, or would be.
-fn approved(decided: &[Decided]) -> impl Iterator<Item = UpdateId> {
+fn approved(decided: &[SelectedUpdate]) -> impl Iterator<Item = UpdateId> {
     decided
         .iter()
-        .filter(|one| matches!(one.decision, Decision::Approved { .. }))
+        .filter(|one| matches!(one.decision, ApprovalOutcome::Approved { .. }))
         .map(|one| one.update)
 }
 
 /// Which approvals would be new or different.
 fn would_change(
     fleet: &Fleet,
-    decided: &[Decided],
+    decided: &[SelectedUpdate],
     request: &Request,
 ) -> Result<Vec<bool>, FleetError> {
     let wanted = (request.group, request.action, request.deadline);
@@ -181,7 +181,7 @@ fn would_change(
     Ok(approved(decided).map(|update| !there.contains(&update)).collect())
 }
 
-/// Takes approvals for a group back. [`Selection::All`] means every approval that the group has,
+/// Takes approvals for a group back. [`UpdateSelection::All`] means every approval that the group has,
 /// whatever may be approved today. Returns the updates that had one.
 ///
 /// # Errors
@@ -189,10 +189,10 @@ fn would_change(
 pub fn unapprove(
     catalog: &Catalog,
     fleet: &mut Fleet,
-    selection: &Selection,
+    selection: &UpdateSelection,
     group: Uuid,
 ) -> Result<Vec<UpdateId>, ApprovalError> {
-    let meant: Vec<UpdateId> = if let Selection::All { .. } = selection {
+    let meant: Vec<UpdateId> = if let UpdateSelection::All { .. } = selection {
         fleet.approvals()?.iter().filter(|a| a.group == group).map(|a| a.update).collect()
     } else {
         identities(select(catalog, selection, &HashMap::new())?)
@@ -207,7 +207,7 @@ pub fn unapprove(
 pub fn decline(
     catalog: &Catalog,
     fleet: &mut Fleet,
-    selection: &Selection,
+    selection: &UpdateSelection,
     undo: bool,
     now: Timestamp,
 ) -> Result<Vec<UpdateId>, ApprovalError> {
@@ -243,12 +243,12 @@ fn changed(
 /// Newest revisions of the updates that are meant, in the order of revision IDs.
 fn select(
     catalog: &Catalog,
-    selection: &Selection,
+    selection: &UpdateSelection,
     superseded: &HashMap<UpdateId, Timestamp>,
 ) -> Result<Vec<RevisionSummary>, ApprovalError> {
     let mut found = Vec::new();
     match selection {
-        Selection::Ids(ids) => {
+        UpdateSelection::Ids(ids) => {
             for id in ids {
                 found.push(catalog.newest(*id)?.ok_or_else(|| ApprovalError::NoSuchUpdate {
                     what: format!(
@@ -257,10 +257,14 @@ fn select(
                 })?);
             }
         }
-        Selection::Kb(kb) => {
+        UpdateSelection::Kb(kb) => {
             let digits = kb.trim_start_matches(['K', 'k', 'B', 'b']).to_owned();
-            let filter =
-                Filter { kb: Some(digits), newest: true, deployable: true, ..Filter::default() };
+            let filter = RevisionFilter {
+                kb: Some(digits),
+                newest: true,
+                deployable: true,
+                ..RevisionFilter::default()
+            };
             catalog.find(&filter, &mut |revision| found.push(revision))?;
             if found.is_empty() {
                 return Err(ApprovalError::NoSuchUpdate {
@@ -270,8 +274,9 @@ fn select(
                 });
             }
         }
-        Selection::All { superseded: too } => {
-            let filter = Filter { newest: true, deployable: true, ..Filter::default() };
+        UpdateSelection::All { superseded: too } => {
+            let filter =
+                RevisionFilter { newest: true, deployable: true, ..RevisionFilter::default() };
             catalog.find(&filter, &mut |revision| {
                 if !revision.expired && (*too || !superseded.contains_key(&revision.identity.id)) {
                     found.push(revision);

@@ -19,7 +19,7 @@ type Result<T> = std::result::Result<T, CatalogError>;
 
 /// A category of a filter; `delta`: only what changed, else all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct CategoryQuery {
     /// A product or classification.
     pub id: UpdateId,
     /// Only what changed.
@@ -28,7 +28,7 @@ pub struct Wanted {
 
 /// What to list: the newest revisions of these updates that are not withdrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Selection<'a> {
+pub enum RevisionQuery<'a> {
     /// Categories, classifications and detectoids.
     Configuration,
     /// All software and drivers.
@@ -37,9 +37,9 @@ pub enum Selection<'a> {
     /// revisions these bundle.
     Of {
         /// Products, or categories above them.
-        products: &'a [Wanted],
+        products: &'a [CategoryQuery],
         /// Classifications.
-        classifications: &'a [Wanted],
+        classifications: &'a [CategoryQuery],
     },
 }
 
@@ -56,7 +56,7 @@ pub struct NamedFile {
 
 /// The newest revision of an update as replicas get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deployable {
+pub struct DeployableRevision {
     /// Which revision.
     pub identity: UpdateIdentity,
     /// Its change mark.
@@ -95,7 +95,7 @@ impl Catalog {
     /// When SQLite fails.
     pub fn changed_since(
         &self,
-        selection: &Selection<'_>,
+        selection: &RevisionQuery<'_>,
         since: u64,
         each: &mut dyn FnMut(UpdateIdentity),
     ) -> Result<u64> {
@@ -104,11 +104,11 @@ impl Catalog {
         let tx = tx.map_err(self.sqlite("read the revisions"))?;
         let next = self.change()? + 1;
         let types = match selection {
-            Selection::Configuration => [UpdateType::Category, UpdateType::Detectoid],
+            RevisionQuery::Configuration => [UpdateType::Category, UpdateType::Detectoid],
             _ => [UpdateType::Software, UpdateType::Driver],
         };
         match selection {
-            Selection::Configuration | Selection::Everything => {
+            RevisionQuery::Configuration | RevisionQuery::Everything => {
                 let sql = format!(
                     "SELECT r.update_id, r.revision_number FROM revision r
                      WHERE r.update_type IN (?1, ?2) AND r.change >= ?3 AND {NEWEST}
@@ -120,7 +120,7 @@ impl Catalog {
                     Ok(())
                 })?;
             }
-            Selection::Of { products, classifications } => {
+            RevisionQuery::Of { products, classifications } => {
                 let matches = self.matches(types, products, classifications)?;
                 for id in self.with_bundled(&matches, since)? {
                     let sql =
@@ -138,8 +138,8 @@ impl Catalog {
     fn matches(
         &self,
         types: [UpdateType; 2],
-        products: &[Wanted],
-        classifications: &[Wanted],
+        products: &[CategoryQuery],
+        classifications: &[CategoryQuery],
     ) -> Result<BTreeMap<i32, Match>> {
         let sql = format!(
             "SELECT r.revision_id, r.change FROM prerequisite p JOIN revision r USING (revision_id)
@@ -223,14 +223,14 @@ impl Catalog {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn deployable(&self, update: UpdateId) -> Result<Option<Deployable>> {
+    pub fn deployable(&self, update: UpdateId) -> Result<Option<DeployableRevision>> {
         let sql = format!(
             "SELECT r.update_id, r.revision_number, r.change, r.expired, r.update_type, r.eula_id
              FROM revision r WHERE r.update_id = ?1 AND {NEWEST}"
         );
         self.row("find the newest revision", &sql, [update.0.as_bytes()], |row| {
             let software = row.get_ref(4)?.as_str()?;
-            Ok(Deployable {
+            Ok(DeployableRevision {
                 identity: identity_at(row, 0)?,
                 change: u64_at(row, 2)?,
                 expired: row.get(3)?,

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Serialize;
 
-use super::{Catalog, CatalogError, Filter, RevisionSummary};
+use super::{Catalog, CatalogError, RevisionFilter, RevisionSummary};
 use crate::{
     sqlite::{moment_at, update_at},
     update::{RevisionId, UpdateId, UpdateType},
@@ -31,8 +31,11 @@ impl Catalog {
     /// # Errors
     /// When SQLite fails.
     pub fn categories(&self, types: &[&str]) -> Result<Vec<NamedCategory>> {
-        let filter =
-            Filter { update_type: Some(UpdateType::Category), newest: true, ..Filter::default() };
+        let filter = RevisionFilter {
+            update_type: Some(UpdateType::Category),
+            newest: true,
+            ..RevisionFilter::default()
+        };
         let mut found = Vec::new();
         self.find(&filter, &mut |summary| {
             if summary.category_type.is_some_and(|word| types.contains(&word.as_str())) {

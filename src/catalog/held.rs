@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Catalog, CatalogError, Writer, columns::identity_at};
+use super::{Catalog, CatalogError, CatalogWriter, columns::identity_at};
 use crate::{
     sqlite::update_at,
     update::{UpdateId, UpdateIdentity},
@@ -103,7 +103,7 @@ impl Catalog {
     }
 }
 
-impl Writer<'_> {
+impl CatalogWriter<'_> {
     /// Whether a revision is here and offered.
     ///
     /// # Errors

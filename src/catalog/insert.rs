@@ -4,7 +4,9 @@ use bundle_format::digest::Sha256;
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::{CatalogError, FIRST_LOCAL_REVISION_ID, Numbering, Writer, columns::update_type_name};
+use super::{
+    CatalogError, CatalogWriter, FIRST_LOCAL_REVISION_ID, Numbering, columns::update_type_name,
+};
 use crate::{
     sqlite::{int, moment, sha256_at},
     update::{RevisionId, UpdateDocument, UpdateIdentity},
@@ -12,15 +14,15 @@ use crate::{
 
 type Result<T> = std::result::Result<T, CatalogError>;
 
-impl Writer<'_> {
-    pub(super) fn known(&self, identity: &UpdateIdentity) -> Result<Option<Known>> {
+impl CatalogWriter<'_> {
+    pub(super) fn known(&self, identity: &UpdateIdentity) -> Result<Option<ExistingRevision>> {
         self.row(
             "find a revision",
             "SELECT revision_id, document_sha256, withdrawn, local FROM revision
              WHERE update_id = ?1 AND revision_number = ?2",
             params![identity.id.0.as_bytes(), identity.revision],
             |row| {
-                Ok(Known {
+                Ok(ExistingRevision {
                     id: RevisionId(row.get(0)?),
                     sha256: sha256_at(row, 1)?,
                     withdrawn: row.get(2)?,
@@ -188,7 +190,7 @@ impl Writer<'_> {
 }
 
 /// A revision that is there.
-pub(super) struct Known {
+pub(super) struct ExistingRevision {
     pub(super) id: RevisionId,
     pub(super) sha256: Sha256,
     pub(super) withdrawn: bool,

@@ -5,7 +5,7 @@ use bundle_format::digest::Sha1;
 use rusqlite::params;
 use uuid::Uuid;
 
-use super::{Catalog, CatalogError, Writer};
+use super::{Catalog, CatalogError, CatalogWriter};
 use crate::{
     sqlite::{sha1_at, uuid_at},
     update::RevisionId,
@@ -51,7 +51,7 @@ impl Catalog {
     }
 }
 
-impl Writer<'_> {
+impl CatalogWriter<'_> {
     /// Keeps the key of a file; true if that changed anything. Keys stay as long as a document names
     /// their file.
     ///

@@ -21,11 +21,11 @@ mod schema;
 mod snapshots;
 mod write;
 
-pub use anchors::{NamedFile, Selection, Wanted};
+pub use anchors::{CategoryQuery, NamedFile, RevisionQuery};
 pub use categories::{NamedCategory, named, near};
 pub use error::CatalogError;
 pub use needed::NeededFile;
 pub use read::Catalog;
 pub use rows::*;
 pub use snapshots::{Contradiction, SnapshotRow, SnapshotState};
-pub use write::{Added, Numbering, Writer};
+pub use write::{AddOutcome, CatalogWriter, Numbering};

@@ -5,7 +5,7 @@
 use rusqlite::{Connection, Row, Rows};
 
 use super::{
-    Node, NodeFile, PayloadState,
+    GraphFile, GraphNode, PayloadState,
     columns::{identity_at, update_type_at},
 };
 use crate::{
@@ -36,7 +36,10 @@ const FILES: &str = "
     ORDER BY f.revision_id, f.position";
 
 /// Calls `each` with every revision that is not withdrawn, in the order of revision IDs.
-pub(super) fn each(connection: &Connection, each: &mut dyn FnMut(Node)) -> rusqlite::Result<()> {
+pub(super) fn each(
+    connection: &Connection,
+    each: &mut dyn FnMut(GraphNode),
+) -> rusqlite::Result<()> {
     // One state for all five statements, whatever a writer commits meanwhile.
     let tx = connection.unchecked_transaction()?;
     let (mut revisions, mut prerequisites) =
@@ -59,8 +62,8 @@ pub(super) fn each(connection: &Connection, each: &mut dyn FnMut(Node)) -> rusql
         let id = row.get(0)?;
         let (eulas, files): (Vec<_>, Vec<_>) =
             files.of(id)?.into_iter().partition(|(eula, _)| *eula);
-        let without = |files: Vec<(bool, NodeFile)>| files.into_iter().map(|(_, f)| f).collect();
-        each(Node {
+        let without = |files: Vec<(bool, GraphFile)>| files.into_iter().map(|(_, f)| f).collect();
+        each(GraphNode {
             revision_id: RevisionId(id),
             identity: identity_at(row, 1)?,
             update_type: update_type_at(row, 3)?,
@@ -79,13 +82,13 @@ pub(super) fn each(connection: &Connection, each: &mut dyn FnMut(Node)) -> rusql
 }
 
 /// A file, and whether it is a licence text.
-fn file(row: &Row<'_>) -> rusqlite::Result<(bool, NodeFile)> {
+fn file(row: &Row<'_>) -> rusqlite::Result<(bool, GraphFile)> {
     let state = match (row.get(5)?, row.get(6)?) {
         (true, _) => PayloadState::Present,
         (false, true) => PayloadState::NotCarried,
         (false, false) => PayloadState::Missing,
     };
-    let file = NodeFile {
+    let file = GraphFile {
         sha1: sha1_at(row, 1)?,
         sha256: optional_sha256_at(row, 2)?,
         size: u64_at(row, 3)?,

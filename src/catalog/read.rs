@@ -10,11 +10,11 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, TransactionBehavior, 
 use uuid::Uuid;
 
 use super::{
-    CatalogError, Counts, Filter, Node, PayloadRow, RevisionSummary,
+    CatalogCounts, CatalogError, GraphNode, PayloadRow, RevisionFilter, RevisionSummary,
     columns::{PAYLOAD, SUMMARY, payload_row, summary, update_type_name},
     nodes,
     schema::STORE,
-    write::Writer,
+    write::CatalogWriter,
 };
 use crate::{
     sqlite::{int, optional_sha256_at, sha1_at, sha256_at, u64_at},
@@ -72,11 +72,11 @@ impl Catalog {
         id.map(Some).map_err(|_| self.damaged(format!("its mirror id is {text:?}")))
     }
 
-    /// Starts the one write transaction; nothing is kept without [`Writer::commit`].
+    /// Starts the one write transaction; nothing is kept without [`CatalogWriter::commit`].
     ///
     /// # Errors
     /// When another process writes for longer than the waiting time, or SQLite fails.
-    pub fn write(&mut self) -> Result<Writer<'_>> {
+    pub fn write(&mut self) -> Result<CatalogWriter<'_>> {
         let Self { connection, path } = self;
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(
             |source| CatalogError::Sqlite {
@@ -85,7 +85,7 @@ impl Catalog {
                 source,
             },
         )?;
-        Writer::begin(tx, path)
+        CatalogWriter::begin(tx, path)
     }
 
     /// The number of a revision.
@@ -126,7 +126,11 @@ impl Catalog {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn find(&self, filter: &Filter, each: &mut dyn FnMut(RevisionSummary)) -> Result<()> {
+    pub fn find(
+        &self,
+        filter: &RevisionFilter,
+        each: &mut dyn FnMut(RevisionSummary),
+    ) -> Result<()> {
         let sql = format!(
             "{SUMMARY}
              WHERE (?1 IS NULL OR r.revision_id IN (SELECT revision_id FROM kb WHERE kb = ?1))
@@ -188,7 +192,7 @@ impl Catalog {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn nodes(&self, each: &mut dyn FnMut(Node)) -> Result<()> {
+    pub fn nodes(&self, each: &mut dyn FnMut(GraphNode)) -> Result<()> {
         nodes::each(&self.connection, each).map_err(self.sqlite("read the revisions"))
     }
 
@@ -264,7 +268,7 @@ impl Catalog {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn counts(&self) -> Result<Counts> {
+    pub fn counts(&self) -> Result<CatalogCounts> {
         let counts = self.row(
             "count",
             "SELECT (SELECT count(DISTINCT update_id) FROM revision),
@@ -276,7 +280,7 @@ impl Catalog {
              FROM payload",
             [],
             |row| {
-                Ok(Counts {
+                Ok(CatalogCounts {
                     updates: u64_at(row, 0)?,
                     revisions: u64_at(row, 1)?,
                     withdrawn: u64_at(row, 2)?,

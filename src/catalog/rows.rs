@@ -45,7 +45,7 @@ pub struct RevisionSummary {
 
 /// A revision as the server's view loads it: relationships and files, no texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub struct GraphNode {
     /// Its number towards agents.
     pub revision_id: RevisionId,
     /// Which revision it is.
@@ -67,14 +67,14 @@ pub struct Node {
     /// Updates that it supersedes.
     pub superseded: Vec<UpdateId>,
     /// Its payload files (no licence texts).
-    pub files: Vec<NodeFile>,
+    pub files: Vec<GraphFile>,
     /// Its licence texts: served like payloads, but no agent needs them to install.
-    pub eulas: Vec<NodeFile>,
+    pub eulas: Vec<GraphFile>,
 }
 
-/// A file of a [`Node`].
+/// A file of a [`GraphNode`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeFile {
+pub struct GraphFile {
     /// How agents name it.
     pub sha1: Sha1,
     /// Of its content, from the payload table if the document has none.
@@ -118,7 +118,7 @@ pub struct PayloadRow {
 
 /// What to look for; all given conditions must hold.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
+pub struct RevisionFilter {
     /// A KB number, digits only.
     pub kb: Option<String>,
     /// Part of the title, in any letter case.
@@ -134,7 +134,7 @@ pub struct Filter {
 /// How much there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Counts {
+pub struct CatalogCounts {
     /// Different updates.
     pub updates: u64,
     /// Revisions, withdrawn ones included.

@@ -36,7 +36,7 @@ pub enum Numbering {
 
 /// What became of a revision that was added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Added {
+pub enum AddOutcome {
     /// It was not there (or only as a local one: then the mirror's replaces it, with its number).
     New(RevisionId),
     /// It was there with the same bytes.
@@ -46,7 +46,7 @@ pub enum Added {
 }
 
 /// The write transaction. Dropping it keeps nothing.
-pub struct Writer<'a> {
+pub struct CatalogWriter<'a> {
     pub(super) tx: Transaction<'a>,
     pub(super) path: &'a Path,
     /// The change counter before.
@@ -55,7 +55,7 @@ pub struct Writer<'a> {
     pub(super) compressor: Compressor<'static>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> CatalogWriter<'a> {
     pub(super) fn begin(tx: Transaction<'a>, path: &'a Path) -> Result<Self> {
         let compressor = Compressor::new(COMPRESSION_LEVEL).map_err(|e| CatalogError::Sqlite {
             doing: "prepare the compression of documents",
@@ -99,13 +99,13 @@ impl<'a> Writer<'a> {
         xml: &[u8],
         numbering: Numbering,
         now: Timestamp,
-    ) -> Result<Added> {
+    ) -> Result<AddOutcome> {
         check_clauses(document)?;
         let sha256 = Sha256::of(xml);
         let Some(known) = self.known(&document.identity)? else {
             let id = self.number(&document.identity, numbering)?;
             self.insert_revision(id, document, xml, &sha256, numbering, now)?;
-            return Ok(Added::New(id));
+            return Ok(AddOutcome::New(id));
         };
         if let Numbering::Given(id) = numbering
             && id != known.id
@@ -126,7 +126,7 @@ impl<'a> Writer<'a> {
                 [known.id.0],
             )?;
             self.insert_revision(id, document, xml, &sha256, numbering, now)?;
-            return Ok(Added::New(id));
+            return Ok(AddOutcome::New(id));
         }
         if known.withdrawn {
             // If a snapshot has carried the withdrawal, one has to carry the revision again.
@@ -139,7 +139,11 @@ impl<'a> Writer<'a> {
                 params![known.id.0, change],
             )?;
         }
-        Ok(if known.sha256 == sha256 { Added::Same(known.id) } else { Added::OtherBytes(known.id) })
+        Ok(if known.sha256 == sha256 {
+            AddOutcome::Same(known.id)
+        } else {
+            AddOutcome::OtherBytes(known.id)
+        })
     }
 
     /// Marks a revision as no longer offered; true if that changed anything.
@@ -158,7 +162,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Adds or replaces a payload row; true if that changed anything. `present` is never taken back
-    /// by this (see [`Writer::payload_lost`]), known chunk digests are not replaced by none. The
+    /// by this (see [`CatalogWriter::payload_lost`]), known chunk digests are not replaced by none. The
     /// row counts as unsealed again when what a snapshot says of it has changed.
     ///
     /// # Errors

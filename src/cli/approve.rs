@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::json;
 use tidegate::{
-    approval::{self, Decided, Decision, Request, Selection},
+    approval::{self, ApprovalOutcome, Request, SelectedUpdate, UpdateSelection},
     catalog::Catalog,
     fleet::{ApprovalAction, Fleet},
     update::UpdateId,
@@ -59,14 +59,14 @@ pub(super) struct Which {
 }
 
 impl Which {
-    pub(super) fn selection(self) -> anyhow::Result<Selection> {
+    pub(super) fn selection(self) -> anyhow::Result<UpdateSelection> {
         match (self.kb, self.all) {
-            (Some(kb), _) => Ok(Selection::Kb(kb)),
-            (None, true) => Ok(Selection::All { superseded: self.superseded }),
+            (Some(kb), _) => Ok(UpdateSelection::Kb(kb)),
+            (None, true) => Ok(UpdateSelection::All { superseded: self.superseded }),
             (None, false) if self.updates.is_empty() => {
                 Err(exit::usage("name updates by id, by --kb, or all of them with --all"))
             }
-            (None, false) => Ok(Selection::Ids(self.updates)),
+            (None, false) => Ok(UpdateSelection::Ids(self.updates)),
         }
     }
 }
@@ -123,7 +123,8 @@ impl Args {
         };
         let now = Timestamp::now();
         let decided = approval::approve(&catalog, &mut fleet, &selection, &request, now)?;
-        let skipped = decided.iter().filter(|d| matches!(d.decision, Decision::Skipped { .. }));
+        let skipped =
+            decided.iter().filter(|d| matches!(d.decision, ApprovalOutcome::Skipped { .. }));
         let partial = skipped.count() > 0;
         context.out.data(&json!({ "group": group, "updates": decided }), || {
             decided.iter().map(|d| line(d, &group.name, self.dry_run)).collect()
@@ -132,13 +133,15 @@ impl Args {
     }
 }
 
-fn line(decided: &Decided, group: &str, dry_run: bool) -> String {
-    let Decided { update, title, decision, superseded } = decided;
+fn line(decided: &SelectedUpdate, group: &str, dry_run: bool) -> String {
+    let SelectedUpdate { update, title, decision, superseded } = decided;
     let result = match decision {
-        Decision::Approved { changed: true } if dry_run => format!("would be approved for {group}"),
-        Decision::Approved { changed: true } => format!("approved for {group}"),
-        Decision::Approved { changed: false } => format!("is approved for {group} already"),
-        Decision::Skipped { why } => format!("not approved: {why}"),
+        ApprovalOutcome::Approved { changed: true } if dry_run => {
+            format!("would be approved for {group}")
+        }
+        ApprovalOutcome::Approved { changed: true } => format!("approved for {group}"),
+        ApprovalOutcome::Approved { changed: false } => format!("is approved for {group} already"),
+        ApprovalOutcome::Skipped { why } => format!("not approved: {why}"),
     };
     let superseded = if *superseded { " (superseded)" } else { "" };
     format!("{update}  {title}{superseded}: {result}\n")

@@ -9,8 +9,8 @@ use tidegate::{
     fleet::Fleet,
     update::UpdateId,
     upstream::{
-        self, Base, ConnectionOptions, DownloadOptions, DownloadProgress, DownloadReport, Forecast,
-        Stopped, Which, Window,
+        self, ConnectionOptions, ContentBase, DownloadForecast, DownloadOptions, DownloadProgress,
+        DownloadReport, FileSelection, StopReason, Window,
     },
 };
 
@@ -119,15 +119,15 @@ impl Args {
     fn options(self, context: &Context) -> anyhow::Result<DownloadOptions> {
         let Selection { all, update, kb, needs } = self.which;
         let which = match (all, kb, needs) {
-            (true, ..) => Which::All,
-            (_, Some(kb), _) => Which::Kb(kb),
-            (_, _, Some(list)) => Which::Needs(list),
-            _ if !update.is_empty() => Which::Updates(update),
-            _ => Which::Approved,
+            (true, ..) => FileSelection::All,
+            (_, Some(kb), _) => FileSelection::Kb(kb),
+            (_, _, Some(list)) => FileSelection::Needs(list),
+            _ if !update.is_empty() => FileSelection::Updates(update),
+            _ => FileSelection::Approved,
         };
         let mut options = configured(context, which)?;
         for place in self.location.iter().rev() {
-            options.locations.insert(0, Base::detect(place).map_err(exit::usage)?);
+            options.locations.insert(0, ContentBase::detect(place).map_err(exit::usage)?);
         }
         let pace = self.pace;
         Ok(DownloadOptions {
@@ -146,7 +146,7 @@ impl Args {
 }
 
 /// The defaults, and what the configuration says.
-fn configured(context: &Context, which: Which) -> anyhow::Result<DownloadOptions> {
+fn configured(context: &Context, which: FileSelection) -> anyhow::Result<DownloadOptions> {
     let config = &context.config.download;
     let default = DownloadOptions::new(which);
     let wrong = |key: &str, why: String| exit::usage(format!("[download] {key}: {why}"));
@@ -154,7 +154,7 @@ fn configured(context: &Context, which: Which) -> anyhow::Result<DownloadOptions
         text.as_deref().map(size).transpose().map_err(|why| wrong(key, why))
     };
     let window = config.window.as_deref().map(str::parse::<Window>).transpose();
-    let locations = config.locations.iter().map(|place| Base::detect(place));
+    let locations = config.locations.iter().map(|place| ContentBase::detect(place));
     Ok(DownloadOptions {
         rate: bytes("rate", &config.rate)?,
         window: window.map_err(|e| wrong("window", e.to_string()))?,
@@ -172,7 +172,7 @@ pub(super) fn after_sync(
     catalog: &mut Catalog,
     connection: ConnectionOptions,
 ) -> anyhow::Result<DownloadReport> {
-    let options = DownloadOptions { connection, ..configured(context, Which::Approved)? };
+    let options = DownloadOptions { connection, ..configured(context, FileSelection::Approved)? };
     download(context, data, catalog, &options)
 }
 
@@ -235,7 +235,7 @@ fn tell(context: &Context, report: &DownloadReport) {
     }
 }
 
-fn forecast(plan: &Forecast, rate: Option<u64>) -> String {
+fn forecast(plan: &DownloadForecast, rate: Option<u64>) -> String {
     let files = |n, bytes| format!("{} ({})", count(n, "file"), human_bytes(bytes));
     let mut text = format!(
         "Needed: {}, of which {} here.\n",
@@ -301,8 +301,8 @@ pub(super) fn text(report: &DownloadReport) -> String {
         ));
     }
     match report.stopped {
-        Some(Stopped::Interrupted) => text.push_str("Interrupted; run it again to go on.\n"),
-        Some(Stopped::WindowClosed) => {
+        Some(StopReason::Interrupted) => text.push_str("Interrupted; run it again to go on.\n"),
+        Some(StopReason::WindowClosed) => {
             text.push_str("The time window is closed; run it again within it to go on.\n");
         }
         None => {}

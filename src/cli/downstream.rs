@@ -3,8 +3,8 @@
 use anyhow::Context as _;
 use tidegate::{
     catalog::Catalog,
-    fleet::{Fleet, TakenOver},
-    upstream::{self, RolledUp, Source, SyncOptions},
+    fleet::{Fleet, ReplicaReport},
+    upstream::{self, RollupReport, Source, SyncOptions},
 };
 
 use super::{Context, exit, output::count};
@@ -59,7 +59,7 @@ impl Downstream {
         catalog: &Catalog,
         fleet: &mut Fleet,
         options: &SyncOptions,
-    ) -> anyhow::Result<Option<RolledUp>> {
+    ) -> anyhow::Result<Option<RollupReport>> {
         let Source::Server(url) = source else { return Ok(None) };
         let anything = fleet.replica_of()?.is_some()
             || !fleet.downstreams()?.is_empty()
@@ -87,7 +87,7 @@ pub(super) fn replicate(
     catalog: &Catalog,
     fleet: &mut Fleet,
     options: &SyncOptions,
-) -> anyhow::Result<Option<TakenOver>> {
+) -> anyhow::Result<Option<ReplicaReport>> {
     let Source::Server(url) = source else { return Ok(None) };
     let done = upstream::replicate(url, catalog, fleet, options)
         .context("the updates are here, but not what the upstream server decided")?;
@@ -98,7 +98,7 @@ pub(super) fn replicate(
 }
 
 /// What taking over did, for people.
-pub(super) fn text(done: &TakenOver) -> String {
+pub(super) fn text(done: &ReplicaReport) -> String {
     if !done.changed {
         return "Groups, approvals and declines are those of the upstream server.\n".to_owned();
     }
@@ -114,7 +114,7 @@ pub(super) fn text(done: &TakenOver) -> String {
 }
 
 /// What the upstream was told, for people.
-pub(super) fn reported(done: &RolledUp) -> String {
+pub(super) fn reported(done: &RollupReport) -> String {
     let servers = count(done.servers, "server");
     if done.detailed {
         let computers = count(done.computers, "computer");

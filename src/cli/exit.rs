@@ -5,7 +5,7 @@ use std::{fmt, process::ExitCode};
 use bundle_format::{container::VolumeError, trust::TrustError};
 use tidegate::{
     data_dir,
-    transfer::{Fault, TransferError},
+    transfer::{Blame, TransferError},
 };
 
 use super::output::{Output, ReaderGone};
@@ -75,7 +75,7 @@ fn code(error: &anyhow::Error) -> u8 {
     }
     let refused = error.chain().any(|cause| {
         if let Some(transfer) = cause.downcast_ref::<TransferError>() {
-            return transfer.fault() == Fault::Refused;
+            return transfer.fault() == Blame::Refused;
         }
         matches!(
             cause.downcast_ref::<TrustError>(),

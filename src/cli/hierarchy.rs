@@ -129,7 +129,7 @@ fn line(entry: &Entry) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tidegate::fleet::{Given, ServerReport};
+    use tidegate::fleet::{DownstreamDelivery, ServerReport};
 
     use super::*;
 
@@ -163,7 +163,7 @@ mod tests {
             report(2, None, "2026-11-20T00:00:00Z"),
         ];
         fleet.report_servers(&reports, now).unwrap();
-        for given in [Given::Categories(6), Given::Updates(6)] {
+        for given in [DownstreamDelivery::Categories(6), DownstreamDelivery::Updates(6)] {
             fleet.downstream_given(Uuid::from_u128(1), given, now).unwrap();
         }
         let seen = |fleet: &Fleet, now, mark, arrived| {

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use tidegate::transfer::{self, KeysOptions, KeysReport, Rotate};
+use tidegate::transfer::{self, KeyRotation, KeysOptions, KeysReport};
 
 use super::{Context, Outcome, passphrase::Passphrase};
 
@@ -73,7 +73,7 @@ impl Args {
                         "say what to replace: --root, --content, --policy",
                     ));
                 }
-                let which = Rotate { root, content, policy };
+                let which = KeyRotation { root, content, policy };
                 transfer::keys_rotate(&data, which, passphrase.read()?.as_deref(), now)?
             }
         };

@@ -6,11 +6,11 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::json;
 use tidegate::{
-    approval::{self, Decision, Request, Selection},
+    approval::{self, ApprovalOutcome, Request, UpdateSelection},
     catalog::Catalog,
     fleet::Fleet,
     transfer::{
-        self, LocalDecision, PolicyChange, PolicyChangeKind, PolicyChoice, PolicyDecided,
+        self, LocalDecision, PolicyChange, PolicyChangeKind, PolicyChoice, PolicyDecision,
         PolicyOverview, PolicySummary,
     },
     update::UpdateId,
@@ -138,10 +138,10 @@ impl Args {
                     dry_run: false,
                 };
                 let catalog = Catalog::open(&data.catalog())?;
-                let selection = Selection::Ids(vec![update]);
+                let selection = UpdateSelection::Ids(vec![update]);
                 let decided = approval::approve(&catalog, &mut fleet, &selection, &request, now)?;
                 for one in &decided {
-                    if let Decision::Skipped { why } = &one.decision {
+                    if let ApprovalOutcome::Skipped { why } = &one.decision {
                         return Err(exit::usage(format!("{update} cannot be approved: {why}")));
                     }
                 }
@@ -164,7 +164,7 @@ impl Args {
     }
 }
 
-fn said(decided: &PolicyDecided, did: &str) -> String {
+fn said(decided: &PolicyDecision, did: &str) -> String {
     let mut text: String = decided.changes.iter().map(line).collect();
     text.push_str(&format!("{} {did}.\n", count(decided.changes.len() as u64, "change")));
     if decided.held {

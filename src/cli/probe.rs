@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use tidegate::agent::{Event, Probe, ProbeOptions, ProbeReport, Severity};
+use tidegate::agent::{Probe, ProbeEvent, ProbeOptions, ProbeReport, Severity};
 use uuid::Uuid;
 
 use super::{
@@ -71,10 +71,10 @@ impl Args {
             .context("cannot start the runtime")?;
         let mut bar = None;
         let ended = runtime.block_on(probe.run(&mut |event| match event {
-            Event::Round { number, new, .. } => {
+            ProbeEvent::Round { number, new, .. } => {
                 tracing::info!("round {number} brought {}", count(new as u64, "revision"));
             }
-            Event::Downloading { done, size, .. } => {
+            ProbeEvent::Downloading { done, size, .. } => {
                 let bar = bar.get_or_insert_with(|| context.out.bytes("downloading", size));
                 bar.set_total(size);
                 bar.set(done);

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde_json::json;
 use tidegate::{
     approval::rules::{
-        self, Body, Criteria, Difference, Glob, Item, Period, Rule, RuleDifference, RunOptions,
+        self, Body, Criteria, Glob, Period, Rule, RuleApproval, RuleChanges, RuleDifference,
+        RunOptions,
     },
     catalog::Catalog,
     data_dir::Side,
@@ -190,7 +191,8 @@ impl Args {
                 let Some(rule) = found else {
                     anyhow::bail!("there is no rule {name:?}: `tidegate rules list` lists them");
                 };
-                let by = |credit: &tidegate::fleet::Credit| credit.name.to_lowercase() == wanted;
+                let by =
+                    |credit: &tidegate::fleet::ApprovingRule| credit.name.to_lowercase() == wanted;
                 let approvals = fleet.approvals()?;
                 let made = approvals.iter().filter(|a| a.rule.as_ref().is_some_and(by)).count();
                 let stored = fleet.rules()?.into_iter().find(|stored| stored.name == rule.name);
@@ -232,7 +234,7 @@ impl Args {
 
 /// Runs the rules after a synchronization.
 #[cfg(feature = "upstream")]
-pub(super) fn after_sync(catalog: &Catalog, fleet: &mut Fleet) -> anyhow::Result<Difference> {
+pub(super) fn after_sync(catalog: &Catalog, fleet: &mut Fleet) -> anyhow::Result<RuleChanges> {
     Ok(rules::run(catalog, fleet, RunOptions::default(), Timestamp::now())?)
 }
 
@@ -247,14 +249,14 @@ fn line(rule: &StoredRule) -> String {
 }
 
 /// A difference for people, rule by rule.
-pub(super) fn text(difference: &Difference) -> String {
+pub(super) fn text(difference: &RuleChanges) -> String {
     if difference.rules.is_empty() {
         return "No rule is on.\n".to_owned();
     }
     difference.rules.iter().map(|rule| of_rule(rule, difference)).collect()
 }
 
-fn of_rule(rule: &RuleDifference, difference: &Difference) -> String {
+fn of_rule(rule: &RuleDifference, difference: &RuleChanges) -> String {
     let mut text = format!("{}: ", rule.rule);
     if let Some(problem) = &rule.problem {
         text.push_str(&format!("not run as it should: {problem}. "));
@@ -294,7 +296,7 @@ fn of_rule(rule: &RuleDifference, difference: &Difference) -> String {
     text
 }
 
-fn of_item(item: &Item) -> String {
+fn of_item(item: &RuleApproval) -> String {
     let deadline = item.deadline.map(|deadline| format!(" by {deadline}")).unwrap_or_default();
     format!(
         "{}  {}: {}{deadline} for {}",

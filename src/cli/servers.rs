@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tidegate::{
     catalog::Catalog,
-    fleet::{Downstream, Fleet, RolledComputer},
+    fleet::{Downstream, DownstreamComputer, Fleet},
 };
 use uuid::Uuid;
 
@@ -124,7 +124,7 @@ fn numbers(summary: Option<&Value>) -> String {
     format!("As it reported:\n{}", numbers.collect::<String>())
 }
 
-fn line(computer: &RolledComputer, states: Option<&BTreeMap<String, u64>>) -> String {
+fn line(computer: &DownstreamComputer, states: Option<&BTreeMap<String, u64>>) -> String {
     let name = computer.details.get("name").and_then(Value::as_str).unwrap_or(&computer.id);
     let states: Vec<String> =
         states.into_iter().flatten().map(|(state, updates)| format!("{updates} {state}")).collect();

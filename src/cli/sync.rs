@@ -9,7 +9,7 @@ use tidegate::{
     data_dir::Side,
     fleet::Fleet,
     upstream::{
-        self, CategoryKind, Hardware, Progress, Selection, Source, SyncOptions, SyncReport,
+        self, CategoryKind, Hardware, Source, SyncOptions, SyncProgress, SyncReport, SyncSelection,
         UpstreamOptions,
     },
 };
@@ -85,7 +85,7 @@ struct Server {
 impl Server {
     fn options(self, context: &Context) -> anyhow::Result<UpstreamOptions> {
         Ok(UpstreamOptions {
-            selection: Selection {
+            selection: SyncSelection {
                 products: self.products,
                 classifications: self.classifications,
                 languages: self.languages,
@@ -132,12 +132,12 @@ impl Args {
         let mut read = 0;
         let report =
             upstream::sync(&source, &mut catalog, &content, &options, &mut |said| match said {
-                Progress::Documents { done, total } => {
+                SyncProgress::Documents { done, total } => {
                     documents.set_total(total.unwrap_or(0));
                     documents.set(done);
                 }
-                Progress::Payload { .. } => {}
-                Progress::Bytes(bytes) => {
+                SyncProgress::Payload { .. } => {}
+                SyncProgress::Bytes(bytes) => {
                     read += bytes;
                     payloads.get_or_insert_with(|| context.out.bytes("payloads", 0)).set(read);
                 }

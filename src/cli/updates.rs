@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde_json::json;
 use tidegate::{
-    catalog::{Catalog, Filter, RevisionSummary},
+    catalog::{Catalog, RevisionFilter, RevisionSummary},
     update::{UpdateId, UpdateType},
 };
 
@@ -56,7 +56,7 @@ impl Args {
             }
             return Ok(Outcome::Done);
         }
-        let filter = Filter {
+        let filter = RevisionFilter {
             kb: self.kb.map(|kb| kb.trim_start_matches(['K', 'k', 'B', 'b']).to_owned()),
             title: self.title,
             update_type: self.kind.map(|kind| match kind {

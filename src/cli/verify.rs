@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bundle_format::limits::Limits;
+use bundle_format::limits::BundleLimits;
 use jiff::Timestamp;
 use tidegate::transfer::{self, VerifiedVolume, VerifyAgainst, VerifyOptions};
 
@@ -30,7 +30,7 @@ impl Args {
         let options = VerifyOptions {
             now: Timestamp::now(),
             refuse_expired: self.refuse_expired || context.config.import.refuse_expired,
-            limits: Limits::default(),
+            limits: BundleLimits::default(),
         };
         let data;
         let against = match &self.root {

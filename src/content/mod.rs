@@ -22,7 +22,7 @@ use std::{
 use bundle_format::digest::{PayloadDigests, PayloadHasher, Sha256};
 use tempfile::NamedTempFile;
 
-pub use self::partial::{Expected, Partial, Partials};
+pub use self::partial::{ExpectedPayload, Partial, Partials};
 
 /// Why content could not be read or stored.
 #[derive(Debug, thiserror::Error)]

@@ -21,7 +21,7 @@ const GIVEN_BACK: u64 = 64 * 1024 * 1024;
 
 /// What a document promises of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Expected {
+pub struct ExpectedPayload {
     /// How others name it.
     pub sha1: Sha1,
     /// If it says one.
@@ -30,7 +30,7 @@ pub struct Expected {
     pub size: u64,
 }
 
-impl Expected {
+impl ExpectedPayload {
     /// The name of its partial.
     fn key(&self) -> String {
         match self.sha256 {
@@ -67,7 +67,7 @@ impl ContentStore {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn partial_size(&self, expected: &Expected) -> Result<u64, ContentError> {
+    pub fn partial_size(&self, expected: &ExpectedPayload) -> Result<u64, ContentError> {
         let path = self.root.join(FOLDER).join(expected.key());
         match fs::metadata(&path) {
             Ok(metadata) if metadata.len() <= expected.size => Ok(metadata.len()),
@@ -99,7 +99,7 @@ impl Partials {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn open(&self, expected: &Expected) -> Result<Partial, ContentError> {
+    pub fn open(&self, expected: &ExpectedPayload) -> Result<Partial, ContentError> {
         let path = self.folder.join(expected.key());
         // A finished one is read-only already; it was killed before it was renamed.
         match fs::metadata(&path) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
-    error::{Fault, FleetError, refusal},
+    error::{FleetError, WriteError, refusal},
     meta::{counter, value},
     schema,
 };
@@ -75,7 +75,7 @@ impl Fleet {
             fleet
                 .connection
                 .execute_batch(sql)
-                .map_err(|e| Fault::from(e).told("make changes at once", &fleet.path))
+                .map_err(|e| WriteError::from(e).told("make changes at once", &fleet.path))
         };
         run(self, "BEGIN IMMEDIATE")?;
         let result = work(self).and_then(|made| Ok(run(self, "COMMIT").map(|()| made)?));
@@ -90,7 +90,7 @@ impl Fleet {
     pub(super) fn read<T>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&Connection) -> std::result::Result<T, Fault>,
+        work: impl FnOnce(&Connection) -> std::result::Result<T, WriteError>,
     ) -> Result<T> {
         let look = || {
             if !self.connection.is_autocommit() {
@@ -106,7 +106,7 @@ impl Fleet {
     pub(super) fn write<T>(
         &mut self,
         doing: &'static str,
-        work: impl FnOnce(&Connection) -> std::result::Result<T, Fault>,
+        work: impl FnOnce(&Connection) -> std::result::Result<T, WriteError>,
     ) -> Result<T> {
         let Self { connection, path } = self;
         let change = || {
@@ -122,9 +122,9 @@ impl Fleet {
             tx.commit()?;
             Ok(result)
         };
-        let result: std::result::Result<T, Fault> = change();
+        let result: std::result::Result<T, WriteError> = change();
         result.map_err(|fault| match fault {
-            Fault::Replica => refusal(Some(connection)),
+            WriteError::Replica => refusal(Some(connection)),
             fault => fault.told(doing, path),
         })
     }

@@ -67,14 +67,14 @@ impl FleetError {
 
 /// Why some work on the database failed, before it is said which work it was.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum WriteError {
     Sqlite(rusqlite::Error),
     Invalid(String),
     /// Only the upstream decides.
     Replica,
 }
 
-impl Fault {
+impl WriteError {
     pub(super) fn told(self, doing: &'static str, path: &Path) -> FleetError {
         match self {
             Self::Sqlite(source) => FleetError::Sqlite { doing, path: path.to_owned(), source },
@@ -84,13 +84,13 @@ impl Fault {
     }
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for WriteError {
     fn from(error: rusqlite::Error) -> Self {
         if is_refusal(&error) { Self::Replica } else { Self::Sqlite(error) }
     }
 }
 
-impl From<serde_json::Error> for Fault {
+impl From<serde_json::Error> for WriteError {
     fn from(error: serde_json::Error) -> Self {
         Self::Sqlite(rusqlite::Error::ToSqlConversionFailure(error.into()))
     }

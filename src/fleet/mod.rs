@@ -23,22 +23,26 @@ pub use computers::compliance::{ComplianceState, Event};
 pub use computers::registration::{Computer, Contact};
 pub use computers::reports::{Compliance, EVENTS_KEPT};
 pub use database::Fleet;
-pub use decisions::approvals::{Approval, ApprovalAction, Credit, NewApproval, Origin};
-pub use decisions::deployments::{Recorded, Wanted};
+pub use decisions::approvals::{Approval, ApprovalAction, ApprovingRule, NewApproval, Origin};
+pub use decisions::deployments::{ApprovalNeed, RecordedDeployment};
 pub use decisions::groups::{ALL_COMPUTERS, Group, UNASSIGNED_COMPUTERS, unfit_group_name};
-pub use decisions::overrides::TakenBack;
+pub use decisions::overrides::WithdrawnApproval;
 pub use decisions::policies::{PolicyState, StoredPolicy};
 pub use decisions::rules::StoredRule;
 pub use error::FleetError;
 pub use hierarchy::change_marks::{
-    Replicated, ReplicatedApproval, ReplicatedDeployment, TOMBSTONES_KEPT,
+    ReplicaChanges, ReplicatedApproval, ReplicatedDeployment, TOMBSTONES_KEPT,
 };
 pub use hierarchy::downstream_computers::{
-    ComputerChange, ComputerReport, ROLLED_COMPUTERS_KEPT, RolledComputer, StatusReport,
+    ComputerChange, ComputerReport, DownstreamComputer, ROLLED_COMPUTERS_KEPT, StatusReport,
 };
 pub use hierarchy::downstream_servers::{
-    Activity, DOWNSTREAMS_KEPT, Downstream, Given, ServerReport,
+    Activity, DOWNSTREAMS_KEPT, Downstream, DownstreamDelivery, ServerReport,
 };
-pub use hierarchy::missing_files::WantedFile;
-pub use hierarchy::replica::decisions::{TakenOver, Told, ToldDeployment, ToldGroup};
-pub use hierarchy::upstream_reports::{ComputerCounts, Installations, ToldComputer, Untold};
+pub use hierarchy::missing_files::MissingFile;
+pub use hierarchy::replica::decisions::{
+    ReplicaReport, UpstreamDecisions, UpstreamDeployment, UpstreamGroup,
+};
+pub use hierarchy::upstream_reports::{
+    ComputerCounts, Installations, PendingReport, ReportedComputer,
+};

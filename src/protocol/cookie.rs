@@ -8,7 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{DateTime, ErrorCode, Fault, ProtocolVersion, fields::Fields};
+use super::{DateTime, ErrorCode, ProtocolFault, ProtocolVersion, fields::Fields};
 use crate::soap::Writer;
 
 const VERSION: u8 = 1;
@@ -41,14 +41,14 @@ pub struct Cookie {
 
 /// A cookie as messages carry it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WireCookie {
+pub struct EncodedCookie {
     /// `Expiration`: a copy, for the client.
     pub expiration: Timestamp,
     /// `EncryptedData`.
     pub data: Vec<u8>,
 }
 
-impl WireCookie {
+impl EncodedCookie {
     /// Writes its two elements.
     pub(super) fn write<F>(&self, name: &str, w: &mut Writer<F>) {
         w.element(name, |w| {
@@ -60,11 +60,14 @@ impl WireCookie {
 
 /// Reads `EncryptedData` of a cookie. Absent, empty and nil are alike: agents send a first
 /// `oldCookie` with nothing but an `Expiration`.
-pub(super) fn read_cookie(fields: &Fields<'_>, name: &str) -> Result<Option<Vec<u8>>, Fault> {
+pub(super) fn read_cookie(
+    fields: &Fields<'_>,
+    name: &str,
+) -> Result<Option<Vec<u8>>, ProtocolFault> {
     let Some(cookie) = fields.maybe_within(name) else { return Ok(None) };
     cookie
         .base64("EncryptedData")
-        .map_err(|_| Fault::new(ErrorCode::InvalidCookie, "the cookie is not base64"))
+        .map_err(|_| ProtocolFault::new(ErrorCode::InvalidCookie, "the cookie is not base64"))
 }
 
 /// Seals and opens cookies.
@@ -101,8 +104,8 @@ impl CookieSealer {
         &self,
         token: &[u8],
         now: Timestamp,
-    ) -> Result<AuthorizationCookie, Fault> {
-        let bad = |why| Fault::new(ErrorCode::InvalidAuthorizationCookie, why);
+    ) -> Result<AuthorizationCookie, ProtocolFault> {
+        let bad = |why| ProtocolFault::new(ErrorCode::InvalidAuthorizationCookie, why);
         let plain = self.open(Kind::Authorization, token).ok_or_else(|| bad("not one of ours"))?;
         let mut input = Input(&plain);
         let read = |input: &mut Input<'_>| {
@@ -121,7 +124,7 @@ impl CookieSealer {
     }
 
     /// A cookie for the client; `None` when the system has no randomness.
-    pub fn seal_cookie(&self, cookie: &Cookie) -> Option<WireCookie> {
+    pub fn seal_cookie(&self, cookie: &Cookie) -> Option<EncodedCookie> {
         let mut plain = self.head(cookie.expires);
         plain.extend_from_slice(&cookie.version.major.to_le_bytes());
         plain.extend_from_slice(&cookie.version.minor.to_le_bytes());
@@ -129,15 +132,15 @@ impl CookieSealer {
         plain.extend_from_slice(&cookie.anchor.to_le_bytes());
         plain.extend_from_slice(cookie.client.as_bytes());
         let data = self.seal(Kind::Cookie, plain)?;
-        Some(WireCookie { expiration: cookie.expires, data })
+        Some(EncodedCookie { expiration: cookie.expires, data })
     }
 
     /// Opens a cookie without looking at its end.
     ///
     /// # Errors
     /// `InvalidCookie` when it is none of ours, `ServerChanged` when it belongs to another numbering.
-    pub fn open_cookie(&self, token: &[u8]) -> Result<Cookie, Fault> {
-        let bad = || Fault::new(ErrorCode::InvalidCookie, "the cookie is not one of ours");
+    pub fn open_cookie(&self, token: &[u8]) -> Result<Cookie, ProtocolFault> {
+        let bad = || ProtocolFault::new(ErrorCode::InvalidCookie, "the cookie is not one of ours");
         let plain = self.open(Kind::Cookie, token).ok_or_else(bad)?;
         let mut input = Input(&plain);
         let read = |input: &mut Input<'_>| {
@@ -151,7 +154,10 @@ impl CookieSealer {
         };
         let (server, cookie) = read(&mut input).ok_or_else(bad)?;
         if server != self.server {
-            return Err(Fault::new(ErrorCode::ServerChanged, "the cookie is of another numbering"));
+            return Err(ProtocolFault::new(
+                ErrorCode::ServerChanged,
+                "the cookie is of another numbering",
+            ));
         }
         Ok(cookie)
     }

@@ -81,14 +81,14 @@ pub struct UnknownErrorCode {
 /// Why a request fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
-pub struct Fault {
+pub struct ProtocolFault {
     /// What the client does next.
     pub code: ErrorCode,
     /// For people; of [`ErrorCode::InvalidParameters`] the path of the parameter.
     pub message: String,
 }
 
-impl Fault {
+impl ProtocolFault {
     /// A fault.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_fault_is_written_as_specified() {
-        let fault = Fault::invalid("parameters.InstalledNonLeafUpdateIDs");
+        let fault = ProtocolFault::invalid("parameters.InstalledNonLeafUpdateIDs");
         let id = uuid::uuid!("f0000000-0000-4000-8000-000000000001");
         let method =
             "\"http://www.microsoft.com/SoftwareDistribution/Server/ClientWebService/SyncUpdates\"";
@@ -139,7 +139,7 @@ mod tests {
             ),
             "{written}"
         );
-        let ours = Fault::new(ErrorCode::InternalServerError, "").to_soap(id, None);
+        let ours = ProtocolFault::new(ErrorCode::InternalServerError, "").to_soap(id, None);
         assert_eq!(ours.code, FaultCode::Server);
         assert_eq!(ours.detail.len(), 3);
     }

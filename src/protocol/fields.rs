@@ -4,13 +4,13 @@ use std::str::FromStr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::Fault;
+use super::ProtocolFault;
 use crate::{
     soap::Element,
     update::{UpdateId, UpdateIdentity},
 };
 
-type Result<T> = std::result::Result<T, Fault>;
+type Result<T> = std::result::Result<T, ProtocolFault>;
 
 /// An element and where it stands.
 pub(super) struct Fields<'a> {
@@ -24,8 +24,8 @@ impl<'a> Fields<'a> {
         Self { element: operation, path: String::new() }
     }
 
-    fn wrong(&self, name: &str) -> Fault {
-        Fault::invalid(format!("{}{name}", self.path))
+    fn wrong(&self, name: &str) -> ProtocolFault {
+        ProtocolFault::invalid(format!("{}{name}", self.path))
     }
 
     /// A child with children of its own.

@@ -16,7 +16,7 @@ mod time;
 mod version;
 pub mod xpress;
 
-pub use cookie::{AuthorizationCookie, Cookie, CookieSealer, WireCookie};
-pub use fault::{ErrorCode, Fault, UnknownErrorCode};
+pub use cookie::{AuthorizationCookie, Cookie, CookieSealer, EncodedCookie};
+pub use fault::{ErrorCode, ProtocolFault, UnknownErrorCode};
 pub use time::{BadTime, DateTime};
 pub use version::{BadVersion, ProtocolVersion};

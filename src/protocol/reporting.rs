@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Fault, cookie::read_cookie, fields::Fields};
+use super::{ProtocolFault, cookie::read_cookie, fields::Fields};
 use crate::{
     soap::{Element, Writer},
     update::UpdateId,
@@ -29,7 +29,7 @@ impl ReportEventBatch {
     ///
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         Ok(Self { cookie: read_cookie(&fields, "cookie")?, events: events(&fields)? })
     }
@@ -49,11 +49,11 @@ impl ReportEventBatch2 {
     ///
     /// # Errors
     /// `InvalidParameters` with the path.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let computer = fields.text("computerId")?;
         if computer.len() > 255 {
-            return Err(Fault::invalid("computerId"));
+            return Err(ProtocolFault::invalid("computerId"));
         }
         Ok(Self { computer: computer.to_ascii_lowercase(), events: events(&fields)? })
     }
@@ -115,11 +115,11 @@ pub struct ExtendedData {
     pub device_id: Option<String>,
 }
 
-fn events(fields: &Fields<'_>) -> Result<Vec<ReportingEvent>, Fault> {
+fn events(fields: &Fields<'_>) -> Result<Vec<ReportingEvent>, ProtocolFault> {
     fields.each_within("eventBatch", "ReportingEvent", MOST_EVENTS)?.iter().map(event).collect()
 }
 
-fn event(fields: &Fields<'_>) -> Result<ReportingEvent, Fault> {
+fn event(fields: &Fields<'_>) -> Result<ReportingEvent, ProtocolFault> {
     const ANY: usize = usize::MAX;
     let basic = fields.within("BasicData")?;
     let update = match basic.maybe_within("UpdateID") {

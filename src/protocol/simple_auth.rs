@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{Fault, fields::Fields};
+use super::{ProtocolFault, fields::Fields};
 use crate::soap::{Element, Writer};
 
 /// Namespace of the service, and of the SOAPAction before `/` and the operation.
@@ -26,20 +26,20 @@ impl GetAuthorizationCookie {
     /// # Errors
     /// `InvalidParameters` when the client id or the DNS name is missing, too long, or the id holds
     /// anything but letters, digits and hyphens.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let client = fields.text("clientId")?;
         let known = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
         if client.len() > 255 || !client.bytes().all(known) {
-            return Err(Fault::invalid("clientId"));
+            return Err(ProtocolFault::invalid("clientId"));
         }
         let dns_name = fields.text("dnsName")?;
         if dns_name.chars().count() > 255 {
-            return Err(Fault::invalid("dnsName"));
+            return Err(ProtocolFault::invalid("dnsName"));
         }
         let target_group = fields.maybe_text("targetGroupName").map(str::to_owned);
         if target_group.as_ref().is_some_and(|groups| groups.len() > 4096) {
-            return Err(Fault::invalid("targetGroupName"));
+            return Err(ProtocolFault::invalid("targetGroupName"));
         }
         Ok(Self {
             client: client.to_ascii_lowercase(),

@@ -38,7 +38,7 @@ pub enum AppliesIf {
         /// The registry of 32-bit programs.
         wow: bool,
         /// The value and what it must be.
-        value: Option<(String, Option<(Comparison, Data)>)>,
+        value: Option<(String, Option<(Comparison, RegistryData)>)>,
     },
     /// By a file.
     File {
@@ -71,7 +71,7 @@ pub enum Comparison {
 
 /// What a registry value is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Data {
+pub enum RegistryData {
     /// A REG_DWORD.
     Number(u32),
     /// A REG_SZ.
@@ -152,10 +152,10 @@ fn parse(rule: &str) -> Result<AppliesIf, String> {
 }
 
 /// An operator and what stands after it.
-type Compared<'a> = Option<(Comparison, &'a str)>;
+type ComparedValue<'a> = Option<(Comparison, &'a str)>;
 
 /// Splits at the first operator that has spaces around it.
-fn split_comparison(text: &str) -> Result<(&str, Compared<'_>), String> {
+fn split_comparison(text: &str) -> Result<(&str, ComparedValue<'_>), String> {
     const OPERATORS: [(&str, Comparison); 5] = [
         (" >= ", Comparison::GreaterThanOrEqualTo),
         (" <= ", Comparison::LessThanOrEqualTo),
@@ -178,7 +178,7 @@ fn split_comparison(text: &str) -> Result<(&str, Compared<'_>), String> {
     Ok((subject.trim(), Some((comparison, data))))
 }
 
-fn registry(subject: &str, comparison: Compared<'_>, wow: bool) -> Result<AppliesIf, String> {
+fn registry(subject: &str, comparison: ComparedValue<'_>, wow: bool) -> Result<AppliesIf, String> {
     let (key, value) = match subject.rsplit_once('!') {
         Some((key, value)) => (key, Some(value)),
         None => (subject, None),
@@ -198,7 +198,7 @@ fn registry(subject: &str, comparison: Compared<'_>, wow: bool) -> Result<Applie
         (Some(name), None) => Some((name.to_owned(), None)),
         (Some(name), Some((comparison, text))) => {
             let data = data(text)?;
-            if matches!(data, Data::Text(_)) && comparison != Comparison::EqualTo {
+            if matches!(data, RegistryData::Text(_)) && comparison != Comparison::EqualTo {
                 return Err("a text can only be compared with =".to_owned());
             }
             Some((name.to_owned(), Some((comparison, data))))
@@ -207,9 +207,9 @@ fn registry(subject: &str, comparison: Compared<'_>, wow: bool) -> Result<Applie
     Ok(AppliesIf::Registry { subkey, wow, value })
 }
 
-fn data(text: &str) -> Result<Data, String> {
+fn data(text: &str) -> Result<RegistryData, String> {
     if let Some(text) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-        return Ok(Data::Text(text.to_owned()));
+        return Ok(RegistryData::Text(text.to_owned()));
     }
     let number = match text.strip_prefix("0x") {
         Some(hex) => u32::from_str_radix(hex, 16).ok(),
@@ -217,15 +217,15 @@ fn data(text: &str) -> Result<Data, String> {
         None => None,
     };
     if let Some(number) = number {
-        return Ok(Data::Number(number));
+        return Ok(RegistryData::Number(number));
     }
     if text.contains('.') {
-        return version(text).map(Data::Version);
+        return version(text).map(RegistryData::Version);
     }
     Err(format!("{text:?} is no number, no version, and no text in double quotes"))
 }
 
-fn file(subject: &str, comparison: Compared<'_>) -> Result<AppliesIf, String> {
+fn file(subject: &str, comparison: ComparedValue<'_>) -> Result<AppliesIf, String> {
     let version = least_version(comparison)?;
     let known = FOLDERS.iter().find_map(|(start, folder)| {
         let head = subject.get(..start.len())?;
@@ -250,7 +250,7 @@ fn file(subject: &str, comparison: Compared<'_>) -> Result<AppliesIf, String> {
     Ok(AppliesIf::File { folder, path: path.to_owned(), version })
 }
 
-fn least_version(comparison: Compared<'_>) -> Result<Option<String>, String> {
+fn least_version(comparison: ComparedValue<'_>) -> Result<Option<String>, String> {
     match comparison {
         None => Ok(None),
         Some((Comparison::GreaterThanOrEqualTo, text)) => version(text).map(Some),
@@ -321,7 +321,7 @@ impl AppliesIf {
     }
 }
 
-type Value = (String, Option<(Comparison, Data)>);
+type Value = (String, Option<(Comparison, RegistryData)>);
 
 fn registry_rule(xml: &mut Xml, subkey: &str, wow: bool, value: Option<&Value>) {
     let mut attributes = vec![("Key", "HKEY_LOCAL_MACHINE"), ("Subkey", subkey)];
@@ -335,12 +335,12 @@ fn registry_rule(xml: &mut Xml, subkey: &str, wow: bool, value: Option<&Value>) 
         Some((name, Some((comparison, data)))) => {
             attributes.extend([("Value", name.as_str()), ("Comparison", comparison.name())]);
             let (rule, data) = match data {
-                Data::Number(n) => {
+                RegistryData::Number(n) => {
                     number = n.to_string();
                     ("bar:RegDword", &number)
                 }
-                Data::Text(text) => ("bar:RegSz", text),
-                Data::Version(version) => ("bar:RegSzToVersion", version),
+                RegistryData::Text(text) => ("bar:RegSz", text),
+                RegistryData::Version(version) => ("bar:RegSzToVersion", version),
             };
             attributes.push(("Data", data));
             rule

@@ -5,8 +5,8 @@ use uuid::{Uuid, uuid};
 
 use super::{NAMESPACE, PublishError, PublishRequest, document};
 use crate::{
-    catalog::{Catalog, Filter, RevisionSummary},
-    update::{Limits, UpdateDocument, UpdateId, UpdateIdentity, UpdateType},
+    catalog::{Catalog, RevisionFilter, RevisionSummary},
+    update::{DocumentLimits, UpdateDocument, UpdateId, UpdateIdentity, UpdateType},
 };
 
 /// The company of products that were published without one; every WSUS knows it.
@@ -22,11 +22,11 @@ pub(super) struct Categories {
     /// Its classification.
     pub(super) classification: UpdateId,
     /// What is not in the catalogue yet, parents first.
-    pub(super) made: Vec<Made>,
+    pub(super) made: Vec<CategoryDocument>,
 }
 
 /// A category document that has been made.
-pub(super) struct Made {
+pub(super) struct CategoryDocument {
     pub(super) title: String,
     pub(super) document: String,
 }
@@ -53,7 +53,7 @@ pub(super) fn plan(
             let identity = UpdateIdentity { id, revision: 1 };
             let category = Category { identity, title, parent, kind };
             let document = document::category(&category, &document::moment(now));
-            made.push(Made { title: title.to_owned(), document });
+            made.push(CategoryDocument { title: title.to_owned(), document });
         }
         Ok(id)
     };
@@ -92,7 +92,7 @@ fn derived(kind: &str, parts: &[&str]) -> UpdateId {
 fn existing_product(catalog: &Catalog, path: &str) -> Result<Option<UpdateId>, PublishError> {
     let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
     let mut candidates = Vec::new();
-    let filter = Filter {
+    let filter = RevisionFilter {
         title: Some(name.to_owned()),
         update_type: Some(UpdateType::Category),
         newest: true,
@@ -130,7 +130,7 @@ fn ancestors(catalog: &Catalog, of: &RevisionSummary) -> Result<Vec<String>, Pub
     let mut revision = of.revision_id;
     while titles.len() < ANCESTORS {
         let xml = catalog.document(revision)?.unwrap_or_default();
-        let document = UpdateDocument::parse(&xml, &Limits::default())?;
+        let document = UpdateDocument::parse(&xml, &DocumentLimits::default())?;
         let parent =
             document.prerequisites.iter().find(|c| c.is_category).and_then(|c| c.any_of.first());
         let Some(parent) = parent.map(|id| catalog.newest(*id)).transpose()?.flatten() else {

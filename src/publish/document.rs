@@ -25,7 +25,7 @@ const MSP: &str = "http://schemas.microsoft.com/msus/2002/12/UpdateHandlers/Wind
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 /// All that an update's document is made of.
-pub(super) struct Parts<'a> {
+pub(super) struct DocumentParts<'a> {
     pub(super) request: &'a PublishRequest,
     pub(super) installer: &'a Installer,
     pub(super) payload: &'a PayloadDigests,
@@ -43,7 +43,7 @@ pub(super) fn moment(time: Timestamp) -> String {
 }
 
 /// The document of an update with one file.
-pub(super) fn write(parts: &Parts<'_>) -> String {
+pub(super) fn write(parts: &DocumentParts<'_>) -> String {
     let (handler_prefix, handler) = match parts.installer {
         Installer::CommandLine { .. } => ("xmlns:cmd", CMD),
         Installer::Msi { .. } => ("xmlns:msp", MSP),
@@ -87,7 +87,7 @@ fn category_clause(xml: &mut Xml, id: UpdateId) {
     xml.close("upd:AtLeastOne");
 }
 
-fn properties(xml: &mut Xml, parts: &Parts<'_>, handler: &str) {
+fn properties(xml: &mut Xml, parts: &DocumentParts<'_>, handler: &str) {
     let request = parts.request;
     let size = parts.payload.size.to_string();
     let publisher = NAMESPACE.to_string();
@@ -144,7 +144,7 @@ fn localized(xml: &mut Xml, request: &PublishRequest) {
     xml.close("upd:LocalizedProperties").close("upd:LocalizedPropertiesCollection");
 }
 
-fn relationships(xml: &mut Xml, parts: &Parts<'_>) {
+fn relationships(xml: &mut Xml, parts: &DocumentParts<'_>) {
     xml.open("upd:Relationships", &[]);
     if !parts.request.supersedes.is_empty() {
         xml.open("upd:SupersededUpdates", &[]);
@@ -200,11 +200,11 @@ fn rules(xml: &mut Xml, installer: &Installer) {
     xml.close("upd:ApplicabilityRules");
 }
 
-fn file_name<'a>(parts: &Parts<'a>) -> &'a str {
+fn file_name<'a>(parts: &DocumentParts<'a>) -> &'a str {
     parts.request.file_name().unwrap_or_default()
 }
 
-fn file(xml: &mut Xml, parts: &Parts<'_>) {
+fn file(xml: &mut Xml, parts: &DocumentParts<'_>) {
     let PayloadDigests { sha256, sha1, size, .. } = parts.payload;
     xml.open("upd:Files", &[])
         .open(
@@ -224,7 +224,7 @@ fn file(xml: &mut Xml, parts: &Parts<'_>) {
         .close("upd:Files");
 }
 
-fn handler_data(xml: &mut Xml, parts: &Parts<'_>) {
+fn handler_data(xml: &mut Xml, parts: &DocumentParts<'_>) {
     let data = "upd:HandlerSpecificData";
     let open = |xml: &mut Xml, kind| {
         xml.open(data, &[("xsi:type", kind), ("xmlns:xsi", XSI)]);

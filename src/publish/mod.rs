@@ -22,7 +22,7 @@ mod installer;
 mod request;
 mod xml;
 
-pub use applies_if::{AppliesIf, BadRule, Comparison, Data, KnownFolder};
+pub use applies_if::{AppliesIf, BadRule, Comparison, KnownFolder, RegistryData};
 pub use authenticode::{Signature, signature};
 pub use error::PublishError;
 pub use request::{Classification, PublishRequest, Reboot, Severity};
@@ -33,9 +33,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    catalog::{Added, Catalog, Numbering, PayloadRow},
+    catalog::{AddOutcome, Catalog, Numbering, PayloadRow},
     content::ContentStore,
-    update::{Limits, RevisionId, UpdateDocument, UpdateId, UpdateIdentity},
+    update::{DocumentLimits, RevisionId, UpdateDocument, UpdateId, UpdateIdentity},
 };
 
 /// The name space of the identities that we derive from names.
@@ -94,7 +94,7 @@ pub fn publish(
         }
     }
 
-    let mut parts = document::Parts {
+    let mut parts = document::DocumentParts {
         request: &request,
         installer: &installer,
         payload: &payload,
@@ -105,7 +105,8 @@ pub fn publish(
     };
     if let Some(newest) = catalog.newest(id)? {
         let stored = catalog.document(newest.revision_id)?.unwrap_or_default();
-        if !UpdateDocument::parse(&stored, &Limits::default())?.properties.locally_published {
+        if !UpdateDocument::parse(&stored, &DocumentLimits::default())?.properties.locally_published
+        {
             return Err(PublishError::invalid(format!(
                 "{id} ({}) was not published locally: only its publisher can revise it",
                 newest.title
@@ -172,9 +173,10 @@ fn commit(
     let mut numbers = Vec::new();
     let mut writer = catalog.write()?;
     for xml in documents {
-        let document = UpdateDocument::parse(xml.as_bytes(), &Limits::default())?;
+        let document = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default())?;
         let added = writer.add_revision(&document, xml.as_bytes(), numbering, now)?;
-        let (Added::New(number) | Added::Same(number) | Added::OtherBytes(number)) = added;
+        let (AddOutcome::New(number) | AddOutcome::Same(number) | AddOutcome::OtherBytes(number)) =
+            added;
         numbers.push(number);
     }
     let PayloadDigests { sha256, sha1, size, chunks } = payload.clone();

@@ -44,7 +44,7 @@ impl Action {
 
 /// A deployed revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deployed {
+pub struct DeployedRevision {
     /// Its number towards agents.
     pub id: RevisionId,
     /// What agents shall do with it.
@@ -57,7 +57,7 @@ pub struct Deployed {
 
 /// All that is deployed to computers in these groups (ancestors included), in the order of revision
 /// IDs, closed under dependencies, one revision of each update. The rules are in the [module](super).
-pub fn deploy(graph: &Graph, decisions: &Decisions, groups: &[Uuid]) -> Vec<Deployed> {
+pub fn deploy(graph: &Graph, decisions: &Decisions, groups: &[Uuid]) -> Vec<DeployedRevision> {
     let mut closure = Closure::default();
     let mut deadlines = HashMap::new();
     for update in decisions.approved() {
@@ -81,9 +81,9 @@ pub fn deploy(graph: &Graph, decisions: &Decisions, groups: &[Uuid]) -> Vec<Depl
             *best = (action, i);
         }
     }
-    let mut deployed: Vec<Deployed> = chosen
+    let mut deployed: Vec<DeployedRevision> = chosen
         .into_values()
-        .map(|(action, i)| Deployed {
+        .map(|(action, i)| DeployedRevision {
             id: graph.id_at(i),
             action,
             deadline: deadlines.get(&i).copied().flatten(),

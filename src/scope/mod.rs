@@ -31,6 +31,6 @@ mod table;
 mod tests;
 
 pub use decisions::{Approval, Decision, Decisions, Groups};
-pub use deploy::{Action, Deployed, category_closure, deploy};
+pub use deploy::{Action, DeployedRevision, category_closure, deploy};
 pub use graph::{FileState, Graph, Revision};
-pub use sync::{Answer, Marks, PageLimits, Query, Scope};
+pub use sync::{AgentQuery, Answer, ChangeMarks, PageLimits, Scope};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use roaring::{MultiOps, RoaringBitmap};
 
 use super::{
-    Deployed, Graph,
+    DeployedRevision, Graph,
     deploy::close,
     graph::{Index, key},
 };
@@ -13,7 +13,7 @@ use crate::update::{RevisionId, UpdateId, UpdateType};
 
 /// What an agent says it has.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Query<'a> {
+pub struct AgentQuery<'a> {
     /// `InstalledNonLeafUpdateIDs`: the only thing that satisfies prerequisites.
     pub installed: &'a [i32],
     /// `OtherCachedUpdateIDs`.
@@ -63,9 +63,9 @@ const PAGES_FOR_REVISIONS: u64 = 50;
 
 /// Deployed revisions with the change marks of their deployments.
 #[derive(Debug, Clone, Default)]
-pub struct Marks(Vec<(u64, u32)>);
+pub struct ChangeMarks(Vec<(u64, u32)>);
 
-impl Marks {
+impl ChangeMarks {
     /// From pairs of revision and change mark.
     pub fn new(marks: impl IntoIterator<Item = (RevisionId, u64)>) -> Self {
         let mut marks: Vec<_> = marks.into_iter().map(|(id, mark)| (mark, key(id))).collect();
@@ -88,14 +88,14 @@ pub struct Scope {
     approved: RoaringBitmap,
     /// By update: its revision that is deployed.
     standing: HashMap<u32, Index>,
-    software: Pass,
+    software: PassScope,
     has_drivers: bool,
-    marks: Marks,
+    marks: ChangeMarks,
 }
 
 /// What one pass may deliver.
 #[derive(Debug, Clone, Default)]
-struct Pass {
+struct PassScope {
     members: RoaringBitmap,
     non_leaf: RoaringBitmap,
     /// Clause, and the members that it holds back while it does not hold.
@@ -104,14 +104,14 @@ struct Pass {
 
 impl Scope {
     /// Prepares what [`super::deploy`] found.
-    pub fn new(graph: &Graph, deployed: &[Deployed], marks: Marks) -> Self {
+    pub fn new(graph: &Graph, deployed: &[DeployedRevision], marks: ChangeMarks) -> Self {
         let indexes = deployed.iter().filter_map(|d| graph.index_of(key(d.id)));
         Self {
             deployed: deployed.iter().map(|d| key(d.id)).collect(),
             approved: deployed.iter().filter(|d| d.approved).map(|d| key(d.id)).collect(),
             standing: indexes.clone().map(|i| (graph.update_at(i), i)).collect(),
             has_drivers: indexes.clone().any(|i| graph.type_at(i) == UpdateType::Driver),
-            software: Pass::new(graph, indexes),
+            software: PassScope::new(graph, indexes),
             marks,
         }
     }
@@ -128,10 +128,10 @@ impl Scope {
     pub fn sync(
         &self,
         graph: &Graph,
-        query: &Query<'_>,
+        query: &AgentQuery<'_>,
         limits: &PageLimits,
         size: &dyn Fn(RevisionId) -> u64,
-        category_marks: &Marks,
+        category_marks: &ChangeMarks,
     ) -> Answer {
         let mut cached = bitmap(query.cached);
         cached |= bitmap(query.installed);
@@ -168,7 +168,7 @@ impl Scope {
 
     /// What a category scan is about: these categories, the approved updates that name one of them
     /// in an `IsCategory` clause, and whatever these need. [MS-WUSP] 2.2.2.2.4
-    fn filtered(&self, graph: &Graph, filter: &[UpdateId]) -> Pass {
+    fn filtered(&self, graph: &Graph, filter: &[UpdateId]) -> PassScope {
         let mut roots = Vec::new();
         let mut related = RoaringBitmap::new();
         for category in filter {
@@ -188,11 +188,11 @@ impl Scope {
         members.extend(close(graph, roots).map(|i| standing(&i).unwrap_or(i)));
         members.sort_unstable();
         members.dedup();
-        Pass::new(graph, members.into_iter())
+        PassScope::new(graph, members.into_iter())
     }
 }
 
-impl Pass {
+impl PassScope {
     fn new(graph: &Graph, members: impl Iterator<Item = Index>) -> Self {
         let mut pass = Self::default();
         let mut holds_back: Vec<(u32, u32)> = Vec::new();

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use super::{
     encoding::{Encoding, encoding},
     pack::fragment::PackedFragment,
-    spool::Spooled,
+    spool::SpooledAnswer,
 };
 use crate::{
     protocol,
-    soap::{Limits, Piece, Style},
+    soap::{MessageLimits, Piece, Style},
 };
 
 /// Who asks, and how.
@@ -24,7 +24,7 @@ pub(super) struct Peer {
     pub(super) tls: bool,
 }
 /// A written message, what is held elsewhere apart.
-pub(super) type Pieces = Vec<Piece<Foreign>>;
+pub(super) type Pieces = Vec<Piece<StoredPiece>>;
 
 /// The services that agents and downstream servers call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,12 +63,14 @@ impl Service {
 
     /// Bounds on a request. A downstream server may report the states of tens of thousands of
     /// updates on one computer at a time.
-    pub(super) fn limits(self) -> Limits {
+    pub(super) fn limits(self) -> MessageLimits {
         match self {
-            Self::Reporting => {
-                Limits { bytes: 32 * 1024 * 1024, elements: 600_000, ..Limits::default() }
-            }
-            _ => Limits::default(),
+            Self::Reporting => MessageLimits {
+                bytes: 32 * 1024 * 1024,
+                elements: 600_000,
+                ..MessageLimits::default()
+            },
+            _ => MessageLimits::default(),
         }
     }
 
@@ -121,18 +123,18 @@ fn is_host(host: &str) -> bool {
 }
 /// A part of an answer that is held elsewhere.
 #[derive(Debug)]
-pub(super) enum Foreign {
+pub(super) enum StoredPiece {
     /// In a pack.
     Fragment(PackedFragment),
     /// In a file of its own, encoded already.
-    Spooled(Spooled),
+    Spooled(SpooledAnswer),
 }
 
-impl From<Piece<PackedFragment>> for Piece<Foreign> {
+impl From<Piece<PackedFragment>> for Piece<StoredPiece> {
     fn from(piece: Piece<PackedFragment>) -> Self {
         match piece {
             Piece::Text(text) => Self::Text(text),
-            Piece::Foreign(fragment) => Self::Foreign(Foreign::Fragment(fragment)),
+            Piece::Foreign(fragment) => Self::Foreign(StoredPiece::Fragment(fragment)),
         }
     }
 }

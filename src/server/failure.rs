@@ -5,7 +5,7 @@ use std::error::Error;
 use super::pack::error::PackError;
 use crate::{
     fleet::FleetError,
-    protocol::{ErrorCode, Fault},
+    protocol::{ErrorCode, ProtocolFault},
     soap::{EnvelopeError, ReadError},
 };
 
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Failure {
     /// As the protocol has it.
-    Fault(Fault),
+    Fault(ProtocolFault),
     /// A message of another SOAP version.
     Version,
     /// Something here; the client learns no more than that.
@@ -22,11 +22,11 @@ pub(super) enum Failure {
 
 impl Failure {
     /// What the client gets, if it is a fault with an error code.
-    pub(super) fn fault(&self) -> Option<Fault> {
+    pub(super) fn fault(&self) -> Option<ProtocolFault> {
         match self {
             Self::Fault(fault) => Some(fault.clone()),
             Self::Version => None,
-            Self::Internal(_) => Some(Fault::new(
+            Self::Internal(_) => Some(ProtocolFault::new(
                 ErrorCode::InternalServerError,
                 "the server's log has more under this ID",
             )),
@@ -38,8 +38,8 @@ impl Failure {
     }
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
+impl From<ProtocolFault> for Failure {
+    fn from(fault: ProtocolFault) -> Self {
         Self::Fault(fault)
     }
 }
@@ -58,7 +58,7 @@ impl From<PackError> for Failure {
 
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
-        Self::Fault(Fault::invalid(error.to_string()))
+        Self::Fault(ProtocolFault::invalid(error.to_string()))
     }
 }
 
@@ -66,7 +66,7 @@ impl From<EnvelopeError> for Failure {
     fn from(error: EnvelopeError) -> Self {
         match error {
             EnvelopeError::Version => Self::Version,
-            error => Self::Fault(Fault::invalid(error.to_string())),
+            error => Self::Fault(ProtocolFault::invalid(error.to_string())),
         }
     }
 }

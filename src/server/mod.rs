@@ -32,13 +32,13 @@ pub use options::{Addresses, ServeOptions, TlsOptions};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::data_dir::DataDir;
-use http::{listen::Door, tls::Tls};
-use state::server_state::App;
+use http::{listen::Listener, tls::Tls};
+use state::server_state::ServerState;
 
 /// A server that has its addresses and its view, and waits for [`Server::run`].
 pub struct Server {
-    app: Arc<App>,
-    doors: Vec<Door>,
+    app: Arc<ServerState>,
+    doors: Vec<Listener>,
     tls: Option<Arc<Tls>>,
 }
 
@@ -53,7 +53,7 @@ impl Server {
         if let Some(address) = options.listen {
             let (listener, local) = listen_at(address).await?;
             addresses.plain = Some(local);
-            doors.push(Door { listener, tls: None });
+            doors.push(Listener { listener, tls: None });
         }
         let mut tls = None;
         if let Some(with) = options.tls.clone() {
@@ -61,10 +61,10 @@ impl Server {
             addresses.tls = Some(local);
             let loaded = tokio::task::spawn_blocking(move || Tls::load(with)).await??;
             tls = Some(Arc::new(loaded));
-            doors.push(Door { listener, tls: tls.clone() });
+            doors.push(Listener { listener, tls: tls.clone() });
         }
-        let app =
-            tokio::task::spawn_blocking(move || App::open(data, options, addresses)).await??;
+        let app = tokio::task::spawn_blocking(move || ServerState::open(data, options, addresses))
+            .await??;
         Ok(Self { app: Arc::new(app), doors, tls })
     }
 

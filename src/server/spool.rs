@@ -18,7 +18,7 @@ const HELD: usize = 2 * 1024 * 1024;
 const CHUNK: usize = 128 * 1024;
 
 /// A part of an answer while it is written.
-pub(super) struct Spool {
+pub(super) struct AnswerSpool {
     file: SpooledTempFile,
     encoding: Encoding,
     len: u64,
@@ -26,12 +26,12 @@ pub(super) struct Spool {
 
 /// A part of an answer, written.
 #[derive(Debug)]
-pub(super) struct Spooled {
+pub(super) struct SpooledAnswer {
     file: SpooledTempFile,
     len: u64,
 }
 
-impl Spool {
+impl AnswerSpool {
     /// `folder`: where there is room for large files.
     pub(super) fn new(folder: &Path, encoding: Encoding) -> Self {
         Self { file: SpooledTempFile::new_in(HELD, folder), encoding, len: 0 }
@@ -53,13 +53,13 @@ impl Spool {
     }
 
     /// Ends writing.
-    pub(super) fn finish(mut self) -> io::Result<Spooled> {
+    pub(super) fn finish(mut self) -> io::Result<SpooledAnswer> {
         self.file.rewind()?;
-        Ok(Spooled { file: self.file, len: self.len })
+        Ok(SpooledAnswer { file: self.file, len: self.len })
     }
 }
 
-impl Spooled {
+impl SpooledAnswer {
     /// Its bytes as they are sent.
     pub(super) fn len(&self) -> u64 {
         self.len
@@ -91,7 +91,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let part = "<a>lock gate</a>".repeat(20_000);
         for encoding in [Encoding::Plain, Encoding::Xpress] {
-            let mut spool = Spool::new(folder.path(), encoding);
+            let mut spool = AnswerSpool::new(folder.path(), encoding);
             for _ in 0..20 {
                 spool.push(&part).unwrap();
             }

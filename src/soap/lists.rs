@@ -5,8 +5,8 @@ use std::io::{self, BufRead, Read};
 use quick_xml::{NsReader, events::Event};
 
 use super::{
-    Element, Limits, ReadError,
-    read::{Tree, Wrong},
+    Element, MessageLimits, ReadError,
+    read::{ReadFailure, Tree},
 };
 
 /// Envelope, body, answer, result, list.
@@ -34,7 +34,7 @@ pub enum ListError {
 /// When the source fails, the message is over a limit or not well-formed, and what `each` returns.
 pub fn read_lists<R: BufRead, E: From<ListError>>(
     source: R,
-    limits: &Limits,
+    limits: &MessageLimits,
     namespace: &str,
     lists: &[&str],
     each: &mut dyn FnMut(&str, Element) -> Result<(), E>,
@@ -51,12 +51,12 @@ pub fn read_lists<R: BufRead, E: From<ListError>>(
                 // The event borrows the buffer, not the reader.
                 tree.add(reader.resolver(), event)
             }
-            Err(_) if reader.get_mut().spent => Err(Wrong::TooLarge("bytes", limits.bytes)),
+            Err(_) if reader.get_mut().spent => Err(ReadFailure::TooLarge("bytes", limits.bytes)),
             Err(quick_xml::Error::Io(error)) => {
                 let error = io::Error::new(error.kind(), error);
                 return Err(ListError::Io(error).into());
             }
-            Err(error) => Err(Wrong::Xml(error.to_string())),
+            Err(error) => Err(ReadFailure::Xml(error.to_string())),
         };
         step.map_err(|wrong| ListError::Read(wrong.at(reader.buffer_position())))?;
         if tree.open.len() == LIST_LEVEL
@@ -120,7 +120,7 @@ mod tests {
         )
     }
 
-    fn items(text: &str, limits: &Limits) -> Result<(usize, Element), ListError> {
+    fn items(text: &str, limits: &MessageLimits) -> Result<(usize, Element), ListError> {
         let mut count = 0;
         // A small buffer: elements cross its border everywhere.
         let source = io::BufReader::with_capacity(7, text.as_bytes());
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn items_pass_through_and_the_rest_stays() {
-        let limits = Limits { bytes: 200, elements: 10, ..Limits::default() };
+        let limits = MessageLimits { bytes: 200, elements: 10, ..MessageLimits::default() };
         let text = message(&"<I>&lt;é&gt;</I>".repeat(1000));
         let (count, rest) = items(&text, &limits).unwrap();
         assert_eq!(count, 1000, "far more bytes and elements than the limits of one");
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn cut_and_endless_messages_are_refused() {
-        let limits = Limits { bytes: 200, elements: 10, ..Limits::default() };
+        let limits = MessageLimits { bytes: 200, elements: 10, ..MessageLimits::default() };
         let text = message("<I>&lt;é&gt;</I>");
         for end in 0..text.len() {
             if text.is_char_boundary(end) {

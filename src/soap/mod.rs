@@ -14,7 +14,7 @@ pub use element::{Attribute, Element};
 pub use envelope::{EnvelopeError, Style, body_of, envelope, part, whole};
 pub use fault::{Fault, FaultCode};
 pub use lists::{ListError, read_lists};
-pub use read::{Limits, ReadError, read};
+pub use read::{MessageLimits, ReadError, read};
 pub use write::{Piece, Writer, escape_text};
 
 /// Namespace of a SOAP 1.1 envelope.

@@ -12,7 +12,7 @@ use super::{Attribute, Element};
 
 /// Bounds on a message.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct MessageLimits {
     /// Bytes of the message.
     pub bytes: usize,
     /// Nesting of elements. Real requests have about ten levels.
@@ -23,7 +23,7 @@ pub struct Limits {
     pub attributes: usize,
 }
 
-impl Default for Limits {
+impl Default for MessageLimits {
     fn default() -> Self {
         Self { bytes: 8 * 1024 * 1024, depth: 32, elements: 200_000, attributes: 32 }
     }
@@ -55,7 +55,7 @@ pub enum ReadError {
 ///
 /// # Errors
 /// When it is over a limit or not well-formed.
-pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, ReadError> {
+pub fn read(bytes: &[u8], limits: &MessageLimits) -> Result<Element, ReadError> {
     if bytes.len() > limits.bytes {
         return Err(ReadError::TooLarge { what: "bytes", limit: limits.bytes });
     }
@@ -71,19 +71,19 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Element, ReadError> {
         let step = match event {
             Ok(Event::Eof) => break,
             Ok(event) => tree.add(reader.resolver(), event),
-            Err(e) => Err(Wrong::Xml(e.to_string())),
+            Err(e) => Err(ReadFailure::Xml(e.to_string())),
         };
         step.map_err(|wrong| wrong.at(reader.buffer_position()))?;
     }
     tree.finish().map_err(|wrong| wrong.at(reader.buffer_position()))
 }
 
-pub(super) enum Wrong {
+pub(super) enum ReadFailure {
     TooLarge(&'static str, usize),
     Xml(String),
 }
 
-impl Wrong {
+impl ReadFailure {
     pub(super) fn at(self, at: u64) -> ReadError {
         match self {
             Self::TooLarge(what, limit) => ReadError::TooLarge { what, limit },
@@ -93,7 +93,7 @@ impl Wrong {
 }
 
 pub(super) struct Tree<'l> {
-    limits: &'l Limits,
+    limits: &'l MessageLimits,
     pub(super) open: Vec<Element>,
     pub(super) root: Option<Element>,
     pub(super) elements: usize,
@@ -102,7 +102,7 @@ pub(super) struct Tree<'l> {
 }
 
 impl<'l> Tree<'l> {
-    pub(super) fn new(limits: &'l Limits) -> Self {
+    pub(super) fn new(limits: &'l MessageLimits) -> Self {
         Self { limits, open: Vec::new(), root: None, elements: 0, names: Vec::new() }
     }
 
@@ -110,13 +110,13 @@ impl<'l> Tree<'l> {
         &mut self,
         resolver: &NamespaceResolver,
         event: Event<'_>,
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), ReadFailure> {
         match event {
             Event::Start(start) => {
                 let element = self.element(resolver, &start)?;
                 self.open.push(element);
                 if self.open.len() > self.limits.depth {
-                    return Err(Wrong::TooLarge("levels", self.limits.depth));
+                    return Err(ReadFailure::TooLarge("levels", self.limits.depth));
                 }
             }
             Event::Empty(start) => {
@@ -132,12 +132,14 @@ impl<'l> Tree<'l> {
             Event::Text(text) => self.text(&text.xml10_content())?,
             Event::CData(text) => self.text(&text.xml10_content())?,
             Event::GeneralRef(entity) => self.text(resolve(&entity)?.encode_utf8(&mut [0; 4]))?,
-            Event::DocType(_) => return Err(Wrong::Xml("document types are refused".to_owned())),
+            Event::DocType(_) => {
+                return Err(ReadFailure::Xml("document types are refused".to_owned()));
+            }
             Event::Decl(declaration) => {
                 if let Some(Ok(encoding)) = declaration.encoding()
                     && !encoding.eq_ignore_ascii_case("utf-8")
                 {
-                    return Err(Wrong::Xml("only UTF-8 is read".to_owned()));
+                    return Err(ReadFailure::Xml("only UTF-8 is read".to_owned()));
                 }
             }
             Event::Comment(_) | Event::PI(_) | Event::Eof => {}
@@ -145,24 +147,24 @@ impl<'l> Tree<'l> {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Element, Wrong> {
+    pub(super) fn finish(self) -> Result<Element, ReadFailure> {
         if !self.open.is_empty() {
-            return Err(Wrong::Xml("it ends before its last element does".to_owned()));
+            return Err(ReadFailure::Xml("it ends before its last element does".to_owned()));
         }
-        self.root.ok_or_else(|| Wrong::Xml("there is no element".to_owned()))
+        self.root.ok_or_else(|| ReadFailure::Xml("there is no element".to_owned()))
     }
 
     fn element(
         &mut self,
         resolver: &NamespaceResolver,
         start: &BytesStart<'_>,
-    ) -> Result<Element, Wrong> {
+    ) -> Result<Element, ReadFailure> {
         if self.root.is_some() {
-            return Err(Wrong::Xml("there is a second root element".to_owned()));
+            return Err(ReadFailure::Xml("there is a second root element".to_owned()));
         }
         self.elements += 1;
         if self.elements > self.limits.elements {
-            return Err(Wrong::TooLarge("elements", self.limits.elements));
+            return Err(ReadFailure::TooLarge("elements", self.limits.elements));
         }
         let (namespace, name) = resolver.resolve_element(start.name());
         let namespace = self.namespace(namespace)?;
@@ -171,17 +173,17 @@ impl<'l> Tree<'l> {
         // Repeated names are found among few only.
         let few = start.attributes().with_checks(false).take(self.limits.attributes + 1).count();
         if few > self.limits.attributes {
-            return Err(Wrong::TooLarge("attributes", self.limits.attributes));
+            return Err(ReadFailure::TooLarge("attributes", self.limits.attributes));
         }
         for attribute in start.attributes() {
-            let attribute = attribute.map_err(|e| Wrong::Xml(e.to_string()))?;
+            let attribute = attribute.map_err(|e| ReadFailure::Xml(e.to_string()))?;
             if is_declaration(attribute.key) {
                 continue;
             }
             let (namespace, name) = resolver.resolve_attribute(attribute.key);
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
-                .map_err(|e| Wrong::Xml(e.to_string()))?;
+                .map_err(|e| ReadFailure::Xml(e.to_string()))?;
             attributes.push(Attribute {
                 namespace: self.namespace(namespace)?,
                 name: checked(name.as_ref())?.into(),
@@ -191,12 +193,12 @@ impl<'l> Tree<'l> {
         Ok(Element { namespace, name, attributes, text: String::new(), children: Vec::new() })
     }
 
-    fn namespace(&mut self, resolved: ResolveResult<'_>) -> Result<Arc<str>, Wrong> {
+    fn namespace(&mut self, resolved: ResolveResult<'_>) -> Result<Arc<str>, ReadFailure> {
         let name = match resolved {
             ResolveResult::Bound(namespace) => namespace.0,
             ResolveResult::Unbound => "",
             ResolveResult::Unknown(prefix) => {
-                return Err(Wrong::Xml(format!("the prefix {prefix:?} is not declared")));
+                return Err(ReadFailure::Xml(format!("the prefix {prefix:?} is not declared")));
             }
         };
         if let Some(known) = self.names.iter().find(|known| ***known == *name) {
@@ -216,12 +218,14 @@ impl<'l> Tree<'l> {
         }
     }
 
-    fn text(&mut self, text: &str) -> Result<(), Wrong> {
+    fn text(&mut self, text: &str) -> Result<(), ReadFailure> {
         let text = checked(text)?;
         match self.open.last_mut() {
             Some(element) => element.text.push_str(text),
             None if text.trim().is_empty() => {}
-            None => return Err(Wrong::Xml("there is text outside the root element".to_owned())),
+            None => {
+                return Err(ReadFailure::Xml("there is text outside the root element".to_owned()));
+            }
         }
         Ok(())
     }
@@ -231,7 +235,7 @@ fn is_declaration(key: QName<'_>) -> bool {
     key.as_namespace_binding().is_some()
 }
 
-fn resolve(entity: &BytesRef<'_>) -> Result<char, Wrong> {
+fn resolve(entity: &BytesRef<'_>) -> Result<char, ReadFailure> {
     match entity.resolve_char_ref() {
         Ok(Some(character)) => Ok(character),
         Ok(None) => match &**entity {
@@ -242,18 +246,18 @@ fn resolve(entity: &BytesRef<'_>) -> Result<char, Wrong> {
             "quot" => Ok('"'),
             other => {
                 let other: String = other.chars().take(40).collect();
-                Err(Wrong::Xml(format!("the entity {other:?} is refused")))
+                Err(ReadFailure::Xml(format!("the entity {other:?} is refused")))
             }
         },
-        Err(e) => Err(Wrong::Xml(e.to_string())),
+        Err(e) => Err(ReadFailure::Xml(e.to_string())),
     }
 }
 
 /// The reader lets characters pass that XML does not allow, written plainly or as references.
-fn checked(text: &str) -> Result<&str, Wrong> {
+fn checked(text: &str) -> Result<&str, ReadFailure> {
     let bad = |c: char| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
     match text.chars().find(|c| bad(*c)) {
         None => Ok(text),
-        Some(c) => Err(Wrong::Xml(format!("the character {c:?} is not allowed"))),
+        Some(c) => Err(ReadFailure::Xml(format!("the character {c:?} is not allowed"))),
     }
 }

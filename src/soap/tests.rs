@@ -5,7 +5,7 @@ use super::*;
 const NS: &str = "http://example.org/service";
 
 fn read_text(xml: &str) -> Result<Element, ReadError> {
-    read(xml.as_bytes(), &Limits::default())
+    read(xml.as_bytes(), &MessageLimits::default())
 }
 
 fn wrong(xml: &str) -> String {
@@ -89,12 +89,14 @@ fn hostile_xml_is_refused_by_name() {
     assert!(wrong("<x:a/>").contains("not declared"));
     assert!(wrong("<a b='1' b='2'/>").starts_with("byte"));
     assert!(wrong("<?xml version='1.0' encoding='utf-16'?><a/>").contains("UTF-8"));
-    assert!(read(b"<a>\xff</a>", &Limits::default()).unwrap_err().to_string().contains("UTF-8"));
+    assert!(
+        read(b"<a>\xff</a>", &MessageLimits::default()).unwrap_err().to_string().contains("UTF-8")
+    );
 }
 
 #[test]
 fn limits_hold() {
-    let limits = Limits { bytes: 400, depth: 4, elements: 20, attributes: 3 };
+    let limits = MessageLimits { bytes: 400, depth: 4, elements: 20, attributes: 3 };
     let over = |xml: String| match read(xml.as_bytes(), &limits) {
         Err(ReadError::TooLarge { what, .. }) => what,
         other => panic!("{other:?}"),
@@ -172,7 +174,7 @@ fn faults_come_back_as_they_went() {
 proptest! {
     #[test]
     fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let _ = read(&bytes, &Limits::default());
+        let _ = read(&bytes, &MessageLimits::default());
     }
 
     #[test]

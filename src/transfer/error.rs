@@ -13,7 +13,7 @@ use crate::{catalog::CatalogError, content::ContentError, fleet::FleetError};
 
 /// Whose fault an error is; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum Blame {
     /// The bundle (or the trust state) must not be trusted: exit code 3. Nothing was changed.
     Refused,
     /// This machine or this call failed: exit code 1.
@@ -170,21 +170,21 @@ pub enum TransferError {
 
 impl TransferError {
     /// Whose fault it is. Exhaustive, so that a new error forces the decision.
-    pub fn fault(&self) -> Fault {
+    pub fn fault(&self) -> Blame {
         match self {
             Self::Volume { source, .. } => match source {
-                VolumeError::Refused { .. } => Fault::Refused,
-                VolumeError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => Fault::Refused,
-                _ => Fault::Machine,
+                VolumeError::Refused { .. } => Blame::Refused,
+                VolumeError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => Blame::Refused,
+                _ => Blame::Machine,
             },
             Self::Trust { source, .. } | Self::State { source, .. } => match source {
-                TrustError::Refused { .. } | TrustError::State { .. } => Fault::Refused,
-                _ => Fault::Machine,
+                TrustError::Refused { .. } | TrustError::State { .. } => Blame::Refused,
+                _ => Blame::Machine,
             },
             Self::Refused { .. } | Self::NothingTrusted | Self::Fingerprint { .. } => {
-                Fault::Refused
+                Blame::Refused
             }
-            Self::OtherRoot { .. } => Fault::Refused,
+            Self::OtherRoot { .. } => Blame::Refused,
             Self::NoSpace { .. }
             | Self::Io { .. }
             | Self::Busy { .. }
@@ -196,7 +196,7 @@ impl TransferError {
             | Self::Key(_)
             | Self::Catalog(_)
             | Self::Content(_)
-            | Self::Fleet(_) => Fault::Machine,
+            | Self::Fleet(_) => Blame::Machine,
         }
     }
 

@@ -27,18 +27,18 @@ mod upkeep;
 mod volume;
 
 pub use connected::export::{ExportOptions, ExportReport, export};
-pub use connected::keys::{KeyFiles, KeysOptions, KeysReport, Rotate, keys_init, keys_rotate};
+pub use connected::keys::{KeyFiles, KeyRotation, KeysOptions, KeysReport, keys_init, keys_rotate};
 pub use connected::seal::{SealOptions, SealOutcome, countersign, inspect_for_signing, seal};
-pub use error::{Fault, TransferError};
+pub use error::{Blame, TransferError};
 pub use isolated::import::{
     ImportOptions, import,
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},
 };
-pub use isolated::switch::{Changes, Missing};
+pub use isolated::switch::{Changes, MissingObjects};
 pub use policy::{
-    change::{PolicyChange, PolicyChangeKind, PolicyWas},
+    change::{PolicyChange, PolicyChangeKind, PriorApproval},
     decide::{
-        LocalDecision, PolicyChoice, PolicyDecided, PolicyOverview, PolicySummary, policy_accept,
+        LocalDecision, PolicyChoice, PolicyDecision, PolicyOverview, PolicySummary, policy_accept,
         policy_diff, policy_reject, policy_release, policy_show,
     },
 };

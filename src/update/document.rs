@@ -13,14 +13,14 @@ use super::{
 
 /// Bounds on a document.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct DocumentLimits {
     /// Bytes of the document. Real ones reach 47 MB.
     pub bytes: u64,
     /// Nesting of elements.
     pub depth: usize,
 }
 
-impl Default for Limits {
+impl Default for DocumentLimits {
     fn default() -> Self {
         Self { bytes: 128 * 1024 * 1024, depth: 256 }
     }
@@ -181,7 +181,7 @@ impl UpdateDocument {
     ///
     /// # Errors
     /// When it is over a limit, malformed, or not an update document; with line and column.
-    pub fn parse(xml: &[u8], limits: &Limits) -> Result<Self, DocumentError> {
+    pub fn parse(xml: &[u8], limits: &DocumentLimits) -> Result<Self, DocumentError> {
         let mut identity = None;
         let mut properties = None;
         let (mut localized, mut eulas) = (Vec::new(), Vec::new());

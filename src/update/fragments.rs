@@ -5,7 +5,7 @@
 //! (a captured answer shows the first); line ends become `\n`, as XML asks of any processor.
 
 use super::{
-    DocumentError, Limits,
+    DocumentError, DocumentLimits,
     localized::{NO_LANGUAGE, eula_key},
     namespace::Namespace,
     reader::{Attribute, Event, Reader, Tag},
@@ -58,7 +58,7 @@ pub struct LocalizedFragment {
 ///
 /// # Errors
 /// As [`super::UpdateDocument::parse`].
-pub fn fragments(xml: &[u8], limits: &Limits) -> Result<Fragments, DocumentError> {
+pub fn fragments(xml: &[u8], limits: &DocumentLimits) -> Result<Fragments, DocumentError> {
     // The core fragment of a cumulative update is nearly all of its document: one allocation,
     // because doubling would need three times that.
     let mut core = FragmentWriter::with_capacity(xml.len());

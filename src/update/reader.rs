@@ -13,7 +13,7 @@ use quick_xml::{
 };
 
 use super::{
-    DocumentError, Limits,
+    DocumentError, DocumentLimits,
     characters::{first_forbidden, is_name},
     namespace::{Namespace, Scope, XML, XMLNS},
 };
@@ -74,7 +74,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(xml: &'a [u8], limits: &Limits) -> Result<Self, DocumentError> {
+    pub(super) fn new(xml: &'a [u8], limits: &DocumentLimits) -> Result<Self, DocumentError> {
         let size = xml.len() as u64;
         if size > limits.bytes {
             return Err(DocumentError::TooLarge { size, limit: limits.bytes });

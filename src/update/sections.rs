@@ -1,7 +1,7 @@
 //! The outline of an update document: its root and the parts directly in it.
 
 use super::{
-    DocumentError, Limits,
+    DocumentError, DocumentLimits,
     namespace::Namespace,
     reader::{Reader, Tag},
 };
@@ -40,7 +40,7 @@ impl Section {
 /// right, that each section is there at most once, and that the first two are there.
 pub(super) fn sections<'a>(
     xml: &'a [u8],
-    limits: &Limits,
+    limits: &DocumentLimits,
     mut visit: impl FnMut(&mut Reader<'a>, Section, Tag<'a>) -> Result<(), DocumentError>,
 ) -> Result<(), DocumentError> {
     let mut reader = Reader::new(xml, limits)?;

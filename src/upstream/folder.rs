@@ -11,7 +11,7 @@ use std::{
 
 use quick_xml::{NsReader, events::Event, name::ResolveResult};
 
-use super::{Progress, SyncError, SyncOptions, SyncReport, payloads, take::take};
+use super::{SyncError, SyncOptions, SyncProgress, SyncReport, payloads, take::take};
 use crate::{catalog::Catalog, content::ContentStore};
 
 const UPDATE_NAMESPACE: &str = "http://schemas.microsoft.com/msus/2002/12/Update";
@@ -29,7 +29,7 @@ pub(super) fn sync(
     catalog: &mut Catalog,
     content: &ContentStore,
     options: &SyncOptions,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(SyncProgress<'_>),
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
     let mut others = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn sync(
                 Ok(xml) => {
                     take(&mut writer, &xml, None, &at, options, report)?;
                     done += 1;
-                    progress(Progress::Documents { done, total: None });
+                    progress(SyncProgress::Documents { done, total: None });
                 }
             },
         }
@@ -67,10 +67,14 @@ pub(super) fn shown(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
-type Visit<'a> = dyn FnMut(&Path, u64, &mut SyncReport) -> Result<(), SyncError> + 'a;
+type FolderVisit<'a> = dyn FnMut(&Path, u64, &mut SyncReport) -> Result<(), SyncError> + 'a;
 
 /// Calls `visit` with every regular file and its size, in the order of the names.
-fn walk(root: &Path, report: &mut SyncReport, visit: &mut Visit<'_>) -> Result<(), SyncError> {
+fn walk(
+    root: &Path,
+    report: &mut SyncReport,
+    visit: &mut FolderVisit<'_>,
+) -> Result<(), SyncError> {
     let mut folders: Vec<(PathBuf, usize)> = vec![(root.to_owned(), 0)];
     while let Some((folder, depth)) = folders.pop() {
         let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);

@@ -12,7 +12,7 @@ use super::ConnectionOptions;
 /// What stands in the way until somebody does something about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Lasting {
+pub enum PermanentFailure {
     /// The certificate is too old.
     #[error(
         "the certificate of {host} expired{}; it has to be renewed there. If the clock of this machine is wrong (it says {now}), set the clock", on(.at)
@@ -95,7 +95,7 @@ pub(super) fn lasting(
     error: &reqwest::Error,
     url: &Url,
     options: &ConnectionOptions,
-) -> Option<Lasting> {
+) -> Option<PermanentFailure> {
     let host = match (url.host_str().unwrap_or_default(), url.port()) {
         (host, Some(port)) => format!("{host}:{port}"),
         (host, None) => host.to_owned(),
@@ -111,7 +111,7 @@ pub(super) fn lasting(
             || text.contains("SOCKS error: credentials not accepted")
             || text.contains("SOCKS error: server does not support user/pass")
         {
-            return Some(Lasting::Proxy);
+            return Some(PermanentFailure::Proxy);
         }
         // An I/O error passes over what it was made of.
         cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
@@ -122,37 +122,39 @@ pub(super) fn lasting(
     None
 }
 
-fn of_tls(error: &rustls::Error, host: String, microsoft: bool) -> Option<Lasting> {
+fn of_tls(error: &rustls::Error, host: String, microsoft: bool) -> Option<PermanentFailure> {
     let now = Timestamp::now();
     let now = now.round(jiff::Unit::Second).unwrap_or(now);
     Some(match error {
         rustls::Error::InvalidCertificate(error) => match error {
-            CertificateError::Expired => Lasting::Expired { host, at: None, now },
+            CertificateError::Expired => PermanentFailure::Expired { host, at: None, now },
             CertificateError::ExpiredContext { not_after, .. } => {
-                Lasting::Expired { host, at: timestamp(*not_after), now }
+                PermanentFailure::Expired { host, at: timestamp(*not_after), now }
             }
-            CertificateError::NotValidYet => Lasting::NotYetValid { host, at: None, now },
+            CertificateError::NotValidYet => PermanentFailure::NotYetValid { host, at: None, now },
             CertificateError::NotValidYetContext { not_before, .. } => {
-                Lasting::NotYetValid { host, at: timestamp(*not_before), now }
+                PermanentFailure::NotYetValid { host, at: timestamp(*not_before), now }
             }
             // A signature that does not fit is that of a root of the same name.
             CertificateError::UnknownIssuer | CertificateError::BadSignature if microsoft => {
-                Lasting::NotMicrosoft { host }
+                PermanentFailure::NotMicrosoft { host }
             }
             CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                Lasting::UnknownIssuer { host }
+                PermanentFailure::UnknownIssuer { host }
             }
-            CertificateError::NotValidForName => Lasting::OtherName { host, names: Vec::new() },
+            CertificateError::NotValidForName => {
+                PermanentFailure::OtherName { host, names: Vec::new() }
+            }
             CertificateError::NotValidForNameContext { presented, .. } => {
-                Lasting::OtherName { host, names: presented.clone() }
+                PermanentFailure::OtherName { host, names: presented.clone() }
             }
-            _ => Lasting::Certificate { host },
+            _ => PermanentFailure::Certificate { host },
         },
-        rustls::Error::InvalidMessage(_) => Lasting::NoTls { host },
+        rustls::Error::InvalidMessage(_) => PermanentFailure::NoTls { host },
         rustls::Error::PeerIncompatible(_)
         | rustls::Error::AlertReceived(
             AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure,
-        ) => Lasting::OldTls { host },
+        ) => PermanentFailure::OldTls { host },
         _ => return None,
     })
 }

@@ -26,18 +26,18 @@ mod wsus;
 
 pub use client::{ClientError, ConnectionOptions};
 pub use download::{
-    BadWindow, Base, DownloadError, DownloadOptions, DownloadProgress, DownloadReport, Forecast,
-    Rejected, Stopped, Which, Window, download, forecast,
+    BadWindow, ContentBase, DownloadError, DownloadForecast, DownloadOptions, DownloadProgress,
+    DownloadReport, FileSelection, RejectedContent, StopReason, Window, download, forecast,
 };
 pub use error::{SourceError, SyncError};
-pub use lasting::Lasting;
-pub use report::{Problem, Progress, SyncOptions, SyncReport, Unresolved};
+pub use lasting::PermanentFailure;
+pub use report::{Problem, SyncOptions, SyncProgress, SyncReport, Unresolved};
 pub use roots::{Fingerprint, MicrosoftUpdate, RootsError};
 pub use source::Source;
 pub use wsus::{
-    Category, CategoryKind, CategoryLevel, Hardware, HardwareError, Health, KnownUpstream,
-    ReplicaError, RolledUp, RollupError, Selection, UpstreamError, UpstreamFacts, UpstreamOptions,
-    categories, choices, health, known_upstreams, replicate, rollup,
+    Category, CategoryKind, CategoryLevel, Hardware, HardwareError, Health, ReplicaError,
+    RollupError, RollupReport, SyncSelection, UpstreamError, UpstreamFacts, UpstreamOptions,
+    UpstreamRecord, categories, choices, health, known_upstreams, replicate, rollup,
 };
 
 use crate::{catalog::Catalog, content::ContentStore};
@@ -53,7 +53,7 @@ pub fn sync(
     catalog: &mut Catalog,
     content: &ContentStore,
     options: &SyncOptions,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(SyncProgress<'_>),
 ) -> Result<SyncReport, SyncError> {
     let before = catalog.change()?;
     let mut report = SyncReport::default();

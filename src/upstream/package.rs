@@ -12,7 +12,7 @@ use std::{
 use quick_xml::{Reader, events::Event};
 
 use super::{
-    Progress, SyncError, SyncOptions, SyncReport,
+    SyncError, SyncOptions, SyncProgress, SyncReport,
     records::{RecordError, Records},
     take::take,
 };
@@ -33,7 +33,7 @@ pub(super) fn sync(
     path: &Path,
     catalog: &mut Catalog,
     options: &SyncOptions,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(SyncProgress<'_>),
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
     let io = |source| SyncError::Io { doing: "read", path: path.to_owned(), source };
@@ -80,7 +80,7 @@ pub(super) fn sync(
             take(&mut writer, &xml, Some(identity), &at, options, report)?;
         }
         done += 1;
-        progress(Progress::Documents { done, total });
+        progress(SyncProgress::Documents { done, total });
     }
     let missing: Vec<_> =
         list.iter().zip(&seen).filter(|(_, seen)| !**seen).map(|(id, _)| id).collect();

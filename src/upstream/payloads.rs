@@ -9,7 +9,7 @@ use std::{
 
 use bundle_format::digest::{PayloadDigests, PayloadHasher, Sha1, Sha256};
 
-use super::{Progress, SyncError, SyncReport, folder::shown};
+use super::{SyncError, SyncProgress, SyncReport, folder::shown};
 use crate::{
     catalog::{Catalog, PayloadRow},
     content::{ContentError, ContentStore, Incoming},
@@ -21,7 +21,7 @@ const BATCH_BYTES: u64 = 1 << 30;
 const BATCH_FILES: usize = 64;
 
 /// A payload that some document names and whose bytes are not here.
-struct Wanted {
+struct MissingPayload {
     sha1: Sha1,
     sha256: Option<Sha256>,
     name: String,
@@ -34,15 +34,15 @@ pub(super) fn take(
     files: &[(PathBuf, u64)],
     catalog: &mut Catalog,
     content: &ContentStore,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(SyncProgress<'_>),
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
     if files.is_empty() {
         return Ok(());
     }
-    let mut wanted: HashMap<u64, Vec<Wanted>> = HashMap::new();
+    let mut wanted: HashMap<u64, Vec<MissingPayload>> = HashMap::new();
     catalog.missing_files(&mut |sha1, sha256, size, name| {
-        wanted.entry(size).or_default().push(Wanted { sha1, sha256, name });
+        wanted.entry(size).or_default().push(MissingPayload { sha1, sha256, name });
     })?;
     let mut held = HashSet::new();
     catalog.payloads(&mut |row| {
@@ -61,7 +61,7 @@ pub(super) fn take(
             }
             continue;
         };
-        progress(Progress::Payload { name: &at, size: *size });
+        progress(SyncProgress::Payload { name: &at, size: *size });
         let mut incoming = content.begin()?;
         let digests = match copy(path, *size, &mut incoming, progress)? {
             Ok(digests) => digests,
@@ -99,7 +99,7 @@ pub(super) fn take(
     batch.keep(catalog, content)
 }
 
-fn mismatch(candidates: &[Wanted], digests: &PayloadDigests) -> String {
+fn mismatch(candidates: &[MissingPayload], digests: &PayloadDigests) -> String {
     let named = candidates.iter().find(|wanted| wanted.sha1 == digests.sha1);
     if let Some(wanted) = named {
         return format!(
@@ -116,7 +116,7 @@ fn copy(
     path: &Path,
     size: u64,
     incoming: &mut Incoming,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(SyncProgress<'_>),
 ) -> Result<io::Result<PayloadDigests>, SyncError> {
     let mut file = match File::open(path) {
         Ok(file) => file.take(size + 1),
@@ -138,7 +138,7 @@ fn copy(
             path: path.to_owned(),
             source,
         })?;
-        progress(Progress::Bytes(n as u64));
+        progress(SyncProgress::Bytes(n as u64));
     }
     let digests = hasher.finish();
     if digests.size != size {

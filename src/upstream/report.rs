@@ -6,14 +6,14 @@ use serde::Serialize;
 use super::UpstreamOptions;
 use crate::{
     catalog::Numbering,
-    update::{Limits, UpdateId, UpdateIdentity},
+    update::{DocumentLimits, UpdateId, UpdateIdentity},
 };
 
 /// How to synchronize.
 #[derive(Debug, Clone)]
 pub struct SyncOptions {
     /// Bounds on each document.
-    pub limits: Limits,
+    pub limits: DocumentLimits,
     /// Who numbers new revisions.
     pub numbering: Numbering,
     /// When new revisions arrive.
@@ -26,7 +26,7 @@ impl SyncOptions {
     /// The defaults of the connected side.
     pub fn new(now: Timestamp) -> Self {
         Self {
-            limits: Limits::default(),
+            limits: DocumentLimits::default(),
             numbering: Numbering::Assign,
             now,
             upstream: UpstreamOptions::default(),
@@ -36,7 +36,7 @@ impl SyncOptions {
 
 /// What is going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress<'a> {
+pub enum SyncProgress<'a> {
     /// So many documents have been read, of so many if that is known.
     Documents {
         /// Read so far.

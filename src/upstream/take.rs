@@ -2,14 +2,14 @@
 
 use super::{SyncError, SyncOptions, SyncReport};
 use crate::{
-    catalog::{Added, Writer},
+    catalog::{AddOutcome, CatalogWriter},
     update::{UpdateDocument, UpdateIdentity},
 };
 
 /// Adds a document, or notes as a problem of `at` why it cannot be added. `expected` is the
 /// identity under which the source keeps it, if it says one.
 pub(super) fn take(
-    writer: &mut Writer<'_>,
+    writer: &mut CatalogWriter<'_>,
     xml: &[u8],
     expected: Option<UpdateIdentity>,
     at: &str,
@@ -32,7 +32,7 @@ pub(super) fn take(
 
 /// Adds a document that has been read and is what it was announced as.
 pub(super) fn add(
-    writer: &mut Writer<'_>,
+    writer: &mut CatalogWriter<'_>,
     document: &UpdateDocument,
     xml: &[u8],
     options: &SyncOptions,
@@ -40,9 +40,9 @@ pub(super) fn add(
 ) -> Result<(), SyncError> {
     report.documents += 1;
     match writer.add_revision(document, xml, options.numbering, options.now)? {
-        Added::New(_) => report.new_revisions += 1,
-        Added::Same(_) => report.known += 1,
-        Added::OtherBytes(_) => report.other_bytes += 1,
+        AddOutcome::New(_) => report.new_revisions += 1,
+        AddOutcome::Same(_) => report.known += 1,
+        AddOutcome::OtherBytes(_) => report.other_bytes += 1,
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tidegate::agent::{Event, Probe, ProbeOptions, ProbeReport};
+use tidegate::agent::{Probe, ProbeEvent, ProbeOptions, ProbeReport};
 
 use super::{
     agent_fake::{self, Fake},
@@ -62,8 +62,8 @@ async fn finds_downloads_installs_and_reports() {
     assert_eq!((offer.files, offer.bytes), (1, size));
     assert_eq!((report.downloaded_files, report.downloaded_bytes), (1, size));
     assert_eq!(report.reported, 6);
-    assert!(events.contains(&Event::Reported { events: vec![147, 156, 167, 162, 181] }));
-    assert!(events.contains(&Event::Reported { events: vec![183] }));
+    assert!(events.contains(&ProbeEvent::Reported { events: vec![147, 156, 167, 162, 181] }));
+    assert!(events.contains(&ProbeEvent::Reported { events: vec![183] }));
     assert_eq!(
         mock.operations(),
         [

@@ -8,8 +8,8 @@ use bundle_format::digest::{Sha1, Sha256};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tidegate::{
-    agent::{Event, Probe, ProbeOptions, ProbeReport, Severity},
-    catalog::{Catalog, Filter},
+    agent::{Probe, ProbeEvent, ProbeOptions, ProbeReport, Severity},
+    catalog::{Catalog, RevisionFilter},
     content::ContentStore,
     data_dir::{DataDir, Side},
     fleet::{ALL_COMPUTERS, ApprovalAction, Compliance, ComplianceState, Fleet, Origin},
@@ -48,7 +48,7 @@ impl Site {
 
     fn deployable(&self) -> Vec<UpdateId> {
         let catalog = Catalog::open(&self.data.catalog()).unwrap();
-        let filter = Filter { deployable: true, newest: true, ..Filter::default() };
+        let filter = RevisionFilter { deployable: true, newest: true, ..RevisionFilter::default() };
         let mut found = Vec::new();
         catalog.find(&filter, &mut |revision| found.push(revision.identity.id)).unwrap();
         found
@@ -175,7 +175,7 @@ async fn a_computer_is_brought_up_to_date() {
     let mut pieces = 0;
     let mut agent = Probe::new(&server.url, full(&state)).unwrap();
     let report = agent
-        .run(&mut |event| pieces += usize::from(matches!(event, Event::Downloading { .. })))
+        .run(&mut |event| pieces += usize::from(matches!(event, ProbeEvent::Downloading { .. })))
         .await
         .unwrap();
     assert_eq!(listed(&report), Vec::<String>::new());
@@ -303,7 +303,7 @@ async fn a_real_catalogue_is_walked() {
     let mut required = Vec::new();
     let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
     catalog
-        .find(&Filter { newest: true, ..Filter::default() }, &mut |revision| {
+        .find(&RevisionFilter { newest: true, ..RevisionFilter::default() }, &mut |revision| {
             required.push(revision.identity.id);
         })
         .unwrap();

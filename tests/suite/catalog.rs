@@ -13,8 +13,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use tidegate::{
     catalog::{
-        Added, Catalog, CatalogError, FIRST_LOCAL_REVISION_ID, Filter, Node, Numbering, PayloadRow,
-        PayloadState,
+        AddOutcome, Catalog, CatalogError, FIRST_LOCAL_REVISION_ID, GraphNode, Numbering,
+        PayloadRow, PayloadState, RevisionFilter,
     },
     update::{
         Clause, EulaFile, LocalizedProperties, Properties, RevisionId, UpdateDocument, UpdateFile,
@@ -101,7 +101,7 @@ fn fresh() -> (TempDir, PathBuf, Catalog) {
 }
 
 /// Adds documents, numbered by this store, in a transaction of their own.
-fn add(catalog: &mut Catalog, documents: &[UpdateDocument]) -> Vec<Added> {
+fn add(catalog: &mut Catalog, documents: &[UpdateDocument]) -> Vec<AddOutcome> {
     let mut writer = catalog.write().unwrap();
     let added = documents
         .iter()
@@ -111,13 +111,13 @@ fn add(catalog: &mut Catalog, documents: &[UpdateDocument]) -> Vec<Added> {
     added
 }
 
-fn nodes(catalog: &Catalog) -> Vec<Node> {
+fn nodes(catalog: &Catalog) -> Vec<GraphNode> {
     let mut nodes = Vec::new();
     catalog.nodes(&mut |node| nodes.push(node)).unwrap();
     nodes
 }
 
-fn found(catalog: &Catalog, filter: &Filter) -> Vec<i32> {
+fn found(catalog: &Catalog, filter: &RevisionFilter) -> Vec<i32> {
     let mut ids = Vec::new();
     catalog.find(filter, &mut |summary| ids.push(summary.revision_id.0)).unwrap();
     ids
@@ -137,7 +137,7 @@ fn a_revision_comes_back_as_it_went_in() {
     let added = writer.add_revision(&d, &bytes, Numbering::Assign, now()).unwrap();
     writer.commit().unwrap();
 
-    assert_eq!(added, Added::New(RevisionId(1)));
+    assert_eq!(added, AddOutcome::New(RevisionId(1)));
     assert_eq!(catalog.document(RevisionId(1)).unwrap().unwrap(), bytes);
     assert_eq!(catalog.document(RevisionId(2)).unwrap(), None);
     assert_eq!(catalog.revision_id(&identity(7, 200)).unwrap(), Some(RevisionId(1)));
@@ -172,7 +172,7 @@ fn the_second_time_changes_nothing() {
         changes.push(writer.commit().unwrap());
     }
     let id = RevisionId(1);
-    assert_eq!(results, [(Added::New(id), true), (Added::Same(id), false)]);
+    assert_eq!(results, [(AddOutcome::New(id), true), (AddOutcome::Same(id), false)]);
     assert_eq!(changes, [1, 1]);
     assert_eq!(catalog.change().unwrap(), 1);
     assert_eq!(catalog.mirror_id().unwrap(), Some(Uuid::from_u128(9)));
@@ -188,7 +188,7 @@ fn other_bytes_of_the_same_revision_are_the_same_revision() {
     let mut writer = catalog.write().unwrap();
     let added = writer.add_revision(&d, b"<Update />", Numbering::Assign, now()).unwrap();
     assert_eq!(writer.commit().unwrap(), 1, "nothing changed");
-    assert_eq!(added, Added::OtherBytes(RevisionId(1)));
+    assert_eq!(added, AddOutcome::OtherBytes(RevisionId(1)));
     assert_eq!(catalog.document(RevisionId(1)).unwrap().unwrap(), xml(&d), "the first bytes stay");
 }
 
@@ -202,8 +202,11 @@ fn of_several_revisions_the_greatest_number_is_the_newest() {
     assert_eq!(catalog.newest(update(1)).unwrap().unwrap().identity.revision, 300);
     assert_eq!(catalog.newest(update(2)).unwrap().unwrap().identity.revision, u32::MAX);
     assert_eq!(catalog.newest(update(3)).unwrap(), None);
-    assert_eq!(found(&catalog, &Filter::default()), [1, 2, 3, 4]);
-    assert_eq!(found(&catalog, &Filter { newest: true, ..Filter::default() }), [2, 4]);
+    assert_eq!(found(&catalog, &RevisionFilter::default()), [1, 2, 3, 4]);
+    assert_eq!(
+        found(&catalog, &RevisionFilter { newest: true, ..RevisionFilter::default() }),
+        [2, 4]
+    );
     assert_eq!(nodes(&catalog).len(), 4, "all revisions are normal");
     let counts = catalog.counts().unwrap();
     assert_eq!((counts.updates, counts.revisions, counts.withdrawn), (2, 4, 0));
@@ -254,19 +257,19 @@ fn numbers_are_given_once() {
         writer.add_revision(&d, &xml(&d), numbering, now())
     };
     let given = |id| Numbering::Given(RevisionId(id));
-    assert_eq!(add(1, given(500)).unwrap(), Added::New(RevisionId(500)));
-    assert_eq!(add(2, given(20)).unwrap(), Added::New(RevisionId(20)));
-    assert_eq!(add(3, Numbering::Assign).unwrap(), Added::New(RevisionId(501)), "goes on");
+    assert_eq!(add(1, given(500)).unwrap(), AddOutcome::New(RevisionId(500)));
+    assert_eq!(add(2, given(20)).unwrap(), AddOutcome::New(RevisionId(20)));
+    assert_eq!(add(3, Numbering::Assign).unwrap(), AddOutcome::New(RevisionId(501)), "goes on");
     let local = FIRST_LOCAL_REVISION_ID;
-    assert_eq!(add(4, Numbering::Local).unwrap(), Added::New(RevisionId(local)));
-    assert_eq!(add(5, Numbering::Local).unwrap(), Added::New(RevisionId(local + 1)));
-    assert_eq!(add(1, given(500)).unwrap(), Added::Same(RevisionId(500)));
+    assert_eq!(add(4, Numbering::Local).unwrap(), AddOutcome::New(RevisionId(local)));
+    assert_eq!(add(5, Numbering::Local).unwrap(), AddOutcome::New(RevisionId(local + 1)));
+    assert_eq!(add(1, given(500)).unwrap(), AddOutcome::Same(RevisionId(500)));
     for (n, id) in [(6, 20), (1, 501), (1, 7), (6, 0), (6, -1), (6, local), (6, i32::MIN)] {
         let error = add(n, given(id)).unwrap_err();
         assert!(matches!(error, CatalogError::Conflict { .. }), "{n} {id}: {error}");
     }
     // What the site published first and the mirror has now gets the mirror's number.
-    assert_eq!(add(4, given(900)).unwrap(), Added::New(RevisionId(900)));
+    assert_eq!(add(4, given(900)).unwrap(), AddOutcome::New(RevisionId(900)));
     writer.commit().unwrap();
     assert_eq!(catalog.revision_id(&identity(4, 1)).unwrap(), Some(RevisionId(900)));
     assert!(!catalog.revision(RevisionId(900)).unwrap().unwrap().local);
@@ -386,15 +389,17 @@ fn revisions_are_found_by_what_people_know() {
     b.category_type = Some("Product".to_owned());
     b.properties.explicitly_deployable = false;
     add(&mut catalog, &[a, b]);
-    let kb = |kb: &str| Filter { kb: Some(kb.to_owned()), ..Filter::default() };
-    let title = |title: &str| Filter { title: Some(title.to_owned()), ..Filter::default() };
+    let kb = |kb: &str| RevisionFilter { kb: Some(kb.to_owned()), ..RevisionFilter::default() };
+    let title =
+        |title: &str| RevisionFilter { title: Some(title.to_owned()), ..RevisionFilter::default() };
     assert_eq!(found(&catalog, &kb("5001")), [1, 2]);
     assert_eq!(found(&catalog, &kb("50010")), [2]);
     assert_eq!(found(&catalog, &kb("500")), [0; 0]);
     assert_eq!(found(&catalog, &title("сЕРВЕР 100% ä_")), [1], "any letter case, no wildcards");
     assert_eq!(found(&catalog, &title("%")), [1]);
-    assert_eq!(found(&catalog, &Filter { deployable: true, ..kb("5001") }), [1]);
-    let category = Filter { update_type: Some(UpdateType::Category), ..Filter::default() };
+    assert_eq!(found(&catalog, &RevisionFilter { deployable: true, ..kb("5001") }), [1]);
+    let category =
+        RevisionFilter { update_type: Some(UpdateType::Category), ..RevisionFilter::default() };
     assert_eq!(found(&catalog, &category), [2]);
     assert_eq!(
         catalog.newest(update(2)).unwrap().unwrap().category_type.as_deref(),
@@ -456,9 +461,9 @@ fn a_dropped_writer_leaves_nothing() {
     writer.add_revision(&d, &xml(&d), Numbering::Assign, now()).unwrap();
     writer.put_payload(&payload("a", 1, true)).unwrap();
     drop(writer);
-    assert_eq!(catalog.counts().unwrap(), tidegate::catalog::Counts::default());
+    assert_eq!(catalog.counts().unwrap(), tidegate::catalog::CatalogCounts::default());
     assert_eq!(catalog.change().unwrap(), 0);
-    assert_eq!(add(&mut catalog, &[d]), [Added::New(RevisionId(1))], "nor a number");
+    assert_eq!(add(&mut catalog, &[d]), [AddOutcome::New(RevisionId(1))], "nor a number");
     assert_eq!(Catalog::open(&path).unwrap().counts().unwrap().revisions, 1);
 }
 

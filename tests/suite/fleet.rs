@@ -8,8 +8,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use tidegate::{
     fleet::{
-        ALL_COMPUTERS, ApprovalAction, Contact, Fleet, FleetError, Origin, UNASSIGNED_COMPUTERS,
-        Wanted,
+        ALL_COMPUTERS, ApprovalAction, ApprovalNeed, Contact, Fleet, FleetError, Origin,
+        UNASSIGNED_COMPUTERS,
     },
     update::{RevisionId, UpdateId},
 };
@@ -378,7 +378,7 @@ fn a_policy_never_overrules_an_administrator() {
 fn deployments_keep_id_and_mark_until_they_change() {
     let (_folder, mut fleet) = fresh();
     let groups = [ALL_COMPUTERS, UNASSIGNED_COMPUTERS];
-    let wanted = |revision, action, deadline, is_leaf| Wanted {
+    let wanted = |revision, action, deadline, is_leaf| ApprovalNeed {
         revision: RevisionId(revision),
         action,
         deadline,

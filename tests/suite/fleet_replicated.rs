@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tidegate::{
     fleet::{
-        ALL_COMPUTERS, ApprovalAction, Fleet, Replicated, ReplicatedApproval, TOMBSTONES_KEPT,
+        ALL_COMPUTERS, ApprovalAction, Fleet, ReplicaChanges, ReplicatedApproval, TOMBSTONES_KEPT,
     },
     update::{UpdateId, UpdateIdentity},
 };
@@ -24,10 +24,10 @@ fn approval(n: u128, revision: u32) -> ReplicatedApproval {
 /// Ids of living and dead deployments after a mark.
 fn since(fleet: &Fleet, mark: u64) -> Option<(Vec<Uuid>, Vec<Uuid>)> {
     match fleet.replicated_since(mark).unwrap() {
-        Replicated::Changes { deployments, dead, .. } => {
+        ReplicaChanges::Changes { deployments, dead, .. } => {
             Some((deployments.into_iter().map(|d| d.id).collect(), dead))
         }
-        Replicated::Forgotten => None,
+        ReplicaChanges::Forgotten => None,
     }
 }
 

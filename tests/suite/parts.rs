@@ -14,7 +14,7 @@ use bundle_format::{
     digest::{CHUNK_SIZE, PayloadHasher, Sha256},
     index::{FORMAT_VERSION, Index, SegmentKind},
     keys::SigningKey,
-    limits::Limits,
+    limits::BundleLimits,
     policy::Policy,
     segment::{PayloadRecord, Record, SegmentWriter},
     trust,
@@ -22,7 +22,7 @@ use bundle_format::{
 use tidegate::{
     catalog::Catalog,
     content::ContentStore,
-    transfer::{ExportOptions, Fault, TransferError, VerifyAgainst, VerifyOptions, check, verify},
+    transfer::{Blame, ExportOptions, TransferError, VerifyAgainst, VerifyOptions, check, verify},
 };
 use uuid::Uuid;
 
@@ -39,7 +39,8 @@ fn rewritten(
     volume: &[u8],
     change: impl FnOnce(&mut VolumeNote, &mut Vec<Vec<u8>>),
 ) -> Option<Vec<u8>> {
-    let (mut reader, mut note, head) = VolumeReader::open(volume, &Limits::default()).unwrap();
+    let (mut reader, mut note, head) =
+        VolumeReader::open(volume, &BundleLimits::default()).unwrap();
     let mut objects = Vec::new();
     while reader.next_object().unwrap().is_some() {
         let mut body = Vec::new();
@@ -80,7 +81,8 @@ fn a_part_with_other_bytes_or_another_end_is_refused() {
         objects[part].pop();
         note.objects[part].size -= 1;
     };
-    let options = VerifyOptions { now: now(), refuse_expired: false, limits: Limits::default() };
+    let options =
+        VerifyOptions { now: now(), refuse_expired: false, limits: BundleLimits::default() };
     let mut tried = 0;
     for volume in &volumes {
         let good = fs::read(volume).unwrap();
@@ -91,11 +93,11 @@ fn a_part_with_other_bytes_or_another_end_is_refused() {
             tried += 1;
             fs::write(volume, bad).unwrap();
             let error = site.import(&volumes).unwrap_err();
-            assert_eq!(error.fault(), Fault::Refused, "{error}");
+            assert_eq!(error.fault(), Blame::Refused, "{error}");
             assert!(error.to_string().contains(says), "{error}");
             assert_eq!(site.tree(), before);
             let error = verify(&volumes, VerifyAgainst::Root(&mirror.root), &options, &());
-            assert_eq!(error.unwrap_err().fault(), Fault::Refused);
+            assert_eq!(error.unwrap_err().fault(), Blame::Refused);
         }
         fs::write(volume, good).unwrap();
     }
@@ -171,7 +173,7 @@ fn parts_that_do_not_make_the_whole_are_refused() {
     let path = site.folder.path().join("volume.tar");
     fs::write(&path, writer.finish().unwrap()).unwrap();
     let error = site.import(&[path]).unwrap_err();
-    assert_eq!(error.fault(), Fault::Refused);
+    assert_eq!(error.fault(), Blame::Refused);
     assert!(error.to_string().contains("do not make the whole"), "{error}");
 }
 
@@ -210,7 +212,8 @@ fn a_stray_file_under_the_name_of_a_payload_does_not_count() {
     fs::write(&path, bytes(2, 5000)).unwrap();
     // The segments alone.
     let whole = fs::read(&volume).unwrap();
-    let (mut reader, mut note, head) = VolumeReader::open(&whole[..], &Limits::default()).unwrap();
+    let (mut reader, mut note, head) =
+        VolumeReader::open(&whole[..], &BundleLimits::default()).unwrap();
     note.objects.truncate(2);
     let mut writer = VolumeWriter::new(Vec::new(), &note, &head).unwrap();
     for _ in 0..2 {
@@ -265,7 +268,8 @@ fn discs_are_taken_one_at_a_time_in_any_order() {
     let (mirror, volumes) = discs();
     let twin = Site::new("plant-7", &mirror.root);
     twin.import(&volumes).unwrap();
-    let options = VerifyOptions { now: now(), refuse_expired: false, limits: Limits::default() };
+    let options =
+        VerifyOptions { now: now(), refuse_expired: false, limits: BundleLimits::default() };
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]] {
         let site = Site::new("plant-7", &mirror.root);
         for (n, disc) in order.into_iter().enumerate() {
@@ -379,7 +383,7 @@ fn a_refused_disc_leaves_kept_parts_alone() {
     let bad = rewritten(&good, |note, objects| objects[part(note)][500] ^= 1).unwrap();
     let path = site.folder.path().join("bad.tar");
     fs::write(&path, bad).unwrap();
-    assert_eq!(site.import(&[path]).unwrap_err().fault(), Fault::Refused);
+    assert_eq!(site.import(&[path]).unwrap_err().fault(), Blame::Refused);
     assert_eq!(site.tree(), before);
 }
 

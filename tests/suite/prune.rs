@@ -8,7 +8,7 @@ use std::{
 
 use bundle_format::digest::{PayloadHasher, Sha256};
 use tidegate::{
-    content::{ContentStore, Expected},
+    content::{ContentStore, ExpectedPayload},
     transfer::{PruneOptions, check, prune},
 };
 
@@ -145,7 +145,7 @@ fn what_a_run_is_about_to_name_is_not_old() {
     let mut hasher = PayloadHasher::new();
     hasher.update(&partial);
     let digests = hasher.finish();
-    let expected = Expected { sha1: digests.sha1, sha256: None, size: digests.size };
+    let expected = ExpectedPayload { sha1: digests.sha1, sha256: None, size: digests.size };
     let partials = content.partials().unwrap();
     let mut open = partials.open(&expected).unwrap();
     open.add(&partial).unwrap();

@@ -13,7 +13,7 @@ use tidegate::{
     catalog::{Catalog, Numbering, RevisionSummary},
     content::ContentStore,
     publish::{Classification, PublishError, PublishRequest, Published, Reboot, Severity, publish},
-    update::{Clause, Limits, UpdateDocument, UpdateId, UpdateType, fragments},
+    update::{Clause, DocumentLimits, UpdateDocument, UpdateId, UpdateType, fragments},
 };
 
 struct Mirror {
@@ -51,9 +51,9 @@ impl Mirror {
     /// The document as it is stored, checked by those who will read it.
     fn document(&self, published: &Published) -> (UpdateDocument, String) {
         let xml = self.catalog.document(published.revision_id).unwrap().unwrap();
-        let document = UpdateDocument::parse(&xml, &Limits::default()).unwrap();
+        let document = UpdateDocument::parse(&xml, &DocumentLimits::default()).unwrap();
         assert_eq!(document.identity, published.identity);
-        let fragments = fragments(&xml, &Limits::default()).unwrap();
+        let fragments = fragments(&xml, &DocumentLimits::default()).unwrap();
         assert!(
             fragments.core.starts_with("<UpdateIdentity ") && !fragments.core.contains("xmlns:")
         );
@@ -330,7 +330,7 @@ fn a_cabinet_is_a_servicing_package_or_a_box_with_a_program() {
         xml.contains("xsi:type=\"cbs:Cbs\"")
             && xml.contains("<cbs:CbsData PackageIdentity=\"\" />")
     );
-    let core = fragments(xml.as_bytes(), &Limits::default()).unwrap().core;
+    let core = fragments(xml.as_bytes(), &DocumentLimits::default()).unwrap().core;
     assert!(core.contains("<assembly xmlns=\"urn:schemas-microsoft-com:asm.v3\""), "{core}");
 
     for broken in [

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, fs};
 
 use bundle_format::digest::Sha1;
 use tidegate::{
-    catalog::{Added, Catalog, Filter, Numbering},
+    catalog::{AddOutcome, Catalog, Numbering, RevisionFilter},
     data_dir::{DataDir, Side},
     fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
     transfer::{ImportOptions, SealOptions, TransferError, seal, seed},
-    update::{Limits, RevisionId, UpdateDocument},
+    update::{DocumentLimits, RevisionId, UpdateDocument},
 };
 use uuid::Uuid;
 
@@ -92,7 +92,7 @@ fn numbers(data: &DataDir) -> BTreeMap<String, i32> {
     let each = &mut |r: tidegate::catalog::RevisionSummary| {
         numbers.insert(r.identity.to_string(), r.revision_id.0);
     };
-    catalog.find(&Filter::default(), each).unwrap();
+    catalog.find(&RevisionFilter::default(), each).unwrap();
     numbers
 }
 
@@ -134,11 +134,11 @@ fn a_mirror_that_was_lost_goes_on_numbering_from_its_own_bundle() {
     let mut writer = catalog.write().unwrap();
     let mut add = |n| {
         let xml = document(n, 100, &[]);
-        let parsed = UpdateDocument::parse(xml.as_bytes(), &Limits::default()).unwrap();
+        let parsed = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default()).unwrap();
         writer.add_revision(&parsed, xml.as_bytes(), Numbering::Assign, now()).unwrap()
     };
-    assert_eq!(add(2), Added::Same(RevisionId(2)));
-    assert_eq!(add(4), Added::New(RevisionId(4)));
+    assert_eq!(add(2), AddOutcome::Same(RevisionId(2)));
+    assert_eq!(add(4), AddOutcome::New(RevisionId(4)));
     writer.commit().unwrap();
     let rebuilt = Mirror { folder, data, root: lost.root.clone() };
     let next = rebuilt.export("plant-7");

@@ -225,7 +225,7 @@ fn events_come_back_newest_first_and_bounded() {
 // ---- what a real agent reported ----
 
 fn captured(path: &Path) -> (String, Vec<Event>) {
-    let root = soap::read(&fs::read(path).unwrap(), &soap::Limits::default()).unwrap();
+    let root = soap::read(&fs::read(path).unwrap(), &soap::MessageLimits::default()).unwrap();
     let request = soap::body_of(root).unwrap();
     let text = |parent: &Element, name: &str| parent.value(name).unwrap_or_default().to_owned();
     let number = |parent: &Element, name: &str| text(parent, name).parse().unwrap();

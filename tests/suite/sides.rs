@@ -18,7 +18,7 @@ use tidegate::{
         ExportOptions, ExportReport, ImportOptions, ImportReport, KeysOptions, SealOptions,
         TransferError, export, import, keys_init, trust_add,
     },
-    update::{Limits, UpdateDocument, UpdateId, UpdateIdentity},
+    update::{DocumentLimits, UpdateDocument, UpdateId, UpdateIdentity},
 };
 use uuid::Uuid;
 
@@ -110,7 +110,7 @@ impl Mirror {
     }
 
     pub(crate) fn add_document(&self, xml: &str) {
-        let parsed = UpdateDocument::parse(xml.as_bytes(), &Limits::default()).unwrap();
+        let parsed = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default()).unwrap();
         let mut catalog = self.catalog();
         let mut writer = catalog.write().unwrap();
         writer.add_revision(&parsed, xml.as_bytes(), Numbering::Assign, now()).unwrap();

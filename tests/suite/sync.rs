@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tidegate::{
     catalog::Catalog,
     content::ContentStore,
-    update::{Limits, UpdateIdentity, fragments},
+    update::{DocumentLimits, UpdateIdentity, fragments},
     upstream::{Source, SyncError, SyncOptions, SyncReport, sync},
 };
 
@@ -426,7 +426,7 @@ fn our_samples_go_in_whole() {
     for entry in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
         if entry.path().extension().is_some_and(|e| e == "xml") {
             let xml = fs::read(entry.path()).unwrap();
-            let fragments = fragments(&xml, &Limits::default()).unwrap();
+            let fragments = fragments(&xml, &DocumentLimits::default()).unwrap();
             for fragment in [&fragments.core, &fragments.extended] {
                 assert!(
                     fragment.starts_with('<') && !fragment.contains(['\n', '\r']),

@@ -8,15 +8,15 @@ use bundle_format::{
     trust::Head,
 };
 use tidegate::{
-    catalog::{Catalog, Filter, Numbering},
+    catalog::{Catalog, Numbering, RevisionFilter},
     content::ContentStore,
     fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
     transfer::{
-        ExportOptions, Fault, ImportOptions, KeysOptions, PolicyChangeKind, Rotate, SealOptions,
-        TransferError, TrustAdded, VerifyAgainst, VerifyOptions, check, countersign, export,
-        import, inspect_root, keys_init, keys_rotate, seal, trust_add, verify,
+        Blame, ExportOptions, ImportOptions, KeyRotation, KeysOptions, PolicyChangeKind,
+        SealOptions, TransferError, TrustAdded, VerifyAgainst, VerifyOptions, check, countersign,
+        export, import, inspect_root, keys_init, keys_rotate, seal, trust_add, verify,
     },
-    update::{Limits, RevisionId, UpdateDocument},
+    update::{DocumentLimits, RevisionId, UpdateDocument},
 };
 
 use super::sides::{Mirror, Site, bytes, days, document, now, row, served, tree, update};
@@ -25,7 +25,7 @@ fn options() -> VerifyOptions {
     VerifyOptions {
         now: now(),
         refuse_expired: false,
-        limits: bundle_format::limits::Limits::default(),
+        limits: bundle_format::limits::BundleLimits::default(),
     }
 }
 
@@ -150,7 +150,9 @@ fn deltas_follow_one_another_and_lead_to_what_a_full_bundle_gives() {
     assert_eq!(skip(site.served()), skip(fresh.served()));
     let mut found = Vec::new();
     let catalog = Catalog::open(&site.data.catalog()).unwrap();
-    catalog.find(&Filter::default(), &mut |s| found.push((s.revision_id.0, s.withdrawn))).unwrap();
+    catalog
+        .find(&RevisionFilter::default(), &mut |s| found.push((s.revision_id.0, s.withdrawn)))
+        .unwrap();
     assert_eq!(found, [(1, false), (2, false), (3, false), (4, false), (5, false)]);
 }
 
@@ -220,7 +222,7 @@ fn a_late_older_bundle_only_fills_gaps() {
     site.import(&second).unwrap();
     let before = site.served();
     let late = site.import(&first).unwrap_err();
-    assert_eq!(late.fault(), Fault::Refused);
+    assert_eq!(late.fault(), Blame::Refused);
     assert!(late.to_string().contains("snapshot 1 is older than snapshot 2"), "{late}");
     assert_eq!(site.served(), before);
 
@@ -383,7 +385,7 @@ fn a_root_is_trusted_once_and_its_successors_follow_by_themselves() {
     let summary = inspect_root(&mirror.root).unwrap();
     let site = Site::without_trust("plant-7");
     let wrong = trust_add(&site.data, &mirror.root, Some("0000")).unwrap_err();
-    assert_eq!(wrong.fault(), Fault::Refused);
+    assert_eq!(wrong.fault(), Blame::Refused);
     assert_eq!(
         trust_add(&site.data, &mirror.root, Some(&summary.fingerprint)).unwrap(),
         TrustAdded::Added
@@ -396,7 +398,7 @@ fn a_root_is_trusted_once_and_its_successors_follow_by_themselves() {
     assert!(trust_add(&site.data, &other.root, None).is_err());
 
     site.import(&mirror.export("plant-7").volumes).unwrap();
-    let all = Rotate { root: true, content: true, policy: true };
+    let all = KeyRotation { root: true, content: true, policy: true };
     let rotated = keys_rotate(&mirror.data, all, None, now()).unwrap();
     let exported = mirror.export("plant-7");
     assert_eq!(exported.sealed.because, ["the root changed"]);
@@ -434,7 +436,7 @@ fn a_rotten_payload_is_not_packed() {
     fs::remove_file(&path).unwrap();
     fs::write(&path, changed).unwrap();
     let error = mirror.export_with("plant-7", &ExportOptions::default()).unwrap_err();
-    assert_eq!(error.fault(), Fault::Machine);
+    assert_eq!(error.fault(), Blame::Machine);
     assert_eq!(fs::read_dir(mirror.out()).unwrap().count(), 0, "no half volume is left");
     // Nothing counts as packed.
     assert!(!check(&mirror.data, now(), true, &()).unwrap().is_good());
@@ -521,7 +523,7 @@ fn an_expired_bundle_warns_or_is_refused() {
     let site = Site::new("plant-7", &mirror.root);
     let late = ImportOptions { refuse_expired: true, ..ImportOptions::new(days(1000)) };
     let error = import(&site.data, &volumes, &late, &()).unwrap_err();
-    assert_eq!(error.fault(), Fault::Refused);
+    assert_eq!(error.fault(), Blame::Refused);
     let report = import(&site.data, &volumes, &ImportOptions::new(days(1000)), &()).unwrap();
     assert!(report.warnings.iter().any(|w| w.contains("expired")), "{:?}", report.warnings);
     assert_eq!(report.in_force, Some(1));
@@ -555,7 +557,7 @@ fn what_was_published_here_outlives_every_switch() {
     let content = ContentStore::open(&site.data.content()).unwrap();
     let digests = content.add_file(&path, &mut |_| {}).unwrap();
     let xml = document(900, 1, std::slice::from_ref(&digests));
-    let parsed = UpdateDocument::parse(xml.as_bytes(), &Limits::default()).unwrap();
+    let parsed = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default()).unwrap();
     let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
     let mut writer = catalog.write().unwrap();
     writer.add_revision(&parsed, xml.as_bytes(), Numbering::Local, now()).unwrap();
@@ -628,7 +630,7 @@ fn a_bundle_that_cannot_fit_is_not_begun() {
     let before = site.tree();
     let error = site.import(&[path]).unwrap_err();
     assert!(matches!(error, TransferError::NoSpace { .. }), "{error}");
-    assert_eq!(error.fault(), Fault::Machine);
+    assert_eq!(error.fault(), Blame::Machine);
     assert!(error.to_string().contains("bytes free"), "{error}");
     assert_eq!(site.tree(), before);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use tidegate::update::{Limits, UpdateDocument, UpdateType, fragments};
+use tidegate::update::{DocumentLimits, UpdateDocument, UpdateType, fragments};
 
 use crate::real_data::real_data;
 
@@ -22,7 +22,7 @@ fn captured_fragments_byte_for_byte() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let document = fs::read(&path).unwrap();
-        let got = fragments(&document, &Limits::default()).unwrap();
+        let got = fragments(&document, &DocumentLimits::default()).unwrap();
         let english = got.localized.iter().find(|fragment| fragment.language == "en").unwrap();
         for (kind, got) in
             [("core", &got.core), ("extended", &got.extended), ("localized-en", &english.xml)]
@@ -38,7 +38,7 @@ fn captured_fragments_byte_for_byte() {
         }
         assert!(got.eulas.is_empty());
 
-        let parsed = UpdateDocument::parse(&document, &Limits::default()).unwrap();
+        let parsed = UpdateDocument::parse(&document, &DocumentLimits::default()).unwrap();
         let identity = parsed.identity;
         assert_eq!(format!("{}-r{}", identity.id, identity.revision), name);
         assert_eq!(parsed.localized.len(), got.localized.len());
@@ -51,7 +51,7 @@ fn captured_documents_read() {
     let Some(folder) = real_data() else { return };
     let read = |name: &str| {
         let path = folder.join("captures/metadata/documents").join(name);
-        UpdateDocument::parse(&fs::read(path).unwrap(), &Limits::default()).unwrap()
+        UpdateDocument::parse(&fs::read(path).unwrap(), &DocumentLimits::default()).unwrap()
     };
 
     let bundle = read("a2fef9b0-7951-4c2c-a42b-9e351dd1c1fe-r200.xml");

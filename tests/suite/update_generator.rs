@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use bundle_format::digest::{Sha1, Sha256};
-use tidegate::update::{Limits, UpdateDocument, UpdateType, fragments};
+use tidegate::update::{DocumentLimits, UpdateDocument, UpdateType, fragments};
 
 #[allow(
     dead_code,
@@ -53,9 +53,9 @@ fn general_profile_is_shaped_like_real_catalogues() {
 
     for entry in plan.entries() {
         let xml = document(&plan, &entry);
-        let read = UpdateDocument::parse(xml.as_bytes(), &Limits::default())
+        let read = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default())
             .unwrap_or_else(|error| panic!("{}: {error}\n{xml}", entry.index));
-        fragments(xml.as_bytes(), &Limits::default()).unwrap();
+        fragments(xml.as_bytes(), &DocumentLimits::default()).unwrap();
         assert_eq!(read.identity.id.to_string(), entry.id);
         assert_eq!(read.identity.revision, entry.revision);
 
@@ -122,7 +122,8 @@ fn payloads_have_the_digests_that_documents_say() {
     let mut seen = 0;
     for entry in plan.entries() {
         let read =
-            UpdateDocument::parse(document(&plan, &entry).as_bytes(), &Limits::default()).unwrap();
+            UpdateDocument::parse(document(&plan, &entry).as_bytes(), &DocumentLimits::default())
+                .unwrap();
         for file in &read.files {
             let Ok(bytes) = std::fs::read(folder.path().join(&file.name)) else { continue };
             seen += 1;
@@ -176,12 +177,12 @@ fn windows_11_profile_has_its_large_documents() {
     let mut manifests = 0;
     for entry in (0..plan.count).step_by(97).map(|index| plan.entry(index)) {
         let xml = document(&plan, &entry);
-        let read = UpdateDocument::parse(xml.as_bytes(), &Limits::default()).unwrap();
+        let read = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default()).unwrap();
         if entry.kind == Kind::Manifest {
             manifests += 1;
             assert_eq!(read.files.len(), entry.files.len());
             assert!(xml.len().abs_diff(entry.target) < 4_000, "{} {}", xml.len(), entry.target);
-            let got = fragments(xml.as_bytes(), &Limits::default()).unwrap();
+            let got = fragments(xml.as_bytes(), &DocumentLimits::default()).unwrap();
             let assembly = "<assembly xmlns=\"urn:schemas-microsoft-com:asm.v3\"";
             assert_eq!(got.core.matches(assembly).count(), 1);
             assert_eq!(got.core.matches("xmlns").count(), 1);
@@ -218,8 +219,8 @@ fn read_the_largest_document() {
     let index = (0..plan.count).max_by_key(|index| plan.target(*index)).unwrap();
     let xml = document(&plan, &plan.entry(index));
     assert!(xml.len() >= 46_900_000);
-    let read = UpdateDocument::parse(xml.as_bytes(), &Limits::default()).unwrap();
-    let got = fragments(xml.as_bytes(), &Limits::default()).unwrap();
+    let read = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default()).unwrap();
+    let got = fragments(xml.as_bytes(), &DocumentLimits::default()).unwrap();
     assert_eq!(read.update_type, UpdateType::Software);
     assert!(got.core.len() > 46_000_000);
 }

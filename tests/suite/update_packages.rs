@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, fs, fs::File, io::Read as _, path::Path};
 
-use tidegate::update::{Limits, UpdateDocument, UpdateType, fragments};
+use tidegate::update::{DocumentLimits, UpdateDocument, UpdateType, fragments};
 
 use crate::real_data::real_data;
 
@@ -38,14 +38,14 @@ fn whole_packages_read() {
         assert_eq!(records.len(), count);
         let mut categories = 0;
         for (key, xml) in &records {
-            let read = UpdateDocument::parse(xml.as_bytes(), &Limits::default())
+            let read = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default())
                 .unwrap_or_else(|error| panic!("{key}: {error}"));
             let identity = read.identity;
             assert_eq!(format!("{},{:08x}", identity.id, identity.revision), *key);
             assert!(read.title("en").is_some_and(|title| !title.is_empty()), "{key}");
             assert_eq!(read.category_type.is_some(), read.update_type == UpdateType::Category);
             categories += usize::from(read.category_type.is_some());
-            fragments(xml.as_bytes(), &Limits::default()).unwrap();
+            fragments(xml.as_bytes(), &DocumentLimits::default()).unwrap();
         }
         assert!(categories > 300);
     }
@@ -76,7 +76,7 @@ fn captured_answers_hold_the_fragments_of_packaged_documents() {
             let Ok(revision) = revision.parse::<u32>() else { continue };
             let key = format!("{},{revision:08x}", id.to_lowercase());
             for xml in documents.iter().filter_map(|records| records.get(&key)) {
-                let got = fragments(xml.as_bytes(), &Limits::default()).unwrap();
+                let got = fragments(xml.as_bytes(), &DocumentLimits::default()).unwrap();
                 assert_eq!(got.core, sent, "{key} in {name}");
                 compared += 1;
                 // A server drops comments.

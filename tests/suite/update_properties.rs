@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use proptest::{collection::vec, option, prelude::*};
-use tidegate::update::{Limits, UpdateDocument, fragments};
+use tidegate::update::{DocumentLimits, UpdateDocument, fragments};
 
 const MSUS: &str = "http://schemas.microsoft.com/msus/2002/12/";
 const NAMESPACES: [(&str, &str); 6] = [
@@ -200,9 +200,9 @@ proptest! {
         );
         for style in [one, other] {
             let xml = document(&rules, &style);
-            let got = fragments(xml.as_bytes(), &Limits::default()).unwrap();
+            let got = fragments(xml.as_bytes(), &DocumentLimits::default()).unwrap();
             prop_assert_eq!(&got.core, &wanted, "{}", xml);
-            prop_assert!(UpdateDocument::parse(xml.as_bytes(), &Limits::default()).is_ok());
+            prop_assert!(UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default()).is_ok());
         }
     }
 
@@ -227,17 +227,17 @@ proptest! {
                 }
             }
         }
-        let derived = fragments(&bytes, &Limits::default());
+        let derived = fragments(&bytes, &DocumentLimits::default());
         // What parses has fragments; fragments alone ask less of values.
-        if UpdateDocument::parse(&bytes, &Limits::default()).is_ok() {
+        if UpdateDocument::parse(&bytes, &DocumentLimits::default()).is_ok() {
             prop_assert!(derived.is_ok());
         }
     }
 
     #[test]
     fn noise_never_panics(noise in "[<>/&;=\"'!?\\[\\]a:x#-]{0,60}") {
-        let _ = fragments(noise.as_bytes(), &Limits::default());
+        let _ = fragments(noise.as_bytes(), &DocumentLimits::default());
         let xml = format!("<Update xmlns='{MSUS}Update'>{noise}</Update>");
-        let _ = UpdateDocument::parse(xml.as_bytes(), &Limits::default());
+        let _ = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default());
     }
 }

@@ -1,6 +1,6 @@
 //! What is refused, and where the message points.
 
-use tidegate::update::{DocumentError, Limits, UpdateDocument, fragments};
+use tidegate::update::{DocumentError, DocumentLimits, UpdateDocument, fragments};
 
 const NS: &str = "xmlns='http://schemas.microsoft.com/msus/2002/12/Update'";
 
@@ -13,7 +13,7 @@ fn with(inside: &str) -> String {
 }
 
 fn both(xml: &[u8]) -> DocumentError {
-    let limits = Limits { bytes: 100_000, depth: 8 };
+    let limits = DocumentLimits { bytes: 100_000, depth: 8 };
     let parsed = UpdateDocument::parse(xml, &limits).unwrap_err();
     assert_eq!(fragments(xml, &limits).unwrap_err(), parsed);
     parsed
@@ -32,7 +32,7 @@ fn malformed(xml: impl AsRef<[u8]>, line: u64, column: u64, what: &str) {
 
 #[track_caller]
 fn invalid(xml: impl AsRef<[u8]>, line: u64, column: u64, what: &str) {
-    match UpdateDocument::parse(xml.as_ref(), &Limits::default()).unwrap_err() {
+    match UpdateDocument::parse(xml.as_ref(), &DocumentLimits::default()).unwrap_err() {
         DocumentError::Invalid { line: l, column: c, what: w } => {
             assert!(w.contains(what), "{w}");
             assert_eq!((l, c), (line, column), "{w}");
@@ -44,7 +44,9 @@ fn invalid(xml: impl AsRef<[u8]>, line: u64, column: u64, what: &str) {
 #[test]
 fn a_document_is_accepted_before_it_is_broken() {
     let xml = with("<Files/>");
-    assert!(UpdateDocument::parse(xml.as_bytes(), &Limits { bytes: 100_000, depth: 8 }).is_ok());
+    assert!(
+        UpdateDocument::parse(xml.as_bytes(), &DocumentLimits { bytes: 100_000, depth: 8 }).is_ok()
+    );
 }
 
 #[test]
@@ -73,7 +75,7 @@ fn size_and_depth() {
     assert!(both(xml.as_bytes()).to_string().contains("100000"));
 
     let nested = |levels: usize| with(&("<a>".repeat(levels) + &"</a>".repeat(levels)));
-    let limits = Limits { bytes: 100_000, depth: 8 };
+    let limits = DocumentLimits { bytes: 100_000, depth: 8 };
     assert!(fragments(nested(7).as_bytes(), &limits).is_ok());
     malformed(nested(8), 2, 22, "deeper than 8");
 
@@ -153,7 +155,7 @@ fn encodings() {
     let utf16: Vec<u8> = with("").encode_utf16().flat_map(u16::to_le_bytes).collect();
     malformed([b"\xFF\xFE".to_vec(), utf16].concat(), 1, 1, "UTF-16");
     let declared = |name: &str| format!("<?xml version='1.0' encoding='{name}'?>{}", with(""));
-    assert!(fragments(declared("UTF-8").as_bytes(), &Limits::default()).is_ok());
+    assert!(fragments(declared("UTF-8").as_bytes(), &DocumentLimits::default()).is_ok());
     malformed(declared("iso-8859-1"), 1, 1, "iso-8859-1");
     malformed(declared("utf-8").replace("1.0", "1.1"), 1, 1, "other than 1.0");
     let marked = format!("\u{FEFF}{}", with("<a:b/>"));

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use tidegate::update::{Limits, UpdateDocument, UpdateType, fragments};
+use tidegate::update::{DocumentLimits, UpdateDocument, UpdateType, fragments};
 
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/documents"))
@@ -10,7 +10,7 @@ fn folder() -> PathBuf {
 
 fn read(name: &str) -> UpdateDocument {
     let bytes = fs::read(folder().join(name)).unwrap();
-    UpdateDocument::parse(&bytes, &Limits::default()).unwrap()
+    UpdateDocument::parse(&bytes, &DocumentLimits::default()).unwrap()
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn every_sample_gives_its_fragments() {
             Some((stem, "xml")) => {
                 documents += 1;
                 let bytes = fs::read(&path).unwrap();
-                let found = fragments(&bytes, &Limits::default())
+                let found = fragments(&bytes, &DocumentLimits::default())
                     .unwrap_or_else(|error| panic!("{name}: {error}"));
                 got.insert(format!("{stem}.core"), found.core);
                 got.insert(format!("{stem}.extended"), found.extended);

@@ -14,8 +14,8 @@ use tidegate::{
     soap::{self, Element},
     update::{UpdateId, UpdateIdentity},
     upstream::{
-        ConnectionOptions, Selection, Source, SyncError, SyncOptions, SyncReport, UpstreamOptions,
-        sync,
+        ConnectionOptions, Source, SyncError, SyncOptions, SyncReport, SyncSelection,
+        UpstreamOptions, sync,
     },
 };
 use tokio::runtime::Runtime;
@@ -113,7 +113,7 @@ impl Pair {
             ..ConnectionOptions::default()
         };
         let options = SyncOptions {
-            upstream: UpstreamOptions { connection, selection: Selection::default() },
+            upstream: UpstreamOptions { connection, selection: SyncSelection::default() },
             ..SyncOptions::new("2026-10-04T12:00:00Z".parse().unwrap())
         };
         Self { uss, bend, mock, _runtime: runtime, folder, catalog, content, options }
@@ -303,7 +303,7 @@ pub(crate) fn fault(code: &str, message: &str) -> Reply {
 
 /// The element in the body of a message.
 pub(crate) fn operation(body: &str) -> Element {
-    soap::body_of(soap::read(body.as_bytes(), &soap::Limits::default()).unwrap()).unwrap()
+    soap::body_of(soap::read(body.as_bytes(), &soap::MessageLimits::default()).unwrap()).unwrap()
 }
 
 pub(crate) fn identity(name: &str, id: &UpdateIdentity) -> String {

@@ -21,7 +21,7 @@ use std::{
 
 use bundle_format::digest::Sha256;
 use tempfile::TempDir;
-use tidegate::catalog::{Catalog, Filter};
+use tidegate::catalog::{Catalog, RevisionFilter};
 
 use super::{
     sides::{copy_folder, tree},
@@ -209,7 +209,7 @@ fn exchange(mut client: TcpStream, moment: Option<Moment>, kill: &dyn Fn()) -> s
 fn held(data: &Path) -> Vec<(i32, String, Sha256)> {
     let catalog = Catalog::open(&data.join("catalog.sqlite")).unwrap();
     let mut found = Vec::new();
-    catalog.find(&Filter::default(), &mut |summary| found.push(summary)).unwrap();
+    catalog.find(&RevisionFilter::default(), &mut |summary| found.push(summary)).unwrap();
     let mut held: Vec<_> = found
         .into_iter()
         .map(|summary| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidegate::upstream::{CategoryKind, Selection, categories, known_upstreams};
+use tidegate::upstream::{CategoryKind, SyncSelection, categories, known_upstreams};
 
 use super::{
     upstream_fake::{Pair, plain},
@@ -57,15 +57,15 @@ fn names_choose_and_a_wider_choice_fetches_the_difference() {
 
     let names = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
     pair.options.upstream.selection =
-        Selection { products: names(&["tide 10"]), ..Selection::default() };
+        SyncSelection { products: names(&["tide 10"]), ..SyncSelection::default() };
     let error = pair.sync().unwrap_err().to_string();
     assert!(error.contains("no product \"tide 10\"") && error.contains("Tide 11"), "{error}");
 
     // One list alone would select nothing.
-    pair.options.upstream.selection = Selection {
+    pair.options.upstream.selection = SyncSelection {
         products: names(&["tide 11"]),
         languages: names(&["en"]),
-        ..Selection::default()
+        ..SyncSelection::default()
     };
     pair.sync().unwrap();
     let asked = |pair: &Pair| {
@@ -86,7 +86,7 @@ fn names_choose_and_a_wider_choice_fetches_the_difference() {
     assert_eq!(language.value("Id"), Some("1033"));
 
     // Nothing said: as the last time. A product more: it comes whole, with every classification.
-    pair.options.upstream.selection = Selection::default();
+    pair.options.upstream.selection = SyncSelection::default();
     pair.sync().unwrap();
     assert_eq!(asked(&pair), (list(&["1 true"]), list(&["2 true"]), true));
     let another = identity(9).id.to_string();

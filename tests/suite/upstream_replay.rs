@@ -11,7 +11,7 @@ use std::{
 };
 
 use bundle_format::digest::Sha1;
-use tidegate::{soap::Element, update::UpdateIdentity, upstream::Selection};
+use tidegate::{soap::Element, update::UpdateIdentity, upstream::SyncSelection};
 
 use super::upstream_fake::{Pair, Uss, fault, operation, plain, read_identity};
 use crate::real_data::real_data;
@@ -98,11 +98,11 @@ fn shape_of(body: &str) -> Vec<String> {
     out
 }
 
-fn defender() -> Selection {
-    Selection {
+fn defender() -> SyncSelection {
+    SyncSelection {
         products: Some(vec![DEFENDER.to_owned()]),
         classifications: Some(vec![DEFINITIONS.to_owned()]),
-        ..Selection::default()
+        ..SyncSelection::default()
     }
 }
 

@@ -13,7 +13,7 @@ use tidegate::{
         pack::FragmentKind,
         view::{Offer, SyncAnswer, SyncQuery, View, ViewOptions},
     },
-    update::{Limits, RevisionId, UpdateDocument, UpdateId, UpdateIdentity},
+    update::{DocumentLimits, RevisionId, UpdateDocument, UpdateId, UpdateIdentity},
 };
 use uuid::Uuid;
 
@@ -123,7 +123,7 @@ impl Site {
     }
 
     fn add(&self, id: i32, xml: &[u8]) {
-        let document = UpdateDocument::parse(xml, &Limits::default()).unwrap();
+        let document = UpdateDocument::parse(xml, &DocumentLimits::default()).unwrap();
         let mut catalog = Catalog::open(&self.data.catalog()).unwrap();
         let mut writer = catalog.write().unwrap();
         let numbering = Numbering::Given(RevisionId(id));

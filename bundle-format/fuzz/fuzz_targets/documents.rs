@@ -2,14 +2,14 @@
 
 use bundle_format::{
     index::Index,
-    limits::Limits,
+    limits::BundleLimits,
     policy::Policy,
     trust::{Fingerprint, TrustState},
 };
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let limits = Limits::default();
+    let limits = BundleLimits::default();
     let packed = zstd::encode_all(data, 1).unwrap();
     for bytes in [data, &packed] {
         if let Ok(index) = Index::from_zst(bytes, &limits) {

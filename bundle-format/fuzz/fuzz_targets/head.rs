@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use bundle_format::{
     container::VolumeReader,
-    limits::Limits,
-    trust::{Expect, Head, TrustState, check_head, inspect_for_signing},
+    limits::BundleLimits,
+    trust::{Expectation, Head, TrustState, check_head, inspect_for_signing},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -14,7 +14,7 @@ fn good() -> &'static Head {
     GOOD.get_or_init(|| {
         let packed = include_bytes!("../../tests/vectors/good.tar.zst");
         let volume = zstd::decode_all(&packed[..]).unwrap();
-        VolumeReader::open(&volume[..], &Limits::default()).unwrap().2
+        VolumeReader::open(&volume[..], &BundleLimits::default()).unwrap().2
     })
 }
 
@@ -25,11 +25,11 @@ fuzz_target!(|data: &[u8]| {
     head.files.insert(name.clone(), bytes.to_vec().into());
     let state = TrustState::pin(include_bytes!("../../tests/vectors/root.json")).unwrap();
     let now = "2026-02-01T00:00:00Z".parse().unwrap();
-    let expect = Expect { site: Some("plant-7"), now, refuse_expired: false };
-    let accepted = check_head(&state, &head, &expect, &Limits::default());
+    let expect = Expectation { site: Some("plant-7"), now, refuse_expired: false };
+    let accepted = check_head(&state, &head, &expect, &BundleLimits::default());
     // A signature of a key that counts for nothing may be added to these two; nothing else.
     let may_differ = name.ends_with(".root.json") || name.ends_with("/timestamp.json");
     assert!(accepted.is_ok() || &head != good());
     assert!(accepted.is_err() || &head == good() || may_differ);
-    let _ = inspect_for_signing(&head, &Limits::default());
+    let _ = inspect_for_signing(&head, &BundleLimits::default());
 });

@@ -3,7 +3,7 @@
 use bundle_format::{
     digest::Sha256,
     index::{SegmentKind, SegmentRef},
-    limits::Limits,
+    limits::BundleLimits,
     segment::{Record, SegmentReader, SegmentWriter},
 };
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
         unpacked_size: unpacked.len() as u64,
         records: u64::from(first >> 1),
     };
-    let Ok(reader) = SegmentReader::new(&bytes[..], &expected, &Limits::default()) else { return };
+    let Ok(reader) = SegmentReader::new(&bytes[..], &expected, &BundleLimits::default()) else { return };
     let Ok(records) = reader.collect::<Result<Vec<Record>, _>>() else { return };
     let mut writer = SegmentWriter::new(Vec::new(), kind).unwrap();
     for record in &records {
@@ -28,6 +28,6 @@ fuzz_target!(|data: &[u8]| {
     }
     let (again, segment) = writer.finish().unwrap();
     assert_eq!(segment.unpacked_size, expected.unpacked_size);
-    let reader = SegmentReader::new(&again[..], &segment, &Limits::default()).unwrap();
+    let reader = SegmentReader::new(&again[..], &segment, &BundleLimits::default()).unwrap();
     assert_eq!(reader.collect::<Result<Vec<Record>, _>>().unwrap(), records);
 });

@@ -2,11 +2,11 @@
 
 use std::io::Read as _;
 
-use bundle_format::{container::VolumeReader, limits::Limits};
+use bundle_format::{container::VolumeReader, limits::BundleLimits};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok((mut reader, note, _)) = VolumeReader::open(data, &Limits::default()) else { return };
+    let Ok((mut reader, note, _)) = VolumeReader::open(data, &BundleLimits::default()) else { return };
     let mut objects = Vec::new();
     loop {
         match reader.next_object() {

@@ -9,7 +9,7 @@ use super::{VolumeError, layout::MEMBER_MAX};
 use crate::{
     digest::{CHUNK_SIZE, Sha256},
     index::{Index, check_version, is_site},
-    limits::Limits,
+    limits::BundleLimits,
     trust::DAMAGED,
 };
 
@@ -82,7 +82,7 @@ impl VolumeNote {
     }
 
     /// Parses it; it must be as we would have written it. The error is a plain clause.
-    pub(super) fn from_bytes(bytes: &[u8], limits: &Limits) -> Result<Self, String> {
+    pub(super) fn from_bytes(bytes: &[u8], limits: &BundleLimits) -> Result<Self, String> {
         #[derive(Deserialize)]
         #[serde(rename_all = "kebab-case")]
         struct Preamble {
@@ -102,7 +102,7 @@ impl VolumeNote {
     }
 
     /// The rules that hold for writing and reading alike.
-    pub(super) fn check(&self, limits: &Limits) -> Result<(), String> {
+    pub(super) fn check(&self, limits: &BundleLimits) -> Result<(), String> {
         if !(1..=self.of).contains(&self.volume) {
             return Err(format!("it is number {} of {}", self.volume, self.of));
         }

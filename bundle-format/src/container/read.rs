@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     digest::Sha256,
-    limits::Limits,
+    limits::BundleLimits,
     trust::{DAMAGED, Head, Part},
 };
 
@@ -43,7 +43,7 @@ impl<R: Read> VolumeReader<R> {
     ///
     /// # Errors
     /// When it is no volume, or over a limit.
-    pub fn open(inner: R, limits: &Limits) -> Result<(Self, VolumeNote, Head), VolumeError> {
+    pub fn open(inner: R, limits: &BundleLimits) -> Result<(Self, VolumeNote, Head), VolumeError> {
         let mut reader = Self {
             inner: BufReader::with_capacity(BUFFER, inner),
             position: 0,

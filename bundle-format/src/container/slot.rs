@@ -10,7 +10,7 @@ use super::{
 use crate::{
     digest::Sha256,
     keys::SigningKey,
-    limits::Limits,
+    limits::BundleLimits,
     trust::{Head, Part, TrustError, countersign},
 };
 
@@ -36,7 +36,7 @@ pub enum CountersignError {
 pub fn countersign_volume<F: Read + Write + Seek>(
     mut file: F,
     key: &SigningKey,
-    limits: &Limits,
+    limits: &BundleLimits,
 ) -> Result<Head, CountersignError> {
     file.rewind().map_err(VolumeError::from)?;
     let (_, note, mut head) = VolumeReader::open(&mut file, limits)?;

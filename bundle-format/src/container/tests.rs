@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     digest::{CHUNK_SIZE, Sha256},
-    limits::Limits,
+    limits::BundleLimits,
     trust::Head,
 };
 
@@ -64,7 +64,7 @@ fn write(bodies: &[(Option<u64>, Vec<u8>)]) -> Vec<u8> {
 type Volume = (VolumeNote, Head, Vec<(ObjectEntry, Vec<u8>)>);
 
 fn read(bytes: &[u8]) -> Result<Volume, VolumeError> {
-    let (mut reader, note, head) = VolumeReader::open(bytes, &Limits::default())?;
+    let (mut reader, note, head) = VolumeReader::open(bytes, &BundleLimits::default())?;
     let mut objects = Vec::new();
     while let Some(entry) = reader.next_object()? {
         let mut body = Vec::new();
@@ -147,7 +147,7 @@ fn an_ordinary_tar_reader_sees_the_same() {
 #[test]
 fn what_is_not_read_of_a_body_is_read_over() {
     let bytes = write(&sample());
-    let (mut reader, _, _) = VolumeReader::open(&bytes[..], &Limits::default()).unwrap();
+    let (mut reader, _, _) = VolumeReader::open(&bytes[..], &BundleLimits::default()).unwrap();
     let mut count = 0;
     while reader.next_object().unwrap().is_some() {
         count += 1;
@@ -178,7 +178,7 @@ fn every_cut_is_refused() {
         }
     }
     let (mut reader, _, _) =
-        VolumeReader::open(&bytes[..bytes.len() - 4000], &Limits::default()).unwrap();
+        VolumeReader::open(&bytes[..bytes.len() - 4000], &BundleLimits::default()).unwrap();
     let error = loop {
         match reader.next_object().and_then(|_| Ok(reader.read_to_end(&mut Vec::new())?)) {
             Ok(_) => {}
@@ -273,19 +273,19 @@ fn other_kinds_of_member_are_refused_wherever_they_stand() {
 #[test]
 fn limits_hold_before_anything_is_kept() {
     let bytes = write(&sample());
-    let open = |limits: Limits| VolumeReader::open(&bytes[..], &limits).map(|_| ());
+    let open = |limits: BundleLimits| VolumeReader::open(&bytes[..], &limits).map(|_| ());
     for limits in [
-        Limits { note_bytes: 100, ..Limits::default() },
-        Limits { metadata_bytes: 1000, ..Limits::default() },
-        Limits { index_bytes: 5, ..Limits::default() },
-        Limits { head_bytes: 2000, ..Limits::default() },
-        Limits { roots: 1, ..Limits::default() },
-        Limits { payload_bytes: CHUNK_SIZE, ..Limits::default() },
+        BundleLimits { note_bytes: 100, ..BundleLimits::default() },
+        BundleLimits { metadata_bytes: 1000, ..BundleLimits::default() },
+        BundleLimits { index_bytes: 5, ..BundleLimits::default() },
+        BundleLimits { head_bytes: 2000, ..BundleLimits::default() },
+        BundleLimits { roots: 1, ..BundleLimits::default() },
+        BundleLimits { payload_bytes: CHUNK_SIZE, ..BundleLimits::default() },
     ] {
         let result = open(limits.clone());
         assert!(matches!(result, Err(VolumeError::Refused { .. })), "{limits:?}: {result:?}");
     }
-    open(Limits::default()).unwrap();
+    open(BundleLimits::default()).unwrap();
     // A size that lies costs no memory: the header says 60 MiB, and nothing follows.
     let lie = layout::header("VOLUME.json", 60 * 1024 * 1024).unwrap();
     refused(lie.as_bytes(), "cut off");
@@ -296,7 +296,7 @@ fn notes_keep_their_rules() {
     let good = note(&sample());
     let open = |note: &VolumeNote| {
         let bytes = serde_json::to_vec_pretty(note).unwrap();
-        VolumeNote::from_bytes(&[bytes, b"\n".to_vec()].concat(), &Limits::default())
+        VolumeNote::from_bytes(&[bytes, b"\n".to_vec()].concat(), &BundleLimits::default())
     };
     open(&good).unwrap();
     let objects = |change: &dyn Fn(&mut Vec<ObjectEntry>)| {
@@ -333,10 +333,10 @@ fn notes_keep_their_rules() {
         );
     }
     let compact = serde_json::to_vec(&good).unwrap();
-    let error = VolumeNote::from_bytes(&compact, &Limits::default()).unwrap_err();
+    let error = VolumeNote::from_bytes(&compact, &BundleLimits::default()).unwrap_err();
     assert!(error.contains("one form"), "{error}");
     let newer = br#"{"format-version": 2, "all": "different"}"#;
-    let error = VolumeNote::from_bytes(newer, &Limits::default()).unwrap_err();
+    let error = VolumeNote::from_bytes(newer, &BundleLimits::default()).unwrap_err();
     assert!(error.contains("update Tidegate"), "{error}");
 }
 
@@ -367,7 +367,7 @@ fn a_failing_medium_is_no_refusal() {
     let bytes = write(&sample());
     for at in [0, 600, 5000, bytes.len() - 3000, bytes.len() - 100] {
         let medium = (&bytes[..at]).chain(Failing);
-        let result = VolumeReader::open(medium, &Limits::default())
+        let result = VolumeReader::open(medium, &BundleLimits::default())
             .and_then(|(mut reader, _, _)| while_some(|| reader.next_object()));
         assert!(matches!(result, Err(VolumeError::Io(_))), "at {at}: {result:?}");
     }
@@ -426,6 +426,6 @@ fn read_in_any_piece_size() {
         }
     }
     let (mut reader, _, _) =
-        VolumeReader::open(Slow(Cursor::new(&bytes)), &Limits::default()).unwrap();
+        VolumeReader::open(Slow(Cursor::new(&bytes)), &BundleLimits::default()).unwrap();
     while_some(|| reader.next_object()).unwrap();
 }

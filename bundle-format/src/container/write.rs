@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     digest::{HashingWriter, Sha256},
-    limits::Limits,
+    limits::BundleLimits,
     trust::Head,
 };
 
@@ -46,7 +46,7 @@ impl<W: Write> VolumeWriter<W> {
     /// # Errors
     /// When writing fails, or the head holds names that a volume may not hold.
     pub fn new(inner: W, note: &VolumeNote, head: &Head) -> Result<Self, VolumeError> {
-        let limits = Limits::default();
+        let limits = BundleLimits::default();
         note.check(&limits).map_err(|what| misuse(format!("{NOTE_NAME}: {what}")))?;
         let note_bytes = note.to_bytes().map_err(misuse)?;
         if note_bytes.len() as u64 > limits.note_bytes || head.size() > limits.head_bytes {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     digest::HashingReader,
     index::{SegmentKind, SegmentRef},
-    limits::Limits,
+    limits::BundleLimits,
     packed,
 };
 
@@ -37,7 +37,11 @@ impl<R: Read> SegmentReader<R> {
     ///
     /// # Errors
     /// When it is no segment, or over a limit.
-    pub fn new(inner: R, expected: &SegmentRef, limits: &Limits) -> Result<Self, SegmentError> {
+    pub fn new(
+        inner: R,
+        expected: &SegmentRef,
+        limits: &BundleLimits,
+    ) -> Result<Self, SegmentError> {
         let mut reader = Self {
             decoder: None,
             expected: expected.clone(),

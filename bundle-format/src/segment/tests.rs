@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     digest::{CHUNK_SIZE, Sha1, Sha256},
     index::{SegmentKind, SegmentRef},
-    limits::Limits,
+    limits::BundleLimits,
     packed,
 };
 
@@ -39,7 +39,7 @@ fn write(kind: SegmentKind, records: &[Record]) -> (Vec<u8>, SegmentRef) {
 }
 
 fn read(bytes: &[u8], expected: &SegmentRef) -> Result<Vec<Record>, SegmentError> {
-    SegmentReader::new(bytes, expected, &Limits::default())?.collect()
+    SegmentReader::new(bytes, expected, &BundleLimits::default())?.collect()
 }
 
 /// A segment of unpacked bytes that no writer would make, named rightly.
@@ -164,16 +164,16 @@ fn forged_streams_are_refused() {
 #[test]
 fn limits_hold() {
     let (bytes, segment) = write(SegmentKind::Catalogue, &[revision(1, &[b'x'; 1000])]);
-    let refused = |limits: Limits| {
+    let refused = |limits: BundleLimits| {
         let result: Result<Vec<_>, _> =
             SegmentReader::new(&bytes[..], &segment, &limits).and_then(Iterator::collect);
         matches!(result, Err(SegmentError::Limit { .. }))
     };
-    assert!(refused(Limits { record_bytes: 1023, ..Limits::default() }));
-    assert!(refused(Limits { segment_bytes: segment.size - 1, ..Limits::default() }));
-    assert!(refused(Limits {
+    assert!(refused(BundleLimits { record_bytes: 1023, ..BundleLimits::default() }));
+    assert!(refused(BundleLimits { segment_bytes: segment.size - 1, ..BundleLimits::default() }));
+    assert!(refused(BundleLimits {
         segment_unpacked_bytes: segment.unpacked_size - 1,
-        ..Limits::default()
+        ..BundleLimits::default()
     }));
 }
 
@@ -188,7 +188,7 @@ fn a_failing_disk_is_not_damage() {
     let (bytes, segment) = write(SegmentKind::Catalogue, &[revision(1, &[b'x'; 1000])]);
     let medium = (&bytes[..20]).chain(Failing);
     let result: Result<Vec<_>, _> =
-        SegmentReader::new(medium, &segment, &Limits::default()).and_then(Iterator::collect);
+        SegmentReader::new(medium, &segment, &BundleLimits::default()).and_then(Iterator::collect);
     assert!(matches!(result, Err(SegmentError::Io(_))), "{result:?}");
 }
 

@@ -17,13 +17,13 @@ use super::{
 use crate::{
     digest::Sha256,
     index::{self, Index, MAX_SNAPSHOT},
-    limits::Limits,
+    limits::BundleLimits,
     policy::Policy,
 };
 
 /// What a bundle is checked against.
 #[derive(Debug, Clone)]
-pub struct Expect<'a> {
+pub struct Expectation<'a> {
     /// The site that imports; `None` for a bare `verify`, which then names the sites instead.
     pub site: Option<&'a str>,
     /// The clock.
@@ -71,8 +71,8 @@ pub struct VerifiedHead {
 pub fn check_head(
     state: &TrustState,
     head: &Head,
-    expect: &Expect<'_>,
-    limits: &Limits,
+    expect: &Expectation<'_>,
+    limits: &BundleLimits,
 ) -> Result<VerifiedHead, TrustError> {
     head.parts(limits).map_err(TrustError::refused)?;
     let pinned = super::root::parse_root(&state.root)
@@ -195,8 +195,8 @@ fn only_target(targets: &Targets, name: &str) -> bool {
 fn open_index(
     state: &TrustState,
     loaded: &Loaded,
-    expect: &Expect<'_>,
-    limits: &Limits,
+    expect: &Expectation<'_>,
+    limits: &BundleLimits,
 ) -> Result<(Index, Sha256), TrustError> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "kebab-case")]
@@ -285,7 +285,7 @@ fn not_mixed(
 }
 
 /// Compares all expiry dates with the clock.
-fn expiry(loaded: &Loaded, expect: &Expect<'_>) -> Result<Vec<String>, TrustError> {
+fn expiry(loaded: &Loaded, expect: &Expectation<'_>) -> Result<Vec<String>, TrustError> {
     let dates = [
         ("root", loaded.root.signed.expires),
         ("timestamp", loaded.timestamp.signed.expires),
@@ -310,7 +310,7 @@ fn expiry(loaded: &Loaded, expect: &Expect<'_>) -> Result<Vec<String>, TrustErro
 }
 
 /// A clock before the sealing is wrong, or the connected side's was.
-fn clock(index: &Index, expect: &Expect<'_>) -> Option<String> {
+fn clock(index: &Index, expect: &Expectation<'_>) -> Option<String> {
     const TOLERANCE: SignedDuration = SignedDuration::from_hours(24);
     let ahead = index.created.duration_since(expect.now);
     (ahead > TOLERANCE).then(|| {
@@ -401,7 +401,7 @@ pub struct SealSummary {
 ///
 /// # Errors
 /// When anything but the number of timestamp signatures is wrong.
-pub fn inspect_for_signing(head: &Head, limits: &Limits) -> Result<SealSummary, TrustError> {
+pub fn inspect_for_signing(head: &Head, limits: &BundleLimits) -> Result<SealSummary, TrustError> {
     head.parts(limits).map_err(TrustError::refused)?;
     let head_roots = head.roots();
     let chain = check_chain(head_roots.iter().map(AsRef::as_ref))?;
@@ -409,7 +409,7 @@ pub fn inspect_for_signing(head: &Head, limits: &Limits) -> Result<SealSummary, 
     let loaded = load_by_hand(root, head)?;
     check_shape(head, &loaded)?;
     let state = TrustState { root: head_roots.last().cloned().unwrap_or_default(), accepted: None };
-    let expect = Expect { site: None, now: Timestamp::UNIX_EPOCH, refuse_expired: false };
+    let expect = Expectation { site: None, now: Timestamp::UNIX_EPOCH, refuse_expired: false };
     let (index, _) = open_index(&state, &loaded, &expect, limits)?;
     Policy::from_zst(&loaded.policy_file, limits)
         .map_err(|e| TrustError::refused(e.to_string()))?;

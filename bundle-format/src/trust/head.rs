@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::{digest::Sha256, limits::Limits};
+use crate::{digest::Sha256, limits::BundleLimits};
 
 /// Name of the TUF target that is the snapshot index.
 pub const INDEX_TARGET: &str = "index.json.zst";
@@ -82,7 +82,7 @@ impl Part {
     }
 
     /// How many bytes it may have.
-    pub(crate) fn limit(self, limits: &Limits) -> u64 {
+    pub(crate) fn limit(self, limits: &BundleLimits) -> u64 {
         match self {
             Self::IndexTarget(_) | Self::PolicyTarget(_) => limits.index_bytes,
             _ => limits.metadata_bytes,
@@ -108,7 +108,7 @@ impl Part {
 
 impl Head {
     /// Its files in the order of the volume; the error is a plain sentence.
-    pub(crate) fn parts(&self, limits: &Limits) -> Result<Vec<(Part, &Bytes)>, String> {
+    pub(crate) fn parts(&self, limits: &BundleLimits) -> Result<Vec<(Part, &Bytes)>, String> {
         let mut parts = Vec::with_capacity(self.files.len());
         for (name, bytes) in &self.files {
             let part = Part::of(name)
@@ -212,8 +212,12 @@ mod tests {
             files: parts.iter().map(|part| (part.name(), Bytes::from_static(b"{}"))).collect(),
         };
         let whole = head(&parts);
-        let order: Vec<Part> =
-            whole.parts(&Limits::default()).unwrap().into_iter().map(|(part, _)| part).collect();
+        let order: Vec<Part> = whole
+            .parts(&BundleLimits::default())
+            .unwrap()
+            .into_iter()
+            .map(|(part, _)| part)
+            .collect();
         assert_eq!(order, parts);
         assert_eq!(whole.roots().len(), 2);
         for missing in 0..parts.len() {
@@ -221,12 +225,14 @@ mod tests {
             let part = fewer.remove(missing);
             // Without root 2 the head is whole again: a chain of one.
             let ok = part == Part::Root(2);
-            assert_eq!(head(&fewer).parts(&Limits::default()).is_ok(), ok, "{part:?}");
+            assert_eq!(head(&fewer).parts(&BundleLimits::default()).is_ok(), ok, "{part:?}");
         }
         let mut more = parts.to_vec();
         more.push(Part::Snapshot(11));
-        assert!(head(&more).parts(&Limits::default()).is_err());
-        assert!(whole.parts(&Limits { roots: 1, ..Limits::default() }).is_err());
-        assert!(whole.parts(&Limits { metadata_bytes: 1, ..Limits::default() }).is_err());
+        assert!(head(&more).parts(&BundleLimits::default()).is_err());
+        assert!(whole.parts(&BundleLimits { roots: 1, ..BundleLimits::default() }).is_err());
+        assert!(
+            whole.parts(&BundleLimits { metadata_bytes: 1, ..BundleLimits::default() }).is_err()
+        );
     }
 }

@@ -22,7 +22,7 @@ use super::{
     sign::target_name,
     state::Accepted,
 };
-use crate::{digest::Sha256, limits::Limits};
+use crate::{digest::Sha256, limits::BundleLimits};
 
 /// A head whose signatures and digests hold.
 pub(super) struct Loaded {
@@ -74,7 +74,7 @@ pub(super) fn load(
     root: &[u8],
     accepted: Option<&Accepted>,
     head: &Head,
-    limits: &Limits,
+    limits: &BundleLimits,
 ) -> Result<Loaded, LoadError> {
     let run = || {
         let disk = |source| {
@@ -104,7 +104,7 @@ async fn load_from(
     root: &[u8],
     scratch: &Path,
     head: &Head,
-    limits: &Limits,
+    limits: &BundleLimits,
 ) -> Result<Loaded, LoadError> {
     let base = |folder: &str| {
         Url::parse(&format!("bundle:///{folder}/"))

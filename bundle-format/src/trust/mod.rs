@@ -22,7 +22,9 @@ mod state;
 mod tests;
 mod words;
 
-pub use check::{Expect, Freshness, SealSummary, VerifiedHead, check_head, inspect_for_signing};
+pub use check::{
+    Expectation, Freshness, SealSummary, VerifiedHead, check_head, inspect_for_signing,
+};
 pub(crate) use error::DAMAGED;
 pub use error::TrustError;
 pub(crate) use head::Part;

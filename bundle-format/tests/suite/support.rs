@@ -16,12 +16,12 @@ use bundle_format::{
     digest::{CHUNK_SIZE, PayloadHasher, Sha256},
     index::{Index, SegmentKind, SegmentRef},
     keys::SigningKey,
-    limits::Limits,
+    limits::BundleLimits,
     policy::{Policy, PolicyApproval},
     segment::{PayloadRecord, Record, RevisionRecord, SegmentReader, SegmentWriter},
     trust::{
-        Expect, Head, RootSpec, Seal, TrustError, TrustState, VerifiedHead, check_head, make_root,
-        seal,
+        Expectation, Head, RootSpec, Seal, TrustError, TrustState, VerifiedHead, check_head,
+        make_root, seal,
     },
 };
 use jiff::Timestamp;
@@ -298,9 +298,9 @@ pub struct Refusal {
 pub fn whole_check(
     volume: &[u8],
     state: &TrustState,
-    expect: &Expect<'_>,
+    expect: &Expectation<'_>,
 ) -> Result<VerifiedHead, Refusal> {
-    let limits = Limits::default();
+    let limits = BundleLimits::default();
     let by_volume = |error: VolumeError| {
         assert!(matches!(error, VolumeError::Refused { .. }), "no refusal: {error:?}");
         Refusal { by: "volume", what: error.to_string() }

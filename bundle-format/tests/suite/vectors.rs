@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use bundle_format::trust::{Expect, Freshness, TrustState};
+use bundle_format::trust::{Expectation, Freshness, TrustState};
 
 use crate::{
     support::whole_check,
@@ -56,7 +56,7 @@ fn every_vector_behaves_as_it_says() {
 }
 
 fn run(vector: &Vector) -> Expected {
-    let expect = Expect {
+    let expect = Expectation {
         site: Some(&vector.site),
         now: vector.clock,
         refuse_expired: vector.refuse_expired,

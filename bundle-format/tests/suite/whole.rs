@@ -4,15 +4,15 @@ use std::{io::Cursor, sync::OnceLock};
 
 use bundle_format::{
     container::{CountersignError, VolumeReader, countersign_volume},
-    limits::Limits,
-    trust::{Expect, Freshness, check_head, inspect_for_signing},
+    limits::BundleLimits,
+    trust::{Expectation, Freshness, check_head, inspect_for_signing},
 };
 use proptest::prelude::*;
 
 use crate::support::{Mirror, key, time, whole_check};
 
-fn expect() -> Expect<'static> {
-    Expect { site: Some("plant-7"), now: time("2026-02-01T00:00:00Z"), refuse_expired: false }
+fn expect() -> Expectation<'static> {
+    Expectation { site: Some("plant-7"), now: time("2026-02-01T00:00:00Z"), refuse_expired: false }
 }
 
 fn volume() -> &'static (Mirror, Vec<u8>) {
@@ -46,17 +46,19 @@ fn countersigned_in_place() {
 
     let mut file = Cursor::new(before.clone());
     for stranger in [key(3), key(4)] {
-        let error = countersign_volume(&mut file, &stranger, &Limits::default()).unwrap_err();
+        let error = countersign_volume(&mut file, &stranger, &BundleLimits::default()).unwrap_err();
         assert!(matches!(error, CountersignError::Trust(_)), "{error:?}");
         assert_eq!(file.get_ref(), &before, "a refusal changes nothing");
     }
-    let head = countersign_volume(&mut file, &key(13), &Limits::default()).unwrap();
-    assert_eq!(inspect_for_signing(&head, &Limits::default()).unwrap().signatures, (2, 2));
+    let head = countersign_volume(&mut file, &key(13), &BundleLimits::default()).unwrap();
+    assert_eq!(inspect_for_signing(&head, &BundleLimits::default()).unwrap().signatures, (2, 2));
     let after = file.into_inner();
     whole_check(&after, &mirror.pin(), &expect()).unwrap();
     assert_eq!(after, mirror.volume(&mirror.seal(&index, 3, 2), 3), "as if signed at once");
     let cut = &after[..after.len() - 4000];
-    assert!(countersign_volume(Cursor::new(cut.to_vec()), &key(13), &Limits::default()).is_err());
+    assert!(
+        countersign_volume(Cursor::new(cut.to_vec()), &key(13), &BundleLimits::default()).is_err()
+    );
 }
 
 proptest! {
@@ -97,13 +99,13 @@ proptest! {
         json in "[ -~]{0,300}",
     ) {
         let (mirror, volume) = volume();
-        let (_, _, mut head) = VolumeReader::open(&volume[..], &Limits::default()).unwrap();
+        let (_, _, mut head) = VolumeReader::open(&volume[..], &BundleLimits::default()).unwrap();
         let name = head.files.keys().nth(at.index(head.files.len())).unwrap().clone();
         head.files.insert(name, json.into_bytes().into());
         let expect = expect();
         prop_assert!(
-            check_head(&mirror.pin(), &head, &expect, &Limits::default()).is_err()
+            check_head(&mirror.pin(), &head, &expect, &BundleLimits::default()).is_err()
         );
-        prop_assert!(inspect_for_signing(&head, &Limits::default()).is_err());
+        prop_assert!(inspect_for_signing(&head, &BundleLimits::default()).is_err());
     }
 }

@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use super::{
     super::{
-        fragments::{Described, Extended},
+        fragments::{Extended, ExtendedFragment},
         judge::{Judge, clip, decode_base64},
         rulebook as rules, schema,
         state::Cookie,
@@ -75,8 +75,8 @@ fn read_update(update: &Element, asked: &[i32], info: &mut ExtendedInfo, judge: 
         judge.broken(&rules::CORE_NOT_TEXT, format!("revision {id}"));
         return;
     }
-    match Described::read(&xml.text, id, judge) {
-        Described::Extended(extended) => {
+    match ExtendedFragment::read(&xml.text, id, judge) {
+        ExtendedFragment::Extended(extended) => {
             if !info.titles.is_empty() {
                 let what = format!("Extended of revision {id} after LocalizedProperties");
                 judge.broken(&rules::FRAGMENT_ORDER, what);
@@ -86,10 +86,10 @@ fn read_update(update: &Element, asked: &[i32], info: &mut ExtendedInfo, judge: 
                 judge.broken(&rules::EXTENDED_SHAPE, what);
             }
         }
-        Described::Localized { title, language } => {
+        ExtendedFragment::Localized { title, language } => {
             info.titles.entry(id).or_default().push((language, title));
         }
-        Described::Other => {}
+        ExtendedFragment::Other => {}
     }
 }
 

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{
     super::{CLIENT_VERSION, operation::Operation, profile::Profile, state::Cookie},
-    Writer, now_millis,
+    EnvelopeWriter, now_millis,
 };
 
 /// What an event reports.
@@ -47,14 +47,14 @@ pub(crate) enum EventKind {
 
 /// An event, and what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Event {
+pub(crate) struct AgentEvent {
     pub(crate) kind: EventKind,
     pub(crate) update: (Uuid, i32),
     pub(crate) title: String,
     pub(crate) bundle: bool,
 }
 
-impl Event {
+impl AgentEvent {
     /// An event about the whole computer.
     pub(crate) fn of_computer(kind: EventKind) -> Self {
         Self { kind, update: (Uuid::nil(), 0), title: String::new(), bundle: false }
@@ -144,12 +144,12 @@ impl Event {
 pub(crate) fn events_request(
     cookie: Option<&Cookie>,
     client_id: &str,
-    events: &[Event],
+    events: &[AgentEvent],
     profile: &Profile,
     server: &str,
 ) -> String {
     let now = now_millis();
-    Writer::envelope(Operation::ReportEventBatch, |body| {
+    EnvelopeWriter::envelope(Operation::ReportEventBatch, |body| {
         body.cookie("cookie", cookie);
         body.text("clientTime", &now);
         body.within("eventBatch", |batch| {
@@ -163,8 +163,8 @@ pub(crate) fn events_request(
 }
 
 fn write_event(
-    out: &mut Writer,
-    event: &Event,
+    out: &mut EnvelopeWriter,
+    event: &AgentEvent,
     client_id: &str,
     now: &str,
     profile: &Profile,

@@ -3,9 +3,9 @@
 mod events;
 mod writer;
 
-pub(crate) use events::{Event, EventKind, events_request};
+pub(crate) use events::{AgentEvent, EventKind, events_request};
 use uuid::Uuid;
-pub(crate) use writer::Writer;
+pub(crate) use writer::EnvelopeWriter;
 
 use super::{
     CLIENT_PROTOCOL, CLIENT_VERSION,
@@ -16,7 +16,9 @@ use super::{
 
 /// `GetConfig` ([MS-WUSP] 2.2.2.2.1).
 pub(crate) fn get_config() -> String {
-    Writer::envelope(Operation::GetConfig, |body| body.text("protocolVersion", CLIENT_PROTOCOL))
+    EnvelopeWriter::envelope(Operation::GetConfig, |body| {
+        body.text("protocolVersion", CLIENT_PROTOCOL)
+    })
 }
 
 /// `GetAuthorizationCookie` ([MS-WUSP] 2.2.2.1.1).
@@ -25,7 +27,7 @@ pub(crate) fn get_authorization_cookie(
     group: Option<&str>,
     dns_name: &str,
 ) -> String {
-    Writer::envelope(Operation::GetAuthorizationCookie, |body| {
+    EnvelopeWriter::envelope(Operation::GetAuthorizationCookie, |body| {
         body.text("clientId", client_id);
         if let Some(group) = group {
             body.text("targetGroupName", group);
@@ -42,7 +44,7 @@ pub(crate) fn get_cookie(
     last_change: &str,
 ) -> String {
     let now = now_seconds();
-    Writer::envelope(Operation::GetCookie, |body| {
+    EnvelopeWriter::envelope(Operation::GetCookie, |body| {
         body.within("authCookies", |cookies| {
             cookies.within("AuthorizationCookie", |cookie| {
                 cookie.text("PlugInId", plug_in);
@@ -67,7 +69,7 @@ pub(crate) fn register_computer(
 ) -> String {
     let os = profile.os;
     let mut client = CLIENT_VERSION.split('.');
-    Writer::envelope(Operation::RegisterComputer, |body| {
+    EnvelopeWriter::envelope(Operation::RegisterComputer, |body| {
         body.cookie("cookie", cookie);
         body.within("computerInfo", |info| {
             info.text("DnsName", dns_name);
@@ -105,7 +107,7 @@ pub(crate) const BIOS_DATE: &str = "2022-02-02T00:00:00Z";
 
 /// `StartCategoryScan` ([MS-WUSP] 2.2.2.2.8): one group per category. It carries no cookie.
 pub(crate) fn start_category_scan(categories: &[Uuid]) -> String {
-    Writer::envelope(Operation::StartCategoryScan, |body| {
+    EnvelopeWriter::envelope(Operation::StartCategoryScan, |body| {
         body.within("requestedCategories", |requested| {
             for (group, category) in categories.iter().enumerate() {
                 requested.within("CategoryRelationship", |entry| {
@@ -132,7 +134,7 @@ pub(crate) struct Sync<'a> {
 
 /// `SyncUpdates` ([MS-WUSP] 2.2.2.2.4): a round of the software pass, or the driver pass.
 pub(crate) fn sync_updates(cookie: Option<&Cookie>, sync: &Sync<'_>, profile: &Profile) -> String {
-    Writer::envelope(Operation::SyncUpdates, |body| {
+    EnvelopeWriter::envelope(Operation::SyncUpdates, |body| {
         body.cookie("cookie", cookie);
         body.within("parameters", |parameters| {
             parameters.text("ExpressQuery", "false");
@@ -176,7 +178,7 @@ pub(crate) fn sync_updates(cookie: Option<&Cookie>, sync: &Sync<'_>, profile: &P
 
 /// `RefreshCache` ([MS-WUSP] 2.2.2.2.5).
 pub(crate) fn refresh_cache(cookie: Option<&Cookie>, identities: &[(Uuid, i32)]) -> String {
-    Writer::envelope(Operation::RefreshCache, |body| {
+    EnvelopeWriter::envelope(Operation::RefreshCache, |body| {
         body.cookie("cookie", cookie);
         body.within("globalIDs", |ids| {
             for (id, revision) in identities {
@@ -196,7 +198,7 @@ pub(crate) fn get_extended_update_info(
     profile: &Profile,
     server: &str,
 ) -> String {
-    Writer::envelope(Operation::GetExtendedUpdateInfo, |body| {
+    EnvelopeWriter::envelope(Operation::GetExtendedUpdateInfo, |body| {
         body.cookie("cookie", cookie);
         body.array("revisionIDs", "int", revisions);
         body.array("infoTypes", "XmlUpdateFragmentType", ["Extended", "LocalizedProperties"]);
@@ -209,7 +211,7 @@ pub(crate) fn get_extended_update_info(
 
 /// `GetFileLocations` ([MS-WUSP] 2.2.2.2.7).
 pub(crate) fn get_file_locations(cookie: Option<&Cookie>, digests: &[String]) -> String {
-    Writer::envelope(Operation::GetFileLocations, |body| {
+    EnvelopeWriter::envelope(Operation::GetFileLocations, |body| {
         body.cookie("cookie", cookie);
         body.array("fileDigests", "base64Binary", digests);
     })
@@ -267,7 +269,7 @@ fn device_attributes(profile: &Profile, server: &str) -> String {
     .concat()
 }
 
-fn write_device(spec: &mut Writer, device: &Device) {
+fn write_device(spec: &mut EnvelopeWriter, device: &Device) {
     let nowhen = "0001-01-01T00:00:00Z".to_owned();
     spec.within("Device", |out| {
         out.array("HardwareIDs", "string", &device.hardware_ids);

@@ -7,11 +7,11 @@ use super::super::{operation::Operation, state::Cookie};
 
 /// An envelope being written.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub(crate) struct EnvelopeWriter {
     text: String,
 }
 
-impl Writer {
+impl EnvelopeWriter {
     /// Writes the whole envelope of `operation`; `body` writes what is inside its element.
     pub(crate) fn envelope(operation: Operation, body: impl FnOnce(&mut Self)) -> String {
         let mut writer = Self { text: String::with_capacity(4096) };

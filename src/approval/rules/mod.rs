@@ -14,7 +14,9 @@ use uuid::Uuid;
 
 pub use glob::Glob;
 pub use period::{NoPeriod, Period};
-pub use run::{Difference, Item, RuleDifference, RunOptions, Skipped, Was, run};
+pub use run::{
+    PreviousApproval, RuleApproval, RuleChanges, RuleDifference, RunOptions, SkippedApproval, run,
+};
 
 use self::matching::Matcher;
 use super::ApprovalError;

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     approval::ApprovalError,
-    catalog::{Catalog, Filter, RevisionSummary},
-    fleet::{Approval, ApprovalAction, Credit, Fleet, FleetError, NewApproval, Origin},
+    catalog::{Catalog, RevisionFilter, RevisionSummary},
+    fleet::{Approval, ApprovalAction, ApprovingRule, Fleet, FleetError, NewApproval, Origin},
     update::{UpdateId, UpdateType},
 };
 
@@ -30,7 +30,7 @@ pub struct RunOptions {
 /// What the rules change, or would.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Difference {
+pub struct RuleChanges {
     /// Only looked at.
     pub dry_run: bool,
     /// What no longer matches is taken back.
@@ -48,13 +48,13 @@ pub struct RuleDifference {
     /// Why it could not be run, or not for all groups.
     pub problem: Option<String>,
     /// New approvals.
-    pub approve: Vec<Item>,
+    pub approve: Vec<RuleApproval>,
     /// Approvals by rules that become others.
-    pub change: Vec<Item>,
+    pub change: Vec<RuleApproval>,
     /// Approvals that it made and that it no longer means; taken back only if that is asked for.
-    pub no_longer: Vec<Item>,
+    pub no_longer: Vec<RuleApproval>,
     /// What it means and leaves alone.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedApproval>,
     /// Approvals that are as it wants them.
     pub unchanged: u64,
 }
@@ -62,7 +62,7 @@ pub struct RuleDifference {
 /// An approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Item {
+pub struct RuleApproval {
     /// The update.
     pub update: UpdateId,
     /// Its title.
@@ -79,13 +79,13 @@ pub struct Item {
     #[serde(skip)]
     pub since: Timestamp,
     /// What was there before.
-    pub was: Option<Was>,
+    pub was: Option<PreviousApproval>,
 }
 
 /// What an approval was before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Was {
+pub struct PreviousApproval {
     /// The action.
     pub action: ApprovalAction,
     /// The deadline.
@@ -97,7 +97,7 @@ pub struct Was {
 /// What a rule means and leaves alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Skipped {
+pub struct SkippedApproval {
     /// The update.
     pub update: UpdateId,
     /// Its title.
@@ -110,7 +110,7 @@ pub struct Skipped {
     pub why: String,
 }
 
-impl Difference {
+impl RuleChanges {
     /// Whether nothing is changed.
     pub fn is_empty(&self) -> bool {
         self.rules.iter().all(|rule| {
@@ -135,7 +135,7 @@ pub fn run(
     fleet: &mut Fleet,
     options: RunOptions,
     now: Timestamp,
-) -> Result<Difference, ApprovalError> {
+) -> Result<RuleChanges, ApprovalError> {
     if options.dry_run {
         return difference(catalog, fleet, options, now);
     }
@@ -147,10 +147,10 @@ pub fn run(
 }
 
 /// Does what a difference says.
-fn make(fleet: &mut Fleet, difference: &Difference, now: Timestamp) -> Result<(), FleetError> {
+fn make(fleet: &mut Fleet, difference: &RuleChanges, now: Timestamp) -> Result<(), FleetError> {
     for rule in &difference.rules {
         for item in rule.approve.iter().chain(&rule.change) {
-            let credit = Credit { name: rule.rule.clone(), since: item.since };
+            let credit = ApprovingRule { name: rule.rule.clone(), since: item.since };
             let approval = NewApproval {
                 update: item.update,
                 group: item.group,
@@ -175,7 +175,7 @@ fn difference(
     fleet: &Fleet,
     options: RunOptions,
     now: Timestamp,
-) -> Result<Difference, ApprovalError> {
+) -> Result<RuleChanges, ApprovalError> {
     let mut outcomes = Vec::new();
     let mut rules = Vec::new();
     for stored in fleet.rules()?.into_iter().filter(|rule| rule.enabled) {
@@ -195,7 +195,7 @@ fn difference(
             Err(what) => outcome.problem = Some(what),
         }
     }
-    let decided = Decided::read(fleet)?;
+    let decided = ExistingDecisions::read(fleet)?;
     for one in &mut active {
         let gone =
             one.rule.body.groups.iter().filter(|id| !decided.groups.contains_key(id)).count();
@@ -208,7 +208,7 @@ fn difference(
     }
     let superseded = catalog.superseded()?;
     let mut claimed = HashSet::new();
-    let filter = Filter { newest: true, deployable: true, ..Filter::default() };
+    let filter = RevisionFilter { newest: true, deployable: true, ..RevisionFilter::default() };
     catalog.find(&filter, &mut |revision| {
         let can_be = matches!(revision.update_type, UpdateType::Software | UpdateType::Driver);
         if !can_be || revision.expired {
@@ -225,11 +225,11 @@ fn difference(
     for one in active {
         one.leftovers(catalog, &decided, &claimed)?;
     }
-    Ok(Difference { dry_run: options.dry_run, take_back: options.take_back, rules: outcomes })
+    Ok(RuleChanges { dry_run: options.dry_run, take_back: options.take_back, rules: outcomes })
 }
 
 /// What has been decided before.
-struct Decided {
+struct ExistingDecisions {
     groups: BTreeMap<Uuid, String>,
     approvals: HashMap<(UpdateId, Uuid), Approval>,
     declines: HashMap<UpdateId, Origin>,
@@ -237,7 +237,7 @@ struct Decided {
     licences: BTreeSet<String>,
 }
 
-impl Decided {
+impl ExistingDecisions {
     fn read(fleet: &Fleet) -> Result<Self, FleetError> {
         let lasting = fleet.taken_back()?.into_iter().filter(|one| one.lasting);
         Ok(Self {
@@ -299,7 +299,7 @@ impl Active<'_> {
     fn decide(
         &mut self,
         revision: &RevisionSummary,
-        decided: &Decided,
+        decided: &ExistingDecisions,
         claimed: &mut HashSet<(UpdateId, Uuid)>,
         now: Timestamp,
     ) {
@@ -317,7 +317,7 @@ impl Active<'_> {
                     self.outcome.unchanged += 1;
                     continue;
                 }
-                self.outcome.skipped.push(Skipped {
+                self.outcome.skipped.push(SkippedApproval {
                     update,
                     title: revision.title.clone(),
                     group: *group,
@@ -329,7 +329,7 @@ impl Active<'_> {
             let credit = old.and_then(|old| old.rule.as_ref());
             let since = credit.map_or(now, |credit| credit.since);
             let deadline = self.rule.body.deadline.map(|period| period.after(since));
-            let was = old.zip(credit).map(|(old, credit)| Was {
+            let was = old.zip(credit).map(|(old, credit)| PreviousApproval {
                 action: old.action,
                 deadline: old.deadline,
                 rule: credit.name.clone(),
@@ -345,7 +345,7 @@ impl Active<'_> {
                 None => &mut self.outcome.approve,
                 Some(_) => &mut self.outcome.change,
             };
-            list.push(Item {
+            list.push(RuleApproval {
                 update,
                 title: revision.title.clone(),
                 group: *group,
@@ -362,7 +362,7 @@ impl Active<'_> {
     fn leftovers(
         self,
         catalog: &Catalog,
-        decided: &Decided,
+        decided: &ExistingDecisions,
         claimed: &HashSet<(UpdateId, Uuid)>,
     ) -> Result<(), ApprovalError> {
         let mut found = Vec::new();
@@ -374,7 +374,7 @@ impl Active<'_> {
             if !mine || kept || claimed.contains(&(*update, *group)) {
                 continue;
             }
-            found.push(Item {
+            found.push(RuleApproval {
                 update: *update,
                 title: catalog.newest(*update)?.map(|r| r.title).unwrap_or_default(),
                 group: *group,

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::{Result, failed};
 use crate::{
-    catalog::{Catalog, Writer},
+    catalog::{Catalog, CatalogWriter},
     sqlite::{sha1_at, sha256_at, u64_at},
 };
 
@@ -46,7 +46,7 @@ impl Catalog {
     }
 }
 
-impl Writer<'_> {
+impl CatalogWriter<'_> {
     /// See [`Catalog::contradictions`].
     ///
     /// # Errors

@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use super::{Result, failed};
 use crate::{
-    catalog::{CatalogError, Writer},
+    catalog::{CatalogError, CatalogWriter},
     sqlite::{int, sha1_at, uuid_at},
 };
 
-impl Writer<'_> {
+impl CatalogWriter<'_> {
     /// Calls `each` with every key that the last snapshot does not carry as it is now, by its file.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Lists a key, for [`Writer::drop_unlisted_extras`].
+    /// Lists a key, for [`CatalogWriter::drop_unlisted_extras`].
     ///
     /// # Errors
     /// When SQLite fails.
@@ -77,7 +77,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Lists a driver set, for [`Writer::drop_unlisted_extras`].
+    /// Lists a driver set, for [`CatalogWriter::drop_unlisted_extras`].
     ///
     /// # Errors
     /// When SQLite fails.
@@ -87,7 +87,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Removes keys and driver sets that were not listed since [`Writer::start_list`]. The key of a
+    /// Removes keys and driver sets that were not listed since [`CatalogWriter::start_list`]. The key of a
     /// file that a document names stays: without it the file is worth nothing.
     ///
     /// # Errors

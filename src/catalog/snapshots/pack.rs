@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::{PRESENT, Result, failed};
 use crate::{
-    catalog::{Catalog, Writer},
+    catalog::{Catalog, CatalogWriter},
     sqlite::{int, sha256_at, u64_at},
 };
 
@@ -60,7 +60,7 @@ impl Catalog {
     }
 }
 
-impl Writer<'_> {
+impl CatalogWriter<'_> {
     /// See [`Catalog::sites`].
     ///
     /// # Errors

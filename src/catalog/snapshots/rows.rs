@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Result, failed};
 use crate::{
-    catalog::{Catalog, Writer},
+    catalog::{Catalog, CatalogWriter},
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, sha256_at, u64_at},
 };
 
@@ -86,7 +86,7 @@ impl Catalog {
     }
 }
 
-impl Writer<'_> {
+impl CatalogWriter<'_> {
     /// See [`Catalog::snapshots`].
     ///
     /// # Errors

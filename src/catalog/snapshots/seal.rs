@@ -9,7 +9,7 @@ use rusqlite::{Row, params, types::Type};
 
 use super::{PRESENT, Result, SnapshotRow, damaged, failed};
 use crate::{
-    catalog::{CatalogError, Writer},
+    catalog::{CatalogError, CatalogWriter},
     sqlite::{bad_column, int, sha1_at, sha256_at, u64_at, uuid_at},
 };
 
@@ -18,7 +18,7 @@ use crate::{
 const SEAL_AS: &str = "CASE WHEN present THEN 'present' WHEN not_carried IS NOT NULL THEN not_carried \
      WHEN sealed_as IS NOT NULL THEN 'the mirror has lost its bytes' END";
 
-impl Writer<'_> {
+impl CatalogWriter<'_> {
     /// Calls `each` with a record for every revision that the last snapshot does not carry as it is
     /// now, in the order of revision IDs: new ones, withdrawn ones, and those that came back. What
     /// was published on an isolated side is never among them. One document in memory at a time.
@@ -113,7 +113,7 @@ impl Writer<'_> {
     }
 
     /// Keeps a snapshot that was sealed here, and notes that it carries everything that
-    /// [`Writer::unsealed_revisions`] and [`Writer::unsealed_payloads`] gave in this transaction.
+    /// [`CatalogWriter::unsealed_revisions`] and [`CatalogWriter::unsealed_payloads`] gave in this transaction.
     ///
     /// # Errors
     /// When SQLite fails.

@@ -3,9 +3,9 @@
 use rusqlite::params;
 
 use super::{PRESENT, Result};
-use crate::{catalog::Writer, sqlite::int};
+use crate::{catalog::CatalogWriter, sqlite::int};
 
-impl Writer<'_> {
+impl CatalogWriter<'_> {
     /// Says that this catalogue is the mirror's own, as it was when it sealed `snapshot`: all of it is
     /// sealed. What was published on the site, and other snapshots, are forgotten.
     ///

@@ -6,13 +6,13 @@ use rusqlite::params;
 use super::{Result, failed};
 use crate::{
     catalog::{
-        PayloadRow, Writer,
+        CatalogWriter, PayloadRow,
         columns::{PAYLOAD, payload_row},
     },
     sqlite::{sha256_at, u64_at},
 };
 
-impl Writer<'_> {
+impl CatalogWriter<'_> {
     /// Calls `each` with the name and size of every payload that should be here and is not. What a
     /// document that was published here names does not count: no bundle will bring it.
     ///
@@ -37,8 +37,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Starts a list of what a snapshot names, for [`Writer::drop_unlisted_payloads`] and
-    /// [`Writer::drop_unlisted_revisions`].
+    /// Starts a list of what a snapshot names, for [`CatalogWriter::drop_unlisted_payloads`] and
+    /// [`CatalogWriter::drop_unlisted_revisions`].
     ///
     /// # Errors
     /// When SQLite fails.
@@ -83,7 +83,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Removes payload rows that were not listed since [`Writer::start_list`]; what a document that
+    /// Removes payload rows that were not listed since [`CatalogWriter::start_list`]; what a document that
     /// was published here names stays. Returns how many went.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Writer<'_> {
         )
     }
 
-    /// Removes revisions that were not listed since [`Writer::start_list`]; what was published here
+    /// Removes revisions that were not listed since [`CatalogWriter::start_list`]; what was published here
     /// stays. Returns how many went.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl Writer<'_> {
         self.row("find a payload", &sql, [sha256.as_bytes()], payload_row)
     }
 
-    /// Remembers this point of the transaction, for [`Writer::back_to_mark`].
+    /// Remembers this point of the transaction, for [`CatalogWriter::back_to_mark`].
     ///
     /// # Errors
     /// When SQLite fails.
@@ -153,7 +153,7 @@ impl Writer<'_> {
         self.tx.execute_batch("SAVEPOINT mark").map_err(failed(&self.tx, "mark a point"))
     }
 
-    /// Undoes everything since [`Writer::mark_point`].
+    /// Undoes everything since [`CatalogWriter::mark_point`].
     ///
     /// # Errors
     /// When SQLite fails.

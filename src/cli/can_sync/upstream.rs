@@ -5,7 +5,7 @@ use tidegate::{
     catalog::Catalog,
     data_dir::{DataDir, Side},
     upstream::{
-        ClientError, Health, KnownUpstream, Source, UpstreamError, UpstreamFacts, health,
+        ClientError, Health, Source, UpstreamError, UpstreamFacts, UpstreamRecord, health,
         known_upstreams,
     },
 };
@@ -127,7 +127,7 @@ fn of_protocol(facts: &UpstreamFacts) -> (State, String) {
     }
 }
 
-fn of_past(of: &str, known: Option<&KnownUpstream>, now: Timestamp) -> Finding {
+fn of_past(of: &str, known: Option<&UpstreamRecord>, now: Timestamp) -> Finding {
     let find = |state, what: String| Finding::new(of, "synchronized", state, what);
     let Some(success) = known.and_then(|known| known.last_success) else {
         return find(State::Warn, "never: run `tidegate sync --from` with this server".to_owned());
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn the_last_synchronization_is_told() {
         let now: Timestamp = "2026-10-04T12:00:00Z".parse().unwrap();
-        let mut known = KnownUpstream {
+        let mut known = UpstreamRecord {
             url: "https://w/".to_owned(),
             facts: UpstreamFacts::default(),
             last_success: None,
@@ -183,7 +183,7 @@ mod tests {
             anchor: None,
             failed: 0,
         };
-        let state = |known: &KnownUpstream| of_past("https://w/", Some(known), now).state;
+        let state = |known: &UpstreamRecord| of_past("https://w/", Some(known), now).state;
         assert_eq!(state(&known), State::Warn);
         known.last_success = Some(now);
         assert_eq!(state(&known), State::Ok);

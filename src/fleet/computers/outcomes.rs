@@ -31,26 +31,26 @@ use crate::{fleet::limits::UPDATES, update::UpdateId};
 
 /// State of one update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub(crate) struct UpdateState {
     pub(crate) state: ComplianceState,
     /// Of a failure, else 0.
     pub(crate) hresult: i32,
 }
 
-impl From<ComplianceState> for Outcome {
+impl From<ComplianceState> for UpdateState {
     fn from(state: ComplianceState) -> Self {
         Self { state, hresult: 0 }
     }
 }
 
 /// States of all updates of one computer.
-pub(crate) type Outcomes = BTreeMap<UpdateId, Outcome>;
+pub(crate) type UpdateStates = BTreeMap<UpdateId, UpdateState>;
 
 /// Status of the client: the inventory.
 const STATUS: i32 = 156;
 
 /// Takes a batch in.
-pub(crate) fn apply(outcomes: &mut Outcomes, events: &[&Event]) {
+pub(crate) fn apply(outcomes: &mut UpdateStates, events: &[&Event]) {
     let is_status = |event: &Event| event.namespace_id == 1 && event.event_id == STATUS;
     let last_status = events.iter().rposition(|event| is_status(event));
     for (position, event) in events.iter().enumerate() {
@@ -66,8 +66,8 @@ pub(crate) fn apply(outcomes: &mut Outcomes, events: &[&Event]) {
     }
 }
 
-fn step(outcomes: &mut Outcomes, update: UpdateId, event: &Event) {
-    let failed = Outcome { state: ComplianceState::Failed, hresult: event.hresult };
+fn step(outcomes: &mut UpdateStates, update: UpdateId, event: &Event) {
+    let failed = UpdateState { state: ComplianceState::Failed, hresult: event.hresult };
     let unless_negative = |state: ComplianceState| {
         if event.hresult < 0 { failed } else { state.into() }
     };
@@ -82,7 +82,7 @@ fn step(outcomes: &mut Outcomes, update: UpdateId, event: &Event) {
     put(outcomes, update, outcome);
 }
 
-fn inventory(outcomes: &mut Outcomes, misc: &[String]) {
+fn inventory(outcomes: &mut UpdateStates, misc: &[String]) {
     use ComplianceState::{Downloaded, Failed, Installed, Needed, RestartPending};
     let old = std::mem::take(outcomes);
     let list = |tag: &'static str| {
@@ -118,7 +118,7 @@ fn inventory(outcomes: &mut Outcomes, misc: &[String]) {
 }
 
 /// Notes a state, unless the computer claims more updates than there can be.
-fn put(outcomes: &mut Outcomes, update: UpdateId, outcome: Outcome) {
+fn put(outcomes: &mut UpdateStates, update: UpdateId, outcome: UpdateState) {
     if !update.0.is_nil() && (outcomes.len() < UPDATES || outcomes.contains_key(&update)) {
         outcomes.insert(update, outcome);
     }

@@ -13,7 +13,7 @@ use crate::{
         decisions::groups::{
             ALL_COMPUTERS, UNASSIGNED_COMPUTERS, all, find, parents, same, with_ancestors,
         },
-        error::Fault,
+        error::WriteError,
         limits::{NAME, TEXT, clip, clip_json},
         meta::touch,
     },
@@ -177,13 +177,13 @@ impl Fleet {
                 find(&known, &group.to_string())?;
             }
             if groups.contains(&ALL_COMPUTERS) {
-                return Err(Fault::Invalid(
+                return Err(WriteError::Invalid(
                     "every computer is in All Computers: name the other groups only".to_owned(),
                 ));
             }
             let unassigned = groups.contains(&UNASSIGNED_COMPUTERS);
             if unassigned && groups.iter().any(|group| *group != UNASSIGNED_COMPUTERS) {
-                return Err(Fault::Invalid(
+                return Err(WriteError::Invalid(
                     "a computer is in Unassigned Computers or in other groups, not in both"
                         .to_owned(),
                 ));
@@ -216,7 +216,7 @@ pub(crate) fn touched(
     id: &str,
     contact: Contact,
     now: Timestamp,
-) -> std::result::Result<(), Fault> {
+) -> std::result::Result<(), WriteError> {
     seen(db, id, now)?;
     let sql = match contact {
         Contact::Seen => return Ok(()),
@@ -228,9 +228,9 @@ pub(crate) fn touched(
 }
 
 /// Notes that a computer came. One that was forgotten meanwhile is known again.
-fn seen(db: &Connection, id: &str, now: Timestamp) -> std::result::Result<(), Fault> {
+fn seen(db: &Connection, id: &str, now: Timestamp) -> std::result::Result<(), WriteError> {
     if id.is_empty() || id.len() > NAME {
-        return Err(Fault::Invalid(format!(
+        return Err(WriteError::Invalid(format!(
             "a computer's id has 1 to {NAME} bytes, this one has {}",
             id.len()
         )));
@@ -249,7 +249,7 @@ fn place_as_requested(
     db: &Connection,
     id: &str,
     requested: Option<&str>,
-) -> std::result::Result<(), Fault> {
+) -> std::result::Result<(), WriteError> {
     let placed: String = db
         .prepare_cached("SELECT placed FROM computer WHERE computer_id = ?1")?
         .query_row([id], |row| row.get(0))?;
@@ -270,7 +270,7 @@ fn place_as_requested(
 }
 
 /// Makes the memberships of a computer exactly these.
-fn put(db: &Connection, id: &str, groups: &[Uuid]) -> std::result::Result<(), Fault> {
+fn put(db: &Connection, id: &str, groups: &[Uuid]) -> std::result::Result<(), WriteError> {
     let mut groups = groups.to_vec();
     groups.sort_unstable();
     groups.dedup();
@@ -294,7 +294,7 @@ fn memberships(db: &Connection, id: &str) -> rusqlite::Result<Vec<Uuid>> {
 }
 
 /// The id of a computer by id, else by DNS name.
-fn resolve(db: &Connection, id_or_name: &str) -> std::result::Result<String, Fault> {
+fn resolve(db: &Connection, id_or_name: &str) -> std::result::Result<String, WriteError> {
     let by_id: Option<String> = db
         .prepare_cached("SELECT computer_id FROM computer WHERE computer_id = ?1")?
         .query_row([id_or_name], |row| row.get(0))
@@ -308,10 +308,10 @@ fn resolve(db: &Connection, id_or_name: &str) -> std::result::Result<String, Fau
         .collect::<rusqlite::Result<Vec<String>>>()?;
     match by_name.as_slice() {
         [id] => Ok(id.clone()),
-        [] => Err(Fault::Invalid(format!(
+        [] => Err(WriteError::Invalid(format!(
             "there is no computer {id_or_name:?}: see `tidegate computers`"
         ))),
-        ids => Err(Fault::Invalid(format!(
+        ids => Err(WriteError::Invalid(format!(
             "{} computers are called {id_or_name:?}: use one of the ids {}",
             ids.len(),
             ids.join(", ")

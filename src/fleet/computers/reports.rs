@@ -8,13 +8,13 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     compliance::{ComplianceState, Event, state_at, state_name},
-    outcomes::{Outcome, Outcomes, apply},
+    outcomes::{UpdateState, UpdateStates, apply},
     registration::{Contact, touched},
 };
 use crate::{
     fleet::{
         database::{Fleet, Result},
-        error::Fault,
+        error::WriteError,
         limits::{TEXT, clip, clip_all, clip_json},
     },
     sqlite::{bad_column, moment, moment_at, update_at, uuid_at},
@@ -118,7 +118,7 @@ fn keep(
     computer: &str,
     event: &Event,
     now: Timestamp,
-) -> std::result::Result<bool, Fault> {
+) -> std::result::Result<bool, WriteError> {
     let rows = db
         .prepare_cached(
             "INSERT INTO event (computer_id, event_instance_id, received, at_target, namespace_id,
@@ -156,10 +156,10 @@ fn drop_oldest(db: &Connection, computer: &str) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn outcomes(db: &Connection, computer: &str) -> rusqlite::Result<Outcomes> {
+fn outcomes(db: &Connection, computer: &str) -> rusqlite::Result<UpdateStates> {
     db.prepare_cached("SELECT update_id, state, hresult FROM compliance WHERE computer_id = ?1")?
         .query_map([computer], |row| {
-            Ok((update_at(row, 0)?, Outcome { state: state_at(row, 1)?, hresult: row.get(2)? }))
+            Ok((update_at(row, 0)?, UpdateState { state: state_at(row, 1)?, hresult: row.get(2)? }))
         })?
         .collect()
 }
@@ -168,8 +168,8 @@ fn outcomes(db: &Connection, computer: &str) -> rusqlite::Result<Outcomes> {
 fn record(
     db: &Connection,
     computer: &str,
-    old: &Outcomes,
-    new: &Outcomes,
+    old: &UpdateStates,
+    new: &UpdateStates,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     for update in old.keys().filter(|update| !new.contains_key(update)) {

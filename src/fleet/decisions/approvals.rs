@@ -13,7 +13,7 @@ use super::{
 use crate::{
     fleet::{
         database::{Fleet, Result},
-        error::Fault,
+        error::WriteError,
         limits::{NAME, clip},
         meta::touch,
     },
@@ -84,7 +84,7 @@ pub struct Approval {
     /// Who decided.
     pub origin: Origin,
     /// The rule that made it, if none of the people did.
-    pub rule: Option<Credit>,
+    pub rule: Option<ApprovingRule>,
     /// When.
     pub changed: Timestamp,
     /// The change counter then.
@@ -94,7 +94,7 @@ pub struct Approval {
 /// The rule that made an approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Credit {
+pub struct ApprovingRule {
     /// Its name; the rule itself may be gone.
     pub name: String,
     /// When a rule first approved it: deadlines count from then.
@@ -115,7 +115,7 @@ pub struct NewApproval {
     /// Who decides.
     pub origin: Origin,
     /// The rule by which.
-    pub rule: Option<Credit>,
+    pub rule: Option<ApprovingRule>,
 }
 
 impl Fleet {
@@ -239,7 +239,7 @@ impl Fleet {
     pub fn accept_eula(&mut self, eula_id: &str, now: Timestamp) -> Result<bool> {
         self.write("accept a licence", |db| {
             if eula_id.is_empty() || clip(eula_id, NAME) != eula_id {
-                return Err(Fault::Invalid(format!("a licence id has 1 to {NAME} bytes")));
+                return Err(WriteError::Invalid(format!("a licence id has 1 to {NAME} bytes")));
             }
             let known = db
                 .prepare_cached("SELECT 1 FROM eula_accepted WHERE eula_id = ?1")?
@@ -270,7 +270,11 @@ impl Fleet {
     }
 }
 
-fn approve(db: &Connection, new: &NewApproval, now: Timestamp) -> std::result::Result<bool, Fault> {
+fn approve(
+    db: &Connection,
+    new: &NewApproval,
+    now: Timestamp,
+) -> std::result::Result<bool, WriteError> {
     let NewApproval { update, group, action, deadline, origin, ref rule } = *new;
     let old = approval(db, update, group)?;
     let decline = declined_by(db, update)?;
@@ -326,11 +330,11 @@ fn credit(
     db: &Connection,
     update: UpdateId,
     group: Uuid,
-    rule: Option<&Credit>,
+    rule: Option<&ApprovingRule>,
 ) -> rusqlite::Result<()> {
     let (update, group) = (update.0.as_bytes(), group.as_bytes());
     match rule {
-        Some(Credit { name, since }) => db
+        Some(ApprovingRule { name, since }) => db
             .prepare_cached(
                 "INSERT INTO rule_approval (update_id, group_id, rule, since)
                  VALUES (?1, ?2, ?3, ?4)
@@ -367,7 +371,7 @@ fn approval_row(row: &Row<'_>) -> rusqlite::Result<Approval> {
         action,
         deadline: optional_moment_at(row, 3)?,
         origin: origin_at(row, 4)?,
-        rule: rule.zip(since).map(|(name, since)| Credit { name, since }),
+        rule: rule.zip(since).map(|(name, since)| ApprovingRule { name, since }),
         changed: moment_at(row, 5)?,
         change: u64_at(row, 6)?,
     })
@@ -400,7 +404,7 @@ fn removed(
     db: &Connection,
     sql: &str,
     params: impl rusqlite::Params,
-) -> std::result::Result<bool, Fault> {
+) -> std::result::Result<bool, WriteError> {
     let any = db.prepare_cached(sql)?.execute(params)? > 0;
     if any {
         touch(db)?;

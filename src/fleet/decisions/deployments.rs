@@ -18,7 +18,7 @@ use crate::{
 
 /// A deployment as it shall be now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ApprovalNeed {
     /// The revision.
     pub revision: RevisionId,
     /// The action as the protocol spells it.
@@ -31,7 +31,7 @@ pub struct Wanted {
 
 /// What the fleet has recorded for a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedDeployment {
     /// `Deployment/ID`.
     pub deployment_id: i32,
     /// The change counter when it last changed.
@@ -51,10 +51,10 @@ impl Fleet {
     pub fn record_deployments(
         &mut self,
         groups: &[Uuid],
-        wanted: &[Wanted],
+        wanted: &[ApprovalNeed],
         change: u64,
         now: Timestamp,
-    ) -> Result<Vec<Recorded>> {
+    ) -> Result<Vec<RecordedDeployment>> {
         let scope = scope(groups);
         self.write("record the deployments", |db| {
             let mut old = recorded(db, &scope)?;
@@ -88,7 +88,7 @@ impl Fleet {
                     ],
                     |row| row.get(0),
                 )?;
-                all.push(Recorded { deployment_id, change, changed: now });
+                all.push(RecordedDeployment { deployment_id, change, changed: now });
             }
             let mut delete =
                 db.prepare_cached("DELETE FROM deployment WHERE scope = ?1 AND revision_id = ?2")?;
@@ -117,20 +117,23 @@ fn scope(groups: &[Uuid]) -> String {
 }
 
 /// A deployment as it is.
-struct Old {
+struct StoredDeployment {
     action: String,
     deadline: Option<Timestamp>,
     is_leaf: bool,
-    recorded: Recorded,
+    recorded: RecordedDeployment,
 }
 
-fn recorded(db: &Connection, scope: &str) -> rusqlite::Result<HashMap<RevisionId, Old>> {
+fn recorded(
+    db: &Connection,
+    scope: &str,
+) -> rusqlite::Result<HashMap<RevisionId, StoredDeployment>> {
     let row = |row: &Row<'_>| {
-        let old = Old {
+        let old = StoredDeployment {
             action: row.get(1)?,
             deadline: optional_moment_at(row, 2)?,
             is_leaf: row.get(3)?,
-            recorded: Recorded {
+            recorded: RecordedDeployment {
                 deployment_id: row.get(4)?,
                 changed: moment_at(row, 5)?,
                 change: u64_at(row, 6)?,

@@ -9,7 +9,7 @@ use uuid::{Uuid, uuid};
 use crate::{
     fleet::{
         database::{Fleet, Result},
-        error::Fault,
+        error::WriteError,
         meta::touch,
     },
     sqlite::uuid_at,
@@ -60,11 +60,14 @@ impl Fleet {
             let parent = parent.unwrap_or(ALL_COMPUTERS);
             let groups = all(db)?;
             if let Some(taken) = groups.iter().find(|g| same(&g.name, name)) {
-                return Err(Fault::Invalid(format!("there is a group {:?} already", taken.name)));
+                return Err(WriteError::Invalid(format!(
+                    "there is a group {:?} already",
+                    taken.name
+                )));
             }
             find(&groups, &parent.to_string())?;
             if parent == UNASSIGNED_COMPUTERS {
-                return Err(Fault::Invalid(
+                return Err(WriteError::Invalid(
                     "Unassigned Computers cannot have groups below it".to_owned(),
                 ));
             }
@@ -87,10 +90,10 @@ impl Fleet {
             let groups = all(db)?;
             let group = find(&groups, &id.to_string())?;
             if [ALL_COMPUTERS, UNASSIGNED_COMPUTERS].contains(&id) {
-                return Err(Fault::Invalid(format!("{:?} cannot be removed", group.name)));
+                return Err(WriteError::Invalid(format!("{:?} cannot be removed", group.name)));
             }
             if let Some(child) = groups.iter().find(|g| g.parent == Some(id)) {
-                return Err(Fault::Invalid(format!(
+                return Err(WriteError::Invalid(format!(
                     "{:?} has the group {:?} below it: remove that first",
                     group.name, child.name
                 )));
@@ -157,12 +160,15 @@ pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<Group>> {
 }
 
 /// A group by name or id, of all there are.
-pub(crate) fn find(groups: &[Group], name_or_id: &str) -> std::result::Result<Group, Fault> {
+pub(crate) fn find(groups: &[Group], name_or_id: &str) -> std::result::Result<Group, WriteError> {
     let id = Uuid::try_parse(name_or_id).ok();
     let found = groups.iter().find(|g| Some(g.id) == id || same(&g.name, name_or_id.trim()));
     found.cloned().ok_or_else(|| {
         let names: Vec<_> = groups.iter().map(|g| format!("{:?}", g.name)).collect();
-        Fault::Invalid(format!("there is no group {name_or_id:?}; there are {}", names.join(", ")))
+        WriteError::Invalid(format!(
+            "there is no group {name_or_id:?}; there are {}",
+            names.join(", ")
+        ))
     })
 }
 
@@ -196,12 +202,12 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
 /// What is wrong with a name for a group, if anything is.
 pub fn unfit_group_name(name: &str) -> Option<String> {
     match check_name(name.trim()) {
-        Err(Fault::Invalid(what)) => Some(what),
+        Err(WriteError::Invalid(what)) => Some(what),
         _ => None,
     }
 }
 
-fn check_name(name: &str) -> std::result::Result<(), Fault> {
+fn check_name(name: &str) -> std::result::Result<(), WriteError> {
     let what = if name.is_empty() {
         "is empty"
     } else if name.chars().count() > 128 {
@@ -215,5 +221,5 @@ fn check_name(name: &str) -> std::result::Result<(), Fault> {
     } else {
         return Ok(());
     };
-    Err(Fault::Invalid(format!("the name of a group {what}: choose another")))
+    Err(WriteError::Invalid(format!("the name of a group {what}: choose another")))
 }

@@ -9,7 +9,7 @@ use super::groups::{all, find};
 use crate::{
     fleet::{
         database::{Fleet, Result},
-        error::Fault,
+        error::WriteError,
         meta::touch,
     },
     sqlite::{update_at, uuid_at},
@@ -19,7 +19,7 @@ use crate::{
 /// An approval that was taken back on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct TakenBack {
+pub struct WithdrawnApproval {
     /// The update.
     pub update: UpdateId,
     /// The group.
@@ -152,7 +152,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn taken_back(&self) -> Result<Vec<TakenBack>> {
+    pub fn taken_back(&self) -> Result<Vec<WithdrawnApproval>> {
         self.read("list what was taken back", |db| {
             Ok(db
                 .prepare_cached(
@@ -160,7 +160,7 @@ impl Fleet {
                      ORDER BY update_id, group_id",
                 )?
                 .query_map([], |row| {
-                    Ok(TakenBack {
+                    Ok(WithdrawnApproval {
                         update: update_at(row, 0)?,
                         group: uuid_at(row, 1)?,
                         lasting: row.get(2)?,
@@ -189,7 +189,7 @@ fn remove(
     update: UpdateId,
     group: Uuid,
     lasting: bool,
-) -> std::result::Result<bool, Fault> {
+) -> std::result::Result<bool, WriteError> {
     let any = db
         .prepare_cached("DELETE FROM approval WHERE update_id = ?1 AND group_id = ?2")?
         .execute(params![update.0.as_bytes(), group.as_bytes()])?;

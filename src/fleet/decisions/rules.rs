@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     fleet::{
         database::{Fleet, Result},
-        error::Fault,
+        error::WriteError,
     },
     sqlite::int,
 };
@@ -45,7 +45,7 @@ impl Fleet {
             let name = rule.name.to_lowercase();
             let old = rules.iter().find(|old| old.name.to_lowercase() == name);
             if let (Some(old), false) = (old, replace) {
-                return Err(Fault::Invalid(format!(
+                return Err(WriteError::Invalid(format!(
                     "there is a rule {:?} already: choose another name, or say --replace",
                     old.name
                 )));
@@ -131,19 +131,19 @@ fn all(db: &Connection) -> rusqlite::Result<Vec<StoredRule>> {
         .collect()
 }
 
-fn find(rules: &[StoredRule], name: &str) -> std::result::Result<StoredRule, Fault> {
+fn find(rules: &[StoredRule], name: &str) -> std::result::Result<StoredRule, WriteError> {
     let wanted = name.trim().to_lowercase();
     let found = rules.iter().find(|rule| rule.name.to_lowercase() == wanted);
     found.cloned().ok_or_else(|| {
         let names: Vec<_> = rules.iter().map(|rule| format!("{:?}", rule.name)).collect();
-        Fault::Invalid(match names.as_slice() {
+        WriteError::Invalid(match names.as_slice() {
             [] => format!("there is no rule {name:?}: `tidegate rules add` makes one"),
             names => format!("there is no rule {name:?}; there are {}", names.join(", ")),
         })
     })
 }
 
-fn check_name(name: &str) -> std::result::Result<(), Fault> {
+fn check_name(name: &str) -> std::result::Result<(), WriteError> {
     let what = if name.trim().is_empty() {
         "is empty"
     } else if name.trim() != name {
@@ -155,5 +155,5 @@ fn check_name(name: &str) -> std::result::Result<(), Fault> {
     } else {
         return Ok(());
     };
-    Err(Fault::Invalid(format!("the name of a rule {what}: choose another")))
+    Err(WriteError::Invalid(format!("the name of a rule {what}: choose another")))
 }

@@ -3,7 +3,7 @@
 //!
 //! A replica keeps the change mark up to which it was told, and hears next time of what changed
 //! after it. The newest [`TOMBSTONES_KEPT`] tombstones are kept: whoever comes from further back is
-//! to ask for everything ([`Replicated::Forgotten`]).
+//! to ask for everything ([`ReplicaChanges::Forgotten`]).
 
 use std::collections::HashMap;
 
@@ -59,7 +59,7 @@ pub struct ReplicatedDeployment {
 
 /// What a replica is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Replicated {
+pub enum ReplicaChanges {
     /// What changed after its mark.
     Changes {
         /// Those that are new or say something else.
@@ -126,11 +126,11 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn replicated_since(&self, since: u64) -> Result<Replicated> {
+    pub fn replicated_since(&self, since: u64) -> Result<ReplicaChanges> {
         self.read("read what replicas are told", |db| {
             let newest = mark(db, COUNTER)?;
             if since > newest || (since != 0 && since < mark(db, FORGOTTEN)?) {
-                return Ok(Replicated::Forgotten);
+                return Ok(ReplicaChanges::Forgotten);
             }
             let deployments = db
                 .prepare_cached(&format!(
@@ -145,7 +145,7 @@ impl Fleet {
                 )?
                 .query_map([int(since)], |row| uuid_at(row, 0))?
                 .collect::<rusqlite::Result<_>>()?;
-            Ok(Replicated::Changes { deployments, dead, mark: newest })
+            Ok(ReplicaChanges::Changes { deployments, dead, mark: newest })
         })
     }
 }
@@ -174,9 +174,9 @@ fn forget(db: &Connection) -> rusqlite::Result<()> {
 const DEPLOYMENT: &str = "SELECT deployment_guid, update_id, group_id, revision_number,
     revision_change, action, deadline, go_live, change FROM replicated";
 
-type Alive = HashMap<(UpdateId, Uuid), ReplicatedDeployment>;
+type LiveDeployments = HashMap<(UpdateId, Uuid), ReplicatedDeployment>;
 
-fn alive(db: &Connection) -> rusqlite::Result<Alive> {
+fn alive(db: &Connection) -> rusqlite::Result<LiveDeployments> {
     db.prepare_cached(&format!("{DEPLOYMENT} WHERE dead = 0"))?
         .query_map([], deployment)?
         .map(|row| {

@@ -11,7 +11,7 @@ use crate::{
     fleet::{
         computers::compliance::{ComplianceState, state_name},
         database::{Fleet, Result},
-        error::Fault,
+        error::WriteError,
         limits::{NAME, UPDATES, clip_json},
     },
     sqlite::{moment, moment_at, optional_moment_at, u64_at, uuid_at},
@@ -54,7 +54,7 @@ pub enum ComputerChange {
 /// A computer of a server below, as lists show it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct RolledComputer {
+pub struct DownstreamComputer {
     /// `clientId`.
     pub id: String,
     /// The server that it comes to.
@@ -101,7 +101,7 @@ impl Fleet {
             let mut changes: Vec<(String, ComputerChange)> = Vec::new();
             for report in reports {
                 if !is_known(db, report.server)? {
-                    return Err(Fault::Invalid(format!(
+                    return Err(WriteError::Invalid(format!(
                         "the downstream server {} of a computer is not known",
                         report.server
                     )));
@@ -174,7 +174,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn rolled_computers(&self) -> Result<Vec<RolledComputer>> {
+    pub fn rolled_computers(&self) -> Result<Vec<DownstreamComputer>> {
         self.read("list the computers of downstream servers", |db| {
             let mut statement = db.prepare_cached(
                 "SELECT computer_id, server_id, last_sync, last_sync_result, last_report, received,
@@ -183,7 +183,7 @@ impl Fleet {
             )?;
             let computers = statement.query_map([], |row| {
                 let details: String = row.get(6)?;
-                Ok(RolledComputer {
+                Ok(DownstreamComputer {
                     id: row.get(0)?,
                     server: uuid_at(row, 1)?,
                     last_sync: optional_moment_at(row, 2)?,
@@ -254,9 +254,9 @@ fn take_in(
     db: &Connection,
     report: &ComputerReport,
     now: Timestamp,
-) -> std::result::Result<Option<ComputerChange>, Fault> {
+) -> std::result::Result<Option<ComputerChange>, WriteError> {
     if report.id.is_empty() || report.id.len() > NAME {
-        return Err(Fault::Invalid(format!("a computer's id has 1 to {NAME} bytes")));
+        return Err(WriteError::Invalid(format!("a computer's id has 1 to {NAME} bytes")));
     }
     // It came here itself since, or to another server.
     let newer = |at: Option<Timestamp>| at.is_some() && at > report.last_sync;
@@ -316,7 +316,7 @@ fn take_in_status(
     db: &Connection,
     report: &StatusReport,
     now: Timestamp,
-) -> std::result::Result<(), Fault> {
+) -> std::result::Result<(), WriteError> {
     let computer = report.computer.as_str();
     if report.full {
         db.prepare_cached("DELETE FROM rolled_compliance WHERE computer_id = ?1")?

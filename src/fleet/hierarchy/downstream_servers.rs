@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     fleet::{
         database::{Fleet, Result},
-        error::Fault,
+        error::WriteError,
         limits::{NAME, clip, clip_json},
     },
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
@@ -66,7 +66,7 @@ pub struct Downstream {
 
 /// What a downstream was just given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Given {
+pub enum DownstreamDelivery {
     /// The list of categories, up to this change mark of the catalogue.
     Categories(u64),
     /// The list of updates, up to this change mark of the catalogue.
@@ -115,11 +115,16 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_given(&mut self, id: Uuid, given: Given, now: Timestamp) -> Result<()> {
+    pub fn downstream_given(
+        &mut self,
+        id: Uuid,
+        given: DownstreamDelivery,
+        now: Timestamp,
+    ) -> Result<()> {
         let (sql, mark) = match given {
-            Given::Categories(mark) => ("categories = ?2, listed = ?3", mark),
-            Given::Updates(mark) => ("updates = ?2, listed = ?3", mark),
-            Given::Deployments(mark) => ("deployments = ?2, deployed = ?3", mark),
+            DownstreamDelivery::Categories(mark) => ("categories = ?2, listed = ?3", mark),
+            DownstreamDelivery::Updates(mark) => ("updates = ?2, listed = ?3", mark),
+            DownstreamDelivery::Deployments(mark) => ("deployments = ?2, deployed = ?3", mark),
         };
         self.write("note what a downstream server was given", |db| {
             let sql =
@@ -244,9 +249,9 @@ fn take_in(
     db: &Connection,
     report: &ServerReport,
     now: Timestamp,
-) -> std::result::Result<(), Fault> {
+) -> std::result::Result<(), WriteError> {
     let refused = |why: &str| {
-        Fault::Invalid(format!("the report of the downstream server {}: {why}", report.id))
+        WriteError::Invalid(format!("the report of the downstream server {}: {why}", report.id))
     };
     if report.id.is_nil() || report.parent == Some(report.id) {
         return Err(refused("it has no id of its own"));
@@ -311,7 +316,7 @@ fn same_system(a: &Value, b: &Value) -> bool {
 /// Systems that are kept of one server.
 const CLIENTS: usize = 1000;
 
-fn add_activity(db: &Connection, report: &ServerReport) -> std::result::Result<(), Fault> {
+fn add_activity(db: &Connection, report: &ServerReport) -> std::result::Result<(), WriteError> {
     let kept: u32 = db
         .prepare_cached("SELECT count(*) FROM downstream_activity WHERE server_id = ?1")?
         .query_row([report.id.as_bytes()], |row| row.get(0))?;

@@ -13,7 +13,7 @@ use crate::{
 /// A file that somebody below asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct WantedFile {
+pub struct MissingFile {
     /// Which file.
     pub sha1: Sha1,
     /// When it was first asked for.
@@ -47,13 +47,13 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn wanted_files(&self) -> Result<Vec<WantedFile>> {
+    pub fn wanted_files(&self) -> Result<Vec<MissingFile>> {
         self.read("list missing files", |db| {
             let mut statement = db.prepare_cached(
                 "SELECT sha1, first, last, times FROM wanted_file ORDER BY first, sha1",
             )?;
             let files = statement.query_map([], |row| {
-                Ok(WantedFile {
+                Ok(MissingFile {
                     sha1: sha1_at(row, 0)?,
                     first: moment_at(row, 1)?,
                     last: moment_at(row, 2)?,

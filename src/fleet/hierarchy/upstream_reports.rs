@@ -9,7 +9,7 @@ use crate::{
     fleet::{
         computers::compliance::{ComplianceState, state_at, state_name},
         database::{Fleet, Result},
-        error::Fault,
+        error::WriteError,
         meta::{counter, set_value, value},
     },
     sqlite::{int, moment, moment_at, optional_moment_at, update_at, uuid_at},
@@ -22,7 +22,7 @@ const EVENTS: &str = "rollup-events";
 
 /// What the upstream knows of a computer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ToldComputer {
+pub struct ReportedComputer {
     /// Digest of the details that it was told; none: it knows no details.
     pub details: Option<Vec<u8>>,
     /// Of the last status.
@@ -33,7 +33,7 @@ pub struct ToldComputer {
 
 /// What the next status of a computer tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Untold {
+pub struct PendingReport {
     /// The computer.
     pub computer: String,
     /// One more than that of the last status.
@@ -97,14 +97,14 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn told(&self, computer: &str) -> Result<ToldComputer> {
+    pub fn told(&self, computer: &str) -> Result<ReportedComputer> {
         self.read("read what the upstream server knows", |db| {
             let found = db
                 .prepare_cached(
                     "SELECT details, number, deleted FROM told_computer WHERE computer_id = ?1",
                 )?
                 .query_row([computer], |row| {
-                    Ok(ToldComputer {
+                    Ok(ReportedComputer {
                         details: row.get(0)?,
                         number: row.get(1)?,
                         deleted: optional_moment_at(row, 2)?,
@@ -167,7 +167,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn untold(&self, computer: &str, now: Timestamp) -> Result<Option<Untold>> {
+    pub fn untold(&self, computer: &str, now: Timestamp) -> Result<Option<PendingReport>> {
         self.read("compare states with what the upstream server knows", |db| {
             let known: Option<(i32, bool)> = db
                 .prepare_cached("SELECT number, full FROM told_computer WHERE computer_id = ?1")?
@@ -189,7 +189,7 @@ impl Fleet {
                 return Ok(None);
             }
             let number = number.checked_add(1).unwrap_or(1);
-            Ok(Some(Untold { computer: computer.to_owned(), number, full, updates }))
+            Ok(Some(PendingReport { computer: computer.to_owned(), number, full, updates }))
         })
     }
 
@@ -197,7 +197,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn status_told(&mut self, told: &[Untold]) -> Result<()> {
+    pub fn status_told(&mut self, told: &[PendingReport]) -> Result<()> {
         self.write("note what the upstream server knows", |db| {
             for status in told {
                 status_told(db, status)?;
@@ -310,7 +310,7 @@ fn changed(
     .collect()
 }
 
-fn status_told(db: &Connection, status: &Untold) -> std::result::Result<(), Fault> {
+fn status_told(db: &Connection, status: &PendingReport) -> std::result::Result<(), WriteError> {
     let computer = status.computer.as_str();
     for (update, state, changed) in &status.updates {
         let update = update.0.as_bytes();

@@ -2,7 +2,7 @@
 
 use super::NAMESPACE;
 use crate::{
-    protocol::{Fault, fields::Fields},
+    protocol::{ProtocolFault, fields::Fields},
     soap::{Element, Writer},
     update::UpdateId,
 };
@@ -31,7 +31,7 @@ impl StartCategoryScan {
     ///
     /// # Errors
     /// `InvalidParameters`, also when nothing or too much is asked for.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "requestedCategories";
         let fields = Fields::of(operation);
         let requested = fields
@@ -43,9 +43,9 @@ impl StartCategoryScan {
                     category: fields.update_id("CategoryId")?,
                 })
             })
-            .collect::<Result<Vec<_>, Fault>>()?;
+            .collect::<Result<Vec<_>, ProtocolFault>>()?;
         if requested.is_empty() {
-            return Err(Fault::invalid(LIST));
+            return Err(ProtocolFault::invalid(LIST));
         }
         Ok(Self { requested })
     }

@@ -7,7 +7,7 @@ use bundle_format::digest::Sha1;
 
 use super::{FileLocations, NAMESPACE, sync::write_ids};
 use crate::{
-    protocol::{Fault, cookie::read_cookie, fields::Fields},
+    protocol::{ProtocolFault, cookie::read_cookie, fields::Fields},
     soap::{Element, Writer},
     update::UpdateIdentity,
 };
@@ -94,7 +94,7 @@ impl GetExtendedUpdateInfo {
     ///
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let revision_ids = fields.list("revisionIDs", "int", MAX_EXTENDED_UPDATES)?;
@@ -108,7 +108,7 @@ impl GetExtendedUpdateInfo2 {
     ///
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let identities = fields.each_within("updateIDs", "UpdateIdentity", MAX_EXTENDED_UPDATES)?;
@@ -118,7 +118,7 @@ impl GetExtendedUpdateInfo2 {
     }
 }
 
-fn wanted(fields: &Fields<'_>) -> Result<(Vec<FragmentType>, Vec<String>), Fault> {
+fn wanted(fields: &Fields<'_>) -> Result<(Vec<FragmentType>, Vec<String>), ProtocolFault> {
     let mut types = Vec::new();
     for found in fields.list::<FragmentType>("infoTypes", "XmlUpdateFragmentType", 100)? {
         if !types.contains(&found) {
@@ -126,13 +126,13 @@ fn wanted(fields: &Fields<'_>) -> Result<(Vec<FragmentType>, Vec<String>), Fault
         }
     }
     if types.is_empty() {
-        return Err(Fault::invalid("infoTypes"));
+        return Err(ProtocolFault::invalid("infoTypes"));
     }
     let locales: Vec<String> = fields.list("locales", "string", 100)?;
     let needed =
         types.iter().any(|t| matches!(t, FragmentType::LocalizedProperties | FragmentType::Eula));
     if needed && locales.is_empty() {
-        return Err(Fault::invalid("locales"));
+        return Err(ProtocolFault::invalid("locales"));
     }
     Ok((types, locales))
 }

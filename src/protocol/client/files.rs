@@ -4,7 +4,7 @@ use bundle_format::digest::Sha1;
 
 use super::NAMESPACE;
 use crate::{
-    protocol::{Fault, WireCookie, cookie::read_cookie, fields::Fields},
+    protocol::{EncodedCookie, ProtocolFault, cookie::read_cookie, fields::Fields},
     soap::{Element, Writer},
 };
 
@@ -22,14 +22,14 @@ impl GetFileLocations {
     ///
     /// # Errors
     /// `InvalidParameters` when a digest has not 20 bytes, `InvalidCookie`.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "fileDigests";
         let fields = Fields::of(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let digests = fields
             .base64_list(LIST, "base64Binary", 10_000)?
             .iter()
-            .map(|bytes| Sha1::from_slice(bytes).map_err(|_| Fault::invalid(LIST)))
+            .map(|bytes| Sha1::from_slice(bytes).map_err(|_| ProtocolFault::invalid(LIST)))
             .collect::<Result<_, _>>()?;
         Ok(Self { cookie, digests })
     }
@@ -65,7 +65,7 @@ impl FileLocations {
     }
 
     /// Writes the answer to GetFileLocations.
-    pub fn write_answer<F>(&self, cookie: &WireCookie, w: &mut Writer<F>) {
+    pub fn write_answer<F>(&self, cookie: &EncodedCookie, w: &mut Writer<F>) {
         w.element_in(NAMESPACE, "GetFileLocationsResponse", |w| {
             w.element("GetFileLocationsResult", |w| {
                 self.write(w);

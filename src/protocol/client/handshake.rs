@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::NAMESPACE;
 use crate::{
     protocol::{
-        DateTime, ErrorCode, Fault, ProtocolVersion, WireCookie, cookie::read_cookie,
+        DateTime, EncodedCookie, ErrorCode, ProtocolFault, ProtocolVersion, cookie::read_cookie,
         fields::Fields,
     },
     soap::{Element, Writer},
@@ -23,7 +23,7 @@ impl GetConfig {
     ///
     /// # Errors
     /// `InvalidParameters`.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         Ok(Self { version: Fields::of(operation).get("protocolVersion")? })
     }
 }
@@ -85,9 +85,9 @@ impl GetCookie {
     /// # Errors
     /// `InvalidAuthorizationCookie` when there is not exactly one, `InvalidCookie`,
     /// `InvalidParameters`.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
-        let bad = |why| Fault::new(ErrorCode::InvalidAuthorizationCookie, why);
+        let bad = |why| ProtocolFault::new(ErrorCode::InvalidAuthorizationCookie, why);
         let cookies = fields
             .each_within("authCookies", "AuthorizationCookie", 1)
             .map_err(|_| bad("more than one"))?;
@@ -103,6 +103,6 @@ impl GetCookie {
 }
 
 /// Writes the answer to GetCookie.
-pub fn write_cookie<F>(cookie: &WireCookie, w: &mut Writer<F>) {
+pub fn write_cookie<F>(cookie: &EncodedCookie, w: &mut Writer<F>) {
     w.element_in(NAMESPACE, "GetCookieResponse", |w| cookie.write("GetCookieResult", w));
 }

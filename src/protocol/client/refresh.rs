@@ -2,7 +2,7 @@
 
 use super::{Deployment, NAMESPACE};
 use crate::{
-    protocol::{Fault, ProtocolVersion, cookie::read_cookie, fields::Fields},
+    protocol::{ProtocolFault, ProtocolVersion, cookie::read_cookie, fields::Fields},
     soap::{Element, Writer},
     update::UpdateIdentity,
 };
@@ -21,7 +21,7 @@ impl RefreshCache {
     ///
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let identities = fields.each_within("globalIDs", "UpdateIdentity", 50_000)?;

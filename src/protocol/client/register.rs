@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::NAMESPACE;
 use crate::{
-    protocol::{Fault, cookie::read_cookie, fields::Fields},
+    protocol::{ProtocolFault, cookie::read_cookie, fields::Fields},
     soap::{Element, Writer},
 };
 
@@ -105,7 +105,7 @@ impl RegisterComputer {
     ///
     /// # Errors
     /// `InvalidParameters` when there is no `computerInfo` with a `DnsName`; `InvalidCookie`.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let info = fields.within("computerInfo")?;

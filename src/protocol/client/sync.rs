@@ -2,7 +2,9 @@
 
 use super::{Deployment, NAMESPACE};
 use crate::{
-    protocol::{Fault, ProtocolVersion, WireCookie, cookie::read_cookie, fields::Fields},
+    protocol::{
+        EncodedCookie, ProtocolFault, ProtocolVersion, cookie::read_cookie, fields::Fields,
+    },
     soap::{Element, Writer},
     update::UpdateId,
 };
@@ -34,13 +36,13 @@ impl SyncUpdates {
     ///
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let fields = fields.within("parameters")?;
         let skip_software = fields.flag("SkipSoftwareSync")?;
         if !skip_software && fields.has("SystemSpec") {
-            return Err(Fault::invalid("parameters.SystemSpec"));
+            return Err(ProtocolFault::invalid("parameters.SystemSpec"));
         }
         Ok(Self {
             cookie,
@@ -72,7 +74,7 @@ impl SyncPrinterCatalog {
     ///
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
-    pub fn read(operation: &Element) -> Result<Self, Fault> {
+    pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         Ok(Self {
             cookie: read_cookie(&fields, "cookie")?,
@@ -106,7 +108,7 @@ pub struct SyncInfo<X> {
     /// There is more for the same request.
     pub truncated: bool,
     /// What the client carries from now on.
-    pub cookie: WireCookie,
+    pub cookie: EncodedCookie,
     /// Out of this category scan, but deployed.
     pub deployed_out_of_scope: Vec<i32>,
     /// The driver pass would bring nothing.

@@ -2,16 +2,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    protocol::{ErrorCode, Fault, ProtocolVersion, WireCookie},
-    soap::{Element, Limits, Piece, Style, envelope, read},
+    protocol::{EncodedCookie, ErrorCode, ProtocolFault, ProtocolVersion},
+    soap::{Element, MessageLimits, Piece, Style, envelope, read},
 };
 
 fn operation(name: &str, inner: &str) -> Element {
     let xml = format!("<{name} xmlns=\"{NAMESPACE}\">{inner}</{name}>");
-    read(xml.as_bytes(), &Limits::default()).unwrap()
+    read(xml.as_bytes(), &MessageLimits::default()).unwrap()
 }
 
-fn path(fault: Fault) -> String {
+fn path(fault: ProtocolFault) -> String {
     assert_eq!(fault.code, ErrorCode::InvalidParameters);
     fault.message
 }
@@ -104,8 +104,8 @@ fn digests_have_twenty_bytes() {
     assert_eq!(path(read("AAAA").unwrap_err()), "fileDigests");
 }
 
-fn cookie() -> WireCookie {
-    WireCookie { expiration: jiff::Timestamp::UNIX_EPOCH, data: vec![1, 2, 3] }
+fn cookie() -> EncodedCookie {
+    EncodedCookie { expiration: jiff::Timestamp::UNIX_EPOCH, data: vec![1, 2, 3] }
 }
 
 fn written(version: &str, info: SyncInfo<&'static str>) -> String {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{MAX_ITEMS, instant, reached, short, write_cookie};
 use crate::{
     protocol::{
-        DateTime, Fault,
+        DateTime, ProtocolFault,
         fields::Fields,
         server_sync::{Operation, write_result},
     },
@@ -23,12 +23,12 @@ pub struct RollupComputers {
     /// Its clock.
     pub client_time: DateTime,
     /// The computers.
-    pub computers: Vec<RolledComputer>,
+    pub computers: Vec<RollupComputer>,
 }
 
 /// A computer of a server below. All of it is a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RolledComputer {
+pub struct RollupComputer {
     /// `clientId`.
     pub id: String,
     /// When it last synchronized.
@@ -97,12 +97,12 @@ pub struct ChangedComputer {
     /// `clientId`.
     pub id: String,
     /// What is to be done.
-    pub change: Change,
+    pub change: RollupChange,
 }
 
 /// What a downstream is to do about a computer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum RollupChange {
     /// Forget it.
     Deleted,
     /// Send it again with its details.
@@ -121,12 +121,12 @@ impl Operation for RollupComputers {
     type Answer = Vec<ChangedComputer>;
     const NAME: &'static str = "RollupComputers";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let computers = fields.each_within("computers", "ComputerRollupInfo", MAX_ITEMS)?;
         Ok(Self {
             client_time: fields.get("clientTime")?,
-            computers: computers.iter().map(RolledComputer::read).collect::<Result<_, _>>()?,
+            computers: computers.iter().map(RollupComputer::read).collect::<Result<_, _>>()?,
         })
     }
 
@@ -136,7 +136,7 @@ impl Operation for RollupComputers {
         w.element("computers", |w| self.computers.iter().for_each(|computer| computer.write(w)));
     }
 
-    fn read_answer(answer: &Element) -> Result<Self::Answer, Fault> {
+    fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
         let changed = Fields::of(answer).each_within(
             "RollupComputersResult",
             "ChangedComputer",
@@ -146,9 +146,9 @@ impl Operation for RollupComputers {
             .iter()
             .map(|fields| {
                 let change = match fields.attribute_text("Change") {
-                    Some("Deleted") => Change::Deleted,
-                    Some("NewParent") => Change::NewParent,
-                    _ => return Err(Fault::invalid("ChangedComputer.Change")),
+                    Some("Deleted") => RollupChange::Deleted,
+                    Some("NewParent") => RollupChange::NewParent,
+                    _ => return Err(ProtocolFault::invalid("ChangedComputer.Change")),
                 };
                 Ok(ChangedComputer { id: fields.attribute("ComputerId")?, change })
             })
@@ -162,8 +162,8 @@ impl RollupComputers {
         write_result::<Self, F>(w, |w| {
             for computer in changed {
                 let change = match computer.change {
-                    Change::Deleted => "Deleted",
-                    Change::NewParent => "NewParent",
+                    RollupChange::Deleted => "Deleted",
+                    RollupChange::NewParent => "NewParent",
                 };
                 let attributes = [
                     ("ComputerId", Some(computer.id.clone())),
@@ -175,12 +175,12 @@ impl RollupComputers {
     }
 }
 
-impl RolledComputer {
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
-        let at = |name| Ok::<_, Fault>(reached(fields.attribute(name)?));
+impl RollupComputer {
+    fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
+        let at = |name| Ok::<_, ProtocolFault>(reached(fields.attribute(name)?));
         let id: String = fields.attribute("ComputerId")?;
         if id.len() > 256 {
-            return Err(Fault::invalid("computers.ComputerId"));
+            return Err(ProtocolFault::invalid("computers.ComputerId"));
         }
         Ok(Self {
             id,
@@ -216,7 +216,7 @@ impl RolledComputer {
 }
 
 impl ComputerDetails {
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
         let text = |name, most| fields.attribute_text(name).map(|text| short(Some(text), most));
         let mut os_version = [0; 5];
         for (part, name) in os_version.iter_mut().zip(OS_VERSION) {

@@ -10,7 +10,9 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use computers::{Change, ChangedComputer, ComputerDetails, RolledComputer, RollupComputers};
+pub use computers::{
+    ChangedComputer, ComputerDetails, RollupChange, RollupComputer, RollupComputers,
+};
 pub use servers::{
     ClientActivity, ClientSummary, DownstreamServer, RollupDownstreamServers, ServerSummary,
 };
@@ -25,7 +27,7 @@ use jiff::tz::Offset;
 use uuid::Uuid;
 
 use super::{
-    DateTime, Fault,
+    DateTime, ProtocolFault,
     fields::Fields,
     server_sync::{Operation, write_result},
 };
@@ -69,7 +71,7 @@ impl Operation for GetRollupConfiguration {
     type Answer = RollupConfiguration;
     const NAME: &'static str = "GetRollupConfiguration";
 
-    fn read(_: &Element) -> Result<Self, Fault> {
+    fn read(_: &Element) -> Result<Self, ProtocolFault> {
         Ok(Self)
     }
 
@@ -77,11 +79,11 @@ impl Operation for GetRollupConfiguration {
         write_cookie(w);
     }
 
-    fn read_answer(answer: &Element) -> Result<RollupConfiguration, Fault> {
+    fn read_answer(answer: &Element) -> Result<RollupConfiguration, ProtocolFault> {
         let result = Fields::of(answer).within("GetRollupConfigurationResult")?;
         let size = |name| {
             let size: usize = result.get(name)?;
-            if size == 0 { Err(Fault::invalid(name)) } else { Ok(size) }
+            if size == 0 { Err(ProtocolFault::invalid(name)) } else { Ok(size) }
         };
         Ok(RollupConfiguration {
             detailed: result.flag("DoDetailedRollup")?,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{MAX_ITEMS, instant, reached, short, write_cookie};
 use crate::{
     protocol::{
-        DateTime, Fault,
+        DateTime, ProtocolFault,
         fields::Fields,
         server_sync::{NAMESPACE, Operation},
     },
@@ -59,7 +59,7 @@ macro_rules! counts {
         }
 
         impl ServerSummary {
-            fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+            fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
                 Ok(Self { $($field: fields.maybe($name)?.unwrap_or_default(),)* })
             }
 
@@ -158,7 +158,7 @@ impl Operation for RollupDownstreamServers {
     type Answer = ();
     const NAME: &'static str = "RollupDownstreamServers";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let servers =
             fields.each_within("downstreamServers", "DownstreamServerRollupInfo", MAX_ITEMS)?;
@@ -178,7 +178,7 @@ impl Operation for RollupDownstreamServers {
         });
     }
 
-    fn read_answer(_: &Element) -> Result<(), Fault> {
+    fn read_answer(_: &Element) -> Result<(), ProtocolFault> {
         Ok(())
     }
 }
@@ -191,7 +191,7 @@ impl RollupDownstreamServers {
 }
 
 impl DownstreamServer {
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
         let clients = fields.each_within(
             "ClientSummaries",
             "DownstreamServerRollupClientSummary",
@@ -199,7 +199,7 @@ impl DownstreamServer {
         )?;
         let version = fields.text("Version")?;
         if version.len() > 32 || !is_version(version) {
-            return Err(Fault::invalid("downstreamServers.Version"));
+            return Err(ProtocolFault::invalid("downstreamServers.Version"));
         }
         Ok(Self {
             id: fields.get("ServerId")?,
@@ -238,7 +238,7 @@ fn is_version(text: &str) -> bool {
 }
 
 impl ClientSummary {
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
         let activity = fields.each_within(
             "ActivitySummaries",
             "DownstreamServerRollupClientActivitySummary",
@@ -286,7 +286,7 @@ impl ClientSummary {
 }
 
 impl ClientActivity {
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
         Ok(Self {
             identity: UpdateIdentity {
                 id: fields.update_id("UpdateId")?,

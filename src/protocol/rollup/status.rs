@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{MAX_ITEMS, instant, reached, short, write_cookie};
 use crate::{
     protocol::{
-        DateTime, Fault,
+        DateTime, ProtocolFault,
         fields::Fields,
         server_sync::{Operation, write_result},
     },
@@ -119,7 +119,7 @@ impl Operation for GetOutOfSyncComputers {
     type Answer = Vec<String>;
     const NAME: &'static str = "GetOutOfSyncComputers";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let computers =
             fields.each_within("lastRollupNumbers", "ComputerLastRollupNumber", MAX_ITEMS)?;
@@ -133,7 +133,7 @@ impl Operation for GetOutOfSyncComputers {
                         number: computer.get("RollupNumber")?,
                     })
                 })
-                .collect::<Result<_, Fault>>()?,
+                .collect::<Result<_, ProtocolFault>>()?,
         })
     }
 
@@ -150,7 +150,7 @@ impl Operation for GetOutOfSyncComputers {
         });
     }
 
-    fn read_answer(answer: &Element) -> Result<Self::Answer, Fault> {
+    fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
         Fields::of(answer).list("GetOutOfSyncComputersResult", "string", MAX_ITEMS)
     }
 }
@@ -167,7 +167,7 @@ impl Operation for RollupComputerStatus {
     type Answer = bool;
     const NAME: &'static str = "RollupComputerStatus";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let computers = fields.each_within("computers", "ComputerStatusRollupInfo", MAX_ITEMS)?;
         Ok(Self {
@@ -188,7 +188,7 @@ impl Operation for RollupComputerStatus {
         });
     }
 
-    fn read_answer(answer: &Element) -> Result<bool, Fault> {
+    fn read_answer(answer: &Element) -> Result<bool, ProtocolFault> {
         Fields::of(answer).flag("RollupComputerStatusResult")
     }
 }
@@ -203,7 +203,7 @@ impl RollupComputerStatus {
 }
 
 impl ComputerStatus {
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
         let updates =
             fields.each_within("UpdateStatus", "ComputerStatusRollupUpdateStatus", MAX_ITEMS)?;
         Ok(Self {
@@ -221,7 +221,7 @@ impl ComputerStatus {
                         changed: reached(update.get("LastChangeTime")?),
                     })
                 })
-                .collect::<Result<_, Fault>>()?,
+                .collect::<Result<_, ProtocolFault>>()?,
         })
     }
 

@@ -2,21 +2,21 @@ use std::convert::Infallible;
 
 use super::*;
 use crate::{
-    soap::{Limits, Style, body_of, read, whole},
+    soap::{MessageLimits, Style, body_of, read, whole},
     update::{UpdateId, UpdateIdentity},
 };
 
 /// The upstream reads what the downstream wrote.
 fn there<O: Operation>(request: &O) -> O {
     let message = request.message();
-    let body = body_of(read(message.as_bytes(), &Limits::default()).unwrap()).unwrap();
+    let body = body_of(read(message.as_bytes(), &MessageLimits::default()).unwrap()).unwrap();
     assert_eq!((&*body.name, &*body.namespace), (O::NAME, O::NAMESPACE));
     O::read(&body).unwrap()
 }
 
 /// The downstream reads what the upstream wrote.
 fn back<O: Operation>(content: impl FnOnce(&mut Writer<Infallible>)) -> O::Answer {
-    O::answer(whole(Style::Asmx, content).as_bytes(), &Limits::default()).unwrap()
+    O::answer(whole(Style::Asmx, content).as_bytes(), &MessageLimits::default()).unwrap()
 }
 
 fn at(text: &str) -> DateTime {
@@ -86,7 +86,7 @@ fn a_configuration_without_room_is_malformed() {
         status_batch: 1,
     };
     let text = whole(Style::Asmx, |w| config.write(w));
-    assert!(GetRollupConfiguration::answer(text.as_bytes(), &Limits::default()).is_err());
+    assert!(GetRollupConfiguration::answer(text.as_bytes(), &MessageLimits::default()).is_err());
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn versions_are_numbers_with_dots() {
 }
 
 fn soap_read(message: &str) -> Element {
-    read(message.as_bytes(), &Limits::default()).unwrap()
+    read(message.as_bytes(), &MessageLimits::default()).unwrap()
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn computers_are_attributes() {
         requested_groups: vec!["Büro".to_owned()],
         ..ComputerDetails::default()
     };
-    let computer = RolledComputer {
+    let computer = RollupComputer {
         id: "0d6c7d0a-pc".to_owned(),
         last_sync: Some(at("2026-11-23T01:02:03Z")),
         last_sync_result: 1,
@@ -132,15 +132,15 @@ fn computers_are_attributes() {
         parent: Uuid::from_u128(1),
         details: Some(details),
     };
-    let bare = RolledComputer { details: None, ..computer.clone() };
+    let bare = RollupComputer { details: None, ..computer.clone() };
     let report = RollupComputers {
         client_time: at("2026-11-23T03:28:02Z"),
         computers: vec![computer, bare],
     };
     assert_eq!(there(&report), report);
     let changed = vec![
-        ChangedComputer { id: "a".to_owned(), change: Change::Deleted },
-        ChangedComputer { id: "b".to_owned(), change: Change::NewParent },
+        ChangedComputer { id: "a".to_owned(), change: RollupChange::Deleted },
+        ChangedComputer { id: "b".to_owned(), change: RollupChange::NewParent },
     ];
     assert_eq!(back::<RollupComputers>(|w| RollupComputers::write_answer(&changed, w)), changed);
 }

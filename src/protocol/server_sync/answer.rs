@@ -4,7 +4,7 @@ use std::io;
 
 use super::Operation;
 use crate::{
-    protocol::{ErrorCode, Fault},
+    protocol::{ErrorCode, ProtocolFault},
     soap::{self, Element, EnvelopeError, ListError, ReadError, body_of},
 };
 
@@ -97,6 +97,6 @@ pub(super) fn body<O: Operation>(root: Element) -> Result<Element, AnswerError> 
     Ok(body)
 }
 
-pub(super) fn malformed<O: Operation>(fault: &Fault) -> AnswerError {
+pub(super) fn malformed<O: Operation>(fault: &ProtocolFault) -> AnswerError {
     AnswerError::Malformed { operation: O::NAME, path: fault.message.clone() }
 }

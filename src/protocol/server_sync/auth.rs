@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use super::{DSS_AUTH_NAMESPACE, Operation, write_result};
 use crate::{
-    protocol::{DateTime, ErrorCode, Fault, ProtocolVersion, WireCookie, fields::Fields},
+    protocol::{
+        DateTime, EncodedCookie, ErrorCode, ProtocolFault, ProtocolVersion, fields::Fields,
+    },
     soap::{Element, Writer},
 };
 
@@ -33,19 +35,19 @@ impl Operation for GetAuthConfig {
     type Answer = AuthConfig;
     const NAME: &'static str = "GetAuthConfig";
 
-    fn read(_: &Element) -> Result<Self, Fault> {
+    fn read(_: &Element) -> Result<Self, ProtocolFault> {
         Ok(Self)
     }
 
     fn write_fields(&self, _: &mut Writer<Infallible>) {}
 
-    fn read_answer(answer: &Element) -> Result<AuthConfig, Fault> {
+    fn read_answer(answer: &Element) -> Result<AuthConfig, ProtocolFault> {
         let result = Fields::of(answer).within("GetAuthConfigResult")?;
         let plug_ins = result.each_within("AuthInfo", "AuthPlugInInfo", 100)?;
         let service_url = plug_ins
             .iter()
             .find(|plug_in| plug_in.maybe_text("PlugInID") == Some(PLUG_IN))
-            .ok_or_else(|| Fault::invalid("GetAuthConfigResult.AuthInfo"))?
+            .ok_or_else(|| ProtocolFault::invalid("GetAuthConfigResult.AuthInfo"))?
             .text("ServiceUrl")?;
         Ok(AuthConfig {
             last_change: result.get("LastChange")?,
@@ -94,15 +96,15 @@ impl Operation for GetAuthorizationCookie {
     const NAMESPACE: &'static str = DSS_AUTH_NAMESPACE;
 
     /// Microsoft's library swaps name and GUID; both of its are GUIDs of zeros.
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let name = fields.text("accountName")?;
         let known = |b: u8| b.is_ascii_alphanumeric() || b"-._:".contains(&b);
         if name.len() > 255 || !name.bytes().all(known) {
-            return Err(Fault::invalid("accountName"));
+            return Err(ProtocolFault::invalid("accountName"));
         }
         let guid = Uuid::try_parse(fields.text("accountGuid")?);
-        let account_guid = guid.map_err(|_| Fault::invalid("accountGuid"))?;
+        let account_guid = guid.map_err(|_| ProtocolFault::invalid("accountGuid"))?;
         Ok(Self { account_name: name.to_owned(), account_guid })
     }
 
@@ -111,16 +113,18 @@ impl Operation for GetAuthorizationCookie {
         w.value("accountGuid", self.account_guid.hyphenated());
     }
 
-    fn read_answer(answer: &Element) -> Result<DssAuthorization, Fault> {
+    fn read_answer(answer: &Element) -> Result<DssAuthorization, ProtocolFault> {
         DssAuthorization::read(&Fields::of(answer).within("GetAuthorizationCookieResult")?)
     }
 }
 
 impl DssAuthorization {
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
         Ok(Self {
             plug_in: fields.maybe_text("PlugInId").unwrap_or_default().to_owned(),
-            data: fields.base64("CookieData")?.ok_or_else(|| Fault::invalid("CookieData"))?,
+            data: fields
+                .base64("CookieData")?
+                .ok_or_else(|| ProtocolFault::invalid("CookieData"))?,
         })
     }
 
@@ -159,14 +163,14 @@ impl Operation for GetCookie {
     type Answer = SyncCookie;
     const NAME: &'static str = "GetCookie";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "authCookies";
         let fields = Fields::of(operation);
         let cookies = fields.each_within(LIST, "AuthorizationCookie", 1)?;
-        let cookie = cookies.first().ok_or_else(|| Fault::invalid(LIST))?;
+        let cookie = cookies.first().ok_or_else(|| ProtocolFault::invalid(LIST))?;
         Ok(Self {
             authorization: DssAuthorization::read(cookie).map_err(|_| {
-                Fault::new(ErrorCode::InvalidAuthorizationCookie, "CookieData is no cookie")
+                ProtocolFault::new(ErrorCode::InvalidAuthorizationCookie, "CookieData is no cookie")
             })?,
             // Nothing depends on it.
             old_cookie: SyncCookie::read(&fields, "oldCookie").unwrap_or_default(),
@@ -184,9 +188,9 @@ impl Operation for GetCookie {
         w.value("protocolVersion", self.version);
     }
 
-    fn read_answer(answer: &Element) -> Result<SyncCookie, Fault> {
+    fn read_answer(answer: &Element) -> Result<SyncCookie, ProtocolFault> {
         const RESULT: &str = "GetCookieResult";
-        SyncCookie::read(&Fields::of(answer), RESULT)?.ok_or_else(|| Fault::invalid(RESULT))
+        SyncCookie::read(&Fields::of(answer), RESULT)?.ok_or_else(|| ProtocolFault::invalid(RESULT))
     }
 }
 
@@ -200,11 +204,11 @@ impl SyncCookie {
     ///
     /// # Errors
     /// `InvalidCookie`.
-    pub(super) fn read(fields: &Fields<'_>, name: &str) -> Result<Option<Self>, Fault> {
+    pub(super) fn read(fields: &Fields<'_>, name: &str) -> Result<Option<Self>, ProtocolFault> {
         let Some(cookie) = fields.maybe_within(name) else { return Ok(None) };
-        let data = cookie
-            .base64("EncryptedData")
-            .map_err(|_| Fault::new(ErrorCode::InvalidCookie, "the cookie is not base64"))?;
+        let data = cookie.base64("EncryptedData").map_err(|_| {
+            ProtocolFault::new(ErrorCode::InvalidCookie, "the cookie is not base64")
+        })?;
         let expiration = cookie.maybe_text("Expiration").unwrap_or_default().to_owned();
         Ok(data.map(|data| Self { expiration, data }))
     }
@@ -217,7 +221,7 @@ impl SyncCookie {
     }
 
     /// Writes the answer to GetCookie.
-    pub fn write_answer<F>(cookie: &WireCookie, w: &mut Writer<F>) {
+    pub fn write_answer<F>(cookie: &EncodedCookie, w: &mut Writer<F>) {
         w.element_in(GetCookie::NAMESPACE, "GetCookieResponse", |w| {
             cookie.write("GetCookieResult", w);
         });

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::{Operation, SyncCookie, write_result};
 use crate::{
-    protocol::{Fault, fields::Fields},
+    protocol::{ProtocolFault, fields::Fields},
     soap::{Element, Writer},
 };
 
@@ -61,7 +61,7 @@ impl Operation for GetConfigData {
     type Answer = ConfigData;
     const NAME: &'static str = "GetConfigData";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         Ok(Self {
             cookie: SyncCookie::read(&fields, "cookie")?,
@@ -76,9 +76,9 @@ impl Operation for GetConfigData {
         w.optional("configAnchor", self.anchor.as_ref());
     }
 
-    fn read_answer(answer: &Element) -> Result<ConfigData, Fault> {
+    fn read_answer(answer: &Element) -> Result<ConfigData, ProtocolFault> {
         let result = Fields::of(answer).within("GetConfigDataResult")?;
-        let number = |name| Ok::<usize, Fault>(result.maybe(name)?.unwrap_or(0));
+        let number = |name| Ok::<usize, ProtocolFault>(result.maybe(name)?.unwrap_or(0));
         let languages =
             result.each_within("LanguageUpdateList", "ServerSyncLanguageData", 10_000)?;
         Ok(ConfigData {
@@ -101,7 +101,7 @@ impl Operation for GetConfigData {
                         enabled: language.flag("Enabled")?,
                     })
                 })
-                .collect::<Result<_, Fault>>()?,
+                .collect::<Result<_, ProtocolFault>>()?,
             max_decryption_updates: number("MaxUpdatesPerRequestInGetUpdateDecryptionData")?,
         })
     }

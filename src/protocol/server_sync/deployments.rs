@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Operation, SyncCookie, write_result};
 use crate::{
-    protocol::{DateTime, Fault, fields::Fields},
+    protocol::{DateTime, ProtocolFault, fields::Fields},
     soap::{Element, Writer},
     update::UpdateIdentity,
 };
@@ -112,7 +112,7 @@ impl Operation for GetDeployments {
     type Answer = Deployments;
     const NAME: &'static str = "GetDeployments";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         Ok(Self {
             cookie: SyncCookie::read(&fields, "cookie")?,
@@ -129,7 +129,7 @@ impl Operation for GetDeployments {
         w.value("syncAnchor", &self.sync_anchor);
     }
 
-    fn read_answer(answer: &Element) -> Result<Deployments, Fault> {
+    fn read_answer(answer: &Element) -> Result<Deployments, ProtocolFault> {
         let result = Fields::of(answer).within("GetDeploymentsResult")?;
         let groups = result.each_within("Groups", "ServerSyncTargetGroup", MAX_ROWS)?;
         let deployments = result.each_within("Deployments", "ServerSyncDeployment", MAX_ROWS)?;
@@ -145,7 +145,7 @@ impl Operation for GetDeployments {
 }
 
 impl SyncGroup {
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
         Ok(Self {
             id: fields.get("TargetGroupID")?,
             parent: fields.maybe("ParentGroupId")?.unwrap_or_default(),
@@ -156,7 +156,7 @@ impl SyncGroup {
 }
 
 impl SyncDeployment {
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
         let number: u8 = fields.get("Action")?;
         let action = DeploymentAction::ALL.into_iter().find(|action| action.number() == number);
         Ok(Self {
@@ -164,7 +164,7 @@ impl SyncDeployment {
                 id: fields.update_id("UpdateId")?,
                 revision: fields.get("RevisionNumber")?,
             },
-            action: action.ok_or_else(|| Fault::invalid("Deployments.Action"))?,
+            action: action.ok_or_else(|| ProtocolFault::invalid("Deployments.Action"))?,
             admin: fields.maybe_text("AdminName").unwrap_or_default().to_owned(),
             // No instant reaches the end of time: whatever is beyond is read as the last one.
             deadline: fields

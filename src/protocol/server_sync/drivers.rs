@@ -10,7 +10,7 @@ use super::{
     write_result,
 };
 use crate::{
-    protocol::{Fault, fields::Fields},
+    protocol::{ProtocolFault, fields::Fields},
     soap::{Element, Writer},
     update::UpdateIdentity,
 };
@@ -59,7 +59,7 @@ impl Operation for GetDriverIdList {
     type Answer = DriverIdList;
     const NAME: &'static str = "GetDriverIdList";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         let cookie = SyncCookie::read(&fields, "cookie")?;
         let filter = fields.within("filter")?;
@@ -68,7 +68,7 @@ impl Operation for GetDriverIdList {
                 .each_within(list, "IdAndDelta", MAX_IDS)?
                 .iter()
                 .map(|pair| Ok(IdAndDelta { id: pair.get("Id")?, delta: pair.flag("Delta")? }))
-                .collect::<Result<Vec<_>, Fault>>()
+                .collect::<Result<Vec<_>, ProtocolFault>>()
         };
         let hardware = filter.each_within("PnpHardwareIds", "HardwareIdAndDelta", MAX_IDS)?;
         Ok(Self {
@@ -84,7 +84,7 @@ impl Operation for GetDriverIdList {
                         delta: pair.flag("Delta")?,
                     })
                 })
-                .collect::<Result<_, Fault>>()?,
+                .collect::<Result<_, ProtocolFault>>()?,
         })
     }
 
@@ -108,7 +108,7 @@ impl Operation for GetDriverIdList {
         });
     }
 
-    fn read_answer(answer: &Element) -> Result<DriverIdList, Fault> {
+    fn read_answer(answer: &Element) -> Result<DriverIdList, ProtocolFault> {
         let result = Fields::of(answer).within("GetDriverIdListResult")?;
         let revisions = result.each_within("NewRevisions", "UpdateIdentity", usize::MAX - 1)?;
         Ok(DriverIdList {
@@ -161,7 +161,7 @@ impl Operation for GetDriverSetData {
     type Answer = Vec<DriverSet>;
     const NAME: &'static str = "GetDriverSetData";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         Ok(Self {
             cookie: SyncCookie::read(&fields, "cookie")?,
@@ -178,7 +178,7 @@ impl Operation for GetDriverSetData {
         });
     }
 
-    fn read_answer(answer: &Element) -> Result<Self::Answer, Fault> {
+    fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
         let result = Fields::of(answer).within("GetDriverSetDataResult")?;
         result
             .each_within("DriverSets", "ServerSyncDriverSetData", MAX_IDS)?

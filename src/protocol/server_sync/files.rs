@@ -10,7 +10,7 @@ use super::{
     write_result,
 };
 use crate::{
-    protocol::{Fault, fields::Fields},
+    protocol::{ProtocolFault, fields::Fields},
     soap::{Element, Writer},
     update::UpdateIdentity,
 };
@@ -31,17 +31,17 @@ impl Operation for DownloadFiles {
     type Answer = ();
     const NAME: &'static str = "DownloadFiles";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "fileDigestList";
         let fields = Fields::of(operation);
         let cookie = SyncCookie::read(&fields, "cookie")?;
         let digests = fields
             .base64_list(LIST, "base64Binary", MAX_DIGESTS_PER_REQUEST)?
             .iter()
-            .map(|bytes| Sha1::from_slice(bytes).map_err(|_| Fault::invalid(LIST)))
+            .map(|bytes| Sha1::from_slice(bytes).map_err(|_| ProtocolFault::invalid(LIST)))
             .collect::<Result<Vec<_>, _>>()?;
         if digests.is_empty() && cookie.is_some() {
-            return Err(Fault::invalid(LIST));
+            return Err(ProtocolFault::invalid(LIST));
         }
         Ok(Self { cookie, digests })
     }
@@ -57,7 +57,7 @@ impl Operation for DownloadFiles {
         });
     }
 
-    fn read_answer(_: &Element) -> Result<(), Fault> {
+    fn read_answer(_: &Element) -> Result<(), ProtocolFault> {
         Ok(())
     }
 }
@@ -98,13 +98,13 @@ impl Operation for GetUpdateDecryptionData {
     type Answer = Vec<UpdateKeys>;
     const NAME: &'static str = "GetUpdateDecryptionData";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "updateIds";
         let fields = Fields::of(operation);
         let cookie = SyncCookie::read(&fields, "cookie")?;
         let list = fields.each_within(LIST, "UpdateIdentity", MAX_UPDATES_PER_REQUEST)?;
         let updates = list.iter().map(Fields::identity).collect::<Result<_, _>>();
-        Ok(Self { cookie, updates: updates.map_err(|_| Fault::invalid(LIST))? })
+        Ok(Self { cookie, updates: updates.map_err(|_| ProtocolFault::invalid(LIST))? })
     }
 
     fn write_fields(&self, w: &mut Writer<Infallible>) {
@@ -118,7 +118,7 @@ impl Operation for GetUpdateDecryptionData {
         });
     }
 
-    fn read_answer(answer: &Element) -> Result<Self::Answer, Fault> {
+    fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
         let result = Fields::of(answer).within("GetUpdateDecryptionDataResult")?;
         let updates = result.each_within(
             "UpdateFileDecryptionData",
@@ -135,13 +135,13 @@ impl Operation for GetUpdateDecryptionData {
                 )?;
                 let files = files.iter().map(|file| {
                     let digest = file.base64("FileDigest")?.unwrap_or_default();
-                    let digest =
-                        Sha1::from_slice(&digest).map_err(|_| Fault::invalid("FileDigest"))?;
+                    let digest = Sha1::from_slice(&digest)
+                        .map_err(|_| ProtocolFault::invalid("FileDigest"))?;
                     Ok(FileKey { digest, key: file.base64("DecryptionKey")? })
                 });
                 Ok(UpdateKeys {
                     identity: update.within("UpdateId")?.identity()?,
-                    files: files.collect::<Result<_, Fault>>()?,
+                    files: files.collect::<Result<_, ProtocolFault>>()?,
                 })
             })
             .collect()

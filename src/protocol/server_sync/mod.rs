@@ -37,8 +37,8 @@ pub use files::{
 };
 pub use ping::{Ping, Pong};
 pub use revisions::{
-    Filter, GetRelatedRevisionsForUpdates, GetRevisionIdList, IdAndDelta, LanguageAndDelta,
-    write_related, write_revision_ids,
+    GetRelatedRevisionsForUpdates, GetRevisionIdList, IdAndDelta, LanguageAndDelta,
+    ServerSyncFilter, write_related, write_revision_ids,
 };
 pub use updates::{
     FileUrl, GetUpdateData, UpdateData, UpdateItem, write_spooled_update_data, write_update_data,
@@ -46,8 +46,8 @@ pub use updates::{
 
 use std::convert::Infallible;
 
-use super::Fault;
-use crate::soap::{Element, Limits, Style, Writer, whole};
+use super::ProtocolFault;
+use crate::soap::{Element, MessageLimits, Style, Writer, whole};
 
 /// Namespace of ServerSync, and of the SOAPAction before `/` and the operation.
 pub const NAMESPACE: &str = "http://www.microsoft.com/SoftwareDistribution";
@@ -72,7 +72,7 @@ pub trait Operation: Sized {
     ///
     /// # Errors
     /// What the upstream answers: `InvalidParameters`, `InvalidCookie`, `InvalidAuthorizationCookie`.
-    fn read(operation: &Element) -> Result<Self, Fault>;
+    fn read(operation: &Element) -> Result<Self, ProtocolFault>;
 
     /// Writes what is in the element of the request.
     fn write_fields(&self, w: &mut Writer<Infallible>);
@@ -81,7 +81,7 @@ pub trait Operation: Sized {
     ///
     /// # Errors
     /// The path of what is missing or malformed, as `InvalidParameters`.
-    fn read_answer(answer: &Element) -> Result<Self::Answer, Fault>;
+    fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault>;
 
     /// The SOAPAction, without the quotes that stand around it in the header.
     fn action() -> String {
@@ -99,7 +99,7 @@ pub trait Operation: Sized {
     ///
     /// # Errors
     /// When it is a fault or not what was asked for.
-    fn answer(bytes: &[u8], limits: &Limits) -> Result<Self::Answer, AnswerError> {
+    fn answer(bytes: &[u8], limits: &MessageLimits) -> Result<Self::Answer, AnswerError> {
         let root = crate::soap::read(bytes, limits)?;
         let body = answer::body::<Self>(root)?;
         Self::read_answer(&body).map_err(|fault| answer::malformed::<Self>(&fault))

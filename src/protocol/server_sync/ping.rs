@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::Operation;
 use crate::{
-    protocol::{DateTime, Fault, fields::Fields},
+    protocol::{DateTime, ProtocolFault, fields::Fields},
     soap::{Element, Writer},
 };
 
@@ -30,7 +30,7 @@ impl Operation for Ping {
     const NAMESPACE: &'static str =
         "http://www.microsoft.com/SoftwareDistribution/Server/IMonitorable";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         Ok(Self { level: Fields::of(operation).maybe("pingLevel")?.unwrap_or_default() })
     }
 
@@ -38,7 +38,7 @@ impl Operation for Ping {
         w.value("pingLevel", self.level);
     }
 
-    fn read_answer(answer: &Element) -> Result<Pong, Fault> {
+    fn read_answer(answer: &Element) -> Result<Pong, ProtocolFault> {
         let result = Fields::of(answer).within("PingResult")?;
         Ok(Pong { success: result.flag("SuccessFlag")?, time: result.get("ServicesTime")? })
     }

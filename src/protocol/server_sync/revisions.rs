@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{AnswerError, NAMESPACE, Operation, SyncCookie, answer, write_result};
 use crate::{
-    protocol::{Fault, fields::Fields},
-    soap::{Element, Limits, Writer, read_lists},
+    protocol::{ProtocolFault, fields::Fields},
+    soap::{Element, MessageLimits, Writer, read_lists},
     update::{UpdateId, UpdateIdentity},
 };
 
@@ -20,12 +20,12 @@ pub struct GetRevisionIdList {
     /// The downstream's cookie.
     pub cookie: Option<SyncCookie>,
     /// What is asked for.
-    pub filter: Filter,
+    pub filter: ServerSyncFilter,
 }
 
 /// `ServerSyncFilter`. [MS-WSUSSS] 3.1.4.5.3.1
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct ServerSyncFilter {
     /// Of the last call with this filter; absent: everything.
     pub anchor: Option<String>,
     /// Categories, classifications and detectoids; else software and drivers.
@@ -62,7 +62,7 @@ pub struct LanguageAndDelta {
     pub delta: bool,
 }
 
-impl Filter {
+impl ServerSyncFilter {
     /// Everything of these products that is of these classifications.
     pub fn of(categories: Vec<IdAndDelta>, classifications: Vec<IdAndDelta>) -> Self {
         Self {
@@ -74,13 +74,13 @@ impl Filter {
         }
     }
 
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
         let pairs = |list| {
             fields
                 .each_within(list, "IdAndDelta", MAX_FILTER_IDS)?
                 .iter()
                 .map(|pair| Ok(IdAndDelta { id: pair.get("Id")?, delta: pair.flag("Delta")? }))
-                .collect::<Result<Vec<_>, Fault>>()
+                .collect::<Result<Vec<_>, ProtocolFault>>()
         };
         let languages = fields.each_within("Languages", "LanguageAndDelta", MAX_FILTER_IDS)?;
         Ok(Self {
@@ -94,7 +94,7 @@ impl Filter {
                 .map(|pair| {
                     Ok(LanguageAndDelta { id: pair.get("Id")?, delta: pair.flag("Delta")? })
                 })
-                .collect::<Result<_, Fault>>()?,
+                .collect::<Result<_, ProtocolFault>>()?,
             has_categories: fields.maybe_within("Categories").is_some(),
             has_classifications: fields.maybe_within("Classifications").is_some(),
         })
@@ -105,13 +105,17 @@ impl Operation for GetRevisionIdList {
     type Answer = (String, Vec<UpdateIdentity>);
     const NAME: &'static str = "GetRevisionIdList";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         // The cookie first: without one nothing else is said.
         let cookie = SyncCookie::read(&fields, "cookie")?;
         // As a WSUS: the whole filter is named.
         let filter = fields.within("filter")?;
-        Ok(Self { cookie, filter: Filter::read(&filter).map_err(|_| Fault::invalid("filter"))? })
+        Ok(Self {
+            cookie,
+            filter: ServerSyncFilter::read(&filter)
+                .map_err(|_| ProtocolFault::invalid("filter"))?,
+        })
     }
 
     fn write_fields(&self, w: &mut Writer<Infallible>) {
@@ -143,7 +147,7 @@ impl Operation for GetRevisionIdList {
         });
     }
 
-    fn read_answer(answer: &Element) -> Result<Self::Answer, Fault> {
+    fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
         let result = Fields::of(answer).within("GetRevisionIdListResult")?;
         let list = result.each_within("NewRevisions", "UpdateIdentity", usize::MAX - 1)?;
         let ids = list.iter().map(Fields::identity).collect::<Result<_, _>>()?;
@@ -161,7 +165,7 @@ impl GetRevisionIdList {
         source: impl BufRead,
         each: &mut dyn FnMut(UpdateIdentity),
     ) -> Result<String, AnswerError> {
-        let limits = Limits { bytes: 1 << 20, elements: 1000, ..Limits::default() };
+        let limits = MessageLimits { bytes: 1 << 20, elements: 1000, ..MessageLimits::default() };
         let rest = read_lists(source, &limits, NAMESPACE, &["NewRevisions"], &mut |_, item| {
             let identity = Fields::of(&item).identity();
             each(identity.map_err(|fault| answer::malformed::<Self>(&fault))?);
@@ -203,7 +207,7 @@ impl Operation for GetRelatedRevisionsForUpdates {
     type Answer = Vec<UpdateIdentity>;
     const NAME: &'static str = "GetRelatedRevisionsForUpdates";
 
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         let fields = Fields::of(operation);
         Ok(Self {
             cookie: SyncCookie::read(&fields, "cookie")?,
@@ -222,7 +226,7 @@ impl Operation for GetRelatedRevisionsForUpdates {
         });
     }
 
-    fn read_answer(answer: &Element) -> Result<Self::Answer, Fault> {
+    fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
         let list = Fields::of(answer).each_within(
             "GetRelatedRevisionsForUpdatesResult",
             "UpdateIdentity",

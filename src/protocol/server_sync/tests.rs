@@ -3,7 +3,7 @@ use uuid::uuid;
 
 use super::*;
 use crate::{
-    protocol::{ErrorCode, WireCookie},
+    protocol::{EncodedCookie, ErrorCode},
     soap::{body_of, read},
     update::{UpdateId, UpdateIdentity},
 };
@@ -19,7 +19,7 @@ fn cookie() -> SyncCookie {
 /// The upstream reads what the downstream wrote.
 fn there<O: Operation>(request: &O) -> O {
     let message = request.message();
-    let body = body_of(read(message.as_bytes(), &Limits::default()).unwrap()).unwrap();
+    let body = body_of(read(message.as_bytes(), &MessageLimits::default()).unwrap()).unwrap();
     assert_eq!((&*body.name, &*body.namespace), (O::NAME, O::NAMESPACE));
     O::read(&body).unwrap()
 }
@@ -31,7 +31,7 @@ fn sent(content: impl FnOnce(&mut Writer<Infallible>)) -> Vec<u8> {
 
 /// The downstream reads what the upstream wrote.
 fn back<O: Operation>(content: impl FnOnce(&mut Writer<Infallible>)) -> O::Answer {
-    O::answer(&sent(content), &Limits::default()).unwrap()
+    O::answer(&sent(content), &MessageLimits::default()).unwrap()
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn the_handshake_goes_there_and_back() {
         GetCookie { authorization, old_cookie: Some(cookie()), version: "1.20".parse().unwrap() };
     assert_eq!(there(&asked), asked);
     let expiration = cookie().expires().unwrap().0;
-    let sealed = WireCookie { expiration, data: vec![1, 2, 3] };
+    let sealed = EncodedCookie { expiration, data: vec![1, 2, 3] };
     let kept = back::<GetCookie>(|w| SyncCookie::write_answer(&sealed, w));
     assert_eq!(kept, cookie(), "the text of the expiration is kept");
 }
@@ -71,7 +71,7 @@ fn bad_handshakes_are_refused_as_specified() {
              </s:Body></s:Envelope>",
             crate::soap::ENVELOPE
         );
-        let body = body_of(read(message.as_bytes(), &Limits::default()).unwrap()).unwrap();
+        let body = body_of(read(message.as_bytes(), &MessageLimits::default()).unwrap()).unwrap();
         GetCookie::read(&body).unwrap_err().code
     };
     let one = "<AuthorizationCookie><CookieData>AAAA</CookieData></AuthorizationCookie>";
@@ -126,13 +126,13 @@ fn both_element_orders_of_the_configuration_are_read() {
             "<MaxNumberOfUpdatesPerRequest>1</MaxNumberOfUpdatesPerRequest><NewConfigAnchor>",
         );
     assert_ne!(ours, other);
-    let read = GetConfigData::answer(other.as_bytes(), &Limits::default()).unwrap();
+    let read = GetConfigData::answer(other.as_bytes(), &MessageLimits::default()).unwrap();
     assert_eq!(read, config());
     // Servers of 2006 say less.
     let old = other
         .replace("<ProtocolVersion>1.20</ProtocolVersion>", "")
         .replace("<MaxNumberOfComputerIdsInRequest>3</MaxNumberOfComputerIdsInRequest>", "");
-    let read = GetConfigData::answer(old.as_bytes(), &Limits::default()).unwrap();
+    let read = GetConfigData::answer(old.as_bytes(), &MessageLimits::default()).unwrap();
     assert_eq!((read.version, read.max_computer_ids, read.max_updates), (None, 0, 1));
 }
 
@@ -141,15 +141,15 @@ fn revision_lists_go_there_and_back() {
     let pair = |n, delta| IdAndDelta { id: identity(n, 0).id, delta };
     let asked = GetRevisionIdList {
         cookie: Some(cookie()),
-        filter: Filter {
+        filter: ServerSyncFilter {
             anchor: Some("1,2026-10-04 16:09:27.167".to_owned()),
             languages: vec![LanguageAndDelta { id: 1033, delta: true }],
-            ..Filter::of(vec![pair(1, true), pair(2, false)], vec![])
+            ..ServerSyncFilter::of(vec![pair(1, true), pair(2, false)], vec![])
         },
     };
     assert_eq!(there(&asked), asked);
     assert!(there(&asked).filter.has_classifications, "an empty list is not none");
-    let plain = GetRevisionIdList { cookie: None, filter: Filter::default() };
+    let plain = GetRevisionIdList { cookie: None, filter: ServerSyncFilter::default() };
     assert!(!there(&plain).filter.has_classifications);
 
     let ids: Vec<_> = (0..2000).map(|n| identity(n / 2, u32::try_from(n % 2).unwrap())).collect();
@@ -168,8 +168,9 @@ fn documents_go_there_and_back_item_by_item() {
     let asked = GetUpdateData { cookie: Some(cookie()), updates: vec![identity(1, 2)] };
     assert_eq!(there(&asked), asked);
     let many = GetUpdateData { cookie: Some(cookie()), updates: vec![identity(1, 2); 101] };
-    let body = body_of(read(many.message().as_bytes(), &Limits::default()).unwrap()).unwrap();
-    assert_eq!(GetUpdateData::read(&body), Err(Fault::invalid("updateIds")));
+    let body =
+        body_of(read(many.message().as_bytes(), &MessageLimits::default()).unwrap()).unwrap();
+    assert_eq!(GetUpdateData::read(&body), Err(ProtocolFault::invalid("updateIds")));
 
     let digest = bundle_format::digest::Sha1::of(b"x");
     let large = format!("<u>{}\u{1f600}</u>", "é\r\n".repeat(40_000));
@@ -260,7 +261,7 @@ fn deployments_and_drivers_go_there_and_back() {
     let never = "<Deadline>9999-12-31T23:59:59.9999999Z</Deadline>";
     let soon = written.replace(never, "<Deadline>2026-11-01T00:00:00</Deadline>");
     assert_ne!(written, soon);
-    let soon = GetDeployments::answer(soon.as_bytes(), &Limits::default()).unwrap();
+    let soon = GetDeployments::answer(soon.as_bytes(), &MessageLimits::default()).unwrap();
     assert_eq!(soon.deployments[0].deadline, Some("2026-11-01T00:00:00Z".parse().unwrap()));
 
     let asked = GetDriverIdList {
@@ -306,7 +307,8 @@ fn files_and_keys_go_there_and_back() {
 
 #[test]
 fn faults_say_how_to_go_on() {
-    let fault = Fault::invalid("filter").to_soap(uuid::Uuid::nil(), None).write(Style::Asmx);
+    let fault =
+        ProtocolFault::invalid("filter").to_soap(uuid::Uuid::nil(), None).write(Style::Asmx);
     let error = GetRevisionIdList::read_list(fault.as_bytes(), &mut |_| ()).unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::InvalidParameters));
     assert_eq!(
@@ -314,13 +316,13 @@ fn faults_say_how_to_go_on() {
         "the upstream answers InvalidParameters to GetRevisionIdList: filter"
     );
     let strange = fault.replace("InvalidParameters", "NotOfThisWorld");
-    let error = GetCookie::answer(strange.as_bytes(), &Limits::default()).unwrap_err();
+    let error = GetCookie::answer(strange.as_bytes(), &MessageLimits::default()).unwrap_err();
     assert_eq!(error.code(), None);
     let other = sent(write_downloading);
-    let error = GetCookie::answer(&other, &Limits::default()).unwrap_err();
+    let error = GetCookie::answer(&other, &MessageLimits::default()).unwrap_err();
     assert!(matches!(error, AnswerError::Other { .. }), "{error}");
     let page = b"<html><body>Welcome</body></html>";
-    let error = GetCookie::answer(page, &Limits::default()).unwrap_err();
+    let error = GetCookie::answer(page, &MessageLimits::default()).unwrap_err();
     assert!(matches!(error, AnswerError::Envelope(_)), "{error}");
 }
 

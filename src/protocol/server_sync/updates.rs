@@ -10,8 +10,8 @@ use super::{
     revisions::write_identity, write_result,
 };
 use crate::{
-    protocol::{ErrorCode, Fault, fields::Fields},
-    soap::{Element, Limits, Writer, read_lists},
+    protocol::{ErrorCode, ProtocolFault, fields::Fields},
+    soap::{Element, MessageLimits, Writer, read_lists},
     update::UpdateIdentity,
 };
 
@@ -66,7 +66,7 @@ impl Operation for GetUpdateData {
     const NAME: &'static str = "GetUpdateData";
 
     /// With more than [`MAX_UPDATES_PER_REQUEST`] ids, or none, it is not read.
-    fn read(operation: &Element) -> Result<Self, Fault> {
+    fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "updateIds";
         let fields = Fields::of(operation);
         let cookie = SyncCookie::read(&fields, "cookie")?;
@@ -75,9 +75,9 @@ impl Operation for GetUpdateData {
             .iter()
             .map(Fields::identity)
             .collect::<Result<_, _>>()
-            .map_err(|_| Fault::invalid(LIST))?;
+            .map_err(|_| ProtocolFault::invalid(LIST))?;
         if updates.is_empty() && cookie.is_some() {
-            return Err(Fault::invalid(LIST));
+            return Err(ProtocolFault::invalid(LIST));
         }
         Ok(Self { cookie, updates })
     }
@@ -93,7 +93,7 @@ impl Operation for GetUpdateData {
         });
     }
 
-    fn read_answer(answer: &Element) -> Result<Self::Answer, Fault> {
+    fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
         let result = Fields::of(answer).within("GetUpdateDataResult")?;
         let mut items = Vec::new();
         for update in result.each_within("updates", "ServerSyncUpdateData", usize::MAX - 1)? {
@@ -108,8 +108,8 @@ impl Operation for GetUpdateData {
 
 impl GetUpdateData {
     /// The fault for a revision that the upstream does not have; as a WSUS it does not say which.
-    pub fn unknown() -> Fault {
-        Fault::new(ErrorCode::InternalServerError, "")
+    pub fn unknown() -> ProtocolFault {
+        ProtocolFault::new(ErrorCode::InternalServerError, "")
     }
 
     /// Reads the answer while it arrives; one item is held at a time. `item_bytes`: how long one
@@ -124,8 +124,8 @@ impl GetUpdateData {
         each: &mut dyn FnMut(UpdateItem) -> Result<(), E>,
     ) -> Result<(), E> {
         const LISTS: &[&str] = &["updates", "fileUrls"];
-        let limits = Limits { bytes: item_bytes, ..Limits::default() };
-        let malformed = |fault: Fault| answer::malformed::<Self>(&fault);
+        let limits = MessageLimits { bytes: item_bytes, ..MessageLimits::default() };
+        let malformed = |fault: ProtocolFault| answer::malformed::<Self>(&fault);
         let rest = read_lists(source, &limits, NAMESPACE, LISTS, &mut |list, item| {
             let read = match list {
                 "updates" => UpdateData::take(item).map(UpdateItem::Update).map(Some),
@@ -160,7 +160,7 @@ impl<E> From<crate::soap::ListError> for Step<E> {
 
 impl UpdateData {
     /// Reads an item without holding its document twice.
-    fn take(mut item: Element) -> Result<Self, Fault> {
+    fn take(mut item: Element) -> Result<Self, ProtocolFault> {
         const PLAIN: &str = "XmlUpdateBlob";
         let document = item
             .children
@@ -174,7 +174,7 @@ impl UpdateData {
         Ok(data)
     }
 
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    fn read(fields: &Fields<'_>) -> Result<Self, ProtocolFault> {
         let blob = match fields.base64("XmlUpdateBlobCompressed")? {
             Some(cabinet) => Blob::Compressed(cabinet),
             None => Blob::Plain(fields.raw_text("XmlUpdateBlob")?.to_owned()),
@@ -210,7 +210,7 @@ impl UpdateData {
 
 impl FileUrl {
     /// `None` if it is not of a SHA-1: nobody can ask for that.
-    fn read(fields: &Fields<'_>) -> Result<Option<Self>, Fault> {
+    fn read(fields: &Fields<'_>) -> Result<Option<Self>, ProtocolFault> {
         let digest = fields.base64("FileDigest")?.and_then(|bytes| Sha1::from_slice(&bytes).ok());
         let Some(digest) = digest else { return Ok(None) };
         Ok(Some(Self {

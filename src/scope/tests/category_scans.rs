@@ -18,17 +18,18 @@ fn graph() -> Graph {
     ])
 }
 
-fn scan(scope: &Scope, graph: &Graph, query: Query<'_>) -> Answer {
-    scope.sync(graph, &query, &LIMITS, &|_| 1, &Marks::default())
+fn scan(scope: &Scope, graph: &Graph, query: AgentQuery<'_>) -> Answer {
+    scope.sync(graph, &query, &LIMITS, &|_| 1, &ChangeMarks::default())
 }
 
 #[test]
 fn with_nothing_approved_the_chain_of_categories_is_walked() {
     let graph = graph();
-    let scope = Scope::new(&graph, &[], Marks::default());
+    let scope = Scope::new(&graph, &[], ChangeMarks::default());
     let filter = [update(4)];
     let round = |installed: &[i32]| {
-        let query = Query { installed, filter: &filter, two_groups: true, ..Query::default() };
+        let query =
+            AgentQuery { installed, filter: &filter, two_groups: true, ..AgentQuery::default() };
         let answer = scan(&scope, &graph, query);
         assert!(!answer.truncated && answer.driver_sync_not_needed);
         assert!(answer.knows_all_changes);
@@ -46,15 +47,16 @@ fn only_what_is_related_and_what_it_needs_comes() {
     let both = decisions([6, 7].map(|n| approval(n, ALL, Decision::Install)));
     let scope = scope(&graph, &both);
     let filter = [update(4)];
-    let query = Query { installed: &[1, 2, 3, 4, 5, 9], filter: &filter, ..Query::default() };
+    let query =
+        AgentQuery { installed: &[1, 2, 3, 4, 5, 9], filter: &filter, ..AgentQuery::default() };
     assert_eq!(ids(&scan(&scope, &graph, query).new), [6, 8]);
     // A family is about itself: its products are related, but nobody approved them.
     let family = [update(2)];
-    let query_family = Query { installed: &[1, 2], filter: &family, ..Query::default() };
+    let query_family = AgentQuery { installed: &[1, 2], filter: &family, ..AgentQuery::default() };
     assert_eq!(ids(&scan(&scope, &graph, query_family).new), [0; 0]);
     // Unknown categories, and what is no category, ask for nothing rather than everything.
     let filter = [update(6), update(99)];
-    let query = Query { filter: &filter, ..query };
+    let query = AgentQuery { filter: &filter, ..query };
     assert_eq!(ids(&scan(&scope, &graph, query).new), [0; 0]);
 }
 
@@ -64,21 +66,21 @@ fn deployed_ones_outside_the_scan_are_told_apart_if_asked() {
     let both = decisions([6, 7].map(|n| approval(n, ALL, Decision::Install)));
     let scope = scope(&graph, &both);
     let filter = [update(4)];
-    let query = Query {
+    let query = AgentQuery {
         installed: &[1, 2, 3, 4, 5],
         cached: &[6, 7, 77],
         filter: &filter,
         two_groups: true,
-        ..Query::default()
+        ..AgentQuery::default()
     };
     let answer = scan(&scope, &graph, query);
     assert_eq!(answer.out_of_scope, [77]);
     assert_eq!(answer.deployed_out_of_scope, [3, 5, 7]);
-    let one = scan(&scope, &graph, Query { two_groups: false, ..query });
+    let one = scan(&scope, &graph, AgentQuery { two_groups: false, ..query });
     assert_eq!(one.out_of_scope, [3, 5, 7, 77]);
     assert_eq!(one.deployed_out_of_scope, [0; 0]);
     // Without a filter there is one group, asked or not.
-    let plain = scan(&scope, &graph, Query { filter: &[], ..query });
+    let plain = scan(&scope, &graph, AgentQuery { filter: &[], ..query });
     assert_eq!(plain.out_of_scope, [77]);
     assert_eq!(plain.deployed_out_of_scope, [0; 0]);
 }
@@ -88,12 +90,12 @@ fn changes_outside_the_scan_wait_for_an_ordinary_one() {
     let graph = graph();
     let both = decisions([6, 7].map(|n| approval(n, ALL, Decision::Install)));
     let deployed = deploy(&graph, &both, &[ALL]);
-    let marks = Marks::new([(RevisionId(6), 5), (RevisionId(7), 6), (RevisionId(4), 7)]);
+    let marks = ChangeMarks::new([(RevisionId(6), 5), (RevisionId(7), 6), (RevisionId(4), 7)]);
     let scope = Scope::new(&graph, &deployed, marks);
     let filter = [update(4)];
     let ask = |cached: &[i32], anchor, filter: &[UpdateId]| {
         let installed = &[1, 2, 3, 4, 5];
-        let query = Query { installed, cached, anchor, filter, two_groups: true };
+        let query = AgentQuery { installed, cached, anchor, filter, two_groups: true };
         let answer = scan(&scope, &graph, query);
         (ids(&answer.changed), answer.knows_all_changes)
     };
@@ -106,10 +108,11 @@ fn changes_outside_the_scan_wait_for_an_ordinary_one() {
 #[test]
 fn changes_of_categories_that_nothing_approved_needs_are_told_too() {
     let graph = graph();
-    let scope = Scope::new(&graph, &[], Marks::default());
-    let marks = Marks::new([(RevisionId(1), 3), (RevisionId(2), 1), (RevisionId(3), 3)]);
+    let scope = Scope::new(&graph, &[], ChangeMarks::default());
+    let marks = ChangeMarks::new([(RevisionId(1), 3), (RevisionId(2), 1), (RevisionId(3), 3)]);
     let filter = [update(4)];
-    let query = Query { installed: &[1, 2, 3], anchor: 2, filter: &filter, ..Query::default() };
+    let query =
+        AgentQuery { installed: &[1, 2, 3], anchor: 2, filter: &filter, ..AgentQuery::default() };
     let answer = scope.sync(&graph, &query, &LIMITS, &|_| 1, &marks);
     assert_eq!(ids(&answer.changed), [1]);
     assert_eq!(answer.out_of_scope, [3]);
@@ -126,6 +129,6 @@ fn the_deployed_revision_stands_for_its_update() {
     ]);
     let scope = scope(&graph, &install(6));
     let filter = [update(1)];
-    let query = Query { filter: &filter, ..Query::default() };
+    let query = AgentQuery { filter: &filter, ..AgentQuery::default() };
     assert_eq!(ids(&scan(&scope, &graph, query).new), [1, 10]);
 }

@@ -113,12 +113,12 @@ fn ids(list: &[RevisionId]) -> Vec<i32> {
 const LIMITS: PageLimits = PageLimits { revisions: 200, bytes: 1 << 20 };
 
 fn scope(graph: &Graph, decisions: &Decisions) -> Scope {
-    Scope::new(graph, &deploy(graph, decisions, &[ALL]), Marks::default())
+    Scope::new(graph, &deploy(graph, decisions, &[ALL]), ChangeMarks::default())
 }
 
 fn ask(scope: &Scope, graph: &Graph, installed: &[i32], cached: &[i32]) -> Answer {
-    let query = Query { installed, cached, ..Query::default() };
-    scope.sync(graph, &query, &LIMITS, &|_| 1, &Marks::default())
+    let query = AgentQuery { installed, cached, ..AgentQuery::default() };
+    scope.sync(graph, &query, &LIMITS, &|_| 1, &ChangeMarks::default())
 }
 
 mod leaves {

@@ -236,7 +236,7 @@ proptest! {
             let found: BTreeMap<i32, Action> = deployed.iter().map(|d| (d.id.0, d.action)).collect();
             prop_assert_eq!(&found, &expected);
 
-            let scope = Scope::new(&graph, &deployed, Marks::default());
+            let scope = Scope::new(&graph, &deployed, ChangeMarks::default());
             let answer = ask(&scope, &graph, &installed, &cached);
             let needed = plain.needed(&expected, &installed);
             let have: BTreeSet<i32> = installed.iter().chain(&cached).copied().collect();
@@ -258,13 +258,13 @@ proptest! {
     ) {
         let graph = Graph::new(revisions);
         let decisions = Decisions::new(groups(), approvals, [], []);
-        let scope = Scope::new(&graph, &deploy(&graph, &decisions, &[ALL]), Marks::default());
+        let scope = Scope::new(&graph, &deploy(&graph, &decisions, &[ALL]), ChangeMarks::default());
         let limits = PageLimits { revisions: 2, bytes: 1 << 20 };
         let (mut installed, mut cached) = (Vec::new(), Vec::new());
         for round in 0.. {
             prop_assert!(round < 100);
-            let query = Query { installed: &installed, cached: &cached, ..Query::default() };
-            let answer = scope.sync(&graph, &query, &limits, &|_| 1, &Marks::default());
+            let query = AgentQuery { installed: &installed, cached: &cached, ..AgentQuery::default() };
+            let answer = scope.sync(&graph, &query, &limits, &|_| 1, &ChangeMarks::default());
             prop_assert!(answer.out_of_scope.is_empty());
             prop_assert!(!answer.truncated || !answer.new.is_empty());
             if answer.new.is_empty() {

@@ -61,7 +61,7 @@ fn out_of_scope_is_what_is_cached_but_not_needed_any_more_or_unknown() {
     let answer = ask(&scope, &graph, &[1, 1000], &[2, 3, 5, 6, 7, -5]);
     assert_eq!(answer.out_of_scope, [3, 5, 7, 1000, -5]);
     assert_eq!(answer.deployed_out_of_scope, [0; 0]);
-    let nothing = Scope::new(&graph, &[], Marks::default());
+    let nothing = Scope::new(&graph, &[], ChangeMarks::default());
     assert_eq!(ask(&nothing, &graph, &[1], &[2]).out_of_scope, [1, 2]);
 }
 
@@ -97,9 +97,9 @@ fn pages_are_cut_by_number_and_bytes_and_never_empty() {
     let all = decisions((1..=10).map(|n| approval(n, ALL, Decision::Install)));
     let scope = scope(&graph, &all);
     let page = |revisions, bytes, size: u64, cached: &[i32]| {
-        let query = Query { cached, ..Query::default() };
+        let query = AgentQuery { cached, ..AgentQuery::default() };
         let limits = PageLimits { revisions, bytes };
-        let answer = scope.sync(&graph, &query, &limits, &|_| size, &Marks::default());
+        let answer = scope.sync(&graph, &query, &limits, &|_| size, &ChangeMarks::default());
         (ids(&answer.new), answer.truncated)
     };
     assert_eq!(page(4, 1000, 1, &[]), (vec![8, 9, 1, 2], true));
@@ -116,19 +116,19 @@ fn pages_are_cut_by_number_and_bytes_and_never_empty() {
 fn a_scan_of_any_size_ends_within_two_hundred_calls() {
     let calls = |count: i32, size: u64| {
         let graph = Graph::new((1..=count).map(software).collect());
-        let everything: Vec<Deployed> = (1..=count)
-            .map(|n| Deployed {
+        let everything: Vec<DeployedRevision> = (1..=count)
+            .map(|n| DeployedRevision {
                 id: RevisionId(n),
                 action: Action::Install,
                 deadline: None,
                 approved: true,
             })
             .collect();
-        let scope = Scope::new(&graph, &everything, Marks::default());
+        let scope = Scope::new(&graph, &everything, ChangeMarks::default());
         let mut cached = Vec::new();
         for call in 1.. {
-            let query = Query { cached: &cached, ..Query::default() };
-            let answer = scope.sync(&graph, &query, &LIMITS, &|_| size, &Marks::default());
+            let query = AgentQuery { cached: &cached, ..AgentQuery::default() };
+            let answer = scope.sync(&graph, &query, &LIMITS, &|_| size, &ChangeMarks::default());
             cached.extend(ids(&answer.new));
             if !answer.truncated {
                 assert_eq!(cached.len(), usize::try_from(count).unwrap());
@@ -146,11 +146,12 @@ fn a_scan_of_any_size_ends_within_two_hundred_calls() {
 fn changes_after_the_anchor_are_told_of_what_is_cached_and_needed() {
     let graph = chain();
     let deployed = deploy(&graph, &install(5), &[ALL]);
-    let marks = Marks::new(deployed.iter().map(|d| (d.id, 10 + u64::from(d.id.0.unsigned_abs()))));
+    let marks =
+        ChangeMarks::new(deployed.iter().map(|d| (d.id, 10 + u64::from(d.id.0.unsigned_abs()))));
     let scope = Scope::new(&graph, &deployed, marks);
     let changed = |installed: &[i32], cached: &[i32], anchor| {
-        let query = Query { installed, cached, anchor, ..Query::default() };
-        let answer = scope.sync(&graph, &query, &LIMITS, &|_| 1, &Marks::default());
+        let query = AgentQuery { installed, cached, anchor, ..AgentQuery::default() };
+        let answer = scope.sync(&graph, &query, &LIMITS, &|_| 1, &ChangeMarks::default());
         assert!(answer.knows_all_changes);
         ids(&answer.changed)
     };

@@ -23,7 +23,7 @@ use axum::{
 use bundle_format::digest::{Sha1, Sha256};
 use jiff::Timestamp;
 
-use super::{body::blocking_body, state::server_state::App, view::generation::ViewFile};
+use super::{body::blocking_body, state::server_state::ServerState, view::generation::ViewFile};
 use crate::catalog::Catalog;
 use conditions::{Condition, Version};
 use range::Range;
@@ -49,7 +49,12 @@ fn parse(folder: &str, file: &str) -> Option<Sha1> {
 }
 
 /// Answers a GET or HEAD below `/Content/`; both parts of the path in lower case.
-pub(super) async fn serve(app: Arc<App>, folder: &str, file: &str, request: Request) -> Response {
+pub(super) async fn serve(
+    app: Arc<ServerState>,
+    folder: &str,
+    file: &str,
+    request: Request,
+) -> Response {
     let Some(sha1) = parse(folder, file) else { return StatusCode::NOT_FOUND.into_response() };
     let (method, headers) = (request.method().clone(), request.headers().clone());
     let work = move || match open(&app, &sha1) {
@@ -68,7 +73,7 @@ pub(super) async fn serve(app: Arc<App>, folder: &str, file: &str, request: Requ
 }
 
 /// Opens a file and gives its strong entity tag. Blocking.
-fn open(app: &App, sha1: &Sha1) -> io::Result<Option<(File, Metadata, String)>> {
+fn open(app: &ServerState, sha1: &Sha1) -> io::Result<Option<(File, Metadata, String)>> {
     let Some((sha256, size)) = find(app, sha1)? else { return Ok(None) };
     let file = match File::open(app.content().path(&sha256)) {
         Ok(file) => file,
@@ -89,7 +94,7 @@ fn open(app: &App, sha1: &Sha1) -> io::Result<Option<(File, Metadata, String)>> 
 
 /// A payload that is here. Downstream servers are told of revisions as the catalogue has them, which
 /// may be ahead of the view by a moment: so what the view lacks is looked for there.
-fn find(app: &App, sha1: &Sha1) -> io::Result<Option<(Sha256, u64)>> {
+fn find(app: &ServerState, sha1: &Sha1) -> io::Result<Option<(Sha256, u64)>> {
     let serving = app.serving();
     let named = serving.view.file(sha1).filter(|file| file.present);
     if let Some(ViewFile { sha256: Some(sha256), size, .. }) = named {

@@ -10,10 +10,10 @@ use crate::{
     protocol::xpress::{self, Unpacker},
     server::{
         body::blocking_body,
-        call::{Foreign, Pieces},
+        call::{Pieces, StoredPiece},
         encoding::Encoding,
         pack::fragment::{Chunks, PackedFragment},
-        spool::Spooled,
+        spool::SpooledAnswer,
     },
     soap::Piece,
 };
@@ -29,15 +29,15 @@ const CHUNK_TO_UNPACK: usize = 8 * 1024;
 
 /// An answer of known length.
 pub(crate) struct Answer {
-    parts: Vec<Part>,
+    parts: Vec<AnswerPart>,
     length: u64,
     encoding: Encoding,
 }
 
-enum Part {
+enum AnswerPart {
     Held(Bytes),
     Stored(PackedFragment),
-    Spooled(Spooled),
+    Spooled(SpooledAnswer),
 }
 
 impl Answer {
@@ -50,12 +50,12 @@ impl Answer {
                     Encoding::Plain => held.extend_from_slice(text.as_bytes()),
                     Encoding::Xpress => held.extend_from_slice(&xpress::compress(text.as_bytes())),
                 },
-                Piece::Foreign(Foreign::Spooled(spooled)) => {
+                Piece::Foreign(StoredPiece::Spooled(spooled)) => {
                     length += held.len() as u64 + spooled.len();
-                    parts.push(Part::Held(std::mem::take(&mut held).into()));
-                    parts.push(Part::Spooled(spooled));
+                    parts.push(AnswerPart::Held(std::mem::take(&mut held).into()));
+                    parts.push(AnswerPart::Spooled(spooled));
                 }
-                Piece::Foreign(Foreign::Fragment(fragment)) => {
+                Piece::Foreign(StoredPiece::Fragment(fragment)) => {
                     let weight = weight(&fragment, encoding);
                     if weight <= SMALL_FRAGMENT && holding + weight <= HELD {
                         holding += weight;
@@ -66,13 +66,13 @@ impl Answer {
                         continue;
                     }
                     length += held.len() as u64 + weight;
-                    parts.push(Part::Held(std::mem::take(&mut held).into()));
-                    parts.push(Part::Stored(fragment));
+                    parts.push(AnswerPart::Held(std::mem::take(&mut held).into()));
+                    parts.push(AnswerPart::Stored(fragment));
                 }
             }
         }
         length += held.len() as u64;
-        parts.push(Part::Held(held.into()));
+        parts.push(AnswerPart::Held(held.into()));
         Ok(Self { parts, length, encoding })
     }
 
@@ -89,7 +89,7 @@ impl Answer {
     pub(crate) fn into_body(mut self) -> Body {
         let encoding = self.encoding;
         match (self.parts.pop(), self.parts.is_empty()) {
-            (Some(Part::Held(all)), true) => Body::from(all),
+            (Some(AnswerPart::Held(all)), true) => Body::from(all),
             (last, _) => {
                 self.parts.extend(last);
                 blocking_body(self.parts.into_iter().flat_map(move |part| part.read(encoding)))
@@ -107,7 +107,7 @@ fn weight(fragment: &PackedFragment, encoding: Encoding) -> u64 {
 
 type Blocks = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
 
-impl Part {
+impl AnswerPart {
     fn read(self, encoding: Encoding) -> Blocks {
         match (self, encoding) {
             (Self::Held(bytes), _) => Box::new(std::iter::once(Ok(bytes))),
@@ -115,18 +115,18 @@ impl Part {
             (Self::Stored(fragment), Encoding::Xpress) => Box::new(fragment.chunks(CHUNK)),
             (Self::Stored(fragment), Encoding::Plain) => {
                 let chunks = fragment.chunks(CHUNK_TO_UNPACK);
-                Box::new(Unpacked { chunks, unpacker: Unpacker::default() })
+                Box::new(UnpackedChunks { chunks, unpacker: Unpacker::default() })
             }
         }
     }
 }
 
-struct Unpacked {
+struct UnpackedChunks {
     chunks: Chunks,
     unpacker: Unpacker,
 }
 
-impl Iterator for Unpacked {
+impl Iterator for UnpackedChunks {
     type Item = io::Result<Bytes>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -21,14 +21,14 @@ use crate::server::{
     encoding::Encoding,
     failure::{Failure, chain},
     services::{client, dss_auth, reporting, server_sync, simple_auth},
-    state::server_state::App,
+    state::server_state::ServerState,
 };
 use crate::{
     protocol::{
-        ErrorCode, Fault,
+        ErrorCode, ProtocolFault,
         server_sync::{Operation as _, Ping},
     },
-    soap::{self, FaultCode, Limits},
+    soap::{self, FaultCode, MessageLimits},
 };
 
 /// Requests up to this many bytes need no permission to be held.
@@ -38,7 +38,11 @@ const BODY_TIME: Duration = Duration::from_secs(60);
 const XML: &str = "text/xml; charset=utf-8";
 
 /// Answers one request.
-pub(crate) async fn exchange(app: Arc<App>, service: Service, request: Request) -> Response {
+pub(crate) async fn exchange(
+    app: Arc<ServerState>,
+    service: Service,
+    request: Request,
+) -> Response {
     let call = Call::new(&request);
     let receive = receive(&app, service, request);
     // The permission for one over the usual bounds holds until the work is done.
@@ -69,11 +73,11 @@ pub(crate) async fn exchange(app: Arc<App>, service: Service, request: Request) 
 
 /// Reads the body. Only so many large ones are held at one time.
 async fn receive(
-    app: &App,
+    app: &ServerState,
     service: Service,
     request: Request,
 ) -> Result<(Bytes, Option<SemaphorePermit<'_>>), StatusCode> {
-    let (usual, most) = (Limits::default().bytes, service.limits().bytes);
+    let (usual, most) = (MessageLimits::default().bytes, service.limits().bytes);
     let stated = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let stated: Option<usize> = stated.and_then(|value| value.parse().ok());
     if stated.is_some_and(|length| length > most) {
@@ -101,8 +105,13 @@ async fn receive(
 }
 
 /// Reads the message and does what it asks. Blocking.
-fn perform(app: &App, service: Service, call: &Call, bytes: &[u8]) -> Result<Pieces, Failure> {
-    let usual = Limits::default();
+fn perform(
+    app: &ServerState,
+    service: Service,
+    call: &Call,
+    bytes: &[u8],
+) -> Result<Pieces, Failure> {
+    let usual = MessageLimits::default();
     let limits = if bytes.len() > usual.bytes { service.limits() } else { usual };
     let operation = soap::body_of(soap::read(bytes, &limits)?)?;
     if service.is_between_servers() && operation.is(Ping::NAMESPACE, Ping::NAME) {
@@ -122,7 +131,7 @@ fn perform(app: &App, service: Service, call: &Call, bytes: &[u8]) -> Result<Pie
         }
     }
     let name: String = operation.name.chars().take(100).collect();
-    Err(Fault::invalid(format!("{name} is not an operation of this service")).into())
+    Err(ProtocolFault::invalid(format!("{name} is not an operation of this service")).into())
 }
 
 fn respond(service: Service, answer: Answer) -> Response {

@@ -24,7 +24,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{routes, tls::Tls};
-use crate::server::{call::Peer, state::server_state::App};
+use crate::server::{call::Peer, state::server_state::ServerState};
 
 /// A connection that is idle, or has not sent all its headers, is closed after this. Agents keep
 /// theirs open for about 30 s.
@@ -33,7 +33,7 @@ const HEADER_TIME: Duration = Duration::from_secs(75);
 const WRITE_TIME: Duration = Duration::from_secs(120);
 
 /// An address where clients come in.
-pub(crate) struct Door {
+pub(crate) struct Listener {
     pub(crate) listener: TcpListener,
     /// Only over TLS.
     pub(crate) tls: Option<Arc<Tls>>,
@@ -41,7 +41,7 @@ pub(crate) struct Door {
 
 /// What the connections of all doors share.
 #[derive(Clone)]
-struct House {
+struct ConnectionContext {
     service: TowerToHyperService<axum::Router>,
     room: Arc<Semaphore>,
     stopping: watch::Receiver<()>,
@@ -50,9 +50,13 @@ struct House {
 }
 
 /// Serves until `shutdown` comes, then lets running requests finish for a while.
-pub(crate) async fn serve(app: &Arc<App>, doors: Vec<Door>, shutdown: impl Future<Output = ()>) {
+pub(crate) async fn serve(
+    app: &Arc<ServerState>,
+    doors: Vec<Listener>,
+    shutdown: impl Future<Output = ()>,
+) {
     let (stop, stopping) = watch::channel(());
-    let house = House {
+    let house = ConnectionContext {
         service: TowerToHyperService::new(routes::router(Arc::clone(app))),
         room: Arc::new(Semaphore::new(app.options().connections)),
         stopping,
@@ -68,8 +72,8 @@ pub(crate) async fn serve(app: &Arc<App>, doors: Vec<Door>, shutdown: impl Futur
     while open.join_next().await.is_some() {}
 }
 
-impl Door {
-    async fn serve(self, mut house: House) {
+impl Listener {
+    async fn serve(self, mut house: ConnectionContext) {
         let mut connections = JoinSet::new();
         tracing::info!(address = ?self.listener.local_addr(), tls = self.tls.is_some(), "serving");
         loop {
@@ -113,7 +117,12 @@ async fn accept(
 }
 
 /// Shakes hands if that is the custom of the door, then talks.
-async fn greet(stream: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>, mut house: House) {
+async fn greet(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    mut house: ConnectionContext,
+) {
     // Answers go out whole; waiting for more only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, %address, "cannot switch off delays");
@@ -132,8 +141,12 @@ async fn greet(stream: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>,
     }
 }
 
-async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, house: House) {
-    let House { service, mut stopping, .. } = house;
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    house: ConnectionContext,
+) {
+    let ConnectionContext { service, mut stopping, .. } = house;
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         routes::lower_case(request.uri_mut());
         request.extensions_mut().insert(peer);
@@ -142,7 +155,7 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, hou
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
-        .serve_connection(TokioIo::new(Patient::new(stream, WRITE_TIME)), service);
+        .serve_connection(TokioIo::new(WriteTimeout::new(stream, WRITE_TIME)), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -157,13 +170,13 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, hou
 }
 
 /// A stream that gives up when nothing of what is written gets through for some time.
-struct Patient<S> {
+struct WriteTimeout<S> {
     stream: S,
     patience: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
+impl<S> WriteTimeout<S> {
     fn new(stream: S, patience: Duration) -> Self {
         Self { stream, patience, waiting: None }
     }
@@ -185,7 +198,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -195,7 +208,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -238,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_takes_nothing_is_given_up() {
         let (ours, mut theirs) = tokio::io::duplex(16);
-        let mut ours = Patient::new(ours, Duration::from_millis(1));
+        let mut ours = WriteTimeout::new(ours, Duration::from_millis(1));
         let error = ours.write_all(&[7; 36]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         // What got through got through, and the next byte has its own time.

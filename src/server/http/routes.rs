@@ -13,12 +13,14 @@ use axum::{
 };
 
 use super::exchange::exchange;
-use crate::server::{call::Service, content, state::server_state::App};
+use crate::server::{call::Service, content, state::server_state::ServerState};
 
 /// All routes.
-pub(crate) fn router(app: Arc<App>) -> Router {
+pub(crate) fn router(app: Arc<ServerState>) -> Router {
     let service = |service| {
-        post(move |State(app): State<Arc<App>>, request: Request| exchange(app, service, request))
+        post(move |State(app): State<Arc<ServerState>>, request: Request| {
+            exchange(app, service, request)
+        })
     };
     Router::new()
         .route("/clientwebservice/client.asmx", service(Service::Client))
@@ -35,7 +37,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 }
 
 async fn payload(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<ServerState>>,
     Path((folder, file)): Path<(String, String)>,
     request: Request,
 ) -> Response {

@@ -12,12 +12,12 @@ use std::{
 use super::{
     error::PackError,
     file::PackWriter,
-    packed::{Packed, PackedText, Piece},
+    packed::{CompressedFragment, Packed, PackedText},
 };
 use crate::catalog::CatalogError;
 use crate::{
     protocol::xpress::{self, BLOCK_SIZE},
-    update::{DocumentError, Fragments, Limits, RevisionId, UpdateIdentity, fragments},
+    update::{DocumentError, DocumentLimits, Fragments, RevisionId, UpdateIdentity, fragments},
 };
 
 /// Bytes of documents that are in work at one time; a larger one is in work alone.
@@ -28,20 +28,20 @@ pub(super) type Documents<'a> = dyn FnMut(RevisionId) -> Result<Option<Vec<u8>>,
 
 /// A revision that cannot be offered.
 #[derive(Debug, Clone)]
-pub struct Refused {
+pub struct UnpackableRevision {
     /// Which.
     pub identity: UpdateIdentity,
     /// What is wrong with its document; `None` if the catalogue has none.
     pub reason: Option<DocumentError>,
 }
 
-struct Job {
+struct PackJob {
     identity: UpdateIdentity,
     xml: Vec<u8>,
     permit: Permit,
 }
 
-struct Done {
+struct PackResult {
     identity: UpdateIdentity,
     packed: Result<Packed, DocumentError>,
     /// Given back when the result is written.
@@ -51,13 +51,13 @@ struct Done {
 /// Packs the fragments of all these revisions.
 pub(super) fn build(
     wanted: &[(RevisionId, UpdateIdentity)],
-    limits: &Limits,
+    limits: &DocumentLimits,
     documents: &mut Documents<'_>,
     writer: &mut PackWriter,
-) -> Result<Vec<Refused>, PackError> {
+) -> Result<Vec<UnpackableRevision>, PackError> {
     let budget = Arc::new(Budget::default());
-    let (jobs, job_queue) = sync_channel::<Job>(64);
-    let (results, result_queue) = sync_channel::<Done>(64);
+    let (jobs, job_queue) = sync_channel::<PackJob>(64);
+    let (results, result_queue) = sync_channel::<PackResult>(64);
     let job_queue = Arc::new(Mutex::new(job_queue));
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(8);
     thread::scope(|scope| {
@@ -84,42 +84,49 @@ fn read(
     wanted: &[(RevisionId, UpdateIdentity)],
     documents: &mut Documents<'_>,
     budget: &Arc<Budget>,
-    jobs: &SyncSender<Job>,
-) -> Result<Vec<Refused>, PackError> {
+    jobs: &SyncSender<PackJob>,
+) -> Result<Vec<UnpackableRevision>, PackError> {
     let mut refused = Vec::new();
     for (id, identity) in wanted {
         let Some(xml) = documents(*id).map_err(PackError::Catalog)? else {
-            refused.push(Refused { identity: *identity, reason: None });
+            refused.push(UnpackableRevision { identity: *identity, reason: None });
             continue;
         };
         let permit = Budget::wait_for(budget, xml.len());
-        if jobs.send(Job { identity: *identity, xml, permit }).is_err() {
+        if jobs.send(PackJob { identity: *identity, xml, permit }).is_err() {
             break;
         }
     }
     Ok(refused)
 }
 
-fn work(queue: &Mutex<Receiver<Job>>, results: &SyncSender<Done>, limits: &Limits) {
+fn work(
+    queue: &Mutex<Receiver<PackJob>>,
+    results: &SyncSender<PackResult>,
+    limits: &DocumentLimits,
+) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { identity, xml, permit }) = job else { return };
+        let Ok(PackJob { identity, xml, permit }) = job else { return };
         let packed = fragments(&xml, limits);
         drop(xml);
-        let done = Done { identity, packed: packed.map(pack), _permit: permit };
+        let done = PackResult { identity, packed: packed.map(pack), _permit: permit };
         if results.send(done).is_err() {
             return;
         }
     }
 }
 
-fn write(queue: &Receiver<Done>, writer: &mut PackWriter) -> Result<Vec<Refused>, PackError> {
+fn write(
+    queue: &Receiver<PackResult>,
+    writer: &mut PackWriter,
+) -> Result<Vec<UnpackableRevision>, PackError> {
     let mut refused = Vec::new();
     for done in queue {
         match done.packed {
             Ok(packed) => writer.add(done.identity, &packed)?,
             Err(error) => {
-                refused.push(Refused { identity: done.identity, reason: Some(error) });
+                refused.push(UnpackableRevision { identity: done.identity, reason: Some(error) });
             }
         }
     }
@@ -144,9 +151,9 @@ fn pack(fragments: Fragments) -> Packed {
 
 /// Escapes a fragment for SOAP and compresses it, a little at a time: the escaped text of a large one
 /// is never in memory as a whole.
-pub(super) fn piece(text: String) -> Piece {
+pub(super) fn piece(text: String) -> CompressedFragment {
     const BATCH: usize = 16 * BLOCK_SIZE;
-    let mut piece = Piece { framed: Vec::with_capacity(text.len() / 4), escaped: 0 };
+    let mut piece = CompressedFragment { framed: Vec::with_capacity(text.len() / 4), escaped: 0 };
     let mut pending: Vec<u8> = Vec::with_capacity(2 * BATCH);
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|b| matches!(b, b'&' | b'<' | b'>' | b'\r')) {
@@ -171,7 +178,7 @@ pub(super) fn piece(text: String) -> Piece {
     piece
 }
 
-impl Piece {
+impl CompressedFragment {
     fn take(&mut self, escaped: &[u8]) {
         self.framed.extend_from_slice(&xpress::compress(escaped));
         self.escaped += escaped.len() as u64;

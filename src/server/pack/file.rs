@@ -27,7 +27,7 @@ use super::{error::PackError, packed::Packed};
 use crate::update::{UpdateId, UpdateIdentity};
 
 /// An open pack, with all that it holds.
-pub(super) type OpenPack = (Arc<Pack>, Vec<(UpdateIdentity, Entry)>);
+pub(super) type OpenPack = (Arc<Pack>, Vec<(UpdateIdentity, PackEntry)>);
 
 /// To be raised with every change of this format, and whenever `update::fragments` or the escaping
 /// comes to give other bytes: older packs are then made again.
@@ -41,7 +41,7 @@ pub(super) const UNFINISHED: &str = ".unfinished-";
 
 /// Where something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct PackSpan {
     pub(super) offset: u64,
     /// Bytes in the file.
     pub(super) framed: u64,
@@ -52,11 +52,11 @@ pub(super) struct Span {
 
 /// The fragments of one revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) core: Span,
-    pub(super) extended: Span,
+pub(super) struct PackEntry {
+    pub(super) core: PackSpan,
+    pub(super) extended: PackSpan,
     /// The list of texts, not compressed.
-    texts: Span,
+    texts: PackSpan,
 }
 
 /// A fragment in some language.
@@ -65,7 +65,7 @@ pub(super) struct Text {
     pub(super) eula: bool,
     pub(super) language: String,
     pub(super) geo_id: Option<String>,
-    pub(super) span: Span,
+    pub(super) span: PackSpan,
 }
 
 /// A finished pack, open for reading.
@@ -81,7 +81,7 @@ impl Pack {
     pub(super) fn open(
         path: &Path,
         number: u64,
-    ) -> Result<(Self, Vec<(UpdateIdentity, Entry)>), PackError> {
+    ) -> Result<(Self, Vec<(UpdateIdentity, PackEntry)>), PackError> {
         let io = |doing| PackError::io(doing, path);
         let damaged = |what| PackError::Damaged { path: path.to_owned(), what };
         let file = File::open(path).map_err(io("open"))?;
@@ -117,7 +117,8 @@ impl Pack {
         while !fields.0.is_empty() {
             let (identity, entry) =
                 fields.entry().ok_or_else(|| damaged("its index is cut off"))?;
-            let fits = |s: &Span| s.offset.checked_add(s.framed).is_some_and(|end| end <= offset);
+            let fits =
+                |s: &PackSpan| s.offset.checked_add(s.framed).is_some_and(|end| end <= offset);
             if ![entry.core, entry.extended, entry.texts].iter().all(fits) {
                 return Err(damaged("its index points outside"));
             }
@@ -135,14 +136,14 @@ impl Pack {
     }
 
     /// Reads part of a span, without checking it.
-    pub(super) fn read(&self, span: &Span, from: u64, length: usize) -> io::Result<Vec<u8>> {
+    pub(super) fn read(&self, span: &PackSpan, from: u64, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, span.offset.saturating_add(from))?;
         Ok(bytes)
     }
 
     /// Reads a whole span and checks it.
-    pub(super) fn read_checked(&self, span: &Span) -> io::Result<Vec<u8>> {
+    pub(super) fn read_checked(&self, span: &PackSpan) -> io::Result<Vec<u8>> {
         let length = usize::try_from(span.framed).map_err(io::Error::other)?;
         let bytes = self.read(span, 0, length)?;
         if check(&Sha256::of(&bytes)) == span.check { Ok(bytes) } else { Err(self.damaged()) }
@@ -157,7 +158,7 @@ impl Pack {
     }
 
     /// The texts of a revision.
-    pub(super) fn texts(&self, entry: &Entry) -> Result<Vec<Text>, PackError> {
+    pub(super) fn texts(&self, entry: &PackEntry) -> Result<Vec<Text>, PackError> {
         let bytes = self
             .read_checked(&entry.texts)
             .map_err(PackError::io("read texts from", &self.path))?;
@@ -184,7 +185,7 @@ pub(super) struct PackWriter {
     folder: PathBuf,
     out: BufWriter<NamedTempFile>,
     offset: u64,
-    entries: Vec<(UpdateIdentity, Entry)>,
+    entries: Vec<(UpdateIdentity, PackEntry)>,
 }
 
 impl PackWriter {
@@ -232,7 +233,7 @@ impl PackWriter {
         &mut self,
         identity: UpdateIdentity,
         pack: &Pack,
-        entry: &Entry,
+        entry: &PackEntry,
     ) -> Result<(), PackError> {
         let core = self.copy_span(pack, &entry.core)?;
         let extended = self.copy_span(pack, &entry.extended)?;
@@ -274,8 +275,8 @@ impl PackWriter {
     fn entry(
         &mut self,
         identity: UpdateIdentity,
-        core: Span,
-        extended: Span,
+        core: PackSpan,
+        extended: PackSpan,
         texts: &[Text],
     ) -> Result<(), PackError> {
         let mut list = Vec::new();
@@ -286,18 +287,18 @@ impl PackWriter {
             put_span(&mut list, &text.span);
         }
         let texts = self.span(&list, list.len() as u64)?;
-        self.entries.push((identity, Entry { core, extended, texts }));
+        self.entries.push((identity, PackEntry { core, extended, texts }));
         Ok(())
     }
 
-    fn copy_span(&mut self, pack: &Pack, span: &Span) -> Result<Span, PackError> {
+    fn copy_span(&mut self, pack: &Pack, span: &PackSpan) -> Result<PackSpan, PackError> {
         let bytes =
             pack.read_checked(span).map_err(PackError::io("read a fragment from", pack.path()))?;
         self.span(&bytes, span.escaped)
     }
 
-    fn span(&mut self, framed: &[u8], escaped: u64) -> Result<Span, PackError> {
-        let span = Span {
+    fn span(&mut self, framed: &[u8], escaped: u64) -> Result<PackSpan, PackError> {
+        let span = PackSpan {
             offset: self.offset,
             framed: framed.len() as u64,
             escaped,
@@ -314,7 +315,7 @@ impl PackWriter {
     }
 }
 
-fn put_span(out: &mut Vec<u8>, span: &Span) {
+fn put_span(out: &mut Vec<u8>, span: &PackSpan) {
     for number in [span.offset, span.framed, span.escaped] {
         out.extend_from_slice(&number.to_le_bytes());
     }
@@ -347,8 +348,8 @@ impl<'a> Fields<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    fn span(&mut self) -> Option<Span> {
-        Some(Span {
+    fn span(&mut self) -> Option<PackSpan> {
+        Some(PackSpan {
             offset: self.u64()?,
             framed: self.u64()?,
             escaped: self.u64()?,
@@ -356,10 +357,10 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn entry(&mut self) -> Option<(UpdateIdentity, Entry)> {
+    fn entry(&mut self) -> Option<(UpdateIdentity, PackEntry)> {
         let id = UpdateId(Uuid::from_bytes(self.array()?));
         let revision = u32::from_le_bytes(self.array()?);
-        let entry = Entry { core: self.span()?, extended: self.span()?, texts: self.span()? };
+        let entry = PackEntry { core: self.span()?, extended: self.span()?, texts: self.span()? };
         Some((UpdateIdentity { id, revision }, entry))
     }
 

@@ -6,14 +6,14 @@ use bundle_format::digest::Sha256;
 use bytes::Bytes;
 use sha2::Digest as _;
 
-use super::file::{Pack, Span, check};
+use super::file::{Pack, PackSpan, check};
 use crate::protocol::xpress;
 
 /// A fragment in a pack: its text escaped once for SOAP, compressed as Xpress blocks.
 #[derive(Debug, Clone)]
 pub struct PackedFragment {
     pack: Arc<Pack>,
-    span: Span,
+    span: PackSpan,
 }
 
 /// The same bytes at the same place.
@@ -26,7 +26,7 @@ impl PartialEq for PackedFragment {
 impl Eq for PackedFragment {}
 
 impl PackedFragment {
-    pub(super) fn new(pack: Arc<Pack>, span: Span) -> Self {
+    pub(super) fn new(pack: Arc<Pack>, span: PackSpan) -> Self {
         Self { pack, span }
     }
 
@@ -75,7 +75,7 @@ impl PackedFragment {
 /// was once written.
 pub struct Chunks {
     pack: Arc<Pack>,
-    span: Span,
+    span: PackSpan,
     size: usize,
     at: u64,
     hasher: sha2::Sha256,

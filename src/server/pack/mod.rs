@@ -23,13 +23,13 @@ use std::{
     sync::Arc,
 };
 
-pub use build::Refused;
+pub use build::UnpackableRevision;
 use build::{Documents, build};
 pub use error::PackError;
-use file::{Entry, OpenPack, Pack, PackWriter};
+use file::{OpenPack, Pack, PackEntry, PackWriter};
 pub use fragment::{Chunks, PackedFragment};
 
-use crate::update::{Limits, RevisionId, UpdateIdentity};
+use crate::update::{DocumentLimits, RevisionId, UpdateIdentity};
 
 /// More packs than this are merged into one.
 const MAX_PACKS: usize = 16;
@@ -50,7 +50,7 @@ pub enum FragmentKind<'a> {
 /// All packs, open, and where each revision's fragments are.
 #[derive(Debug, Default)]
 pub struct Packs {
-    entries: HashMap<UpdateIdentity, (Arc<Pack>, Entry)>,
+    entries: HashMap<UpdateIdentity, (Arc<Pack>, PackEntry)>,
 }
 
 impl Packs {
@@ -62,9 +62,9 @@ impl Packs {
     pub fn load(
         folder: &Path,
         wanted: &[(RevisionId, UpdateIdentity)],
-        limits: &Limits,
+        limits: &DocumentLimits,
         documents: &mut Documents<'_>,
-    ) -> Result<(Self, Vec<Refused>), PackError> {
+    ) -> Result<(Self, Vec<UnpackableRevision>), PackError> {
         fs::create_dir_all(folder).map_err(PackError::io("make the folder", folder))?;
         let lock_path = folder.join("lock");
         let lock = File::create(&lock_path).map_err(PackError::io("make", &lock_path))?;

@@ -1,7 +1,7 @@
 //! The fragments of a revision as they go into a pack.
 
 /// A fragment, escaped and compressed.
-pub(super) struct Piece {
+pub(super) struct CompressedFragment {
     pub(super) framed: Vec<u8>,
     /// Length before compression.
     pub(super) escaped: u64,
@@ -9,8 +9,8 @@ pub(super) struct Piece {
 
 /// All fragments of one revision.
 pub(super) struct Packed {
-    pub(super) core: Piece,
-    pub(super) extended: Piece,
+    pub(super) core: CompressedFragment,
+    pub(super) extended: CompressedFragment,
     pub(super) texts: Vec<PackedText>,
 }
 
@@ -18,5 +18,5 @@ pub(super) struct PackedText {
     pub(super) eula: bool,
     pub(super) language: String,
     pub(super) geo_id: Option<String>,
-    pub(super) piece: Piece,
+    pub(super) piece: CompressedFragment,
 }

@@ -48,13 +48,14 @@ impl Bench {
         }
     }
 
-    fn load(&self, wanted: impl IntoIterator<Item = u32>) -> (Packs, Vec<Refused>) {
+    fn load(&self, wanted: impl IntoIterator<Item = u32>) -> (Packs, Vec<UnpackableRevision>) {
         let wanted: Vec<_> = wanted.into_iter().map(revision).collect();
         let mut documents = |id: RevisionId| {
             self.read.borrow_mut().push(id.0);
             Ok(self.documents.get(&id.0).cloned())
         };
-        Packs::load(self.folder.path(), &wanted, &Limits::default(), &mut documents).unwrap()
+        Packs::load(self.folder.path(), &wanted, &DocumentLimits::default(), &mut documents)
+            .unwrap()
     }
 
     fn files(&self) -> Vec<PathBuf> {

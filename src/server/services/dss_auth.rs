@@ -2,13 +2,13 @@
 
 use crate::{
     protocol::{
-        AuthorizationCookie, Fault,
+        AuthorizationCookie, ProtocolFault,
         server_sync::{DssAuthorization, GetAuthorizationCookie, Operation as _, PLUG_IN},
     },
     server::{
         call::{Call, Pieces, Service},
         failure::Failure,
-        state::server_state::App,
+        state::server_state::ServerState,
     },
     soap::{Element, envelope},
 };
@@ -16,7 +16,7 @@ use crate::{
 /// Does what the operation asks; `None` if there is no such operation. As on a WSUS, every name and
 /// id will do, unless the administrator listed those that may come.
 pub(crate) fn perform(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Option<Pieces>, Failure> {
@@ -28,7 +28,7 @@ pub(crate) fn perform(
     let name = request.account_name;
     if !app.is_welcome(request.account_guid) {
         tracing::warn!(name, id, "a server that is not in the list of downstream servers");
-        return Err(Fault::invalid("accountGuid").into());
+        return Err(ProtocolFault::invalid("accountGuid").into());
     }
     let kept = app.fleet().downstream_begins(request.account_guid, &name, call.now)?;
     tracing::info!(name, id, kept, "a downstream server begins");

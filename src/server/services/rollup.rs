@@ -6,18 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use crate::server::{
     call::{Call, Pieces, Service},
     failure::Failure,
-    state::server_state::App,
+    state::server_state::ServerState,
 };
 use crate::{
     fleet::{
         ComplianceState, ComputerChange, ComputerReport, FleetError, ServerReport, StatusReport,
     },
     protocol::{
-        DateTime, ErrorCode, Fault,
+        DateTime, ErrorCode, ProtocolFault,
         rollup::{
-            Change, ChangedComputer, ClientSummary, ComputerStatus, DownstreamServer,
-            GetOutOfSyncComputers, RolledComputer, RollupComputerStatus, RollupComputers,
-            RollupConfiguration, RollupDownstreamServers, SummarizationState,
+            ChangedComputer, ClientSummary, ComputerStatus, DownstreamServer,
+            GetOutOfSyncComputers, RollupChange, RollupComputer, RollupComputerStatus,
+            RollupComputers, RollupConfiguration, RollupDownstreamServers, SummarizationState,
         },
         server_sync::Operation as _,
     },
@@ -37,7 +37,7 @@ const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Does what the operation asks; `None` if there is no such operation.
 pub(crate) fn perform(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Option<Pieces>, Failure> {
@@ -68,11 +68,11 @@ pub(crate) fn perform(
     Ok(Some(pieces))
 }
 
-fn written(content: impl FnOnce(&mut Writer<crate::server::call::Foreign>)) -> Pieces {
+fn written(content: impl FnOnce(&mut Writer<crate::server::call::StoredPiece>)) -> Pieces {
     envelope(Service::Reporting.style(), content)
 }
 
-fn configuration(app: &App) -> RollupConfiguration {
+fn configuration(app: &ServerState) -> RollupConfiguration {
     RollupConfiguration {
         detailed: true,
         reset: app.rollup_reset(),
@@ -86,7 +86,7 @@ fn configuration(app: &App) -> RollupConfiguration {
 
 /// These operations have no codes of their own.
 fn refused(why: impl Into<String>) -> Failure {
-    Fault::new(ErrorCode::InternalServerError, why).into()
+    ProtocolFault::new(ErrorCode::InternalServerError, why).into()
 }
 
 fn limit(found: usize, most: usize, list: &str) -> Result<(), Failure> {
@@ -116,7 +116,11 @@ impl Clock {
     }
 }
 
-fn servers(app: &App, call: &Call, request: RollupDownstreamServers) -> Result<(), Failure> {
+fn servers(
+    app: &ServerState,
+    call: &Call,
+    request: RollupDownstreamServers,
+) -> Result<(), Failure> {
     let clients = request.servers.iter().map(|server| server.clients.len()).sum();
     limit(clients, SERVERS_BATCH, "ClientSummaries")?;
     let stranger =
@@ -134,7 +138,7 @@ fn servers(app: &App, call: &Call, request: RollupDownstreamServers) -> Result<(
 }
 
 fn server_report(
-    app: &App,
+    app: &ServerState,
     clock: &Clock,
     server: DownstreamServer,
 ) -> serde_json::Result<ServerReport> {
@@ -162,13 +166,13 @@ fn server_report(
 }
 
 fn computers(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     request: RollupComputers,
 ) -> Result<Vec<ChangedComputer>, Failure> {
     limit(request.computers.len(), COMPUTERS_BATCH, "computers")?;
     let clock = Clock::new(call, request.client_time);
-    let report = |computer: RolledComputer| {
+    let report = |computer: RollupComputer| {
         let details = computer.details.map(serde_json::to_value).transpose()?;
         Ok(ComputerReport {
             id: computer.id,
@@ -186,15 +190,15 @@ fn computers(
     let changes = app.fleet().report_computers(&reports, call.now).map_err(told)?;
     let changed = changes.into_iter().map(|(id, change)| {
         let change = match change {
-            ComputerChange::Gone => Change::Deleted,
-            ComputerChange::DetailsWanted => Change::NewParent,
+            ComputerChange::Gone => RollupChange::Deleted,
+            ComputerChange::DetailsWanted => RollupChange::NewParent,
         };
         ChangedComputer { id, change }
     });
     Ok(changed.collect())
 }
 
-fn status(app: &App, call: &Call, request: RollupComputerStatus) -> Result<(), Failure> {
+fn status(app: &ServerState, call: &Call, request: RollupComputerStatus) -> Result<(), Failure> {
     limit(request.computers.len(), STATUS_BATCH, "computers")?;
     let clock = Clock::new(call, request.client_time);
     let report = |computer: ComputerStatus| StatusReport {

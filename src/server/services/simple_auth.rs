@@ -8,14 +8,14 @@ use crate::{
     server::{
         call::{Call, Pieces, Service},
         failure::Failure,
-        state::server_state::App,
+        state::server_state::ServerState,
     },
     soap::{Element, envelope},
 };
 
 /// Does what the operation asks; `None` if there is no such operation.
 pub(crate) fn perform(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Option<Pieces>, Failure> {

@@ -25,7 +25,7 @@ use crate::{
     data_dir::{DataDir, Side},
     fleet::{Contact, Fleet, FleetError},
     protocol::{
-        Cookie, CookieSealer, DateTime, ErrorCode, Fault,
+        Cookie, CookieSealer, DateTime, ErrorCode, ProtocolFault,
         client::{Config, MAX_EXTENDED_UPDATES},
     },
 };
@@ -50,14 +50,14 @@ pub(crate) struct Serving {
 }
 
 /// The state of a running server.
-pub(crate) struct App {
+pub(crate) struct ServerState {
     data: DataDir,
     options: ServeOptions,
     addresses: Addresses,
     local: SocketAddr,
     content: ContentStore,
     fleet: Mutex<Fleet>,
-    secrets: Secrets,
+    secrets: SiteSecrets,
     config: Config,
     serving: ArcSwap<Serving>,
     noted: Mutex<HashMap<String, Timestamp>>,
@@ -73,19 +73,19 @@ pub(crate) struct App {
 }
 
 /// What the servers of a site share through the fleet.
-struct Secrets {
+struct SiteSecrets {
     server_id: Uuid,
     rollup_reset: Uuid,
     cookie_key: [u8; 32],
 }
 
 /// A request with a cookie that holds.
-pub(crate) struct Visit {
+pub(crate) struct AgentSession {
     pub(crate) serving: Arc<Serving>,
     pub(crate) cookie: Cookie,
 }
 
-impl App {
+impl ServerState {
     /// Opens the stores and loads the first view. Blocking.
     pub(crate) fn open(
         data: DataDir,
@@ -98,7 +98,7 @@ impl App {
         drop(Catalog::open(&data.catalog())?);
         let content = ContentStore::open(&data.content())?;
         let mut fleet = Fleet::open(&data.fleet())?;
-        let secrets = Secrets::load(&mut fleet)?;
+        let secrets = SiteSecrets::load(&mut fleet)?;
         let config = config(&mut fleet)?;
         let view = View::load(&data, &options.view, None)?;
         let numbering = numbering(&data)?;
@@ -194,14 +194,20 @@ impl App {
     }
 
     /// Checks the cookie of a request. [MS-WUSP] 3.1.5
-    pub(crate) fn visit(&self, token: Option<&[u8]>, now: Timestamp) -> Result<Visit, Failure> {
+    pub(crate) fn visit(
+        &self,
+        token: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Result<AgentSession, Failure> {
         let serving = self.serving();
-        let none = || Fault::new(ErrorCode::InvalidCookie, "there is no cookie");
+        let none = || ProtocolFault::new(ErrorCode::InvalidCookie, "there is no cookie");
         let cookie = serving.cookies.open_cookie(token.ok_or_else(none)?)?;
         if now > cookie.expires {
-            return Err(Fault::new(ErrorCode::CookieExpired, "the cookie has expired").into());
+            return Err(
+                ProtocolFault::new(ErrorCode::CookieExpired, "the cookie has expired").into()
+            );
         }
-        Ok(Visit { serving, cookie })
+        Ok(AgentSession { serving, cookie })
     }
 
     /// Notes that a computer was here, but not more often than anybody wants to know.
@@ -264,7 +270,7 @@ impl App {
     }
 }
 
-impl Secrets {
+impl SiteSecrets {
     fn load(fleet: &mut Fleet) -> Result<Self, ServerError> {
         let mut key = [0; 32];
         aws_lc_rs::rand::fill(&mut key).map_err(|_| ServerError::Random)?;
@@ -344,13 +350,13 @@ mod tests {
     use super::*;
     use crate::protocol::ProtocolVersion;
 
-    fn app() -> (tempfile::TempDir, App) {
+    fn app() -> (tempfile::TempDir, ServerState) {
         let folder = tempfile::tempdir().unwrap();
         let side = Side::Isolated { site: "plant-7".to_owned() };
         let data = DataDir::init(folder.path(), side).unwrap();
         let local = SocketAddr::from(([127, 0, 0, 1], 8530));
         let addresses = Addresses { plain: Some(local), tls: None };
-        let app = App::open(data, ServeOptions::new(local), addresses).unwrap();
+        let app = ServerState::open(data, ServeOptions::new(local), addresses).unwrap();
         (folder, app)
     }
 

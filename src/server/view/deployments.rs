@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::generation::Generation;
 use crate::{
-    fleet::{ApprovalAction, Fleet, FleetError, Recorded, Wanted},
+    fleet::{ApprovalAction, ApprovalNeed, Fleet, FleetError, RecordedDeployment},
     protocol::client::Action,
-    scope::{self, Approval, Decision, Decisions, Deployed, Groups, Marks, Scope},
+    scope::{self, Approval, ChangeMarks, Decision, Decisions, DeployedRevision, Groups, Scope},
     update::RevisionId,
 };
 
@@ -40,9 +40,9 @@ pub struct Deployment {
 /// All deployments of one set of groups.
 #[derive(Debug)]
 pub(super) struct Deployments {
-    pub(super) deployed: Vec<Deployed>,
+    pub(super) deployed: Vec<DeployedRevision>,
     pub(super) scope: Scope,
-    pub(super) marks: Marks,
+    pub(super) marks: ChangeMarks,
     offers: HashMap<RevisionId, (Offer, u64)>,
 }
 
@@ -52,13 +52,13 @@ impl Deployments {
         generation: &Generation,
         fleet: &mut Fleet,
         groups: &[Uuid],
-        deployed: Vec<Deployed>,
+        deployed: Vec<DeployedRevision>,
         view: u64,
         now: Timestamp,
     ) -> Result<Self, FleetError> {
-        let wanted: Vec<Wanted> = deployed
+        let wanted: Vec<ApprovalNeed> = deployed
             .iter()
-            .map(|d| Wanted {
+            .map(|d| ApprovalNeed {
                 revision: d.id,
                 action: d.action.as_str(),
                 deadline: d.deadline,
@@ -73,21 +73,26 @@ impl Deployments {
     /// next view records other ids with a newer mark, so agents hear of them.
     pub(super) fn provisional(
         generation: &Generation,
-        deployed: Vec<Deployed>,
+        deployed: Vec<DeployedRevision>,
         view: u64,
         now: Timestamp,
     ) -> Self {
         let ids = (0..=i32::MAX).rev();
-        let recorded: Vec<Recorded> = ids
+        let recorded: Vec<RecordedDeployment> = ids
             .take(deployed.len())
-            .map(|deployment_id| Recorded { deployment_id, change: view, changed: now })
+            .map(|deployment_id| RecordedDeployment { deployment_id, change: view, changed: now })
             .collect();
         Self::new(generation, deployed, &recorded)
     }
 
-    fn new(generation: &Generation, deployed: Vec<Deployed>, recorded: &[Recorded]) -> Self {
-        let marks =
-            Marks::new(deployed.iter().zip(recorded).map(|(d, recorded)| (d.id, recorded.change)));
+    fn new(
+        generation: &Generation,
+        deployed: Vec<DeployedRevision>,
+        recorded: &[RecordedDeployment],
+    ) -> Self {
+        let marks = ChangeMarks::new(
+            deployed.iter().zip(recorded).map(|(d, recorded)| (d.id, recorded.change)),
+        );
         let graph = &generation.graph;
         let mut offers = HashMap::with_capacity(deployed.len());
         for (d, recorded) in deployed.iter().zip(recorded) {
@@ -115,10 +120,15 @@ impl Deployments {
 }
 
 /// All categories and what they need, as category scans deliver them.
-pub(super) fn categories(generation: &Generation) -> Vec<Deployed> {
+pub(super) fn categories(generation: &Generation) -> Vec<DeployedRevision> {
     scope::category_closure(&generation.graph)
         .into_iter()
-        .map(|id| Deployed { id, action: scope::Action::Evaluate, deadline: None, approved: false })
+        .map(|id| DeployedRevision {
+            id,
+            action: scope::Action::Evaluate,
+            deadline: None,
+            approved: false,
+        })
         .collect()
 }
 

@@ -6,10 +6,10 @@ use bundle_format::digest::{Sha1, Sha256};
 
 use super::error::ViewError;
 use crate::{
-    catalog::{Catalog, Filter, Node, NodeFile, PayloadState},
+    catalog::{Catalog, GraphFile, GraphNode, PayloadState, RevisionFilter},
     scope::{FileState, Graph, Revision},
     server::pack::Packs,
-    update::{Limits, RevisionId, UpdateId, UpdateType},
+    update::{DocumentLimits, RevisionId, UpdateId, UpdateType},
 };
 
 /// A payload file as a document names it.
@@ -66,7 +66,7 @@ impl Generation {
         catalog: &Catalog,
         change: u64,
         packs: &Path,
-        limits: &Limits,
+        limits: &DocumentLimits,
     ) -> Result<Self, ViewError> {
         let mut revisions = Vec::new();
         let mut files: HashMap<RevisionId, Box<[ViewFile]>> = HashMap::new();
@@ -93,7 +93,8 @@ impl Generation {
         let graph = Graph::new(revisions);
 
         let mut categories = HashMap::new();
-        let filter = Filter { update_type: Some(UpdateType::Category), ..Filter::default() };
+        let filter =
+            RevisionFilter { update_type: Some(UpdateType::Category), ..RevisionFilter::default() };
         catalog.find(&filter, &mut |category| {
             if graph.lookup(&category.identity).is_some() {
                 categories.insert(category.identity.id, category.category_type.unwrap_or_default());
@@ -118,7 +119,7 @@ impl Generation {
     }
 }
 
-fn split(node: Node) -> (Revision, Box<[ViewFile]>) {
+fn split(node: GraphNode) -> (Revision, Box<[ViewFile]>) {
     let state = |state| match state {
         PayloadState::Present => FileState::Complete,
         PayloadState::Missing => FileState::Missing,
@@ -138,7 +139,7 @@ fn split(node: Node) -> (Revision, Box<[ViewFile]>) {
     (revision, node.files.into_iter().map(view_file).collect())
 }
 
-fn view_file(file: NodeFile) -> ViewFile {
+fn view_file(file: GraphFile) -> ViewFile {
     ViewFile {
         sha1: file.sha1,
         sha256: file.sha256,

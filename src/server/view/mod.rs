@@ -36,7 +36,7 @@ use crate::{
     data_dir::DataDir,
     fleet::Fleet,
     scope::{self, Decisions, PageLimits},
-    update::{Limits, RevisionId, UpdateId, UpdateIdentity},
+    update::{DocumentLimits, RevisionId, UpdateId, UpdateIdentity},
 };
 
 /// How a view answers.
@@ -48,12 +48,12 @@ pub struct ViewOptions {
     /// otherwise take more calls than agents make.
     pub page_bytes: u64,
     /// Bounds on documents.
-    pub limits: Limits,
+    pub limits: DocumentLimits,
 }
 
 impl Default for ViewOptions {
     fn default() -> Self {
-        Self { page_revisions: 200, page_bytes: 1 << 20, limits: Limits::default() }
+        Self { page_revisions: 200, page_bytes: 1 << 20, limits: DocumentLimits::default() }
     }
 }
 
@@ -199,7 +199,7 @@ impl View {
     pub fn sync(&self, query: &SyncQuery<'_>) -> SyncAnswer {
         let set = self.set(query.groups);
         let anchors = Anchors::new(query.groups, self.number);
-        let question = scope::Query {
+        let question = scope::AgentQuery {
             installed: query.installed,
             cached: query.cached,
             filter: query.filter,

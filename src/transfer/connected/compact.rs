@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use bundle_format::{
     digest::{Sha1, Sha256},
     index::{SegmentKind, SegmentRef},
-    limits::Limits,
+    limits::BundleLimits,
     segment::Record,
 };
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use crate::{
     data_dir::DataDir,
     transfer::{
         error::TransferError,
-        store::segments::{self, Spool},
+        store::segments::{self, SegmentSpool},
     },
 };
 
@@ -43,11 +43,11 @@ fn key(record: &Record) -> Key {
 }
 
 /// Segment and record number.
-type Place = (usize, usize);
+type RecordPlace = (usize, usize);
 
 /// Whether a record still counts: nothing later replaces it, and a revision that came back is no
 /// longer withdrawn.
-fn counts(record: &Record, place: Place, last: &HashMap<Key, Place>) -> bool {
+fn counts(record: &Record, place: RecordPlace, last: &HashMap<Key, RecordPlace>) -> bool {
     let key = key(record);
     let came_back = match key {
         Key::Withdrawal(update, number) => {
@@ -70,7 +70,7 @@ pub(crate) fn merge_tail(
         return Ok(segments);
     }
     let tail = segments.split_off(merge_from(&segments, most));
-    let limits = Limits::default();
+    let limits = BundleLimits::default();
     let folder = data.segments();
     let read = |segment: &SegmentRef| {
         let path = folder.join(segment.sha256.to_string());
@@ -82,7 +82,7 @@ pub(crate) fn merge_tail(
             last.insert(key(&record.map_err(segments::failed)?), (s, r));
         }
     }
-    let mut merged = Spool::new(data, kind, full);
+    let mut merged = SegmentSpool::new(data, kind, full);
     for (s, segment) in tail.iter().enumerate() {
         for (r, record) in read(segment)?.enumerate() {
             let record = record.map_err(segments::failed)?;

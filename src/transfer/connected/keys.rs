@@ -94,7 +94,7 @@ pub struct KeyFiles {
 
 /// Which keys a rotation replaces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rotate {
+pub struct KeyRotation {
     /// The root keys.
     pub root: bool,
     /// The content key, and with it the timestamp key of the same file.
@@ -169,7 +169,7 @@ pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
 /// When a root key file is not here, or the disk fails.
 pub fn keys_rotate(
     data: &DataDir,
-    which: Rotate,
+    which: KeyRotation,
     passphrase: Option<&str>,
     now: Timestamp,
 ) -> Result<KeysReport> {

@@ -7,7 +7,7 @@ use bundle_format::{
     digest::Sha256,
     index::{FORMAT_VERSION, Index, SegmentKind, SegmentRef, critical_of},
     keys::SigningKey,
-    limits::Limits,
+    limits::BundleLimits,
     policy::Policy,
     segment::Record,
     trust::{self, Head, Seal, SealSummary},
@@ -20,7 +20,7 @@ use super::{
     keys::{KeyFiles, later},
 };
 use crate::{
-    catalog::{Catalog, SnapshotRow, SnapshotState, Writer},
+    catalog::{Catalog, CatalogWriter, SnapshotRow, SnapshotState},
     data_dir::{DataDir, check_site},
     fleet::Fleet,
     transfer::{
@@ -30,7 +30,7 @@ use crate::{
         progress::Progress,
         store::{
             heads,
-            segments::{self, Spool},
+            segments::{self, SegmentSpool},
             side::connected,
             trust as trust_state,
         },
@@ -237,7 +237,7 @@ pub(crate) fn seal_locked(
 /// When there is no snapshot, or its head is damaged.
 pub fn inspect_for_signing(data: &DataDir) -> Result<SealSummary> {
     let (_, head) = newest(data)?;
-    trust::inspect_for_signing(&head, &Limits::default())
+    trust::inspect_for_signing(&head, &BundleLimits::default())
         .map_err(|source| TransferError::Sign { doing: "read the snapshot to be signed", source })
 }
 
@@ -267,7 +267,7 @@ fn newest(data: &DataDir) -> Result<(u64, Head)> {
     Ok((number, heads::load(data, number)?))
 }
 
-fn refuse_contradictions(writer: &Writer<'_>) -> Result<()> {
+fn refuse_contradictions(writer: &CatalogWriter<'_>) -> Result<()> {
     let found = writer.contradictions()?;
     let Some(first) = found.first() else { return Ok(()) };
     Err(TransferError::Unfit {
@@ -285,7 +285,7 @@ fn refuse_contradictions(writer: &Writer<'_>) -> Result<()> {
 /// Writes segments of what the last snapshot does not carry as it is now.
 fn new_segments(
     data: &DataDir,
-    writer: &Writer<'_>,
+    writer: &CatalogWriter<'_>,
     options: &SealOptions,
     progress: &dyn Progress,
 ) -> Result<(Vec<SegmentRef>, SealOutcome)> {
@@ -305,7 +305,7 @@ fn new_segments(
         sites: Vec::new(),
         signatures: (0, 0),
     };
-    let mut catalogue = Spool::new(data, SegmentKind::Catalogue, options.segment_bytes);
+    let mut catalogue = SegmentSpool::new(data, SegmentKind::Catalogue, options.segment_bytes);
     writer.unsealed_revisions(|record| {
         match &record {
             Record::Revision(revision) => {
@@ -317,19 +317,19 @@ fn new_segments(
         catalogue.push(&record)
     })?;
     let mut fresh = catalogue.finish()?;
-    let mut payloads = Spool::new(data, SegmentKind::Payloads, options.segment_bytes);
+    let mut payloads = SegmentSpool::new(data, SegmentKind::Payloads, options.segment_bytes);
     writer.unsealed_payloads(|payload| {
         counts.payloads += 1;
         payloads.push(&Record::Payload(payload))
     })?;
     fresh.extend(payloads.finish()?);
-    let mut keys = Spool::new(data, SegmentKind::DecryptionKeys, options.segment_bytes);
+    let mut keys = SegmentSpool::new(data, SegmentKind::DecryptionKeys, options.segment_bytes);
     writer.unsealed_keys(|record| {
         counts.keys += 1;
         keys.push(&record)
     })?;
     fresh.extend(keys.finish()?);
-    let mut sets = Spool::new(data, SegmentKind::DriverSets, options.segment_bytes);
+    let mut sets = SegmentSpool::new(data, SegmentKind::DriverSets, options.segment_bytes);
     writer.unsealed_driver_sets(|record| {
         counts.driver_sets += 1;
         sets.push(&record)
@@ -368,7 +368,7 @@ fn compacted(
 }
 
 /// Keeps the policy if it differs from the last one; its version grows only then.
-fn note_policy(writer: &mut Writer<'_>, policy: &Policy) -> Result<(NonZeroU64, bool)> {
+fn note_policy(writer: &mut CatalogWriter<'_>, policy: &Policy) -> Result<(NonZeroU64, bool)> {
     let json = serde_json::to_string(policy)
         .map_err(|e| TransferError::refused_by("the policy cannot be written", e))?;
     // A version that began anew would be refused by every site.
@@ -388,7 +388,7 @@ fn note_policy(writer: &mut Writer<'_>, policy: &Policy) -> Result<(NonZeroU64, 
 /// Notes the policy of a snapshot that was sealed elsewhere. Its version is not known here, but never
 /// higher than the snapshot's number.
 pub(crate) fn note_sealed_policy(
-    writer: &mut Writer<'_>,
+    writer: &mut CatalogWriter<'_>,
     policy: &Policy,
     snapshot: u64,
 ) -> Result<()> {
@@ -436,7 +436,7 @@ fn sign(
 }
 
 fn signatures(head: &Head) -> Result<(u64, u64)> {
-    trust::inspect_for_signing(head, &Limits::default())
+    trust::inspect_for_signing(head, &BundleLimits::default())
         .map(|summary| summary.signatures)
         .map_err(|source| TransferError::Sign { doing: "read the snapshot back", source })
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bundle_format::{
     digest::Sha256,
     index::{Index, SegmentKind, SegmentRef},
-    limits::Limits,
+    limits::BundleLimits,
     segment::{PayloadRecord, Record, RevisionRecord},
 };
 use jiff::Timestamp;
@@ -13,7 +13,9 @@ use serde::Serialize;
 
 use super::intake::Stage;
 use crate::{
-    catalog::{Added, CatalogError, FIRST_LOCAL_REVISION_ID, Numbering, PayloadRow, Writer},
+    catalog::{
+        AddOutcome, CatalogError, CatalogWriter, FIRST_LOCAL_REVISION_ID, Numbering, PayloadRow,
+    },
     transfer::{error::TransferError, store::segments, volume::payload_table},
     update::{self, RevisionId, UpdateDocument, UpdateId, UpdateIdentity},
 };
@@ -43,17 +45,17 @@ pub struct Changes {
 }
 
 /// What came of an attempt.
-pub(crate) enum Attempt {
+pub(crate) enum SwitchAttempt {
     /// Everything is there; the transaction holds the new catalogue.
     Complete(Changes),
     /// Something is missing; the transaction is as it was.
-    Incomplete(Missing),
+    Incomplete(MissingObjects),
 }
 
 /// What a snapshot lacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Missing {
+pub struct MissingObjects {
     /// Segments. As long as one is missing, payloads that it names are not in the other list.
     pub segments: Vec<SegmentRef>,
     /// Payloads, with their sizes.
@@ -65,14 +67,18 @@ pub(crate) struct Switch<'a> {
     pub(crate) stage: &'a Stage,
     /// The segments of what is served.
     pub(crate) served: &'a [SegmentRef],
-    pub(crate) limits: &'a Limits,
-    pub(crate) documents: &'a update::Limits,
+    pub(crate) limits: &'a BundleLimits,
+    pub(crate) documents: &'a update::DocumentLimits,
     pub(crate) now: Timestamp,
 }
 
 impl Switch<'_> {
     /// Tries to make the catalogue what the index says.
-    pub(crate) fn attempt(&self, writer: &mut Writer<'_>, index: &Index) -> Result<Attempt> {
+    pub(crate) fn attempt(
+        &self,
+        writer: &mut CatalogWriter<'_>,
+        index: &Index,
+    ) -> Result<SwitchAttempt> {
         writer.mark_point()?;
         let segments: Vec<SegmentRef> = index
             .segments
@@ -96,7 +102,7 @@ impl Switch<'_> {
         writer.absent_payloads(&mut |sha256, size| payloads.push((sha256, size)))?;
         if !segments.is_empty() || !payloads.is_empty() {
             writer.back_to_mark()?;
-            return Ok(Attempt::Incomplete(Missing { segments, payloads }));
+            return Ok(SwitchAttempt::Incomplete(MissingObjects { segments, payloads }));
         }
         writer.set_mirror_id(index.mirror_id).map_err(conflict)?;
         self.revisions(writer, &todo, replace, &mut changes)?;
@@ -111,7 +117,7 @@ impl Switch<'_> {
                 first.what
             )));
         }
-        Ok(Attempt::Complete(changes))
+        Ok(SwitchAttempt::Complete(changes))
     }
 
     /// The new segments, if the list of each kind only grew at its end.
@@ -129,7 +135,7 @@ impl Switch<'_> {
 
     fn payloads(
         &self,
-        writer: &mut Writer<'_>,
+        writer: &mut CatalogWriter<'_>,
         segments: &[&SegmentRef],
         replace: bool,
         changes: &mut Changes,
@@ -147,7 +153,7 @@ impl Switch<'_> {
         Ok(())
     }
 
-    fn payload(&self, writer: &mut Writer<'_>, record: PayloadRecord) -> Result<bool> {
+    fn payload(&self, writer: &mut CatalogWriter<'_>, record: PayloadRecord) -> Result<bool> {
         let present = match writer.payload(&record.sha256)? {
             Some(row) => row.present,
             None if record.not_carried.is_some() => false,
@@ -166,7 +172,7 @@ impl Switch<'_> {
 
     fn revisions(
         &self,
-        writer: &mut Writer<'_>,
+        writer: &mut CatalogWriter<'_>,
         segments: &[&SegmentRef],
         replace: bool,
         changes: &mut Changes,
@@ -180,9 +186,9 @@ impl Switch<'_> {
                             writer.list_revision(record.revision_id)?;
                         }
                         match self.revision(writer, &record)? {
-                            Some(Added::New(_)) => changes.revisions_added += 1,
-                            Some(Added::OtherBytes(_)) => changes.revisions_differing += 1,
-                            Some(Added::Same(_)) | None => {}
+                            Some(AddOutcome::New(_)) => changes.revisions_added += 1,
+                            Some(AddOutcome::OtherBytes(_)) => changes.revisions_differing += 1,
+                            Some(AddOutcome::Same(_)) | None => {}
                         }
                     }
                     Record::Withdrawal { update_id, revision_number } => {
@@ -204,7 +210,7 @@ impl Switch<'_> {
     /// Keys and driver sets.
     fn extras(
         &self,
-        writer: &mut Writer<'_>,
+        writer: &mut CatalogWriter<'_>,
         segments: &[&SegmentRef],
         replace: bool,
         changes: &mut Changes,
@@ -241,7 +247,11 @@ impl Switch<'_> {
     }
 
     /// What became of a revision; nothing if it is offered here as it is.
-    fn revision(&self, writer: &mut Writer<'_>, record: &RevisionRecord) -> Result<Option<Added>> {
+    fn revision(
+        &self,
+        writer: &mut CatalogWriter<'_>,
+        record: &RevisionRecord,
+    ) -> Result<Option<AddOutcome>> {
         let identity =
             UpdateIdentity { id: UpdateId(record.update_id), revision: record.revision_number };
         if !(1..FIRST_LOCAL_REVISION_ID).contains(&record.revision_id) {

@@ -27,7 +27,7 @@ pub struct PolicyChange {
     pub deadline: Option<Timestamp>,
     /// The approval that is here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub was: Option<PolicyWas>,
+    pub was: Option<PriorApproval>,
     /// The rule that made the approval on the connected side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -38,7 +38,7 @@ pub struct PolicyChange {
 /// The approval that a policy finds here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct PolicyWas {
+pub struct PriorApproval {
     /// What to do.
     pub action: ApprovalAction,
     /// By when.

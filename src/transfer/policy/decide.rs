@@ -4,9 +4,9 @@
 use std::{collections::HashSet, path::PathBuf};
 
 use bundle_format::{
-    limits::Limits,
+    limits::BundleLimits,
     policy::{Policy, PolicyRule},
-    trust::Expect,
+    trust::Expectation,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// A policy that comes with the snapshot in force.
-pub(in crate::transfer) struct Arrival<'a> {
+pub(in crate::transfer) struct PolicyArrival<'a> {
     pub(in crate::transfer) policy: &'a Policy,
     pub(in crate::transfer) snapshot: u64,
     /// Let it wait for a person, if it would change anything.
@@ -42,10 +42,10 @@ pub(in crate::transfer) struct Arrival<'a> {
 /// Applies or holds a policy; returns what it changes, and whether it is held.
 pub(in crate::transfer) fn arrive(
     fleet: &mut Fleet,
-    arrival: &Arrival<'_>,
+    arrival: &PolicyArrival<'_>,
     now: Timestamp,
 ) -> Result<(Vec<PolicyChange>, bool)> {
-    let Arrival { policy, snapshot, hold, exact } = *arrival;
+    let PolicyArrival { policy, snapshot, hold, exact } = *arrival;
     let json = serde_json::to_string(policy)
         .map_err(|e| TransferError::refused_by("the policy cannot be kept", e))?;
     let stored = StoredPolicy { snapshot, json, received: now };
@@ -132,7 +132,7 @@ impl PolicyChoice {
 /// What came of a decision on a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct PolicyDecided {
+pub struct PolicyDecision {
     /// What was changed, or kept as it is.
     pub changes: Vec<PolicyChange>,
     /// A policy is still held.
@@ -149,7 +149,7 @@ pub fn policy_accept(
     data: &DataDir,
     choice: &PolicyChoice,
     now: Timestamp,
-) -> Result<PolicyDecided> {
+) -> Result<PolicyDecision> {
     side::isolated(data)?;
     let _lock = trust::lock(data)?;
     let catalog = Catalog::open(&data.catalog())?;
@@ -179,7 +179,7 @@ pub fn policy_reject(
     data: &DataDir,
     choice: &PolicyChoice,
     now: Timestamp,
-) -> Result<PolicyDecided> {
+) -> Result<PolicyDecision> {
     side::isolated(data)?;
     let _lock = trust::lock(data)?;
     let mut fleet = Fleet::open(&data.fleet())?;
@@ -190,7 +190,7 @@ pub fn policy_reject(
         if choice.is_all() {
             fleet.put_policy(PolicyState::Rejected, &stored)?;
             let changes = effective(&all);
-            return Ok(PolicyDecided { changes, held: false, remaining: Vec::new() });
+            return Ok(PolicyDecision { changes, held: false, remaining: Vec::new() });
         }
         let changes = some(choice.pick(&all, None)?, choice)?;
         keep(fleet, &changes, now)?;
@@ -208,7 +208,7 @@ pub fn policy_release(
     update: UpdateId,
     group: Option<Uuid>,
     now: Timestamp,
-) -> Result<PolicyDecided> {
+) -> Result<PolicyDecision> {
     let _lock = trust::lock(data)?;
     let mut fleet = Fleet::open(&data.fleet())?;
     fleet.at_once(|fleet| {
@@ -243,7 +243,7 @@ pub fn policy_release(
             perform(fleet, &changes, now)?;
         }
         let held = fleet.policy(PolicyState::Held)?.is_some();
-        Ok(PolicyDecided { changes, held, remaining: Vec::new() })
+        Ok(PolicyDecision { changes, held, remaining: Vec::new() })
     })
 }
 
@@ -270,10 +270,10 @@ pub fn policy_diff(
         };
     }
     let state = trust::load_state(data)?;
-    let expect = Expect { site: Some(site), now, refuse_expired: false };
+    let expect = Expectation { site: Some(site), now, refuse_expired: false };
     let mut newest: Option<(u64, Policy)> = None;
     for path in read::find(bundles)? {
-        let verified = read::open(&path, &state, &expect, &Limits::default())?.verified;
+        let verified = read::open(&path, &state, &expect, &BundleLimits::default())?.verified;
         let number = verified.index.snapshot;
         if newest.as_ref().is_none_or(|(known, _)| number > *known) {
             newest = Some((number, verified.policy));
@@ -401,13 +401,13 @@ fn settle(
     whole: bool,
     changes: Vec<PolicyChange>,
     now: Timestamp,
-) -> Result<PolicyDecided> {
+) -> Result<PolicyDecision> {
     let remaining = plan(fleet, policy, false)?;
     let held = !whole && is_effective(&remaining);
     if !held {
         fleet.put_policy(PolicyState::Applied, &StoredPolicy { received: now, ..stored })?;
     }
-    Ok(PolicyDecided { changes, held, remaining })
+    Ok(PolicyDecision { changes, held, remaining })
 }
 
 fn is_effective(changes: &[PolicyChange]) -> bool {

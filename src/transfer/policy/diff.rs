@@ -6,7 +6,7 @@ use bundle_format::policy::{Policy, PolicyApproval};
 use uuid::Uuid;
 
 use super::{
-    change::PolicyChange, change::PolicyChangeKind, change::PolicyWas, change::Result,
+    change::PolicyChange, change::PolicyChangeKind, change::PriorApproval, change::Result,
     change::clean, change::key,
 };
 use crate::{
@@ -24,7 +24,7 @@ pub(in crate::transfer) fn plan(
     policy: &Policy,
     exact: bool,
 ) -> Result<Vec<PolicyChange>> {
-    let here = Here::read(fleet)?;
+    let here = FleetDecisions::read(fleet)?;
     let mut changes = Vec::new();
     let to_be_made = here.groups(policy, &mut changes);
     here.gone(policy, exact, &mut changes);
@@ -61,7 +61,7 @@ impl PolicyChange {
 }
 
 /// The fleet as it is.
-struct Here {
+struct FleetDecisions {
     groups: BTreeMap<String, Uuid>,
     names: HashMap<Uuid, String>,
     approvals: BTreeMap<(UpdateId, Uuid), Approval>,
@@ -70,7 +70,7 @@ struct Here {
     kept_undeclined: HashSet<UpdateId>,
 }
 
-impl Here {
+impl FleetDecisions {
     fn read(fleet: &Fleet) -> Result<Self> {
         let groups = fleet.groups()?;
         let lasting = fleet.taken_back()?.into_iter().filter(|one| one.lasting);
@@ -216,7 +216,7 @@ impl Here {
     }
 }
 
-fn was(approval: &Approval) -> PolicyWas {
+fn was(approval: &Approval) -> PriorApproval {
     let Approval { action, deadline, origin, .. } = *approval;
-    PolicyWas { action, deadline, origin }
+    PriorApproval { action, deadline, origin }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bundle_format::{
     index::FORMAT_VERSION,
-    policy::{Policy, PolicyApproval, PolicyRule, PolicyTakenBack},
+    policy::{Policy, PolicyApproval, PolicyRule, PolicyWithdrawal},
 };
 use uuid::Uuid;
 
@@ -42,7 +42,7 @@ pub(in crate::transfer) fn gather(fleet: &Fleet) -> Result<Policy> {
         .into_iter()
         .filter_map(|one| {
             let group = groups.get(&one.group)?.clone();
-            Some(PolicyTakenBack { update: one.update.0, group })
+            Some(PolicyWithdrawal { update: one.update.0, group })
         })
         .collect();
     taken_back.sort();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{change::PolicyChange, change::PolicyChangeKind, change::Result, change::key};
 use crate::{
-    fleet::{ApprovalAction, Credit, Fleet, NewApproval, Origin},
+    fleet::{ApprovalAction, ApprovingRule, Fleet, NewApproval, Origin},
     update::UpdateId,
 };
 
@@ -31,7 +31,7 @@ pub(super) fn perform(fleet: &mut Fleet, changes: &[PolicyChange], now: Timestam
                     action,
                     deadline: change.deadline,
                     origin: Origin::Policy,
-                    rule: change.rule.clone().map(|name| Credit { name, since: now }),
+                    rule: change.rule.clone().map(|name| ApprovingRule { name, since: now }),
                 };
                 fleet.put_approval(&new, now)?;
             }

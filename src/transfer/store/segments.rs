@@ -9,7 +9,7 @@ use std::{
 use bundle_format::{
     digest::Sha256,
     index::{SegmentKind, SegmentRef},
-    limits::Limits,
+    limits::BundleLimits,
     segment::{Record, SegmentError, SegmentReader, SegmentWriter},
 };
 use sha2::Digest as _;
@@ -27,7 +27,7 @@ use crate::{
 type Result<T> = std::result::Result<T, TransferError>;
 
 /// Takes records; starts another segment when one is full. Nothing is written without a record.
-pub(crate) struct Spool {
+pub(crate) struct SegmentSpool {
     folder: PathBuf,
     kind: SegmentKind,
     /// Unpacked bytes after which a segment is full.
@@ -36,7 +36,7 @@ pub(crate) struct Spool {
     done: Vec<SegmentRef>,
 }
 
-impl Spool {
+impl SegmentSpool {
     pub(crate) fn new(data: &DataDir, kind: SegmentKind, full: u64) -> Self {
         Self { folder: data.segments(), kind, full, current: None, done: Vec::new() }
     }
@@ -115,7 +115,7 @@ pub(crate) type StoredSegment = SegmentReader<BufReader<fs::File>>;
 pub(crate) fn open(
     path: &Path,
     segment: &SegmentRef,
-    limits: &Limits,
+    limits: &BundleLimits,
     fault: fn(SegmentError) -> TransferError,
 ) -> Result<StoredSegment> {
     if hash(path)? != (segment.sha256, segment.size) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::side;
 use crate::{
-    data_dir::{DataDir, Held},
+    data_dir::{DataDir, FolderLock},
     durable,
     transfer::{
         error::{TransferError, io_error},
@@ -112,12 +112,12 @@ pub(crate) fn state_of_root(path: &Path) -> Result<TrustState> {
 }
 
 /// To be held while something is imported or trusted.
-pub(crate) fn lock(data: &DataDir) -> Result<Held> {
+pub(crate) fn lock(data: &DataDir) -> Result<FolderLock> {
     let path = data.trust_state().with_file_name("lock");
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(io_error("make", folder))?;
     }
-    Held::new(&path).map_err(io_error("lock", &path))?.ok_or(TransferError::Busy { path })
+    FolderLock::new(&path).map_err(io_error("lock", &path))?.ok_or(TransferError::Busy { path })
 }
 
 fn read_root(path: &Path) -> Result<Vec<u8>> {

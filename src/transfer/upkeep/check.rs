@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use bundle_format::{
     digest::Sha256,
-    trust::{Expect, Freshness},
+    trust::{Expectation, Freshness},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -213,8 +213,8 @@ fn check_snapshots(
             return Ok(());
         }
     };
-    let expect = Expect { site: Some(site), now, refuse_expired: false };
-    let limits = bundle_format::limits::Limits::default();
+    let expect = Expectation { site: Some(site), now, refuse_expired: false };
+    let limits = bundle_format::limits::BundleLimits::default();
     let verified = bundle_format::trust::check_head(&state, &head, &expect, &limits);
     if verified.as_ref().is_ok_and(|verified| verified.freshness == Freshness::Newer) {
         report.problems.push(format!(

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bundle_format::trust::Expect;
+use bundle_format::trust::Expectation;
 use serde::Serialize;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -95,11 +95,13 @@ fn become_mirror(data: &DataDir, snapshot: u64) -> Result<SeedReport> {
     let policy = gather(&Fleet::open(&data.fleet())?)?;
     let mut catalog = Catalog::open(&data.catalog())?;
     let head = crate::transfer::store::heads::load(data, snapshot)?;
-    let sites =
-        bundle_format::trust::inspect_for_signing(&head, &bundle_format::limits::Limits::default())
-            .map_err(|source| TransferError::Sign { doing: "read the snapshot", source })?
-            .index
-            .sites;
+    let sites = bundle_format::trust::inspect_for_signing(
+        &head,
+        &bundle_format::limits::BundleLimits::default(),
+    )
+    .map_err(|source| TransferError::Sign { doing: "read the snapshot", source })?
+    .index
+    .sites;
     let mut writer = catalog.write()?;
     writer.become_mirror(snapshot)?;
     for site in &sites {
@@ -137,7 +139,7 @@ fn refuse_used(target: &Path) -> Result<()> {
 /// A site that may import the newest of the bundles; which one makes no difference.
 fn site_of(bundles: &[PathBuf], root: &Path, options: &ImportOptions) -> Result<String> {
     let state = trust::state_of_root(root)?;
-    let expect = Expect { site: None, now: options.now, refuse_expired: false };
+    let expect = Expectation { site: None, now: options.now, refuse_expired: false };
     let mut newest = None;
     for path in read::find(bundles)? {
         let index = read::open(&path, &state, &expect, &options.limits)?.verified.index;

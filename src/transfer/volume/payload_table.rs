@@ -8,7 +8,7 @@ use std::{
 use bundle_format::{
     digest::Sha256,
     index::{SegmentKind, SegmentRef},
-    limits::Limits,
+    limits::BundleLimits,
     segment::{PayloadRecord, Record, SegmentError},
 };
 
@@ -18,7 +18,7 @@ type Result<T> = std::result::Result<T, TransferError>;
 
 /// Records of the payloads on a volume, by name.
 #[derive(Default)]
-pub(crate) struct Table {
+pub(crate) struct PayloadTable {
     pub(crate) records: HashMap<Sha256, PayloadRecord>,
     /// All payload tables of the snapshot were read: what is not in them is not named.
     pub(crate) complete: bool,
@@ -29,7 +29,7 @@ pub(crate) struct Table {
 pub(crate) fn collect(
     records: impl Iterator<Item = std::result::Result<Record, SegmentError>>,
     wanted: &HashSet<Sha256>,
-    table: &mut Table,
+    table: &mut PayloadTable,
 ) -> Result<()> {
     for record in records {
         let record = payload(record.map_err(segments::refused)?)?;
@@ -60,9 +60,9 @@ pub(crate) fn payload_segments(segments: &[SegmentRef]) -> impl Iterator<Item = 
 pub(crate) fn collect_stored(
     segments: &[SegmentRef],
     wanted: &HashSet<Sha256>,
-    limits: &Limits,
+    limits: &BundleLimits,
     find: &dyn Fn(&SegmentRef) -> Option<PathBuf>,
-    table: &mut Table,
+    table: &mut PayloadTable,
 ) -> Result<()> {
     table.complete = true;
     for segment in payload_segments(segments) {

@@ -31,7 +31,7 @@ pub(crate) enum PumpError {
 
 /// What a pass yields beside the SHA-256 of the whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pumped {
+pub(crate) struct PumpResult {
     pub(crate) sha1: Sha1,
     pub(crate) size: u64,
     pub(crate) chunks: Vec<Sha256>,
@@ -46,7 +46,7 @@ pub(crate) fn run(
     size: u64,
     writer: Option<Writer>,
     progress: &dyn Progress,
-) -> Result<Pumped, PumpError> {
+) -> Result<PumpResult, PumpError> {
     if size > BLOCK as u64 {
         return large(source, size, writer, progress);
     }
@@ -55,14 +55,18 @@ pub(crate) fn run(
     Ok(read)
 }
 
-fn small(source: &mut dyn Read, size: u64, writer: Option<Writer>) -> Result<Pumped, PumpError> {
+fn small(
+    source: &mut dyn Read,
+    size: u64,
+    writer: Option<Writer>,
+) -> Result<PumpResult, PumpError> {
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(BLOCK)];
     source.read_exact(&mut bytes).map_err(PumpError::Read)?;
     if let Some(mut writer) = writer {
         writer.write_all(&bytes).and_then(|()| writer.flush()).map_err(PumpError::Write)?;
     }
     let chunks = if bytes.is_empty() { Vec::new() } else { vec![Sha256::of(&bytes)] };
-    Ok(Pumped { sha1: Sha1::of(&bytes), size, chunks })
+    Ok(PumpResult { sha1: Sha1::of(&bytes), size, chunks })
 }
 
 fn large(
@@ -70,7 +74,7 @@ fn large(
     size: u64,
     writer: Option<Writer>,
     progress: &dyn Progress,
-) -> Result<Pumped, PumpError> {
+) -> Result<PumpResult, PumpError> {
     thread::scope(|scope| {
         let (to_sha1, sha1) = sync_channel(WAITING);
         let (to_chunks, chunks) = sync_channel(WAITING);
@@ -85,8 +89,11 @@ fn large(
         let read = fan_out(source, size, &to, progress);
         drop(to);
         let lost = |_| PumpError::Write(io::Error::other("a thread of this program stopped"));
-        let pumped =
-            Pumped { sha1: sha1.join().map_err(lost)?, size, chunks: chunks.join().map_err(lost)? };
+        let pumped = PumpResult {
+            sha1: sha1.join().map_err(lost)?,
+            size,
+            chunks: chunks.join().map_err(lost)?,
+        };
         // A full disk stops the reading; its error is the cause, not the reader's.
         if let Some(writing) = writing {
             writing.join().map_err(lost)?.map_err(PumpError::Write)?;
@@ -199,7 +206,7 @@ mod tests {
             let mut one = PayloadHasher::new();
             one.update(&data);
             let one = one.finish();
-            let expected = Pumped { sha1: one.sha1, size: one.size, chunks: one.chunks };
+            let expected = PumpResult { sha1: one.sha1, size: one.size, chunks: one.chunks };
             assert_eq!(pumped, expected, "{len}");
             assert!(*out.0.lock().unwrap() == data, "{len}");
         }

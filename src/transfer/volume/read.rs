@@ -12,14 +12,14 @@ use bundle_format::{
     container::{ObjectEntry, VolumeError, VolumeNote, VolumeReader},
     digest::{CHUNK_SIZE, Sha256},
     index::SegmentRef,
-    limits::Limits,
+    limits::BundleLimits,
     segment::PayloadRecord,
-    trust::{Expect, Head, TrustState, VerifiedHead, check_head},
+    trust::{Expectation, Head, TrustState, VerifiedHead, check_head},
 };
 
 use super::{
-    payload_table::Table,
-    pump::{self, PumpError, Pumped},
+    payload_table::PayloadTable,
+    pump::{self, PumpError, PumpResult},
 };
 use crate::transfer::{
     error::{TransferError, io_error},
@@ -71,8 +71,8 @@ pub(crate) struct Volume {
 pub(crate) fn open(
     path: &Path,
     state: &TrustState,
-    expect: &Expect<'_>,
-    limits: &Limits,
+    expect: &Expectation<'_>,
+    limits: &BundleLimits,
 ) -> Result<Volume> {
     let file = File::open(path).map_err(io_error("open the volume", path))?;
     let (reader, note, head) = VolumeReader::open(BufReader::with_capacity(1 << 16, file), limits)
@@ -93,23 +93,27 @@ pub(crate) enum Member<'a> {
 }
 
 /// Takes what a walk finds.
-pub(crate) trait Sink {
+pub(crate) trait VolumeSink {
     /// Where to write a member's bytes, if anywhere.
     fn begin(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>>;
     /// The member was read and written whole, and is what its name says.
     fn end(&mut self, member: &Member<'_>) -> Result<()>;
     /// All segments on the volume were read; now its payloads need their records.
-    fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<Table>;
+    fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<PayloadTable>;
 }
 
 impl Volume {
     /// Reads all members once, front to end, and the tail.
-    pub(crate) fn walk(&mut self, sink: &mut dyn Sink, progress: &dyn Progress) -> Result<()> {
+    pub(crate) fn walk(
+        &mut self,
+        sink: &mut dyn VolumeSink,
+        progress: &dyn Progress,
+    ) -> Result<()> {
         let segments: HashMap<Sha256, usize> =
             (0..).zip(&self.verified.index.segments).map(|(at, s)| (s.sha256, at)).collect();
         let mut next_segment = 0;
         let mut last: Option<(Sha256, u64)> = None;
-        let mut table: Option<Table> = None;
+        let mut table: Option<PayloadTable> = None;
         while let Some(entry) = self.next()? {
             if let Some(&at) = segments.get(&entry.sha256) {
                 if table.is_some() || at < next_segment {
@@ -142,7 +146,7 @@ impl Volume {
         &mut self,
         entry: &ObjectEntry,
         segment: &SegmentRef,
-        sink: &mut dyn Sink,
+        sink: &mut dyn VolumeSink,
         progress: &dyn Progress,
     ) -> Result<()> {
         if entry.offset.is_some() || entry.size != segment.size {
@@ -159,8 +163,8 @@ impl Volume {
     fn payload(
         &mut self,
         entry: &ObjectEntry,
-        table: &Table,
-        sink: &mut dyn Sink,
+        table: &PayloadTable,
+        sink: &mut dyn VolumeSink,
         progress: &dyn Progress,
     ) -> Result<()> {
         let record = table.records.get(&entry.sha256);
@@ -208,7 +212,7 @@ impl Volume {
         &self,
         entry: &ObjectEntry,
         record: &PayloadRecord,
-        pumped: &Pumped,
+        pumped: &PumpResult,
     ) -> Result<()> {
         let first = usize::try_from(entry.offset.unwrap_or(0) / CHUNK_SIZE).unwrap_or(usize::MAX);
         let chunks = record.chunks.get(first..).unwrap_or_default();
@@ -229,9 +233,9 @@ impl Volume {
         &mut self,
         member: &Member<'_>,
         entry: &ObjectEntry,
-        sink: &mut dyn Sink,
+        sink: &mut dyn VolumeSink,
         progress: &dyn Progress,
-    ) -> Result<Pumped> {
+    ) -> Result<PumpResult> {
         let writer = sink.begin(member)?;
         let pumped = match pump::run(&mut self.reader, entry.size, writer, progress) {
             Ok(pumped) => pumped,

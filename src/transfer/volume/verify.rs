@@ -11,9 +11,9 @@ use bundle_format::{
     container::VolumeNote,
     digest::Sha256,
     index::{SegmentKind, SegmentRef},
-    limits::Limits,
+    limits::BundleLimits,
     segment::SegmentReader,
-    trust::{Expect, VerifiedHead},
+    trust::{Expectation, VerifiedHead},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,8 +22,8 @@ use uuid::Uuid;
 
 use super::{
     freshness::freshness_name,
-    payload_table::{self, Table},
-    read::{self, Member, Sink, Volume},
+    payload_table::{self, PayloadTable},
+    read::{self, Member, Volume, VolumeSink},
 };
 use crate::{
     data_dir::{DataDir, Side},
@@ -56,7 +56,7 @@ pub struct VerifyOptions {
     /// Refuse expired signatures instead of warning.
     pub refuse_expired: bool,
     /// Bounds on what is read.
-    pub limits: Limits,
+    pub limits: BundleLimits,
 }
 
 /// What was verified.
@@ -141,7 +141,7 @@ pub fn verify(
             Some(data.segments()),
         ),
     };
-    let expect = Expect { site, now: options.now, refuse_expired: options.refuse_expired };
+    let expect = Expectation { site, now: options.now, refuse_expired: options.refuse_expired };
     let mut sink =
         Checked { limits: &options.limits, tables: BTreeMap::new(), stored, uncheckable: 0 };
     let mut volumes = Vec::new();
@@ -196,8 +196,8 @@ fn report(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
 
 /// Keeps the payload tables of the volumes that were walked.
 struct Checked<'a> {
-    limits: &'a Limits,
-    tables: BTreeMap<Sha256, Shared>,
+    limits: &'a BundleLimits,
+    tables: BTreeMap<Sha256, SharedWriter>,
     /// The segments of the data folder, which may name what is on a volume.
     stored: Option<PathBuf>,
     uncheckable: u64,
@@ -205,9 +205,9 @@ struct Checked<'a> {
 
 /// A writer that can be read back after the walk is done with it.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<SpooledTempFile>>);
+struct SharedWriter(Arc<Mutex<SpooledTempFile>>);
 
-impl Write for Shared {
+impl Write for SharedWriter {
     fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
         self.0.lock().map_err(|_| std::io::Error::other("a thread stopped"))?.write(buf)
     }
@@ -217,11 +217,11 @@ impl Write for Shared {
     }
 }
 
-impl Sink for Checked<'_> {
+impl VolumeSink for Checked<'_> {
     fn begin(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
         match member {
             Member::Segment(SegmentRef { kind: SegmentKind::Payloads, sha256, .. }) => {
-                let file = Shared(Arc::new(Mutex::new(SpooledTempFile::new(IN_MEMORY))));
+                let file = SharedWriter(Arc::new(Mutex::new(SpooledTempFile::new(IN_MEMORY))));
                 self.tables.insert(*sha256, file.clone());
                 Ok(Some(Box::new(file)))
             }
@@ -237,11 +237,11 @@ impl Sink for Checked<'_> {
         Ok(())
     }
 
-    fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<Table> {
+    fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<PayloadTable> {
         let wanted: HashSet<Sha256> = note.objects.iter().map(|object| object.sha256).collect();
-        let mut table = Table { complete: true, ..Table::default() };
+        let mut table = PayloadTable { complete: true, ..PayloadTable::default() };
         for segment in payload_table::payload_segments(&verified.index.segments) {
-            let Some(Shared(file)) = self.tables.get(&segment.sha256) else {
+            let Some(SharedWriter(file)) = self.tables.get(&segment.sha256) else {
                 let stored = self.stored.as_ref().map(|s| s.join(segment.sha256.to_string()));
                 match stored.filter(|path| path.is_file()) {
                     Some(path) => {

@@ -15,10 +15,10 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::{
-    locations::{Location, Place},
+    locations::{Location, LocationKind},
     pace::Pace,
-    plan::Planned,
-    receive::Attempt,
+    plan::PlannedFile,
+    receive::ReceiveOutcome,
 };
 use crate::{
     content::{ContentError, Partial, Partials},
@@ -35,7 +35,7 @@ const UNREACHED: u32 = 3;
 
 /// Why a file is left as it is for now.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum FetchStop {
     /// The window has closed, or the user has enough.
     Asked,
     /// The disk failed or is full.
@@ -44,7 +44,7 @@ pub(super) enum Stop {
     Lost,
 }
 
-impl From<ContentError> for Stop {
+impl From<ContentError> for FetchStop {
     fn from(error: ContentError) -> Self {
         Self::Disk(error)
     }
@@ -53,7 +53,7 @@ impl From<ContentError> for Stop {
 /// Something that a location gave and that was thrown away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Rejected {
+pub struct RejectedContent {
     /// The file's name in its document.
     pub file: String,
     /// How others name it.
@@ -70,10 +70,10 @@ pub struct Rejected {
 
 /// What became of a file.
 #[derive(Default)]
-pub(super) struct Fetched {
+pub(super) struct FetchOutcome {
     /// With its digests, if the right bytes are here.
     pub(super) got: Option<(Partial, PayloadDigests)>,
-    pub(super) rejected: Vec<Rejected>,
+    pub(super) rejected: Vec<RejectedContent>,
     /// Why the others did not give it.
     pub(super) failures: Vec<String>,
     /// Upstream servers that named the file and do not have it.
@@ -101,16 +101,16 @@ impl Fetcher {
     /// Fetches a file.
     pub(super) async fn fetch(
         &self,
-        file: &Planned,
+        file: &PlannedFile,
         locations: Vec<Location>,
-    ) -> Result<Fetched, Stop> {
-        let mut fetched = Fetched::default();
+    ) -> Result<FetchOutcome, FetchStop> {
+        let mut fetched = FetchOutcome::default();
         let partial = self.open(file).await?;
         if let Some(digests) = finished(file, &partial) {
             fetched.got = Some((partial, digests));
             return Ok(fetched);
         }
-        let mut job = Job { file, slot: Some(partial), fetched };
+        let mut job = FetchJob { file, slot: Some(partial), fetched };
         let mut open = locations;
         for round in 1..=self.attempts {
             let mut wait: Option<Duration> = None;
@@ -118,9 +118,9 @@ impl Fetcher {
             let mut left = Vec::new();
             for location in open {
                 match self.from(&mut job, &location).await? {
-                    End::Here => return Ok(job.fetched),
-                    End::Never => {}
-                    End::Later { why, after } => {
+                    LocationResult::Here => return Ok(job.fetched),
+                    LocationResult::Never => {}
+                    LocationResult::Later { why, after } => {
                         let after = after.unwrap_or_default();
                         wait = Some(wait.map_or(after, |wait| wait.min(after)));
                         failures.push(format!("{}: {why}", location.name()));
@@ -142,32 +142,36 @@ impl Fetcher {
 
     /// Gets a file from one location, through as many broken connections as it takes while each
     /// brings us on.
-    async fn from(&self, job: &mut Job<'_>, at: &Location) -> Result<End, Stop> {
+    async fn from(
+        &self,
+        job: &mut FetchJob<'_>,
+        at: &Location,
+    ) -> Result<LocationResult, FetchStop> {
         let size = job.file.expected.size;
         let mut best = job.len();
         let mut begun_anew = false;
         loop {
             if let Some(why) = self.is_left_alone(at) {
                 job.fetched.failures.push(format!("{}: {why}", at.name()));
-                return Ok(End::Never);
+                return Ok(LocationResult::Never);
             }
             let before = job.state();
             let attempt = match &at.place {
-                Place::Http { url, client } => {
+                LocationKind::Http { url, client } => {
                     self.request(client, url, size, &mut job.slot).await?
                 }
-                Place::File(path) => self.copy(path, size, &mut job.slot).await?,
+                LocationKind::File(path) => self.copy(path, size, &mut job.slot).await?,
             };
             self.note_reached(at, &attempt);
             // The whole came with this one answer.
             let whole = before.1 == 0 || before.0 != job.state().0;
             match attempt {
-                Attempt::Complete => {
-                    let partial = job.slot.take().ok_or(Stop::Lost)?;
+                ReceiveOutcome::Complete => {
+                    let partial = job.slot.take().ok_or(FetchStop::Lost)?;
                     let digests = partial.digests();
                     let Some((what, expected, found)) = job.file.expected.mismatch(&digests) else {
                         job.fetched.got = Some((partial, digests));
-                        return Ok(End::Here);
+                        return Ok(LocationResult::Here);
                     };
                     let mut partial = partial;
                     self.throw_away(&mut partial)?;
@@ -179,36 +183,36 @@ impl Fetcher {
                         continue;
                     }
                     job.reject(at, what, expected, found);
-                    return Ok(End::Never);
+                    return Ok(LocationResult::Never);
                 }
-                Attempt::OtherSize(found) => {
+                ReceiveOutcome::OtherSize(found) => {
                     job.reject(at, "size", size.to_string(), found);
-                    return Ok(End::Never);
+                    return Ok(LocationResult::Never);
                 }
-                Attempt::Again if !begun_anew => {
+                ReceiveOutcome::Again if !begun_anew => {
                     begun_anew = true;
                     best = 0;
                 }
-                Attempt::Again => {
+                ReceiveOutcome::Again => {
                     let why = "it answers with other parts than were asked for".to_owned();
                     job.fetched.failures.push(format!("{}: {why}", at.name()));
-                    return Ok(End::Never);
+                    return Ok(LocationResult::Never);
                 }
-                Attempt::Gone { why, absent } => {
+                ReceiveOutcome::Gone { why, absent } => {
                     job.fetched.failures.push(format!("{}: {why}", at.name()));
                     if absent {
                         job.fetched.absent.extend(at.upstream);
                     }
-                    return Ok(End::Never);
+                    return Ok(LocationResult::Never);
                 }
-                Attempt::Passing { why, after, .. } => {
+                ReceiveOutcome::Passing { why, after, .. } => {
                     if after.is_some_and(|after| after > LONGEST_WAIT) {
                         let why = format!("{why}, and asks to wait too long");
                         job.fetched.failures.push(format!("{}: {why}", at.name()));
-                        return Ok(End::Never);
+                        return Ok(LocationResult::Never);
                     }
                     if job.len() < best.saturating_add(PROGRESS) || after.is_some() {
-                        return Ok(End::Later { why, after });
+                        return Ok(LocationResult::Later { why, after });
                     }
                     best = job.len();
                     tracing::info!(file = %job.file.name, at = best, "{}: {why}; going on", at.name());
@@ -219,7 +223,7 @@ impl Fetcher {
     }
 
     /// Opens the partial of a file; hashes what is there.
-    async fn open(&self, file: &Planned) -> Result<Partial, Stop> {
+    async fn open(&self, file: &PlannedFile) -> Result<Partial, FetchStop> {
         let partials = Arc::clone(&self.partials);
         let expected = file.expected;
         let opened = tokio::task::spawn_blocking(move || {
@@ -230,7 +234,7 @@ impl Fetcher {
             }
             Ok::<_, ContentError>(partial)
         });
-        Ok(opened.await.map_err(|_| Stop::Lost)??)
+        Ok(opened.await.map_err(|_| FetchStop::Lost)??)
     }
 
     pub(super) fn throw_away(&self, partial: &mut Partial) -> Result<(), ContentError> {
@@ -247,17 +251,23 @@ impl Fetcher {
     }
 
     /// Waits for something, but no longer than nothing may come; `None` then.
-    pub(super) async fn within<T>(&self, what: impl Future<Output = T>) -> Result<Option<T>, Stop> {
+    pub(super) async fn within<T>(
+        &self,
+        what: impl Future<Output = T>,
+    ) -> Result<Option<T>, FetchStop> {
         let limited = tokio::time::timeout(self.idle_limit, what);
         Ok(self.unless_stopped(limited).await?.ok())
     }
 
     /// Waits for something, unless all shall stop.
-    pub(super) async fn unless_stopped<T>(&self, what: impl Future<Output = T>) -> Result<T, Stop> {
+    pub(super) async fn unless_stopped<T>(
+        &self,
+        what: impl Future<Output = T>,
+    ) -> Result<T, FetchStop> {
         let mut stop = self.stop.clone();
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => Err(Stop::Asked),
+            _ = stop.wait_for(|stop| *stop) => Err(FetchStop::Asked),
             done = what => Ok(done),
         }
     }
@@ -269,10 +279,10 @@ impl Fetcher {
             .then(|| format!("the host was not reached {times} times in a row and is left alone"))
     }
 
-    fn note_reached(&self, at: &Location, attempt: &Attempt) {
+    fn note_reached(&self, at: &Location, attempt: &ReceiveOutcome) {
         let Some(host) = at.host() else { return };
         let mut unreached = self.unreached.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(attempt, Attempt::Passing { unreachable: true, .. }) {
+        if matches!(attempt, ReceiveOutcome::Passing { unreachable: true, .. }) {
             *unreached.entry(host).or_default() += 1;
         } else {
             unreached.remove(&host);
@@ -281,14 +291,14 @@ impl Fetcher {
 }
 
 /// A file on its way.
-struct Job<'a> {
-    file: &'a Planned,
+struct FetchJob<'a> {
+    file: &'a PlannedFile,
     /// Always there, but while a request writes to it.
     slot: Option<Partial>,
-    fetched: Fetched,
+    fetched: FetchOutcome,
 }
 
-impl Job<'_> {
+impl FetchJob<'_> {
     fn len(&self) -> u64 {
         self.slot.as_ref().map_or(0, Partial::len)
     }
@@ -299,7 +309,7 @@ impl Job<'_> {
     }
 
     fn reject(&mut self, at: &Location, what: &'static str, expected: String, found: String) {
-        self.fetched.rejected.push(Rejected {
+        self.fetched.rejected.push(RejectedContent {
             file: self.file.name.clone(),
             sha1: self.file.expected.sha1.to_string(),
             location: at.name(),
@@ -311,7 +321,7 @@ impl Job<'_> {
 }
 
 /// How it ended with a location.
-enum End {
+enum LocationResult {
     /// The file is here.
     Here,
     /// The file will not come from there.
@@ -321,7 +331,7 @@ enum End {
 }
 
 /// The digests of a partial to which nothing is missing.
-fn finished(file: &Planned, partial: &Partial) -> Option<PayloadDigests> {
+fn finished(file: &PlannedFile, partial: &Partial) -> Option<PayloadDigests> {
     if partial.len() != file.expected.size {
         return None;
     }

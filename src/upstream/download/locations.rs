@@ -13,7 +13,7 @@ use std::{
 use bundle_format::digest::Sha1;
 use reqwest::{Client, Url};
 
-use super::{DownloadError, plan::Planned};
+use super::{DownloadError, plan::PlannedFile};
 use crate::{
     catalog::Catalog,
     upstream::{
@@ -30,14 +30,14 @@ const CLIENTS: usize = 64;
 /// Somewhere a file may be.
 #[derive(Debug, Clone)]
 pub(super) struct Location {
-    pub(super) place: Place,
+    pub(super) place: LocationKind,
     /// Which upstream server it belongs to, if one.
     pub(super) upstream: Option<usize>,
 }
 
 /// How to get at it.
 #[derive(Debug, Clone)]
-pub(super) enum Place {
+pub(super) enum LocationKind {
     Http { url: Url, client: Client },
     File(PathBuf),
 }
@@ -46,30 +46,30 @@ impl Location {
     /// For messages.
     pub(super) fn name(&self) -> String {
         match &self.place {
-            Place::Http { url, .. } => url.to_string(),
-            Place::File(path) => path.display().to_string(),
+            LocationKind::Http { url, .. } => url.to_string(),
+            LocationKind::File(path) => path.display().to_string(),
         }
     }
 
     /// Who answers; `None` for files.
     pub(super) fn host(&self) -> Option<String> {
         match &self.place {
-            Place::Http { url, .. } => Some(url.origin().ascii_serialization()),
-            Place::File(_) => None,
+            LocationKind::Http { url, .. } => Some(url.origin().ascii_serialization()),
+            LocationKind::File(_) => None,
         }
     }
 }
 
 /// A place with WSUS's layout: `XX/SHA1.ext` below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Base {
+pub enum ContentBase {
     /// An address; ends with a slash.
     Url(Url),
     /// A folder, as `WsusContent`.
     Folder(PathBuf),
 }
 
-impl Base {
+impl ContentBase {
     /// Reads what a user names.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ struct Upstream {
 
 /// All places that are known.
 pub(super) struct Locations {
-    given: Vec<Base>,
+    given: Vec<ContentBase>,
     upstreams: Vec<Upstream>,
     connection: ConnectionOptions,
     clients: HashMap<String, Client>,
@@ -111,7 +111,7 @@ pub(super) struct Locations {
 impl Locations {
     pub(super) fn new(
         catalog: &Catalog,
-        given: &[Base],
+        given: &[ContentBase],
         connection: &ConnectionOptions,
     ) -> Result<Self> {
         let connection = ConnectionOptions {
@@ -146,26 +146,26 @@ impl Locations {
     }
 
     /// Whether there is any place for a file.
-    pub(super) fn has_place(&self, catalog: &Catalog, file: &Planned) -> Result<bool> {
+    pub(super) fn has_place(&self, catalog: &Catalog, file: &PlannedFile) -> Result<bool> {
         Ok(!self.given.is_empty()
             || self.upstreams.iter().any(|upstream| upstream.has_content)
             || catalog.file_url(&file.expected.sha1)?.is_some())
     }
 
     /// Where a file may be, in the order in which to try.
-    pub(super) fn of(&mut self, catalog: &Catalog, file: &Planned) -> Result<Vec<Location>> {
+    pub(super) fn of(&mut self, catalog: &Catalog, file: &PlannedFile) -> Result<Vec<Location>> {
         let path = content_path(&file.expected.sha1, &file.name);
         let mut urls: Vec<(Url, Option<usize>)> = Vec::new();
         let mut locations = Vec::new();
         for base in &self.given {
             match base {
-                Base::Folder(folder) => {
+                ContentBase::Folder(folder) => {
                     locations.push(Location {
-                        place: Place::File(folder.join(Path::new(&path))),
+                        place: LocationKind::File(folder.join(Path::new(&path))),
                         upstream: None,
                     });
                 }
-                Base::Url(base) => urls.extend(base.join(&path).ok().map(|url| (url, None))),
+                ContentBase::Url(base) => urls.extend(base.join(&path).ok().map(|url| (url, None))),
             }
         }
         let given = urls.len();
@@ -192,7 +192,7 @@ impl Locations {
             }
             match self.client(url) {
                 Ok(client) => locations.push(Location {
-                    place: Place::Http { url: url.clone(), client },
+                    place: LocationKind::Http { url: url.clone(), client },
                     upstream: *upstream,
                 }),
                 Err(why) => tracing::warn!(address = %url, "not asked for files: {why}"),
@@ -305,8 +305,8 @@ mod tests {
         ] {
             assert_eq!(web_address(text).is_ok(), good, "{text}");
         }
-        assert!(Base::detect("/there/is/no/such/folder").is_err());
-        let base = Base::detect("http://mirror.example/Content").unwrap();
-        assert_eq!(base, Base::Url(Url::parse("http://mirror.example/Content/").unwrap()));
+        assert!(ContentBase::detect("/there/is/no/such/folder").is_err());
+        let base = ContentBase::detect("http://mirror.example/Content").unwrap();
+        assert_eq!(base, ContentBase::Url(Url::parse("http://mirror.example/Content/").unwrap()));
     }
 }

@@ -28,13 +28,13 @@ use bundle_format::digest::{Sha1, Sha256};
 
 pub use self::{
     error::DownloadError,
-    fetch::Rejected,
-    locations::Base,
-    plan::{Forecast, Which},
-    report::{DownloadOptions, DownloadProgress, DownloadReport, Stopped},
+    fetch::RejectedContent,
+    locations::ContentBase,
+    plan::{DownloadForecast, FileSelection},
+    report::{DownloadOptions, DownloadProgress, DownloadReport, StopReason},
     window::{BadWindow, Window},
 };
-use self::{locations::Locations, plan::Plan, report::Problems, work::Work};
+use self::{locations::Locations, plan::DownloadPlan, report::Problems, work::DownloadRun};
 use super::wsus;
 use crate::{
     catalog::{Catalog, PayloadState},
@@ -55,7 +55,7 @@ pub fn forecast(
     let mut problems = Problems::default();
     let locations = Locations::new(catalog, &options.locations, &options.connection)?;
     let mut plan =
-        Plan::make(&options.which, options.require_sha256, catalog, fleet, &mut problems)?;
+        DownloadPlan::make(&options.which, options.require_sha256, catalog, fleet, &mut problems)?;
     plan.count(content, options.reserve, &|f| locations.has_place(catalog, f), &mut problems)?;
     let mut report = DownloadReport { forecast: plan.forecast, ..DownloadReport::default() };
     problems.into_report(&mut report);
@@ -79,7 +79,7 @@ pub fn download(
     partials.sweep(&mut |of| is_missing(catalog, of))?;
     let locations = Locations::new(catalog, &options.locations, &options.connection)?;
     let mut plan =
-        Plan::make(&options.which, options.require_sha256, catalog, fleet, &mut problems)?;
+        DownloadPlan::make(&options.which, options.require_sha256, catalog, fleet, &mut problems)?;
     plan.count(content, options.reserve, &|f| locations.has_place(catalog, f), &mut problems)?;
     let forecast = plan.forecast;
     progress(DownloadProgress::Planned(&forecast));
@@ -93,7 +93,7 @@ pub fn download(
     }
     let mut report = DownloadReport { forecast, ..DownloadReport::default() };
     if !plan.files.is_empty() {
-        let work = Work {
+        let work = DownloadRun {
             catalog,
             content,
             options,

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::{DownloadError, Problems};
 use crate::{
-    catalog::{Catalog, Filter, NeededFile, PayloadState},
-    content::{ContentStore, Expected},
+    catalog::{Catalog, NeededFile, PayloadState, RevisionFilter},
+    content::{ContentStore, ExpectedPayload},
     fleet::{ApprovalAction, Fleet},
     update::{RevisionId, UpdateId},
 };
@@ -25,7 +25,7 @@ const LARGEST_LIST: u64 = 256 * 1024 * 1024;
 
 /// Which files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Which {
+pub enum FileSelection {
     /// Of updates that are approved for installation or removal, and not declined; and what servers
     /// below this one have asked for.
     Approved,
@@ -42,7 +42,7 @@ pub enum Which {
 /// What a download will take. Bytes are of whole files unless said otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Forecast {
+pub struct DownloadForecast {
     /// Revisions whose files are needed.
     pub revisions: u64,
     /// Different files that they need.
@@ -79,16 +79,16 @@ pub struct Forecast {
 
 /// A file to be downloaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Planned {
-    pub(super) expected: Expected,
+pub(super) struct PlannedFile {
+    pub(super) expected: ExpectedPayload,
     pub(super) name: String,
 }
 
 /// What is to be downloaded.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    pub(super) files: Vec<Planned>,
-    pub(super) forecast: Forecast,
+pub(super) struct DownloadPlan {
+    pub(super) files: Vec<PlannedFile>,
+    pub(super) forecast: DownloadForecast,
     /// By SHA-1: which of `files`. Documents may contradict each other.
     known: HashMap<Sha1, Vec<usize>>,
     /// Here, or not to be carried.
@@ -97,17 +97,17 @@ pub(super) struct Plan {
     asked: HashSet<Sha1>,
 }
 
-impl Plan {
+impl DownloadPlan {
     /// Looks up what is needed and what of it is here.
     pub(super) fn make(
-        which: &Which,
+        which: &FileSelection,
         require_sha256: bool,
         catalog: &Catalog,
         fleet: &Fleet,
         problems: &mut Problems,
     ) -> Result<Self> {
         let mut plan = Self::default();
-        if let Which::Needs(path) = which {
+        if let FileSelection::Needs(path) = which {
             plan.add_list(path, catalog, problems)?;
         } else {
             let mut revisions = roots(which, catalog, fleet, problems)?;
@@ -118,7 +118,7 @@ impl Plan {
                 catalog.needed_files(id, &mut |file| files.push(file))?;
                 files.into_iter().for_each(|file| plan.add(file, problems));
             }
-            if matches!(which, Which::Approved | Which::All) {
+            if matches!(which, FileSelection::Approved | FileSelection::All) {
                 // [MS-WSUSSS] 3.2.4.4: and what a server below us asked for.
                 for wanted in fleet.wanted_files()? {
                     if let Some(file) = catalog.file_by_sha1(&wanted.sha1)? {
@@ -148,7 +148,7 @@ impl Plan {
         &mut self,
         content: &ContentStore,
         reserve: u64,
-        has_place: &dyn Fn(&Planned) -> Result<bool>,
+        has_place: &dyn Fn(&PlannedFile) -> Result<bool>,
         problems: &mut Problems,
     ) -> Result<()> {
         let settled = self.forecast.clone();
@@ -173,11 +173,11 @@ impl Plan {
         &mut self,
         content: &ContentStore,
         reserve: u64,
-        has_place: &dyn Fn(&Planned) -> Result<bool>,
+        has_place: &dyn Fn(&PlannedFile) -> Result<bool>,
     ) -> Result<()> {
         let forecast = &mut self.forecast;
         for file in &self.files {
-            let Expected { sha256, size, .. } = file.expected;
+            let ExpectedPayload { sha256, size, .. } = file.expected;
             let there = content.partial_size(&file.expected)?;
             forecast.fetch += 1;
             forecast.fetch_bytes = forecast.fetch_bytes.saturating_add(size - there);
@@ -269,13 +269,13 @@ impl Plan {
             );
         }
         indices.push(self.files.len());
-        self.files.push(Planned { expected: Expected { sha1, sha256, size }, name });
+        self.files.push(PlannedFile { expected: ExpectedPayload { sha1, sha256, size }, name });
     }
 }
 
 /// The newest revisions of what was chosen.
 fn roots(
-    which: &Which,
+    which: &FileSelection,
     catalog: &Catalog,
     fleet: &Fleet,
     problems: &mut Problems,
@@ -283,12 +283,12 @@ fn roots(
     let mut revisions = BTreeSet::new();
     let declined: BTreeSet<UpdateId> = fleet.declined()?.into_iter().collect();
     match which {
-        Which::All => catalog.newest_revisions(&mut |update, id| {
+        FileSelection::All => catalog.newest_revisions(&mut |update, id| {
             if !declined.contains(&update) {
                 revisions.insert(id);
             }
         })?,
-        Which::Approved => {
+        FileSelection::Approved => {
             let approved: BTreeSet<UpdateId> = fleet
                 .approvals()?
                 .into_iter()
@@ -302,7 +302,7 @@ fn roots(
                 revisions.extend(newest.map(|newest| newest.revision_id));
             }
         }
-        Which::Updates(updates) => {
+        FileSelection::Updates(updates) => {
             for update in updates {
                 match catalog.newest(*update)? {
                     Some(newest) => drop(revisions.insert(newest.revision_id)),
@@ -310,10 +310,14 @@ fn roots(
                 }
             }
         }
-        Which::Kb(kb) => {
+        FileSelection::Kb(kb) => {
             let digits = kb.trim_start_matches(['K', 'k', 'B', 'b']).to_owned();
-            let filter =
-                Filter { kb: Some(digits), newest: true, deployable: true, ..Filter::default() };
+            let filter = RevisionFilter {
+                kb: Some(digits),
+                newest: true,
+                deployable: true,
+                ..RevisionFilter::default()
+            };
             catalog.find(&filter, &mut |found| {
                 revisions.insert(found.revision_id);
             })?;
@@ -321,7 +325,7 @@ fn roots(
                 problems.add(kb, "no update of this KB article is in the catalogue");
             }
         }
-        Which::Needs(_) => {}
+        FileSelection::Needs(_) => {}
     }
     Ok(revisions)
 }

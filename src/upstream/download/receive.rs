@@ -18,7 +18,7 @@ use reqwest::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::fetch::{Fetcher, Stop};
+use super::fetch::{FetchStop, Fetcher};
 use crate::{
     content::{ContentError, Partial},
     upstream::{lasting::lasting, retry::retry_after, wsus::chain},
@@ -32,7 +32,7 @@ const BLOCK: usize = 1024 * 1024;
 
 /// How a request ended.
 #[derive(Debug)]
-pub(super) enum Attempt {
+pub(super) enum ReceiveOutcome {
     /// All bytes are here; whether they are the right ones is not known yet.
     Complete,
     /// It may be better the next time.
@@ -71,8 +71,8 @@ impl Fetcher {
         url: &Url,
         size: u64,
         slot: &mut Option<Partial>,
-    ) -> Result<Attempt, Stop> {
-        let partial = slot.as_mut().ok_or(Stop::Lost)?;
+    ) -> Result<ReceiveOutcome, FetchStop> {
+        let partial = slot.as_mut().ok_or(FetchStop::Lost)?;
         let noted: Option<Version> = partial.note().and_then(|n| serde_json::from_str(&n).ok());
         let noted = noted.filter(|noted| noted.url == url.as_str());
         let from = partial.len();
@@ -89,7 +89,7 @@ impl Fetcher {
             None => return Ok(self.idle(true)),
         };
         if let Some(refused) = refused(&response, from) {
-            if matches!(refused, Attempt::Again) {
+            if matches!(refused, ReceiveOutcome::Again) {
                 self.throw_away(partial)?;
             }
             return Ok(refused);
@@ -99,19 +99,19 @@ impl Fetcher {
             let changed = matches!((&noted, &validator), (Some(a), Some(b)) if a.validator != *b);
             match content_range(response.headers()) {
                 Some((_, Some(total))) if total != size => {
-                    return Ok(Attempt::OtherSize(total.to_string()));
+                    return Ok(ReceiveOutcome::OtherSize(total.to_string()));
                 }
                 Some((start, _)) if start == from && from > 0 && !changed => {}
                 // A server that sends what nobody asked for, or the rest of another version.
                 _ if from > 0 => {
                     self.throw_away(partial)?;
-                    return Ok(Attempt::Again);
+                    return Ok(ReceiveOutcome::Again);
                 }
                 _ => return Ok(gone("it answers with a part that nobody asked for", false)),
             }
         } else {
             if let Some(length) = response.content_length().filter(|length| *length != size) {
-                return Ok(Attempt::OtherSize(length.to_string()));
+                return Ok(ReceiveOutcome::OtherSize(length.to_string()));
             }
             // The whole: ranges are ignored, or it has changed.
             if from > 0 {
@@ -129,8 +129,8 @@ impl Fetcher {
         mut response: Response,
         size: u64,
         slot: &mut Option<Partial>,
-    ) -> Result<Attempt, Stop> {
-        let mut partial = slot.take().ok_or(Stop::Lost)?;
+    ) -> Result<ReceiveOutcome, FetchStop> {
+        let mut partial = slot.take().ok_or(FetchStop::Lost)?;
         let mut missing = size - partial.len().min(size);
         let (pieces, mut waiting) = mpsc::channel::<Bytes>(PIECES);
         let writer = tokio::task::spawn_blocking(move || {
@@ -147,7 +147,9 @@ impl Fetcher {
             let piece = match self.within(response.chunk()).await {
                 Ok(Some(Ok(Some(piece)))) => piece,
                 // However the connection ends now.
-                Ok(None | Some(Ok(None) | Err(_))) if missing == 0 => break Ok(Attempt::Complete),
+                Ok(None | Some(Ok(None) | Err(_))) if missing == 0 => {
+                    break Ok(ReceiveOutcome::Complete);
+                }
                 Ok(Some(Ok(None))) => {
                     break Ok(passing(format!("it ended {missing} bytes before its end")));
                 }
@@ -156,7 +158,7 @@ impl Fetcher {
                 Err(stop) => break Err(stop),
             };
             if piece.len() as u64 > missing {
-                break Ok(Attempt::OtherSize(format!("more than {size}")));
+                break Ok(ReceiveOutcome::OtherSize(format!("more than {size}")));
             }
             missing -= piece.len() as u64;
             self.count(piece.len());
@@ -170,10 +172,10 @@ impl Fetcher {
             }
         };
         drop(pieces);
-        let (mut partial, written) = writer.await.map_err(|_| Stop::Lost)?;
+        let (mut partial, written) = writer.await.map_err(|_| FetchStop::Lost)?;
         // Whose bytes these are nobody can tell any more.
         let thrown_away = match attempt {
-            Ok(Attempt::OtherSize(_)) => self.throw_away(&mut partial),
+            Ok(ReceiveOutcome::OtherSize(_)) => self.throw_away(&mut partial),
             _ => Ok(()),
         };
         *slot = Some(partial);
@@ -188,12 +190,12 @@ impl Fetcher {
         path: &Path,
         size: u64,
         slot: &mut Option<Partial>,
-    ) -> Result<Attempt, Stop> {
-        let mut partial = slot.take().ok_or(Stop::Lost)?;
+    ) -> Result<ReceiveOutcome, FetchStop> {
+        let mut partial = slot.take().ok_or(FetchStop::Lost)?;
         let path = path.to_owned();
         let (stopped, received) = (self.stopped(), self.received.clone());
         let copied = tokio::task::spawn_blocking(move || {
-            let mut copy = || -> Result<Attempt, ContentError> {
+            let mut copy = || -> Result<ReceiveOutcome, ContentError> {
                 let unread = |e: std::io::Error| gone(format!("it cannot be read: {e}"), false);
                 let mut file = match File::open(&path) {
                     Ok(file) => file,
@@ -205,7 +207,7 @@ impl Fetcher {
                 match file.metadata() {
                     Ok(metadata) if !metadata.is_file() => return Ok(gone("it is no file", true)),
                     Ok(metadata) if metadata.len() != size => {
-                        return Ok(Attempt::OtherSize(metadata.len().to_string()));
+                        return Ok(ReceiveOutcome::OtherSize(metadata.len().to_string()));
                     }
                     Ok(_) => {}
                     Err(e) => return Ok(unread(e)),
@@ -229,37 +231,37 @@ impl Fetcher {
                         Err(e) => return Ok(unread(e)),
                     }
                 }
-                Ok(Attempt::Complete)
+                Ok(ReceiveOutcome::Complete)
             };
             let copied = copy();
             (partial, copied)
         });
-        let (partial, copied) = copied.await.map_err(|_| Stop::Lost)?;
+        let (partial, copied) = copied.await.map_err(|_| FetchStop::Lost)?;
         *slot = Some(partial);
         self.unless_stopped(std::future::ready(())).await?;
         Ok(copied?)
     }
 
-    fn broken(&self, error: &reqwest::Error, url: &Url) -> Attempt {
+    fn broken(&self, error: &reqwest::Error, url: &Url) -> ReceiveOutcome {
         // A certificate that does not hold, a proxy that refuses: no better the next time.
         if let Some(lasting) = lasting(error, url, &self.connection) {
             return gone(chain(&lasting), false);
         }
-        Attempt::Passing {
+        ReceiveOutcome::Passing {
             why: chain(error),
             after: None,
             unreachable: error.is_connect() || error.is_request(),
         }
     }
 
-    fn idle(&self, unreachable: bool) -> Attempt {
+    fn idle(&self, unreachable: bool) -> ReceiveOutcome {
         let why = format!("nothing came for {} seconds", self.idle_limit.as_secs());
-        Attempt::Passing { why, after: None, unreachable }
+        ReceiveOutcome::Passing { why, after: None, unreachable }
     }
 }
 
 /// What an answer without the file says; `None` if the file follows.
-fn refused(response: &Response, from: u64) -> Option<Attempt> {
+fn refused(response: &Response, from: u64) -> Option<ReceiveOutcome> {
     let status = response.status();
     let code = status.as_u16();
     let headers = response.headers();
@@ -268,7 +270,7 @@ fn refused(response: &Response, from: u64) -> Option<Attempt> {
             gone("it is sent in another encoding, which nobody asked for", false)
         }
         200 | 206 => return None,
-        416 if from > 0 => Attempt::Again,
+        416 if from > 0 => ReceiveOutcome::Again,
         300..=399 => {
             // Whoever answers may send us anywhere, also into a network that trusts this computer;
             // the places that are meant are known beforehand.
@@ -276,7 +278,7 @@ fn refused(response: &Response, from: u64) -> Option<Attempt> {
             let to: String = to.unwrap_or_default().chars().take(300).collect();
             gone(format!("it is redirected to {to:?}, and redirects are not followed"), false)
         }
-        408 | 425 | 429 | 500..=599 => Attempt::Passing {
+        408 | 425 | 429 | 500..=599 => ReceiveOutcome::Passing {
             why: format!("it was answered with HTTP {code}"),
             after: retry_after(headers),
             unreachable: false,
@@ -286,12 +288,12 @@ fn refused(response: &Response, from: u64) -> Option<Attempt> {
     })
 }
 
-fn gone(why: impl Into<String>, absent: bool) -> Attempt {
-    Attempt::Gone { why: why.into(), absent }
+fn gone(why: impl Into<String>, absent: bool) -> ReceiveOutcome {
+    ReceiveOutcome::Gone { why: why.into(), absent }
 }
 
-fn passing(why: impl Into<String>) -> Attempt {
-    Attempt::Passing { why: why.into(), after: None, unreachable: false }
+fn passing(why: impl Into<String>) -> ReceiveOutcome {
+    ReceiveOutcome::Passing { why: why.into(), after: None, unreachable: false }
 }
 
 /// What names a version beyond doubt. Weak tags do not.

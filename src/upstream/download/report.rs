@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Base, Forecast, Rejected, Which, Window};
+use super::{ContentBase, DownloadForecast, FileSelection, RejectedContent, Window};
 use crate::upstream::{ConnectionOptions, Problem};
 
 /// So many problems are told one by one; of more only the number.
@@ -14,9 +14,9 @@ const TOLD: usize = 1000;
 #[derive(Debug, Clone)]
 pub struct DownloadOptions {
     /// Which files.
-    pub which: Which,
+    pub which: FileSelection,
     /// Further places, tried first.
-    pub locations: Vec<Base>,
+    pub locations: Vec<ContentBase>,
     /// Files at a time.
     pub parallel: usize,
     /// Bytes per second, over all connections.
@@ -41,7 +41,7 @@ pub struct DownloadOptions {
 
 impl DownloadOptions {
     /// The defaults.
-    pub fn new(which: Which) -> Self {
+    pub fn new(which: FileSelection) -> Self {
         Self {
             which,
             locations: Vec::new(),
@@ -63,7 +63,7 @@ impl DownloadOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DownloadProgress<'a> {
     /// This is going to be done.
-    Planned(&'a Forecast),
+    Planned(&'a DownloadForecast),
     /// So much is done.
     Bytes {
         /// That have come.
@@ -80,7 +80,7 @@ pub enum DownloadProgress<'a> {
 /// Why a download ended before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Stopped {
+pub enum StopReason {
     /// The user has interrupted it.
     Interrupted,
     /// The time window is closed.
@@ -92,7 +92,7 @@ pub enum Stopped {
 #[serde(rename_all = "kebab-case")]
 pub struct DownloadReport {
     /// What was to be done.
-    pub forecast: Forecast,
+    pub forecast: DownloadForecast,
     /// Files that are here now and were not before.
     pub fetched: u64,
     /// Their bytes.
@@ -106,7 +106,7 @@ pub struct DownloadReport {
     /// Files that upstream servers named and do not have; they were told to fetch them.
     pub asked_upstream: u64,
     /// What was thrown away because it was not what the documents promise.
-    pub rejected: Vec<Rejected>,
+    pub rejected: Vec<RejectedContent>,
     /// What could not be had.
     pub problems: Vec<Problem>,
     /// What deserves attention.
@@ -114,7 +114,7 @@ pub struct DownloadReport {
     /// Problems, warnings and rejections that are not told one by one.
     pub not_told: u64,
     /// Why it ended before its end.
-    pub stopped: Option<Stopped>,
+    pub stopped: Option<StopReason>,
 }
 
 impl DownloadReport {
@@ -129,7 +129,7 @@ impl DownloadReport {
 pub(super) struct Problems {
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
-    pub(super) rejected: Vec<Rejected>,
+    pub(super) rejected: Vec<RejectedContent>,
     pub(super) not_told: u64,
 }
 
@@ -144,7 +144,7 @@ impl Problems {
         keep(&mut self.warnings, problem, &mut self.not_told);
     }
 
-    pub(super) fn reject(&mut self, rejected: Rejected) {
+    pub(super) fn reject(&mut self, rejected: RejectedContent) {
         keep(&mut self.rejected, rejected, &mut self.not_told);
     }
 

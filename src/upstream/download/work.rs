@@ -14,12 +14,12 @@ use jiff::Zoned;
 use tokio::{runtime::Builder, sync::watch, task::JoinSet, time::MissedTickBehavior};
 
 use super::{
-    DownloadError, DownloadOptions, DownloadProgress, DownloadReport, Problems, Stopped,
+    DownloadError, DownloadOptions, DownloadProgress, DownloadReport, Problems, StopReason,
     ask_upstreams,
-    fetch::{Fetched, Fetcher, Stop},
+    fetch::{FetchOutcome, FetchStop, Fetcher},
     locations::Locations,
     pace::Pace,
-    plan::Planned,
+    plan::PlannedFile,
 };
 use crate::{
     catalog::{Catalog, PayloadRow},
@@ -41,7 +41,7 @@ const TICK: Duration = Duration::from_millis(200);
 const GIVE_WAY: u64 = 4;
 
 /// A download at work.
-pub(super) struct Work<'a> {
+pub(super) struct DownloadRun<'a> {
     pub(super) catalog: &'a mut Catalog,
     pub(super) content: &'a ContentStore,
     pub(super) options: &'a DownloadOptions,
@@ -53,13 +53,13 @@ pub(super) struct Work<'a> {
 }
 
 /// What a file's task gives back.
-type Done = (Planned, std::result::Result<Fetched, Stop>);
+type FileResult = (PlannedFile, std::result::Result<FetchOutcome, FetchStop>);
 
-impl Work<'_> {
+impl DownloadRun<'_> {
     /// Downloads the files, in their order.
     pub(super) fn run(
         mut self,
-        files: Vec<Planned>,
+        files: Vec<PlannedFile>,
         partials: Arc<Partials>,
         progress: &mut dyn FnMut(DownloadProgress<'_>),
     ) -> Result<()> {
@@ -94,14 +94,14 @@ impl Work<'_> {
 
     async fn drive(
         &mut self,
-        files: Vec<Planned>,
+        files: Vec<PlannedFile>,
         fetcher: &Arc<Fetcher>,
         stop: &watch::Sender<bool>,
         batch: &mut Batch,
         progress: &mut dyn FnMut(DownloadProgress<'_>),
     ) -> Result<()> {
         let mut queue = VecDeque::from(files);
-        let mut running: JoinSet<Done> = JoinSet::new();
+        let mut running: JoinSet<FileResult> = JoinSet::new();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut failed: Option<DownloadError> = None;
@@ -115,7 +115,7 @@ impl Work<'_> {
             let ending = failed.is_some() || self.report.stopped.is_some();
             if closed.is_some() && !ending {
                 if self.options.once {
-                    self.report.stopped = Some(Stopped::WindowClosed);
+                    self.report.stopped = Some(StopReason::WindowClosed);
                 }
                 stop.send_replace(true);
             }
@@ -147,11 +147,11 @@ impl Work<'_> {
             tokio::select! {
                 Some(done) = running.join_next() => match done {
                     Ok((file, Ok(fetched))) => self.settle(&file, fetched, batch)?,
-                    Ok((file, Err(Stop::Asked))) => queue.push_front(file),
+                    Ok((file, Err(FetchStop::Asked))) => queue.push_front(file),
                     Ok((_, Err(stopped))) => {
                         stop.send_replace(true);
                         failed.get_or_insert(match stopped {
-                            Stop::Disk(source) => {
+                            FetchStop::Disk(source) => {
                                 DownloadError::Disk { fetched: self.report.fetched, source }
                             }
                             _ => DownloadError::Lost,
@@ -181,7 +181,7 @@ impl Work<'_> {
                 heard = &mut interrupted, if listening => {
                     listening = false;
                     if heard.is_ok() {
-                        self.report.stopped = Some(Stopped::Interrupted);
+                        self.report.stopped = Some(StopReason::Interrupted);
                         stop.send_replace(true);
                     }
                 },
@@ -204,7 +204,7 @@ impl Work<'_> {
     }
 
     /// A run that was killed may have stored a file without noting it.
-    fn in_the_store(&self, file: &Planned) -> Result<Option<PayloadDigests>> {
+    fn in_the_store(&self, file: &PlannedFile) -> Result<Option<PayloadDigests>> {
         let Some(sha256) = file.expected.sha256 else { return Ok(None) };
         if !self.content.contains(&sha256, file.expected.size)? {
             return Ok(None);
@@ -215,8 +215,13 @@ impl Work<'_> {
     }
 
     /// Takes in what became of a file.
-    fn settle(&mut self, file: &Planned, fetched: Fetched, batch: &mut Batch) -> Result<()> {
-        let Fetched { got, rejected, failures, absent } = fetched;
+    fn settle(
+        &mut self,
+        file: &PlannedFile,
+        fetched: FetchOutcome,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        let FetchOutcome { got, rejected, failures, absent } = fetched;
         let reasons: Vec<String> = failures
             .into_iter()
             .chain(rejected.iter().map(|r| {
@@ -241,7 +246,7 @@ impl Work<'_> {
 
     fn note(
         &mut self,
-        file: &Planned,
+        file: &PlannedFile,
         digests: PayloadDigests,
         partial: Option<Partial>,
         batch: &mut Batch,

@@ -17,7 +17,9 @@ use reqwest::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use super::{ConnectionOptions, UpstreamError, error::chain, http_client, lasting, spool::Spool};
+use super::{
+    ConnectionOptions, UpstreamError, error::chain, http_client, lasting, spool::ResponseSpool,
+};
 use crate::{certificate::Validity, protocol::server_sync::AnswerError, upstream::retry};
 
 /// What is called and how.
@@ -38,18 +40,18 @@ pub(super) struct Channel {
     options: ConnectionOptions,
     /// Where large answers wait.
     folder: Option<PathBuf>,
-    heard: Mutex<Heard>,
+    heard: Mutex<AnswerFacts>,
 }
 
 /// What the last answer told beside what was asked.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Heard {
+pub(super) struct AnswerFacts {
     pub(super) certificate: Option<Validity>,
     /// The server's clock less ours.
     pub(super) clock_ahead: Option<SignedDuration>,
 }
 
-impl Heard {
+impl AnswerFacts {
     fn of(response: &Response) -> Self {
         let info = response.extensions().get::<TlsInfo>();
         let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
@@ -85,7 +87,7 @@ impl Channel {
     pub(super) fn call<T>(
         &self,
         call: &Call<'_>,
-        read: &mut dyn FnMut(Spool) -> Result<T, AnswerError>,
+        read: &mut dyn FnMut(ResponseSpool) -> Result<T, AnswerError>,
     ) -> Result<T, UpstreamError> {
         let mut attempt = 1;
         loop {
@@ -106,7 +108,7 @@ impl Channel {
         }
     }
 
-    pub(super) fn heard(&self) -> Heard {
+    pub(super) fn heard(&self) -> AnswerFacts {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -119,7 +121,7 @@ impl Channel {
         &self,
         call: &Call<'_>,
         attempts: u32,
-        read: &mut dyn FnMut(Spool) -> Result<T, AnswerError>,
+        read: &mut dyn FnMut(ResponseSpool) -> Result<T, AnswerError>,
     ) -> Result<T, UpstreamError> {
         let (status, retry_after, answer) = self.runtime.block_on(self.receive(call, attempts))?;
         match read(answer) {
@@ -142,7 +144,7 @@ impl Channel {
         &self,
         call: &Call<'_>,
         attempts: u32,
-    ) -> Result<(StatusCode, Option<Duration>, Spool), UpstreamError> {
+    ) -> Result<(StatusCode, Option<Duration>, ResponseSpool), UpstreamError> {
         let broken = |source: reqwest::Error| {
             let (operation, url) = (call.operation, call.url.to_string());
             match lasting(&source, call.url, &self.options) {
@@ -165,7 +167,7 @@ impl Channel {
             .send()
             .await
             .map_err(broken)?;
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Heard::of(&response);
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = AnswerFacts::of(&response);
         let status = response.status();
         let retry_after = retry::retry_after(response.headers());
         let location = response.headers().get(LOCATION).cloned();
@@ -201,7 +203,7 @@ impl Channel {
                 });
             }
         };
-        let answer = Spool::new(self.folder.as_deref(), call.limit, is_packed);
+        let answer = ResponseSpool::new(self.folder.as_deref(), call.limit, is_packed);
         Ok((status, retry_after, bounded(response, call, answer, broken).await?))
     }
 
@@ -231,9 +233,9 @@ impl Channel {
 async fn bounded(
     mut response: Response,
     call: &Call<'_>,
-    mut answer: Spool,
+    mut answer: ResponseSpool,
     broken: impl Fn(reqwest::Error) -> UpstreamError,
-) -> Result<Spool, UpstreamError> {
+) -> Result<ResponseSpool, UpstreamError> {
     while let Some(piece) = response.chunk().await.map_err(&broken)? {
         if answer.push(&piece).map_err(UpstreamError::Spool)?.is_err() {
             return Err(UpstreamError::TooLarge { operation: call.operation, limit: call.limit });

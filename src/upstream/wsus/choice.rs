@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
-    Selection, known,
+    SyncSelection, known,
     names::{languages, resolve},
-    state::{Chosen, State, Wanted},
+    state::{ResolvedSelection, SelectionNames, UpstreamState},
 };
 use crate::{
-    catalog::{Catalog, CatalogError, Filter},
+    catalog::{Catalog, CatalogError, RevisionFilter},
     protocol::server_sync::ConfigData,
     update::{UpdateId, UpdateType},
 };
@@ -91,8 +91,11 @@ pub fn categories(catalog: &Catalog, kind: CategoryKind) -> Result<Vec<Category>
 /// # Errors
 /// When the catalogue fails.
 pub fn choices(catalog: &Catalog, kind: CategoryKind) -> Result<Vec<Category>, CatalogError> {
-    let filter =
-        Filter { update_type: Some(UpdateType::Category), newest: true, ..Filter::default() };
+    let filter = RevisionFilter {
+        update_type: Some(UpdateType::Category),
+        newest: true,
+        ..RevisionFilter::default()
+    };
     let mut found: BTreeMap<UpdateId, Category> = BTreeMap::new();
     catalog.find(&filter, &mut |summary| {
         let Some(level) = summary.category_type.as_deref().and_then(CategoryLevel::of) else {
@@ -159,7 +162,7 @@ fn asked(catalog: &Catalog, kind: CategoryKind) -> Result<Option<HashSet<UpdateI
     let mut all: Option<HashSet<UpdateId>> = None;
     let mut everything = false;
     catalog.notes(known::NOTE, &mut |_, note| {
-        let Ok(state) = serde_json::from_str::<State>(note) else { return };
+        let Ok(state) = serde_json::from_str::<UpstreamState>(note) else { return };
         if state.anchor.is_none() {
             return;
         }
@@ -174,13 +177,13 @@ fn asked(catalog: &Catalog, kind: CategoryKind) -> Result<Option<HashSet<UpdateI
 }
 
 /// What is chosen now, where nothing is said as the last time.
-pub(super) fn chosen(selection: &Selection, before: &Chosen) -> Chosen {
+pub(super) fn chosen(selection: &SyncSelection, before: &SelectionNames) -> SelectionNames {
     let one = |now: &Option<Vec<String>>, before: &Option<Vec<String>>| match now {
         None => before.clone(),
         Some(names) if names.iter().any(|name| name.trim().eq_ignore_ascii_case(ALL)) => None,
         Some(names) => Some(names.iter().map(|name| name.trim().to_owned()).collect()),
     };
-    Chosen {
+    SelectionNames {
         products: one(&selection.products, &before.products),
         classifications: one(&selection.classifications, &before.classifications),
         languages: one(&selection.languages, &before.languages),
@@ -192,19 +195,19 @@ pub(super) fn chosen(selection: &Selection, before: &Chosen) -> Chosen {
 pub(super) fn wanted(
     catalog: &Catalog,
     config: &ConfigData,
-    chosen: &Chosen,
-) -> Result<(Wanted, Vec<String>), super::super::SyncError> {
+    chosen: &SelectionNames,
+) -> Result<(ResolvedSelection, Vec<String>), super::super::SyncError> {
     let mut notes = Vec::new();
     let languages = match &chosen.languages {
         None => Vec::new(),
         Some(names) => languages(names, config)?,
     };
     if chosen.products.is_none() && chosen.classifications.is_none() {
-        return Ok((Wanted { languages, ..Wanted::default() }, notes));
+        return Ok((ResolvedSelection { languages, ..ResolvedSelection::default() }, notes));
     }
     let products = choices(catalog, CategoryKind::Product)?;
     let classifications = choices(catalog, CategoryKind::Classification)?;
-    let wanted = Wanted {
+    let wanted = ResolvedSelection {
         products: resolve("product", chosen.products.as_deref(), &products, &mut notes)?,
         classifications: resolve(
             "classification",
@@ -223,10 +226,14 @@ mod tests {
 
     #[test]
     fn what_is_not_said_stays_and_all_resets() {
-        let before = Chosen { products: Some(vec!["Office".to_owned()]), ..Chosen::default() };
-        assert_eq!(chosen(&Selection::default(), &before), before);
-        let all = Selection { products: Some(vec!["All".to_owned()]), ..Selection::default() };
-        assert_eq!(chosen(&all, &before), Chosen::default());
+        let before = SelectionNames {
+            products: Some(vec!["Office".to_owned()]),
+            ..SelectionNames::default()
+        };
+        assert_eq!(chosen(&SyncSelection::default(), &before), before);
+        let all =
+            SyncSelection { products: Some(vec!["All".to_owned()]), ..SyncSelection::default() };
+        assert_eq!(chosen(&all, &before), SelectionNames::default());
     }
 
     #[test]

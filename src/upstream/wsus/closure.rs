@@ -1,7 +1,7 @@
 //! What updates name and the mirror lacks: asked for where that is possible, else reported.
 
 use super::{
-    engine::{Result, Run, speaks},
+    engine::{Result, SyncRun, speaks},
     error::chain,
 };
 use crate::{
@@ -16,7 +16,7 @@ const BATCH: usize = 100;
 /// So many unresolved prerequisites are remembered and reported.
 const MOST: usize = 10_000;
 
-impl Run<'_> {
+impl SyncRun<'_> {
     /// Brings what prerequisites and bundles name, as far as the server has it.
     pub(super) fn close(&mut self, config: &ConfigData) -> Result<()> {
         let mut absent = self.absent_prerequisites()?;

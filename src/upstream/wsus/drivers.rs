@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::{
     UpstreamError,
-    engine::{Result, Run},
+    engine::{Result, SyncRun},
     hardware::Hardware,
-    state::{DriverState, Wanted},
+    state::{DriverState, ResolvedSelection},
 };
 use crate::{
     protocol::server_sync::{
@@ -20,10 +20,14 @@ use crate::{
 /// Driver sets per request to a server that states no limit.
 const SETS: usize = 50;
 
-impl Run<'_> {
+impl SyncRun<'_> {
     /// Brings drivers and driver sets for the hardware that is wanted, what is new since the last
     /// round. Gives what is to be remembered when everything else is in.
-    pub(super) fn drivers(&mut self, config: &ConfigData, wanted: &Wanted) -> Result<DriverState> {
+    pub(super) fn drivers(
+        &mut self,
+        config: &ConfigData,
+        wanted: &ResolvedSelection,
+    ) -> Result<DriverState> {
         let before = self.state.drivers.clone();
         let given = self.options.upstream.selection.hardware.clone();
         let hardware = given.unwrap_or_else(|| before.hardware.clone());

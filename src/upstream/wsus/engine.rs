@@ -12,13 +12,13 @@ use super::{
     UpstreamError, choice,
     known::NOTE,
     session::Session,
-    state::{State, Wanted},
+    state::{ResolvedSelection, UpstreamState},
 };
 use crate::{
     catalog::{Catalog, CatalogError},
-    protocol::server_sync::{ConfigData, Filter},
+    protocol::server_sync::{ConfigData, ServerSyncFilter},
     update::UpdateIdentity,
-    upstream::{Progress, SyncError, SyncOptions, SyncReport},
+    upstream::{SyncError, SyncOptions, SyncProgress, SyncReport},
 };
 
 pub(super) type Result<T> = std::result::Result<T, SyncError>;
@@ -37,7 +37,7 @@ pub(in crate::upstream) fn run(
     base: &Url,
     catalog: &mut Catalog,
     options: &SyncOptions,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(SyncProgress<'_>),
     report: &mut SyncReport,
 ) -> Result<()> {
     let account = catalog.mirror_id()?.unwrap_or_default();
@@ -48,7 +48,7 @@ pub(in crate::upstream) fn run(
     let key = format!("{NOTE}{base}");
     // A note of another form is as good as none: then everything is listed, not fetched, again.
     let state = catalog.note(&key)?.and_then(|text| serde_json::from_str(&text).ok());
-    let mut run = Run {
+    let mut run = SyncRun {
         session: Arc::new(session),
         catalog,
         options,
@@ -84,15 +84,15 @@ pub(in crate::upstream) fn run(
 }
 
 /// A synchronization under way.
-pub(super) struct Run<'a> {
+pub(super) struct SyncRun<'a> {
     pub(super) session: Arc<Session>,
     pub(super) catalog: &'a mut Catalog,
     pub(super) options: &'a SyncOptions,
-    pub(super) progress: &'a mut dyn FnMut(Progress<'_>),
+    pub(super) progress: &'a mut dyn FnMut(SyncProgress<'_>),
     pub(super) report: &'a mut SyncReport,
     /// Of the note.
     pub(super) key: String,
-    pub(super) state: State,
+    pub(super) state: UpstreamState,
     /// Updates per request, by the server's limit.
     pub(super) batch: usize,
     /// Everything asked for in this run.
@@ -106,7 +106,7 @@ pub(super) struct Run<'a> {
     pub(super) total: u64,
 }
 
-impl Run<'_> {
+impl SyncRun<'_> {
     fn all(&mut self) -> Result<()> {
         let config = self.session.config()?;
         let was_closed = std::mem::take(&mut self.state.closed);
@@ -163,8 +163,11 @@ impl Run<'_> {
 
     /// Products, classifications and detectoids.
     pub(super) fn categories(&mut self) -> Result<()> {
-        let filter =
-            Filter { anchor: self.state.config_anchor.clone(), config: true, ..Filter::default() };
+        let filter = ServerSyncFilter {
+            anchor: self.state.config_anchor.clone(),
+            config: true,
+            ..ServerSyncFilter::default()
+        };
         let anchor = self.list_and_fetch(filter)?;
         if self.failed.len() <= FAILED {
             self.state.config_anchor = Some(anchor);
@@ -183,8 +186,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn changes_since(&mut self, anchor: String, wanted: &Wanted) -> Result<String> {
-        let now = State { anchor: Some(anchor), asked: wanted.clone(), ..State::default() };
+    fn changes_since(&mut self, anchor: String, wanted: &ResolvedSelection) -> Result<String> {
+        let now = UpstreamState {
+            anchor: Some(anchor),
+            asked: wanted.clone(),
+            ..UpstreamState::default()
+        };
         self.list_and_fetch(now.filter(wanted))
     }
 
@@ -213,14 +220,14 @@ impl Run<'_> {
     }
 
     /// Gives the anchor of the list; everything in it is held, or has failed.
-    pub(super) fn list_and_fetch(&mut self, filter: Filter) -> Result<String> {
+    pub(super) fn list_and_fetch(&mut self, filter: ServerSyncFilter) -> Result<String> {
         let (anchor, missing) = match self.list(&filter) {
             // An anchor that this server does not take: everything again, once.
             Err(SyncError::Upstream(e))
                 if filter.anchor.is_some() && e.is_fault("InvalidParameters") =>
             {
                 tracing::warn!(error = %e, "the upstream server refuses our anchor; listing everything");
-                let mut filter = Filter { anchor: None, ..filter };
+                let mut filter = ServerSyncFilter { anchor: None, ..filter };
                 for id in filter.categories.iter_mut().chain(&mut filter.classifications) {
                     id.delta = false;
                 }
@@ -240,7 +247,7 @@ impl Run<'_> {
     ///
     /// A server without files tells with each document where its files are (and for which a key is
     /// needed), and nobody else does: what is held from elsewhere is asked for once more.
-    fn list(&mut self, filter: &Filter) -> Result<(String, Vec<UpdateIdentity>)> {
+    fn list(&mut self, filter: &ServerSyncFilter) -> Result<(String, Vec<UpdateIdentity>)> {
         let (catalog, asked) = (&*self.catalog, &mut self.asked);
         let tells_addresses = self.state.facts.catalog_only;
         let (mut missing, mut failed) = (Vec::new(), None);
@@ -270,7 +277,7 @@ impl Run<'_> {
 }
 
 /// What is remembered, as it is written down.
-pub(super) fn note(state: &State) -> std::result::Result<String, UpstreamError> {
+pub(super) fn note(state: &UpstreamState) -> std::result::Result<String, UpstreamError> {
     serde_json::to_string(state).map_err(UpstreamError::State)
 }
 

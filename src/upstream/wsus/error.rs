@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use super::{ClientError, Lasting};
+use super::{ClientError, PermanentFailure};
 use crate::protocol::server_sync::AnswerError;
 
 /// Why an upstream server could not be synchronized from.
@@ -44,7 +44,7 @@ pub enum UpstreamError {
         /// Where.
         url: String,
         /// What stands in the way.
-        why: Lasting,
+        why: PermanentFailure,
         /// As the library says it.
         #[source]
         source: reqwest::Error,

@@ -9,13 +9,13 @@ use std::{
 
 use super::{
     UpstreamError,
-    engine::{Result, Run, note},
+    engine::{Result, SyncRun, note},
     keys,
-    pipe::{AT_ONCE, Pipe, Said},
+    pipe::{AT_ONCE, BatchEvent, Pipe},
 };
 use crate::{
     update::UpdateIdentity,
-    upstream::{Progress, SyncReport, take},
+    upstream::{SyncProgress, SyncReport, take},
 };
 
 /// So many single updates refused in a row, without one that is given: the server is broken.
@@ -29,13 +29,13 @@ const PATIENCE: usize = 10;
 const ENDLESS_IN_A_ROW: usize = 12;
 
 /// One request.
-struct Ask {
+struct BatchRequest {
     ids: Vec<UpdateIdentity>,
     /// The same was refused a moment ago.
     again: bool,
 }
 
-impl Run<'_> {
+impl SyncRun<'_> {
     /// Fetches what is neither held nor asked for yet; gives their number.
     pub(super) fn fetch(&mut self, identities: Vec<UpdateIdentity>) -> Result<usize> {
         let mut missing = Vec::new();
@@ -55,8 +55,10 @@ impl Run<'_> {
         if number == 0 {
             return Ok(0);
         }
-        let queue =
-            missing.chunks(self.batch).map(|ids| Ask { ids: ids.to_vec(), again: false }).collect();
+        let queue = missing
+            .chunks(self.batch)
+            .map(|ids| BatchRequest { ids: ids.to_vec(), again: false })
+            .collect();
         drop(missing);
         let (session, limits) = (Arc::clone(&self.session), self.options.limits.clone());
         thread::scope(|scope| {
@@ -66,8 +68,8 @@ impl Run<'_> {
         Ok(number)
     }
 
-    fn pump(&mut self, pipe: &Pipe, mut queue: VecDeque<Ask>) -> Result<()> {
-        let mut open: VecDeque<Ask> = VecDeque::new();
+    fn pump(&mut self, pipe: &Pipe, mut queue: VecDeque<BatchRequest>) -> Result<()> {
+        let mut open: VecDeque<BatchRequest> = VecDeque::new();
         let mut endless_in_a_row = 0;
         loop {
             while open.len() < AT_ONCE
@@ -96,7 +98,7 @@ impl Run<'_> {
                     if endless_in_a_row >= ENDLESS_IN_A_ROW {
                         return Err(e.into());
                     }
-                    let Ask { mut ids, again } = ask;
+                    let BatchRequest { mut ids, again } = ask;
                     let is_alone = ids.len() == 1;
                     ids.retain(|identity| !given.contains(identity));
                     match ids.as_slice() {
@@ -111,7 +113,7 @@ impl Run<'_> {
                             } else {
                                 // The same fault may pass.
                                 self.session.channel.pause();
-                                queue.push_front(Ask { ids, again: true });
+                                queue.push_front(BatchRequest { ids, again: true });
                             }
                         }
                         // One unknown id fails them all, and nothing says which.
@@ -119,7 +121,7 @@ impl Run<'_> {
                             let (first, second) = several.split_at(several.len().div_ceil(2));
                             for half in [second, first].into_iter().filter(|half| !half.is_empty())
                             {
-                                queue.push_front(Ask { ids: half.to_vec(), again: false });
+                                queue.push_front(BatchRequest { ids: half.to_vec(), again: false });
                             }
                         }
                     }
@@ -170,14 +172,14 @@ impl Run<'_> {
             given.insert(*identity)
         };
         let mut piece = match pipe.next() {
-            Said::End(end) => return Ok((given, end)),
+            BatchEvent::End(end) => return Ok((given, end)),
             piece => piece,
         };
         // The answer is here as a whole: nobody waits for the network while he writes.
         let mut writer = self.catalog.write()?;
         let end = loop {
             match piece {
-                Said::Document(given) => {
+                BatchEvent::Document(given) => {
                     if is_new(&given.identity, self.report) {
                         let (document, xml) = (&given.document, given.xml.as_bytes());
                         take::add(&mut writer, document, xml, self.options, self.report)?;
@@ -196,14 +198,14 @@ impl Run<'_> {
                         }
                     }
                 }
-                Said::Unreadable(identity, why) => {
+                BatchEvent::Unreadable(identity, why) => {
                     if is_new(&identity, self.report) {
                         self.failed.insert(identity, why);
                     }
                 }
-                Said::Url(sha1, url) => writer.put_file_url(&sha1, &url)?,
-                Said::Key(sha1, key) => keys::put(&mut writer, self.report, &sha1, &key)?,
-                Said::End(end) => break end,
+                BatchEvent::Url(sha1, url) => writer.put_file_url(&sha1, &url)?,
+                BatchEvent::Key(sha1, key) => keys::put(&mut writer, self.report, &sha1, &key)?,
+                BatchEvent::End(end) => break end,
             }
             piece = pipe.next();
         };
@@ -215,7 +217,7 @@ impl Run<'_> {
     }
 
     fn tell(&mut self) {
-        (self.progress)(Progress::Documents { done: self.done, total: Some(self.total) });
+        (self.progress)(SyncProgress::Documents { done: self.done, total: Some(self.total) });
     }
 }
 

@@ -6,12 +6,12 @@ use bundle_format::{digest::Sha1, segment::KEY_MAX};
 
 use super::{
     UpstreamError,
-    engine::{LARGEST_BATCH, Result, Run, note},
+    engine::{LARGEST_BATCH, Result, SyncRun, note},
     error::chain,
     fetch::is_about_the_batch,
 };
 use crate::{
-    catalog::Writer,
+    catalog::CatalogWriter,
     protocol::server_sync::{ConfigData, GetUpdateDecryptionData, UpdateKeys},
     update::UpdateIdentity,
     upstream::SyncReport,
@@ -20,7 +20,7 @@ use crate::{
 /// Updates per request to a server that states no limit.
 const DEFAULT_BATCH: usize = 50;
 
-impl Run<'_> {
+impl SyncRun<'_> {
     /// Asks for the keys of everything that is held without them. What the server does not tell is
     /// asked again the next time.
     pub(super) fn keys(&mut self, config: &ConfigData) -> Result<()> {
@@ -89,7 +89,7 @@ impl Run<'_> {
 
 /// Keeps a key, unless it is none: with one that no segment may hold, no bundle could be made.
 pub(super) fn put(
-    writer: &mut Writer<'_>,
+    writer: &mut CatalogWriter<'_>,
     report: &mut SyncReport,
     file: &Sha1,
     key: &[u8],

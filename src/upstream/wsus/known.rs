@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::state::State;
+use super::state::UpstreamState;
 use crate::{
     catalog::{Catalog, CatalogError},
     protocol::server_sync::ConfigData,
@@ -55,7 +55,7 @@ impl From<&ConfigData> for UpstreamFacts {
 /// A server that this mirror has synchronized from, or has tried to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct KnownUpstream {
+pub struct UpstreamRecord {
     /// Its root, with a slash at the end.
     pub url: String,
     /// What it said of itself.
@@ -74,12 +74,12 @@ pub struct KnownUpstream {
 ///
 /// # Errors
 /// When the catalogue fails.
-pub fn known_upstreams(catalog: &Catalog) -> Result<Vec<KnownUpstream>, CatalogError> {
+pub fn known_upstreams(catalog: &Catalog) -> Result<Vec<UpstreamRecord>, CatalogError> {
     let mut known = Vec::new();
     catalog.notes(NOTE, &mut |url, note| {
         // One of another form says nothing; the next synchronization replaces it.
-        let Ok(state) = serde_json::from_str::<State>(note) else { return };
-        known.push(KnownUpstream {
+        let Ok(state) = serde_json::from_str::<UpstreamState>(note) else { return };
+        known.push(UpstreamRecord {
             url: url.to_owned(),
             facts: state.facts,
             last_success: state.last_success,

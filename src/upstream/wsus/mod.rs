@@ -50,13 +50,13 @@ pub use error::UpstreamError;
 pub(super) use error::chain;
 pub use hardware::{Hardware, HardwareError};
 pub use health::{Health, health};
-pub use known::{KnownUpstream, UpstreamFacts, known_upstreams};
+pub use known::{UpstreamFacts, UpstreamRecord, known_upstreams};
 pub use replica::{ReplicaError, replicate};
 use reqwest::Url;
-pub use rollup::{RolledUp, RollupError, rollup};
+pub use rollup::{RollupError, RollupReport, rollup};
 
 use super::{
-    ClientError, ConnectionOptions, Lasting,
+    ClientError, ConnectionOptions, PermanentFailure,
     client::{http_client, without_credentials},
     lasting::lasting,
 };
@@ -65,7 +65,7 @@ use super::{
 #[derive(Debug, Clone, Default)]
 pub struct UpstreamOptions {
     /// What to synchronize.
-    pub selection: Selection,
+    pub selection: SyncSelection,
     /// How to reach it.
     pub connection: ConnectionOptions,
 }
@@ -73,7 +73,7 @@ pub struct UpstreamOptions {
 /// What to synchronize. Names are titles or ids; `all` is everything; `None` is as the last time,
 /// the first time everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
+pub struct SyncSelection {
     /// Products.
     pub products: Option<Vec<String>>,
     /// Classifications.

@@ -15,14 +15,14 @@ use super::{
 };
 use crate::{
     protocol::server_sync::UpdateItem,
-    update::{Limits, UpdateDocument, UpdateIdentity},
+    update::{DocumentLimits, UpdateDocument, UpdateIdentity},
 };
 
 /// Questions without an answer that was taken: one on the line, one in work.
 pub(super) const AT_ONCE: usize = 2;
 
 /// What came of a batch, piece by piece.
-pub(super) enum Said {
+pub(super) enum BatchEvent {
     /// A document that can be read.
     Document(Box<Document>),
     /// One that cannot, and why.
@@ -46,7 +46,7 @@ pub(super) struct Document {
 /// Both ends of it, for the one who writes.
 pub(super) struct Pipe {
     questions: SyncSender<Vec<UpdateIdentity>>,
-    pieces: Receiver<Said>,
+    pieces: Receiver<BatchEvent>,
 }
 
 impl Pipe {
@@ -54,7 +54,7 @@ impl Pipe {
     pub(super) fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         session: &'scope Session,
-        limits: &'scope Limits,
+        limits: &'scope DocumentLimits,
     ) -> Self {
         let (questions, asked) = sync_channel::<Vec<UpdateIdentity>>(AT_ONCE);
         let (answers, answered) = sync_channel(0);
@@ -77,7 +77,7 @@ impl Pipe {
                         }
                     })
                 });
-                if !is_heard || say.send(Said::End(end)).is_err() {
+                if !is_heard || say.send(BatchEvent::End(end)).is_err() {
                     return;
                 }
             }
@@ -92,16 +92,16 @@ impl Pipe {
     }
 
     /// The next piece of the oldest batch that has not ended.
-    pub(super) fn next(&self) -> Said {
-        self.pieces.recv().unwrap_or(Said::End(Err(UpstreamError::Broken)))
+    pub(super) fn next(&self) -> BatchEvent {
+        self.pieces.recv().unwrap_or(BatchEvent::End(Err(UpstreamError::Broken)))
     }
 }
 
-fn pieces_of(item: UpdateItem, limits: &Limits) -> Vec<Said> {
+fn pieces_of(item: UpdateItem, limits: &DocumentLimits) -> Vec<BatchEvent> {
     match item {
         UpdateItem::Update(item) => {
             let identity = item.identity;
-            let unreadable = |why| Said::Unreadable(identity, why);
+            let unreadable = |why| BatchEvent::Unreadable(identity, why);
             let xml = match item.blob.into_document(limits.bytes) {
                 Ok(xml) => xml,
                 Err(e) => return vec![unreadable(chain(&e))],
@@ -110,13 +110,15 @@ fn pieces_of(item: UpdateItem, limits: &Limits) -> Vec<Said> {
                 Ok(document) if document.identity != identity => {
                     unreadable(format!("announced as {identity}, but it is {}", document.identity))
                 }
-                Ok(document) => Said::Document(Box::new(Document { identity, xml, document })),
+                Ok(document) => {
+                    BatchEvent::Document(Box::new(Document { identity, xml, document }))
+                }
                 Err(e) => unreadable(e.to_string()),
             }]
         }
         UpdateItem::Url(url) => {
-            let address = url.mu_url.map(|address| Said::Url(url.digest, address));
-            let key = url.decryption_key.map(|key| Said::Key(url.digest, key));
+            let address = url.mu_url.map(|address| BatchEvent::Url(url.digest, address));
+            let key = url.decryption_key.map(|key| BatchEvent::Key(url.digest, key));
             address.into_iter().chain(key).collect()
         }
     }

@@ -6,9 +6,12 @@ use reqwest::Url;
 use super::{UpstreamError, known::known_upstreams, session::Session};
 use crate::{
     catalog::{Catalog, CatalogError},
-    fleet::{ApprovalAction, Fleet, FleetError, TakenOver, Told, ToldDeployment, ToldGroup},
+    fleet::{
+        ApprovalAction, Fleet, FleetError, ReplicaReport, UpstreamDecisions, UpstreamDeployment,
+        UpstreamGroup,
+    },
     protocol::server_sync::{DeploymentAction, Deployments, GetDeployments, SyncDeployment},
-    soap::Limits,
+    soap::MessageLimits,
     update::UpdateId,
     upstream::SyncOptions,
 };
@@ -51,7 +54,7 @@ pub fn replicate(
     catalog: &Catalog,
     fleet: &mut Fleet,
     options: &SyncOptions,
-) -> Result<TakenOver, ReplicaError> {
+) -> Result<ReplicaReport, ReplicaError> {
     let url = base.to_string();
     let known = known_upstreams(catalog)?.into_iter().find(|known| known.url == url);
     let sync_anchor = known
@@ -84,7 +87,8 @@ fn deployments(
         deployment_anchor: anchor.map(str::to_owned),
         sync_anchor: sync_anchor.to_owned(),
     };
-    let limits = Limits { bytes: DEPLOYMENTS, elements: ELEMENTS, ..Limits::default() };
+    let limits =
+        MessageLimits { bytes: DEPLOYMENTS, elements: ELEMENTS, ..MessageLimits::default() };
     session.ask_within(&limits, &ask)
 }
 
@@ -93,16 +97,16 @@ fn is_about_anchors(error: &UpstreamError) -> bool {
 }
 
 /// The answer in the words of the fleet.
-fn told(upstream: String, whole: bool, answer: Deployments) -> Told {
+fn told(upstream: String, whole: bool, answer: Deployments) -> UpstreamDecisions {
     let updates = |ids: Vec<uuid::Uuid>| ids.into_iter().map(UpdateId).collect();
-    Told {
+    UpstreamDecisions {
         upstream,
         anchor: answer.anchor,
         whole,
         groups: answer
             .groups
             .into_iter()
-            .map(|group| ToldGroup { id: group.id, parent: group.parent, name: group.name })
+            .map(|group| UpstreamGroup { id: group.id, parent: group.parent, name: group.name })
             .collect(),
         deployments: answer.deployments.into_iter().map(deployment).collect(),
         dead: answer.dead,
@@ -111,7 +115,7 @@ fn told(upstream: String, whole: bool, answer: Deployments) -> Told {
     }
 }
 
-fn deployment(told: SyncDeployment) -> ToldDeployment {
+fn deployment(told: SyncDeployment) -> UpstreamDeployment {
     let action = match told.action {
         // An installation that is not assigned is offered, and people choose.
         DeploymentAction::Install if !told.assigned => ApprovalAction::OptionalInstall,
@@ -120,7 +124,7 @@ fn deployment(told: SyncDeployment) -> ToldDeployment {
         DeploymentAction::Scan => ApprovalAction::Detect,
         DeploymentAction::Block => ApprovalAction::Block,
     };
-    ToldDeployment {
+    UpstreamDeployment {
         id: told.id,
         identity: told.identity,
         group: told.group,

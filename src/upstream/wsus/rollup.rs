@@ -19,14 +19,14 @@ use uuid::Uuid;
 use super::{UpstreamError, known::known_upstreams, session::Session, summary};
 use crate::{
     catalog::{Catalog, CatalogError},
-    fleet::{Downstream, Fleet, FleetError, Installations, Untold},
+    fleet::{Downstream, Fleet, FleetError, Installations, PendingReport},
     protocol::{
         DateTime, ProtocolVersion,
         rollup::{
-            Change, ClientSummary, ComputerStatus, DownstreamServer, GetOutOfSyncComputers,
-            GetRollupConfiguration, LastRollupNumber, RolledComputer, RollupComputerStatus,
-            RollupComputers, RollupConfiguration, RollupDownstreamServers, SummarizationState,
-            UpdateStatus,
+            ClientSummary, ComputerStatus, DownstreamServer, GetOutOfSyncComputers,
+            GetRollupConfiguration, LastRollupNumber, RollupChange, RollupComputer,
+            RollupComputerStatus, RollupComputers, RollupConfiguration, RollupDownstreamServers,
+            SummarizationState, UpdateStatus,
         },
     },
     upstream::SyncOptions,
@@ -66,7 +66,7 @@ pub enum RollupError {
 /// What the upstream was told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct RolledUp {
+pub struct RollupReport {
     /// Servers, this one included.
     pub servers: u64,
     /// The upstream wants to know of single computers.
@@ -87,7 +87,7 @@ pub fn rollup(
     catalog: &Catalog,
     fleet: &mut Fleet,
     options: &SyncOptions,
-) -> Result<Option<RolledUp>, RollupError> {
+) -> Result<Option<RollupReport>, RollupError> {
     let known = known_upstreams(catalog)?.into_iter().find(|known| known.url == base.as_str());
     let version = known.as_ref().and_then(|known| known.facts.protocol_version.as_deref());
     let version = version.and_then(|version| version.parse::<ProtocolVersion>().ok());
@@ -100,8 +100,8 @@ pub fn rollup(
     fleet.begin_telling(base.as_str(), config.reset)?;
     let busy = options.upstream.connection.first_pause.saturating_mul(30);
     let told_servers = HashSet::from([account]);
-    let done = RolledUp::default();
-    let mut run = Run { session, fleet, account, told_servers, config, busy, done };
+    let done = RollupReport::default();
+    let mut run = RollupRun { session, fleet, account, told_servers, config, busy, done };
     run.servers(catalog, known.and_then(|known| known.last_success))?;
     run.done.detailed = config.detailed;
     if config.detailed {
@@ -112,7 +112,7 @@ pub fn rollup(
     Ok(Some(run.done))
 }
 
-struct Run<'a> {
+struct RollupRun<'a> {
     session: Session,
     fleet: &'a mut Fleet,
     /// Who we are to the upstream.
@@ -122,13 +122,13 @@ struct Run<'a> {
     config: RollupConfiguration,
     /// How long a busy upstream is left alone.
     busy: Duration,
-    done: RolledUp,
+    done: RollupReport,
 }
 
 /// A computer that the upstream knows now, with its last synchronization.
-type Told = Vec<(String, Option<DateTime>)>;
+type SentComputer = Vec<(String, Option<DateTime>)>;
 
-impl Run<'_> {
+impl RollupRun<'_> {
     fn servers(
         &mut self,
         catalog: &Catalog,
@@ -198,8 +198,8 @@ impl Run<'_> {
     }
 
     /// All computers, with details where they changed, again where the upstream wants it.
-    fn computers(&mut self) -> Result<Told, RollupError> {
-        let mut told = Told::new();
+    fn computers(&mut self) -> Result<SentComputer, RollupError> {
+        let mut told = SentComputer::new();
         let all = self.all_computers()?;
         for batch in all.chunks(self.config.computers_batch.min(COMPUTERS)) {
             let mut send = Vec::new();
@@ -214,7 +214,7 @@ impl Run<'_> {
                 let details =
                     computer.details.clone().filter(|_| known.details.as_ref() != Some(&digest));
                 digests.insert(computer.id.as_str(), digest);
-                send.push(RolledComputer { details, ..computer.clone() });
+                send.push(RollupComputer { details, ..computer.clone() });
             }
             for round in 0..ROUNDS {
                 if send.is_empty() {
@@ -222,7 +222,7 @@ impl Run<'_> {
                 }
                 let client_time = DateTime(Timestamp::now());
                 let request = RollupComputers { client_time, computers: send.clone() };
-                let changed: HashMap<String, Change> = self
+                let changed: HashMap<String, RollupChange> = self
                     .session
                     .report(&request)?
                     .into_iter()
@@ -239,10 +239,10 @@ impl Run<'_> {
                 let mut again = Vec::new();
                 for (computer, _) in batch {
                     match change(&computer.id) {
-                        Some(Change::Deleted) => {
+                        Some(RollupChange::Deleted) => {
                             self.fleet.deleted_upstream(&computer.id, Timestamp::now())?;
                         }
-                        Some(Change::NewParent) => {
+                        Some(RollupChange::NewParent) => {
                             // It knows no states either.
                             self.fleet.tell_all_of(std::slice::from_ref(&computer.id))?;
                             again.push(computer.clone());
@@ -266,13 +266,13 @@ impl Run<'_> {
     }
 
     /// Those that come here and those of the servers below, with when they last came.
-    fn all_computers(&self) -> Result<Vec<(RolledComputer, Timestamp)>, RollupError> {
+    fn all_computers(&self) -> Result<Vec<(RollupComputer, Timestamp)>, RollupError> {
         let computers = self.fleet.computers()?;
         let ours: HashSet<String> = computers.iter().map(|c| c.id.to_ascii_lowercase()).collect();
-        let mut all: Vec<(RolledComputer, Timestamp)> = computers
+        let mut all: Vec<(RollupComputer, Timestamp)> = computers
             .iter()
             .map(|computer| {
-                let rolled = RolledComputer {
+                let rolled = RollupComputer {
                     id: computer.id.clone(),
                     last_sync: computer.last_sync.map(DateTime),
                     last_sync_result: i32::from(computer.last_sync.is_some()),
@@ -293,7 +293,7 @@ impl Run<'_> {
             }
             let last_seen = computer.last_sync.max(computer.last_report);
             let last_seen = last_seen.unwrap_or(Timestamp::MIN);
-            let rolled = RolledComputer {
+            let rolled = RollupComputer {
                 id: computer.id,
                 last_sync: computer.last_sync.map(DateTime),
                 last_sync_result: computer.last_sync_result,
@@ -309,7 +309,7 @@ impl Run<'_> {
     }
 
     /// Which computers the upstream has missed a status of.
-    fn ask_what_is_lacking(&mut self, told: &Told) -> Result<(), RollupError> {
+    fn ask_what_is_lacking(&mut self, told: &SentComputer) -> Result<(), RollupError> {
         for batch in told.chunks(self.config.out_of_sync_batch.min(NUMBERS)) {
             let mut computers = Vec::with_capacity(batch.len());
             for (computer, _) in batch {
@@ -323,7 +323,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn statuses(&mut self, told: &Told) -> Result<(), RollupError> {
+    fn statuses(&mut self, told: &SentComputer) -> Result<(), RollupError> {
         let most = self.config.status_batch.min(STATUSES);
         let (mut batch, mut states) = (Vec::new(), 0);
         for (computer, last_sync) in told {
@@ -339,12 +339,15 @@ impl Run<'_> {
         self.send_statuses(batch)
     }
 
-    fn send_statuses(&mut self, batch: Vec<(Untold, Option<DateTime>)>) -> Result<(), RollupError> {
+    fn send_statuses(
+        &mut self,
+        batch: Vec<(PendingReport, Option<DateTime>)>,
+    ) -> Result<(), RollupError> {
         if batch.is_empty() {
             return Ok(());
         }
         let computers: Vec<_> = batch.iter().map(|(untold, sync)| status(untold, *sync)).collect();
-        let untold: Vec<Untold> = batch.into_iter().map(|(untold, _)| untold).collect();
+        let untold: Vec<PendingReport> = batch.into_iter().map(|(untold, _)| untold).collect();
         for attempt in 1..=ATTEMPTS {
             let request = RollupComputerStatus {
                 client_time: DateTime(Timestamp::now()),
@@ -363,7 +366,7 @@ impl Run<'_> {
     }
 }
 
-fn status(untold: &Untold, last_detection: Option<DateTime>) -> ComputerStatus {
+fn status(untold: &PendingReport, last_detection: Option<DateTime>) -> ComputerStatus {
     use crate::fleet::ComplianceState;
     let state = |state| match state {
         None => SummarizationState::NothingToDo,

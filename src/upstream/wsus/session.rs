@@ -15,19 +15,19 @@ use uuid::Uuid;
 use super::{
     ConnectionOptions, UpstreamError,
     channel::{Call, Channel},
-    spool::Spool,
+    spool::ResponseSpool,
 };
 use crate::{
     protocol::{
         DateTime, ProtocolVersion,
         rollup::REPORTING_PATH,
         server_sync::{
-            AnswerError, ConfigData, DownloadFiles, Filter, GetAuthConfig, GetAuthorizationCookie,
+            AnswerError, ConfigData, DownloadFiles, GetAuthConfig, GetAuthorizationCookie,
             GetConfigData, GetCookie, GetRevisionIdList, GetUpdateData, Operation,
-            SERVER_SYNC_PATH, SyncCookie, UpdateItem,
+            SERVER_SYNC_PATH, ServerSyncFilter, SyncCookie, UpdateItem,
         },
     },
-    soap::Limits,
+    soap::MessageLimits,
     update::UpdateIdentity,
 };
 
@@ -74,13 +74,13 @@ impl Session {
 
     /// Any operation with a short answer.
     pub(super) fn ask<O: Operation>(&self, ask: &dyn Fn(SyncCookie) -> O) -> Result<O::Answer> {
-        self.ask_within(&Limits { bytes: SHORT, ..Limits::default() }, ask)
+        self.ask_within(&MessageLimits { bytes: SHORT, ..MessageLimits::default() }, ask)
     }
 
     /// Any operation with an answer that is held as a whole.
     pub(super) fn ask_within<O: Operation>(
         &self,
-        limits: &Limits,
+        limits: &MessageLimits,
         ask: &dyn Fn(SyncCookie) -> O,
     ) -> Result<O::Answer> {
         self.with_cookie(limits.bytes, ask, &mut |answer| whole::<O>(answer, limits))
@@ -89,7 +89,7 @@ impl Session {
     /// Gives the anchor, and to `each` what is new since the one of the filter.
     pub(super) fn revisions(
         &self,
-        filter: &Filter,
+        filter: &ServerSyncFilter,
         each: &mut dyn FnMut(UpdateIdentity),
     ) -> Result<String> {
         let ask = |cookie| GetRevisionIdList { cookie: Some(cookie), filter: filter.clone() };
@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// The answer to GetUpdateData, unread: for [`read_documents`].
-    pub(super) fn update_data(&self, updates: &[UpdateIdentity]) -> Result<Spool> {
+    pub(super) fn update_data(&self, updates: &[UpdateIdentity]) -> Result<ResponseSpool> {
         let ask = |cookie| GetUpdateData { cookie: Some(cookie), updates: updates.to_vec() };
         self.with_cookie(DOCUMENTS, &ask, &mut |mut answer| {
             if may_be_a_fault(&mut answer).map_err(AnswerError::Io)? {
@@ -120,7 +120,7 @@ impl Session {
         &self,
         limit: usize,
         ask: &dyn Fn(SyncCookie) -> O,
-        read: &mut dyn FnMut(Spool) -> std::result::Result<T, AnswerError>,
+        read: &mut dyn FnMut(ResponseSpool) -> std::result::Result<T, AnswerError>,
     ) -> Result<T> {
         let mut authorizations = 0;
         loop {
@@ -173,7 +173,7 @@ impl Session {
     }
 
     fn short_call<O: Operation>(&self, ask: &O, path: &str) -> Result<O::Answer> {
-        let limits = Limits { bytes: SHORT, ..Limits::default() };
+        let limits = MessageLimits { bytes: SHORT, ..MessageLimits::default() };
         self.call(ask, path, SHORT, &mut |answer| whole::<O>(answer, &limits))
     }
 
@@ -182,7 +182,7 @@ impl Session {
         ask: &O,
         path: &str,
         limit: usize,
-        read: &mut dyn FnMut(Spool) -> std::result::Result<T, AnswerError>,
+        read: &mut dyn FnMut(ResponseSpool) -> std::result::Result<T, AnswerError>,
     ) -> Result<T> {
         let url = self.service(path)?;
         let call =
@@ -223,8 +223,8 @@ fn is_about_cookies(error: &UpstreamError) -> bool {
 }
 
 fn whole<O: Operation>(
-    mut answer: Spool,
-    limits: &Limits,
+    mut answer: ResponseSpool,
+    limits: &MessageLimits,
 ) -> std::result::Result<O::Answer, AnswerError> {
     let mut bytes = Vec::new();
     answer.read().and_then(|mut all| all.read_to_end(&mut bytes)).map_err(AnswerError::Io)?;
@@ -232,7 +232,10 @@ fn whole<O: Operation>(
 }
 
 /// Reads the answer to GetUpdateData, one item at a time.
-pub(super) fn read_documents(mut answer: Spool, each: &mut dyn FnMut(UpdateItem)) -> Result<()> {
+pub(super) fn read_documents(
+    mut answer: ResponseSpool,
+    each: &mut dyn FnMut(UpdateItem),
+) -> Result<()> {
     let all = answer.read().map_err(AnswerError::Io);
     all.and_then(|all| {
         GetUpdateData::read_items(all, DOCUMENTS, &mut |item| {
@@ -244,7 +247,7 @@ pub(super) fn read_documents(mut answer: Spool, each: &mut dyn FnMut(UpdateItem)
 }
 
 /// Whether it is worth while to read all of it for a fault.
-fn may_be_a_fault(answer: &mut Spool) -> io::Result<bool> {
+fn may_be_a_fault(answer: &mut ResponseSpool) -> io::Result<bool> {
     const WORD: &[u8] = b"Fault";
     let mut start = [0; 2048];
     let mut length = 0;

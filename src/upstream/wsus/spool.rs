@@ -17,10 +17,10 @@ const PIECE: usize = 64 * 1024;
 
 /// How many bytes are too many.
 #[derive(Debug)]
-pub(super) struct Full;
+pub(super) struct SizeLimit;
 
 /// An answer as it came over the line.
-pub(super) struct Spool {
+pub(super) struct ResponseSpool {
     file: SpooledTempFile,
     /// Bytes that it may have, packed or not.
     limit: u64,
@@ -28,7 +28,7 @@ pub(super) struct Spool {
     is_packed: bool,
 }
 
-impl Spool {
+impl ResponseSpool {
     /// Nothing has come yet. `folder` is where a large answer waits.
     pub(super) fn new(folder: Option<&Path>, limit: usize, is_packed: bool) -> Self {
         let file = match folder {
@@ -39,10 +39,10 @@ impl Spool {
     }
 
     /// The next piece; an error of its own kind when it is one too many.
-    pub(super) fn push(&mut self, piece: &[u8]) -> io::Result<Result<(), Full>> {
+    pub(super) fn push(&mut self, piece: &[u8]) -> io::Result<Result<(), SizeLimit>> {
         self.received += piece.len() as u64;
         if self.received > self.limit {
-            return Ok(Err(Full));
+            return Ok(Err(SizeLimit));
         }
         self.file.write_all(piece).map(Ok)
     }
@@ -53,7 +53,7 @@ impl Spool {
         if !self.is_packed {
             return Ok(Box::new(BufReader::with_capacity(PIECE, &mut self.file)));
         }
-        Ok(Box::new(Unpacked {
+        Ok(Box::new(UnpackedXpress {
             packed: &mut self.file,
             left: self.limit,
             unpacker: Some(xpress::Unpacker::default()),
@@ -65,7 +65,7 @@ impl Spool {
 }
 
 /// Unpacks Xpress while it is read, to no more than so many bytes. [MS-WUSP] 2.1.1
-struct Unpacked<R> {
+struct UnpackedXpress<R> {
     packed: R,
     left: u64,
     /// `None` after the end.
@@ -75,7 +75,7 @@ struct Unpacked<R> {
     at: usize,
 }
 
-impl<R: Read> Read for Unpacked<R> {
+impl<R: Read> Read for UnpackedXpress<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.fill_buf()?.read(buf)?;
         self.consume(n);
@@ -83,7 +83,7 @@ impl<R: Read> Read for Unpacked<R> {
     }
 }
 
-impl<R: Read> BufRead for Unpacked<R> {
+impl<R: Read> BufRead for UnpackedXpress<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.at == self.ready.len()
             && let Some(unpacker) = &mut self.unpacker
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     fn through(bytes: &[u8], limit: usize, is_packed: bool) -> io::Result<Vec<u8>> {
-        let mut spool = Spool::new(None, limit, is_packed);
+        let mut spool = ResponseSpool::new(None, limit, is_packed);
         for piece in bytes.chunks(1000) {
             if spool.push(piece)?.is_err() {
                 return Err(io::Error::other("full"));

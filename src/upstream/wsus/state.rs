@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{hardware::Hardware, known::UpstreamFacts};
 use crate::{
-    protocol::server_sync::{Filter, IdAndDelta, LanguageAndDelta},
+    protocol::server_sync::{IdAndDelta, LanguageAndDelta, ServerSyncFilter},
     update::{UpdateId, UpdateIdentity},
 };
 
 /// What the user chose, as names; `None` is everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Chosen {
+pub(super) struct SelectionNames {
     pub(super) products: Option<Vec<String>>,
     pub(super) classifications: Option<Vec<String>>,
     pub(super) languages: Option<Vec<String>>,
@@ -24,7 +24,7 @@ pub(super) struct Chosen {
 /// What the choice means to this server. No products and no classifications: everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Wanted {
+pub(super) struct ResolvedSelection {
     pub(super) products: Vec<UpdateId>,
     pub(super) classifications: Vec<UpdateId>,
     /// None: all.
@@ -43,17 +43,17 @@ pub(super) struct DriverState {
 /// A note in the catalogue, one per upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct State {
+pub(super) struct UpstreamState {
     pub(super) facts: UpstreamFacts,
     pub(super) last_attempt: Option<Timestamp>,
     /// When everything that was asked for was last here.
     pub(super) last_success: Option<Timestamp>,
-    pub(super) chosen: Chosen,
+    pub(super) chosen: SelectionNames,
     /// Of the list of categories.
     pub(super) config_anchor: Option<String>,
     /// Of the list of updates, for what `asked` says.
     pub(super) anchor: Option<String>,
-    pub(super) asked: Wanted,
+    pub(super) asked: ResolvedSelection,
     /// Listed or bundled, but the server did not give them: tried again each time. Sorted.
     pub(super) failed: Vec<UpdateIdentity>,
     /// Bundled by something that is held, not listed, not yet fetched.
@@ -67,7 +67,7 @@ pub(super) struct State {
     pub(super) drivers: DriverState,
 }
 
-impl State {
+impl UpstreamState {
     /// Anchors of another server, or of one that was rebuilt, mean nothing.
     pub(super) fn forget_anchors(&mut self) {
         self.config_anchor = None;
@@ -79,7 +79,7 @@ impl State {
     /// new to the filter. How a server combines a new product with an old classification is nowhere
     /// written; so what is new in one list makes all of the other list whole, and every pair with
     /// the new id comes whichever way it combines.
-    pub(super) fn filter(&self, wanted: &Wanted) -> Filter {
+    pub(super) fn filter(&self, wanted: &ResolvedSelection) -> ServerSyncFilter {
         let everything = wanted.products.is_empty() && wanted.classifications.is_empty();
         let asked_everything =
             self.asked.products.is_empty() && self.asked.classifications.is_empty();
@@ -107,7 +107,7 @@ impl State {
                 .map(|id| IdAndDelta { id: *id, delta: changes(asked, id, other_new) })
                 .collect()
         };
-        Filter {
+        ServerSyncFilter {
             categories: with_delta(&wanted.products, &self.asked.products, new_classification),
             classifications: with_delta(
                 &wanted.classifications,
@@ -123,7 +123,7 @@ impl State {
                 })
                 .collect(),
             anchor,
-            ..Filter::default()
+            ..ServerSyncFilter::default()
         }
     }
 }
@@ -136,19 +136,19 @@ mod tests {
         UpdateId(uuid::Uuid::from_u128(n))
     }
 
-    fn wanted(products: &[u128], classifications: &[u128], languages: &[i32]) -> Wanted {
-        Wanted {
+    fn wanted(products: &[u128], classifications: &[u128], languages: &[i32]) -> ResolvedSelection {
+        ResolvedSelection {
             products: products.iter().copied().map(id).collect(),
             classifications: classifications.iter().copied().map(id).collect(),
             languages: languages.to_vec(),
         }
     }
 
-    fn after(asked: Wanted) -> State {
-        State { anchor: Some("1,2026".to_owned()), asked, ..State::default() }
+    fn after(asked: ResolvedSelection) -> UpstreamState {
+        UpstreamState { anchor: Some("1,2026".to_owned()), asked, ..UpstreamState::default() }
     }
 
-    fn deltas(filter: &Filter) -> (Vec<bool>, Vec<bool>) {
+    fn deltas(filter: &ServerSyncFilter) -> (Vec<bool>, Vec<bool>) {
         let of = |ids: &[IdAndDelta]| ids.iter().map(|id| id.delta).collect();
         (of(&filter.categories), of(&filter.classifications))
     }
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn the_first_list_is_whole_and_the_second_holds_changes() {
         let want = wanted(&[1, 2], &[8], &[]);
-        let first = State::default().filter(&want);
+        let first = UpstreamState::default().filter(&want);
         assert_eq!(
             (first.anchor.as_deref(), deltas(&first)),
             (None, (vec![false; 2], vec![false]))
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn everything_is_a_filter_too() {
-        let all = Wanted::default();
+        let all = ResolvedSelection::default();
         assert_eq!(after(all.clone()).filter(&all).anchor.as_deref(), Some("1,2026"));
         assert_eq!(after(wanted(&[1], &[8], &[])).filter(&all).anchor, None);
         let narrowed = after(all).filter(&wanted(&[1], &[8], &[]));

@@ -18,7 +18,7 @@ const CRITICAL_UPDATES: Uuid = uuid!("e6cf1350-c01b-414d-a61f-263d14d133b4");
 const SECURITY_UPDATES: Uuid = uuid!("0fa1201d-4330-4fa8-8ae9-b877473b6441");
 
 /// An update that can be approved, by its newest revision.
-struct Newest {
+struct NewestRevision {
     identity: UpdateIdentity,
     expired: bool,
     critical: bool,
@@ -49,11 +49,11 @@ pub(super) fn of_server(catalog: &Catalog, fleet: &Fleet) -> Result<ServerSummar
             }
         }
     })?;
-    let count = |keep: &dyn Fn(&UpdateId, &Newest) -> bool| {
+    let count = |keep: &dyn Fn(&UpdateId, &NewestRevision) -> bool| {
         number(updates.iter().filter(|(id, update)| keep(id, update)).count())
     };
     let open = |id: &UpdateId| !declined.contains(id) && !approved.contains(id);
-    let lacks = |update: &Newest| update.parts.iter().any(|part| lacking.contains(part));
+    let lacks = |update: &NewestRevision| update.parts.iter().any(|part| lacking.contains(part));
     Ok(ServerSummary {
         updates: number(updates.len()),
         declined: count(&|id, _| declined.contains(id)),
@@ -83,7 +83,7 @@ fn number(count: impl TryInto<i32>) -> i32 {
     count.try_into().unwrap_or(i32::MAX)
 }
 
-type Updates = HashMap<UpdateId, Newest>;
+type Updates = HashMap<UpdateId, NewestRevision>;
 
 /// The newest revisions that can be approved, and all revisions of which files are not here.
 fn updates(catalog: &Catalog) -> Result<(Updates, HashSet<UpdateIdentity>), RollupError> {
@@ -100,7 +100,7 @@ fn updates(catalog: &Catalog) -> Result<(Updates, HashSet<UpdateIdentity>), Roll
         }
         let mut names = node.prerequisites.iter().flat_map(|clause| &clause.any_of);
         let bundled = node.bundled.iter().flat_map(|clause| clause.any_of.iter().copied());
-        let update = Newest {
+        let update = NewestRevision {
             identity: node.identity,
             expired: node.expired,
             critical: names.any(|id| [CRITICAL_UPDATES, SECURITY_UPDATES].contains(&id.0)),
@@ -114,7 +114,7 @@ fn updates(catalog: &Catalog) -> Result<(Updates, HashSet<UpdateIdentity>), Roll
 /// What a computer said when it registered.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Said {
+struct RegistrationDetails {
     os_major_version: Option<i32>,
     os_minor_version: Option<i32>,
     os_build_number: Option<i32>,
@@ -140,7 +140,7 @@ struct Said {
 
 /// What the upstream is told of a computer that comes here.
 pub(super) fn of_computer(computer: &Computer) -> ComputerDetails {
-    let said: Said = computer
+    let said: RegistrationDetails = computer
         .details
         .clone()
         .and_then(|details| serde_json::from_value(details).ok())

@@ -47,7 +47,7 @@ fn a_folder_with_the_layout_of_wsus_will_do() {
         fs::write(folder.join(format!("{name}.cab")), &side.payloads[n]).unwrap();
     }
     let options = DownloadOptions {
-        locations: vec![Base::detect(root.to_str().unwrap()).unwrap()],
+        locations: vec![ContentBase::detect(root.to_str().unwrap()).unwrap()],
         ..options()
     };
     let report = side.run_with(&options).unwrap();
@@ -81,7 +81,7 @@ fn a_list_of_what_is_missing_elsewhere() {
         digests(b"unknown").sha256,
     );
     fs::write(&list, text).unwrap();
-    let report = side.run_with(&DownloadOptions { which: Which::Needs(list), ..options() });
+    let report = side.run_with(&DownloadOptions { which: FileSelection::Needs(list), ..options() });
     let report = report.unwrap();
     assert_eq!((report.fetched, report.missing, report.problems.len()), (2, 0, 2));
     assert!(report.problems[0].what.contains("no document"), "{report:?}");
@@ -182,11 +182,11 @@ fn updates_by_id_and_by_article() {
         let options = DownloadOptions { which, ..options() };
         forecast(&side.mirror.catalog(), &side.fleet(), &side.content(), &options).unwrap()
     };
-    assert_eq!(plan(Which::Approved).forecast.fetch, 0);
-    assert_eq!(plan(Which::All).forecast.fetch, 1);
-    assert_eq!(plan(Which::Kb("KB5030219".to_owned())).forecast.fetch, 1);
-    assert_eq!(plan(Which::Updates(vec![update(0)])).forecast.fetch, 1);
-    for which in [Which::Kb("4".to_owned()), Which::Updates(vec![update(9)])] {
+    assert_eq!(plan(FileSelection::Approved).forecast.fetch, 0);
+    assert_eq!(plan(FileSelection::All).forecast.fetch, 1);
+    assert_eq!(plan(FileSelection::Kb("KB5030219".to_owned())).forecast.fetch, 1);
+    assert_eq!(plan(FileSelection::Updates(vec![update(0)])).forecast.fetch, 1);
+    for which in [FileSelection::Kb("4".to_owned()), FileSelection::Updates(vec![update(9)])] {
         let none = plan(which);
         assert_eq!((none.forecast.fetch, none.problems.len()), (0, 1), "{none:?}");
     }

@@ -13,8 +13,8 @@ use tidegate::{
     content::ContentStore,
     fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
     upstream::{
-        Base, ConnectionOptions, DownloadError, DownloadOptions, DownloadReport, Which, download,
-        forecast,
+        ConnectionOptions, ContentBase, DownloadError, DownloadOptions, DownloadReport,
+        FileSelection, download, forecast,
     },
 };
 
@@ -130,7 +130,7 @@ pub(crate) fn options() -> DownloadOptions {
             allow_http: true,
             ..ConnectionOptions::default()
         },
-        ..DownloadOptions::new(Which::Approved)
+        ..DownloadOptions::new(FileSelection::Approved)
     }
 }
 

@@ -16,7 +16,7 @@ use jiff::{ToSpan as _, Zoned};
 use serde_json::Value;
 use tidegate::{
     content::ContentStore,
-    update::Limits,
+    update::DocumentLimits,
     upstream::{Source, SyncOptions, sync},
 };
 
@@ -244,7 +244,7 @@ fn a_file_that_may_not_grow_stops_it_cleanly() {
 fn below(upstream: &Running, documents: usize) -> Side {
     let side = Side::new(Vec::new());
     let mut catalog = side.mirror.catalog();
-    let mut settings = SyncOptions { limits: Limits::default(), ..SyncOptions::new(now()) };
+    let mut settings = SyncOptions { limits: DocumentLimits::default(), ..SyncOptions::new(now()) };
     settings.upstream.connection = options().connection;
     let source = Source::detect(&format!("http://{}/", upstream.address)).unwrap();
     let report = sync(&source, &mut catalog, &side.content(), &settings, &mut |_| {}).unwrap();

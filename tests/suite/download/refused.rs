@@ -9,7 +9,7 @@ fn wrong_bytes_are_thrown_away_named_and_taken_from_the_next_place() {
     let liar = FileServer::start(move |asked, _| Reply::file(&wrong, "\"x\"", asked));
     let _server = serve(&side, |payload, asked, _| good(payload, asked));
     let options = DownloadOptions {
-        locations: vec![Base::detect(&liar.url("/mirror")).unwrap()],
+        locations: vec![ContentBase::detect(&liar.url("/mirror")).unwrap()],
         ..options()
     };
     let report = side.run_with(&options).unwrap();

@@ -8,7 +8,7 @@ use tidegate::{
     content::ContentStore,
     fleet::Fleet,
     transfer::{KeysOptions, PolicyChangeKind, SealOptions, check, countersign, seal},
-    update::{Limits, UpdateDocument},
+    update::{DocumentLimits, UpdateDocument},
 };
 
 use super::{
@@ -77,7 +77,7 @@ fn what_is_lost_of_ours_does_not_hold_up_the_mirror() {
     let content = ContentStore::open(&site.data.content()).unwrap();
     let digests = content.add_file(&path, &mut |_| {}).unwrap();
     let xml = document(900, 1, std::slice::from_ref(&digests));
-    let parsed = UpdateDocument::parse(xml.as_bytes(), &Limits::default()).unwrap();
+    let parsed = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default()).unwrap();
     let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
     let mut writer = catalog.write().unwrap();
     writer.add_revision(&parsed, xml.as_bytes(), Numbering::Local, now()).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 
 use bundle_format::{container::ObjectEntry, digest::Sha256};
-use tidegate::transfer::Fault;
+use tidegate::transfer::Blame;
 
 use super::{
     super::sides::{Site, bytes},
@@ -282,7 +282,7 @@ fn one_bad_volume_among_good_ones_keeps_all_out() {
     bad[middle] ^= 1;
     fs::write(folder.join("2.tar"), bad).unwrap();
     let error = site.import(std::slice::from_ref(&folder)).unwrap_err();
-    assert_eq!(error.fault(), Fault::Refused);
+    assert_eq!(error.fault(), Blame::Refused);
     assert!(!site.data.catalog().exists() && !site.data.segments().exists());
     fs::write(folder.join("2.tar"), delta).unwrap();
     assert_eq!(site.import(&[folder]).unwrap().in_force, Some(2));

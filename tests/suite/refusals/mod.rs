@@ -15,7 +15,7 @@ use std::{
     sync::OnceLock,
 };
 
-use tidegate::transfer::{Fault, ImportOptions, TransferError, import};
+use tidegate::transfer::{Blame, ImportOptions, TransferError, import};
 
 use super::sides::{Mirror, Site, bytes, now};
 
@@ -73,7 +73,7 @@ fn refused_path(site: &Site, name: &str, path: &Path, options: &ImportOptions) -
         Ok(report) => panic!("{name}: accepted: {report:?}"),
         Err(error) => error,
     };
-    assert_eq!(error.fault(), Fault::Refused, "{name}: {}", story(&error));
+    assert_eq!(error.fault(), Blame::Refused, "{name}: {}", story(&error));
     let after = site.tree();
     assert_eq!(before, after, "{name}: the data folder changed");
     story(&error)

@@ -6,8 +6,8 @@ use bundle_format::policy::PolicyApproval;
 use tidegate::{
     fleet::Fleet,
     transfer::{
-        Fault, ImportOptions, KeysOptions, Rotate, SealOptions, check, inspect_root, keys_rotate,
-        seal, trust_add,
+        Blame, ImportOptions, KeyRotation, KeysOptions, SealOptions, check, inspect_root,
+        keys_rotate, seal, trust_add,
     },
 };
 
@@ -59,7 +59,8 @@ fn revoked_signers() {
     site.import(&mirror.export("plant-7").volumes).unwrap();
     let stolen = mirror.folder.path().join("stolen");
     copy_folder(&mirror.data.keys(), &stolen);
-    keys_rotate(&mirror.data, Rotate { content: true, ..Rotate::default() }, None, now()).unwrap();
+    keys_rotate(&mirror.data, KeyRotation { content: true, ..KeyRotation::default() }, None, now())
+        .unwrap();
     site.import(&mirror.export("plant-7").volumes).unwrap();
     // The thief has the old keys and the old root, and knows the new root, which is no secret.
     let story = refused_by(&site, "revoked, old root", &Forge::new(50).volume(&stolen));
@@ -105,7 +106,7 @@ fn a_damaged_trust_state() {
     fs::write(&path, &start().delta).unwrap();
     site.import(std::slice::from_ref(&path)).unwrap();
     fs::write(site.data.trust_state(), b"rubbish").unwrap();
-    assert_eq!(trust_add(&site.data, &mirror.root, None).unwrap_err().fault(), Fault::Refused);
+    assert_eq!(trust_add(&site.data, &mirror.root, None).unwrap_err().fault(), Blame::Refused);
     let fingerprint = inspect_root(&mirror.root).unwrap().fingerprint;
     trust_add(&site.data, &mirror.root, Some(&fingerprint)).unwrap();
     let report = site.import(std::slice::from_ref(first)).unwrap();
@@ -132,7 +133,8 @@ fn led_astray(numbers: &[u64]) -> (Mirror, Site, PathBuf) {
             write_to(&site, &format!("thief{number}.tar"), &Forge::new(*number).volume(&stolen));
         assert_eq!(site.import(&[path]).unwrap().in_force, Some(*number));
     }
-    keys_rotate(&mirror.data, Rotate { content: true, ..Rotate::default() }, None, now()).unwrap();
+    keys_rotate(&mirror.data, KeyRotation { content: true, ..KeyRotation::default() }, None, now())
+        .unwrap();
     (mirror, site, stolen)
 }
 
@@ -181,7 +183,8 @@ fn policy_of_the_thief_does_not_stay() {
     let path = write_to(&site, "thief.tar", &forge.volume(&stolen));
     site.import(&[path]).unwrap();
     assert_eq!(Fleet::open(&site.data.fleet()).unwrap().approvals().unwrap().len(), 1);
-    keys_rotate(&mirror.data, Rotate { content: true, ..Rotate::default() }, None, now()).unwrap();
+    keys_rotate(&mirror.data, KeyRotation { content: true, ..KeyRotation::default() }, None, now())
+        .unwrap();
     let report = site.import(&mirror.export_full("plant-7").volumes).unwrap();
     assert_eq!(report.in_force, Some(2));
     assert_eq!(Fleet::open(&site.data.fleet()).unwrap().approvals().unwrap().len(), 0);
@@ -195,7 +198,8 @@ fn the_new_root_in_the_same_folder_counts_at_once() {
     site.import(&mirror.export("plant-7").volumes).unwrap();
     let stolen = mirror.folder.path().join("stolen");
     copy_folder(&mirror.data.keys(), &stolen);
-    keys_rotate(&mirror.data, Rotate { content: true, ..Rotate::default() }, None, now()).unwrap();
+    keys_rotate(&mirror.data, KeyRotation { content: true, ..KeyRotation::default() }, None, now())
+        .unwrap();
     let mut paths = mirror.export("plant-7").volumes;
     paths.push(write_to(&site, "thief.tar", &Forge::new(100).volume(&stolen)));
     let report = site.import(&paths).unwrap();

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use bundle_format::{container::ObjectEntry, digest::Sha256, limits::Limits};
-use tidegate::transfer::{Fault, VerifyAgainst, VerifyOptions, verify};
+use bundle_format::{container::ObjectEntry, digest::Sha256, limits::BundleLimits};
+use tidegate::transfer::{Blame, VerifyAgainst, VerifyOptions, verify};
 
 use super::{
     super::sides::{bytes, now},
@@ -18,7 +18,8 @@ fn verify_refuses_too() {
     let Start { mirror, site, delta, .. } = start();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("volume.tar");
-    let options = VerifyOptions { now: now(), refuse_expired: false, limits: Limits::default() };
+    let options =
+        VerifyOptions { now: now(), refuse_expired: false, limits: BundleLimits::default() };
     let good = Volume::parse(delta);
     let check = |volume: &[u8]| {
         fs::write(&path, volume).unwrap();
@@ -26,7 +27,7 @@ fn verify_refuses_too() {
         let root = verify(&paths, VerifyAgainst::Root(&mirror.root), &options, &());
         let data = verify(&paths, VerifyAgainst::Data(&site.data), &options, &());
         assert_eq!(root.is_ok(), data.is_ok());
-        root.map_err(|e| assert_eq!(e.fault(), Fault::Refused, "{}", story(&e))).is_ok()
+        root.map_err(|e| assert_eq!(e.fault(), Blame::Refused, "{}", story(&e))).is_ok()
     };
     assert!(check(delta));
     for at in 0..good.members.len() {
@@ -47,7 +48,8 @@ fn verify_refuses_too() {
 #[test]
 fn verify_knows_strangers_in_a_delta() {
     let Start { mirror, site, delta, .. } = start();
-    let options = VerifyOptions { now: now(), refuse_expired: false, limits: Limits::default() };
+    let options =
+        VerifyOptions { now: now(), refuse_expired: false, limits: BundleLimits::default() };
     let good = Volume::parse(delta);
     let body = bytes(99, 600);
     let sha256 = Sha256::of(&body);

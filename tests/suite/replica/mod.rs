@@ -19,10 +19,10 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tidegate::{
     agent::{Probe, ProbeOptions, ProbeReport},
-    catalog::{Catalog, Filter},
+    catalog::{Catalog, RevisionFilter},
     content::ContentStore,
     data_dir::{DataDir, Side},
-    fleet::{ApprovalAction, Fleet, Origin, TakenOver},
+    fleet::{ApprovalAction, Fleet, Origin, ReplicaReport},
     server::{ServeOptions, Server},
     update::UpdateId,
     upstream::{
@@ -70,7 +70,7 @@ impl Tidegate {
     }
 
     /// Synchronizes as a replica.
-    fn replicate(&self, url: &str) -> Result<TakenOver, ReplicaError> {
+    fn replicate(&self, url: &str) -> Result<ReplicaReport, ReplicaError> {
         self.sync(url);
         let Source::Server(base) = Source::detect(url).unwrap() else { panic!("{url}") };
         replicate(&base, &self.catalog(), &mut self.fleet(), &sync_options())
@@ -117,7 +117,7 @@ impl Tidegate {
 
     /// What can be approved, in the order of ids.
     fn deployable(&self) -> Vec<UpdateId> {
-        let filter = Filter { deployable: true, newest: true, ..Filter::default() };
+        let filter = RevisionFilter { deployable: true, newest: true, ..RevisionFilter::default() };
         let mut found = Vec::new();
         self.catalog().find(&filter, &mut |revision| found.push(revision.identity.id)).unwrap();
         found.sort_unstable();

@@ -9,7 +9,7 @@ use tidegate::{
     fleet::{ALL_COMPUTERS, Event, Fleet},
     soap::Element,
     update::UpdateId,
-    upstream::{RolledUp, RollupError, Source, rollup},
+    upstream::{RollupError, RollupReport, Source, rollup},
 };
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::upstream_fake::{SYNC, answer, fault};
 
-fn report(tidegate: &Tidegate, url: &str) -> Result<Option<RolledUp>, RollupError> {
+fn report(tidegate: &Tidegate, url: &str) -> Result<Option<RollupReport>, RollupError> {
     let Source::Server(base) = Source::detect(url).unwrap() else { panic!("{url}") };
     rollup(&base, &tidegate.catalog(), &mut tidegate.fleet(), &sync_options())
 }

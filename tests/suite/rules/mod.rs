@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use serde_json::Value;
 use tidegate::{
-    approval::rules::{Body, Criteria, Difference, Glob, Period, Rule, RunOptions, add, run},
+    approval::rules::{Body, Criteria, Glob, Period, Rule, RuleChanges, RunOptions, add, run},
     catalog::Catalog,
     data_dir::DataDir,
-    fleet::{ALL_COMPUTERS, ApprovalAction, Credit, Fleet, NewApproval, Origin},
+    fleet::{ALL_COMPUTERS, ApprovalAction, ApprovingRule, Fleet, NewApproval, Origin},
     update::UpdateId,
 };
 
@@ -128,12 +128,12 @@ fn of_security() -> Criteria {
     Criteria { classifications: names(&["security updates"]), ..Criteria::default() }
 }
 
-fn dry(mirror: &Mirror, at: Timestamp) -> Difference {
+fn dry(mirror: &Mirror, at: Timestamp) -> RuleChanges {
     let options = RunOptions { dry_run: true, take_back: false };
     run(&mirror.catalog(), &mut fleet(mirror), options, at).unwrap()
 }
 
-fn really(mirror: &Mirror, at: Timestamp) -> Difference {
+fn really(mirror: &Mirror, at: Timestamp) -> RuleChanges {
     run(&mirror.catalog(), &mut fleet(mirror), RunOptions::default(), at).unwrap()
 }
 
@@ -273,7 +273,7 @@ fn a_dry_run_shows_exactly_what_the_run_then_does_and_a_second_run_nothing() {
 }
 
 /// Does what a difference says, without the code that ran it.
-fn by_hand(data: &DataDir, difference: &Difference, at: Timestamp) {
+fn by_hand(data: &DataDir, difference: &RuleChanges, at: Timestamp) {
     let mut fleet = Fleet::open(&data.fleet()).unwrap();
     for rule in &difference.rules {
         for item in rule.approve.iter().chain(&rule.change) {
@@ -284,7 +284,7 @@ fn by_hand(data: &DataDir, difference: &Difference, at: Timestamp) {
                 action: item.action,
                 deadline: item.deadline,
                 origin: Origin::Local,
-                rule: Some(Credit { name: rule.rule.clone(), since: item.since }),
+                rule: Some(ApprovingRule { name: rule.rule.clone(), since: item.since }),
             };
             assert!(fleet.put_approval(&new, at).unwrap());
         }

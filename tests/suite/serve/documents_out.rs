@@ -7,8 +7,8 @@ use tidegate::{
     catalog::Catalog,
     protocol::{
         server_sync::{
-            AnswerError, Blob, DownloadFiles, Filter, GetAuthConfig, GetUpdateData, Operation as _,
-            SERVER_SYNC_PATH, UpdateItem,
+            AnswerError, Blob, DownloadFiles, GetAuthConfig, GetUpdateData, Operation as _,
+            SERVER_SYNC_PATH, ServerSyncFilter, UpdateItem,
         },
         xpress,
     },
@@ -35,8 +35,11 @@ fn what_needs_a_newer_protocol_is_not_listed_for_an_older_server() {
     let server = Running::new(&site);
     let listed = |version: &str| {
         let dss = Downstream::with(server.address, DSS, version);
-        let list = dss.numbers(Filter::default()).1;
-        assert_eq!(dss.numbers(Filter { config: true, ..Filter::default() }).1.len(), 4);
+        let list = dss.numbers(ServerSyncFilter::default()).1;
+        assert_eq!(
+            dss.numbers(ServerSyncFilter { config: true, ..ServerSyncFilter::default() }).1.len(),
+            4
+        );
         list
     };
     assert_eq!(listed("1.20"), [CHILD, PARENT, 110, 111, 112]);
@@ -49,7 +52,7 @@ fn what_needs_a_newer_protocol_is_not_listed_for_an_older_server() {
     }
     for (version, expected) in [("1.8", 1), ("1.20", 2)] {
         let dss = Downstream::with(server.address, DSS, version);
-        let synced = dss.list(Filter::default()).unwrap().0;
+        let synced = dss.list(ServerSyncFilter::default()).unwrap().0;
         assert_eq!(dss.deployments(None, &synced).unwrap().deployments.len(), expected);
     }
     cookie_for(server.address, DSS, "1.1").unwrap();
@@ -166,6 +169,9 @@ fn a_client_that_waits_for_leave_to_send_gets_it() {
     connection.send(message.as_bytes());
     assert_eq!(connection.answer(false).status, 200);
     let zero = Downstream::with(server.address, uuid::Uuid::nil(), "1.20");
-    assert_eq!(zero.numbers(Filter { config: true, ..Filter::default() }).1.len(), 4);
+    assert_eq!(
+        zero.numbers(ServerSyncFilter { config: true, ..ServerSyncFilter::default() }).1.len(),
+        4
+    );
     assert!(zero.data(vec![revision(PRODUCT)]).is_ok(), "the account of zeros is served");
 }

@@ -7,12 +7,12 @@ use tidegate::{
         ErrorCode,
         rollup::REPORTING_PATH,
         server_sync::{
-            AnswerError, Deployments, Filter, GetAuthConfig, GetAuthorizationCookie, GetCookie,
+            AnswerError, Deployments, GetAuthConfig, GetAuthorizationCookie, GetCookie,
             GetDeployments, GetRevisionIdList, GetUpdateData, IdAndDelta, Operation,
-            SERVER_SYNC_PATH, SyncCookie, UpdateItem,
+            SERVER_SYNC_PATH, ServerSyncFilter, SyncCookie, UpdateItem,
         },
     },
-    soap::Limits,
+    soap::MessageLimits,
     update::UpdateIdentity,
 };
 use uuid::Uuid;
@@ -43,7 +43,7 @@ pub(super) fn ask<O: Operation>(
     request: &O,
 ) -> Result<O::Answer, AnswerError> {
     let reply = sent(address, request);
-    let answer = O::answer(&reply.body, &Limits::default());
+    let answer = O::answer(&reply.body, &MessageLimits::default());
     assert_eq!(reply.status, if answer.is_ok() { 200 } else { 500 }, "{}", reply.text());
     answer
 }
@@ -98,13 +98,13 @@ impl Downstream {
 
     pub(super) fn list(
         &self,
-        filter: Filter,
+        filter: ServerSyncFilter,
     ) -> Result<(String, Vec<UpdateIdentity>), AnswerError> {
         ask(self.address, &GetRevisionIdList { cookie: self.cookie.clone(), filter })
     }
 
     /// What a list names, by the numbers of our small catalogue, and its anchor.
-    pub(super) fn numbers(&self, filter: Filter) -> (String, Vec<i32>) {
+    pub(super) fn numbers(&self, filter: ServerSyncFilter) -> (String, Vec<i32>) {
         let (anchor, list) = self.list(filter).unwrap();
         let number = |identity: UpdateIdentity| {
             (COMPANY..COMPANY + 20).find(|n| update(*n) == identity.id).unwrap()
@@ -124,12 +124,12 @@ pub(super) fn of(
     products: &[(i32, bool)],
     classifications: &[(i32, bool)],
     anchor: Option<&str>,
-) -> Filter {
+) -> ServerSyncFilter {
     let list = |list: &[(i32, bool)]| {
         list.iter().map(|(n, delta)| IdAndDelta { id: update(*n), delta: *delta }).collect()
     };
     let anchor = anchor.map(str::to_owned);
-    Filter { anchor, ..Filter::of(list(products), list(classifications)) }
+    ServerSyncFilter { anchor, ..ServerSyncFilter::of(list(products), list(classifications)) }
 }
 
 pub(super) fn revision(n: i32) -> UpdateIdentity {

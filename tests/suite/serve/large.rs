@@ -1,6 +1,6 @@
 //! A Core fragment of many megabytes, as cumulative updates have them.
 
-use tidegate::update::{self, Limits};
+use tidegate::update::{self, DocumentLimits};
 
 use super::{
     Running,
@@ -28,7 +28,7 @@ fn a_fragment_of_many_megabytes_goes_out_unharmed() {
     site.add(LARGE, xml.as_bytes());
     site.add_payload(payload);
     site.approve(update(LARGE));
-    let core = update::fragments(xml.as_bytes(), &Limits::default()).unwrap().core;
+    let core = update::fragments(xml.as_bytes(), &DocumentLimits::default()).unwrap().core;
     assert!(core.len() > 10_000_000);
 
     let server = Running::new(&site);

@@ -29,7 +29,7 @@ use tidegate::{
     data_dir::{DataDir, Side},
     fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
     server::{ServeOptions, Server},
-    update::{Limits, RevisionId, UpdateDocument, UpdateId},
+    update::{DocumentLimits, RevisionId, UpdateDocument, UpdateId},
 };
 use tokio::sync::oneshot;
 
@@ -53,7 +53,7 @@ impl Site {
 
     /// Adds a document with the number that its mirror gave it.
     pub(super) fn add(&self, id: i32, xml: &[u8]) -> UpdateDocument {
-        let document = UpdateDocument::parse(xml, &Limits::default()).unwrap();
+        let document = UpdateDocument::parse(xml, &DocumentLimits::default()).unwrap();
         let mut catalog = Catalog::open(&self.data.catalog()).unwrap();
         let mut writer = catalog.write().unwrap();
         let numbering = Numbering::Given(RevisionId(id));

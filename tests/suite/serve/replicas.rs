@@ -6,7 +6,7 @@ use tidegate::{
     fleet::{ALL_COMPUTERS, ApprovalAction, Origin, UNASSIGNED_COMPUTERS},
     protocol::{
         ErrorCode,
-        server_sync::{DeploymentAction, Deployments, Filter, SyncDeployment},
+        server_sync::{DeploymentAction, Deployments, ServerSyncFilter, SyncDeployment},
     },
 };
 use uuid::Uuid;
@@ -44,7 +44,7 @@ fn a_replica_takes_over_everything_and_then_changes_only() {
 
     let server = Running::new(&site);
     let dss = Downstream::new(server.address);
-    let synced = dss.list(Filter::default()).unwrap().0;
+    let synced = dss.list(ServerSyncFilter::default()).unwrap().0;
     let first = dss.deployments(None, &synced).unwrap();
     let groups: Vec<_> =
         first.groups.iter().map(|g| (g.id, g.parent, g.name.as_str(), g.builtin)).collect();
@@ -105,7 +105,7 @@ fn no_deployment_names_a_revision_that_the_replica_does_not_know() {
     site.approve(update(PARENT));
     let server = Running::new(&site);
     let dss = Downstream::new(server.address);
-    let synced = dss.list(Filter::default()).unwrap().0;
+    let synced = dss.list(ServerSyncFilter::default()).unwrap().0;
     let first = dss.deployments(None, &synced).unwrap();
     assert_eq!(of(&first, PARENT).identity.revision, 1);
 
@@ -116,7 +116,7 @@ fn no_deployment_names_a_revision_that_the_replica_does_not_know() {
     let early = dss.deployments(Some(&first.anchor), &synced).unwrap();
     assert_eq!(early.deployments.len(), 1);
     assert_eq!(of(&early, CHILD).identity.revision, 1);
-    let synced = dss.list(Filter::default()).unwrap().0;
+    let synced = dss.list(ServerSyncFilter::default()).unwrap().0;
     let late = dss.deployments(Some(&early.anchor), &synced).unwrap();
     assert_eq!(of(&late, PARENT).identity.revision, 2);
     assert_eq!(of(&late, PARENT).id, of(&first, PARENT).id, "it is the same deployment");
@@ -129,14 +129,15 @@ fn what_the_mirror_withdraws_is_hidden_from_replicas() {
     site.approve(update(PARENT));
     let server = Running::new(&site);
     let dss = Downstream::new(server.address);
-    let synced = dss.list(Filter::default()).unwrap().0;
+    let synced = dss.list(ServerSyncFilter::default()).unwrap().0;
     let first = dss.deployments(None, &synced).unwrap();
 
     let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
     let mut writer = catalog.write().unwrap();
     writer.withdraw(&super::downstream::revision(PARENT)).unwrap();
     writer.commit().unwrap();
-    let (anchor, list) = dss.list(Filter { anchor: Some(synced), ..Filter::default() }).unwrap();
+    let (anchor, list) =
+        dss.list(ServerSyncFilter { anchor: Some(synced), ..ServerSyncFilter::default() }).unwrap();
     assert_eq!(list, [], "no list can take an update back");
     let second = dss.deployments(Some(&first.anchor), &anchor).unwrap();
     assert_eq!(second.hidden, [update(PARENT).0]);
@@ -149,7 +150,7 @@ fn anchors_that_are_none_or_of_another_time_are_refused() {
     site.approve(update(PARENT));
     let server = Running::new(&site);
     let dss = Downstream::new(server.address);
-    let synced = dss.list(Filter::default()).unwrap().0;
+    let synced = dss.list(ServerSyncFilter::default()).unwrap().0;
     let ask = |anchor: Option<&str>, synced: &str| code(dss.deployments(anchor, synced));
     let invalid = |name: &str| (Some(ErrorCode::InvalidParameters), name.to_owned());
     assert_eq!(ask(None, ""), invalid("syncAnchor"));
@@ -170,7 +171,7 @@ fn instants_are_written_with_their_zone() {
     site.approve(update(PARENT));
     let server = Running::new(&site);
     let dss = Downstream::new(server.address);
-    let sync_anchor = dss.list(Filter::default()).unwrap().0;
+    let sync_anchor = dss.list(ServerSyncFilter::default()).unwrap().0;
     let request =
         GetDeployments { cookie: dss.cookie.clone(), deployment_anchor: None, sync_anchor };
     let reply = super::downstream::sent(server.address, &request);

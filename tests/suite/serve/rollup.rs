@@ -8,13 +8,12 @@ use tidegate::{
     protocol::{
         DateTime,
         rollup::{
-            Change, ChangedComputer, ClientActivity, ClientSummary, ComputerDetails,
-            ComputerStatus, DownstreamServer, GetOutOfSyncComputers, GetRollupConfiguration,
-            LastRollupNumber, REPORTING_PATH, RolledComputer, RollupComputerStatus,
-            RollupComputers, RollupDownstreamServers, ServerSummary, SummarizationState,
-            UpdateStatus,
+            ChangedComputer, ClientActivity, ClientSummary, ComputerDetails, ComputerStatus,
+            DownstreamServer, GetOutOfSyncComputers, GetRollupConfiguration, LastRollupNumber,
+            REPORTING_PATH, RollupChange, RollupComputer, RollupComputerStatus, RollupComputers,
+            RollupDownstreamServers, ServerSummary, SummarizationState, UpdateStatus,
         },
-        server_sync::{AnswerError, Filter, Operation as _},
+        server_sync::{AnswerError, Operation as _, ServerSyncFilter},
     },
     update::{UpdateId, UpdateIdentity},
 };
@@ -78,7 +77,7 @@ fn servers_are_kept_with_what_they_report() {
     let child = report(BELOW, DSS, 0);
     assert!(send(server.address, vec![child.clone()]).is_err(), "its parent is not known");
     let dss = Downstream::new(server.address);
-    let (anchor, _) = dss.list(Filter::default()).unwrap();
+    let (anchor, _) = dss.list(ServerSyncFilter::default()).unwrap();
     send(server.address, vec![child, report(DSS, Uuid::nil(), 0)]).unwrap();
     let kept = known(&site, DSS).unwrap();
     assert_eq!(
@@ -119,13 +118,13 @@ fn servers_are_kept_with_what_they_report() {
     assert!(send(server.address, many).is_err(), "more than fit");
 }
 
-fn computer(id: &str, server: Uuid, synced: i64, details: bool) -> RolledComputer {
+fn computer(id: &str, server: Uuid, synced: i64, details: bool) -> RollupComputer {
     let details = details.then(|| ComputerDetails {
         name: Some(format!("{id}.example")),
         os_version: [10, 0, 26100, 0, 0],
         ..ComputerDetails::default()
     });
-    RolledComputer {
+    RollupComputer {
         id: id.to_owned(),
         last_sync: Some(at(synced)),
         last_sync_result: 1,
@@ -172,7 +171,7 @@ fn computers_and_their_states_are_kept() {
     // Without details a new computer is asked for again.
     assert_eq!(
         send(vec![computer("pc-1", DSS, 0, false)]).unwrap(),
-        changed("pc-1", Change::NewParent)
+        changed("pc-1", RollupChange::NewParent)
     );
     assert_eq!(send(vec![computer("pc-1", DSS, 0, true)]).unwrap(), []);
     assert_eq!(send(vec![computer("PC-1", DSS, 1, false)]).unwrap(), []);
@@ -209,21 +208,21 @@ fn computers_and_their_states_are_kept() {
     // It goes to another server: that one is asked for details, the old one told to forget it.
     assert_eq!(
         send(vec![computer("pc-1", BELOW, 9, false)]).unwrap(),
-        changed("pc-1", Change::NewParent)
+        changed("pc-1", RollupChange::NewParent)
     );
     assert_eq!(send(vec![computer("pc-1", BELOW, 9, true)]).unwrap(), []);
     assert_eq!(count(8), [], "what the other server said of it is gone");
     assert_eq!(lost(0, DSS), Vec::<String>::new(), "0 is what is known of it");
     assert_eq!(
         send(vec![computer("pc-1", DSS, 5, true)]).unwrap(),
-        changed("pc-1", Change::Deleted)
+        changed("pc-1", RollupChange::Deleted)
     );
     // And then it comes here itself.
     site.fleet().hello("pc-1", "pc-1", None, Timestamp::now()).unwrap();
     site.fleet().contact("pc-1", tidegate::fleet::Contact::Synced, Timestamp::now()).unwrap();
     assert_eq!(
         send(vec![computer("pc-1", BELOW, 10, true)]).unwrap(),
-        changed("pc-1", Change::Deleted)
+        changed("pc-1", RollupChange::Deleted)
     );
     let many = (0..=1000).map(|n| computer(&n.to_string(), DSS, 0, false)).collect();
     assert!(send(many).is_err(), "more than fit");
@@ -289,7 +288,7 @@ fn strangers_do_not_fill_the_fleet() {
     let site = documents::site();
     let server = Running::new(&site);
     let dss = Downstream::new(server.address);
-    dss.list(Filter::default()).unwrap();
+    dss.list(ServerSyncFilter::default()).unwrap();
     cookie_for(server.address, Uuid::nil(), "1.20").unwrap();
     assert!(known(&site, Uuid::nil()).is_none(), "everybody's id is nobody's");
     let mut fleet = site.fleet();

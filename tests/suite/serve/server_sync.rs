@@ -7,12 +7,12 @@ use tidegate::{
     protocol::{
         ErrorCode,
         server_sync::{
-            AnswerError, DownloadFiles, Filter, GetAuthConfig, GetAuthorizationCookie,
-            GetConfigData, GetCookie, GetRevisionIdList, GetUpdateData, Operation, Ping,
-            SERVER_SYNC_PATH, SyncCookie, UpdateItem,
+            AnswerError, DownloadFiles, GetAuthConfig, GetAuthorizationCookie, GetConfigData,
+            GetCookie, GetRevisionIdList, GetUpdateData, Operation, Ping, SERVER_SYNC_PATH,
+            ServerSyncFilter, SyncCookie, UpdateItem,
         },
     },
-    soap::{self, Element, Limits},
+    soap::{self, Element, MessageLimits},
     update::UpdateIdentity,
 };
 
@@ -38,12 +38,12 @@ fn a_downstream_synchronizes_and_then_fetches_changes_only() {
     let again = ask(server.address, &config(Some(first.anchor))).unwrap();
     assert_eq!(again.languages, [], "unchanged");
 
-    let categories = Filter { config: true, ..Filter::default() };
+    let categories = ServerSyncFilter { config: true, ..ServerSyncFilter::default() };
     let (config_anchor, list) = dss.numbers(categories.clone());
     assert_eq!(list, [COMPANY, PRODUCT, CLASSIFICATION, DETECTOID]);
     let (anchor, list) = dss.numbers(of(&[(PRODUCT, false)], &[(CLASSIFICATION, false)], None));
     assert_eq!(list, [CHILD, PARENT], "with what it bundles");
-    assert_eq!(dss.numbers(Filter::default()).1, [CHILD, PARENT], "all");
+    assert_eq!(dss.numbers(ServerSyncFilter::default()).1, [CHILD, PARENT], "all");
 
     // Documents byte by byte, files where they can be fetched.
     let items = dss.data(vec![revision(CHILD), revision(PARENT), revision(PRODUCT)]).unwrap();
@@ -73,14 +73,14 @@ fn a_downstream_synchronizes_and_then_fetches_changes_only() {
     assert_eq!(dss.numbers(delta(&anchor)).1, NONE);
     let whole = of(&[(PRODUCT, false)], &[classification], Some(&anchor));
     assert_eq!(dss.numbers(whole).1, [CHILD, PARENT]);
-    let known = Filter { anchor: Some(config_anchor), ..categories };
+    let known = ServerSyncFilter { anchor: Some(config_anchor), ..categories };
     assert_eq!(dss.numbers(known.clone()).1, NONE);
 
     // Both lists or nothing.
     for filter in [
         of(&[(PRODUCT, false)], &[], None),
         of(&[], &[(CLASSIFICATION, false)], None),
-        Filter { has_classifications: false, ..of(&[(PRODUCT, false)], &[], None) },
+        ServerSyncFilter { has_classifications: false, ..of(&[(PRODUCT, false)], &[], None) },
         of(&[(PRODUCT, false)], &[(DETECTOID, false)], None),
         of(&[(DETECTOID, false)], &[(CLASSIFICATION, false)], None),
     ] {
@@ -112,10 +112,13 @@ fn refusals_are_those_of_a_wsus() {
     let (other, _) = code(cookie_of(server.address, "2.0"));
     assert_eq!(other, Some(ErrorCode::IncompatibleProtocolVersion));
 
-    let bad_anchor = Filter { anchor: Some("garbage".to_owned()), ..Filter::default() };
+    let bad_anchor =
+        ServerSyncFilter { anchor: Some("garbage".to_owned()), ..ServerSyncFilter::default() };
     assert_eq!(code(dss.list(bad_anchor)), invalid("filter"));
-    let newer =
-        Filter { anchor: Some("1000000,2026-10-04 16:33:26.671".to_owned()), ..Filter::default() };
+    let newer = ServerSyncFilter {
+        anchor: Some("1000000,2026-10-04 16:33:26.671".to_owned()),
+        ..ServerSyncFilter::default()
+    };
     assert_eq!(code(dss.list(newer)).0, Some(ErrorCode::ServerChanged));
     assert_eq!(code(dss.data(vec![revision(PARENT); 101])), invalid("updateIds"));
     assert_eq!(code(dss.data(vec![])), invalid("updateIds"));
@@ -125,7 +128,7 @@ fn refusals_are_those_of_a_wsus() {
     assert_eq!(code(dss.data(vec![revision(PARENT), unknown])), internal);
 
     // Cookies: none, a broken one, one of an agent's service.
-    let asked = |cookie| GetRevisionIdList { cookie, filter: Filter::default() };
+    let asked = |cookie| GetRevisionIdList { cookie, filter: ServerSyncFilter::default() };
     let broken = SyncCookie { expiration: "2999-01-01T00:00:00Z".to_owned(), data: vec![1; 208] };
     for cookie in [None, Some(broken)] {
         let reply = sent(server.address, &asked(cookie));
@@ -198,7 +201,7 @@ fn recordings(real: &Path) -> Vec<(String, String, String)> {
 }
 
 fn parsed(text: &str) -> Element {
-    soap::read(text.as_bytes(), &Limits::default()).unwrap()
+    soap::read(text.as_bytes(), &MessageLimits::default()).unwrap()
 }
 
 #[test]
@@ -209,7 +212,7 @@ fn every_recorded_request_gets_an_answer_of_the_same_shape() {
     let dss = Downstream::new(server.address);
     let (config, updates) = (
         GetConfigData { cookie: dss.cookie.clone(), anchor: None },
-        Filter { config: true, ..Filter::default() },
+        ServerSyncFilter { config: true, ..ServerSyncFilter::default() },
     );
     let config_anchor = ask(server.address, &config).unwrap().anchor;
     let sync_anchor = dss.list(updates).unwrap().0;
@@ -263,7 +266,7 @@ fn recorded_answers_are_read() {
     let (mut lists, mut updates, mut faults) = (Vec::new(), 0, Vec::new());
     for (name, _, response) in recordings(&real) {
         let bytes = response.as_bytes();
-        let limits = Limits::default();
+        let limits = MessageLimits::default();
         match name.split_once('-').unwrap().1 {
             "GetAuthConfig" => {
                 let config = GetAuthConfig::answer(bytes, &limits).unwrap();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tidegate::{
     protocol::{client, simple_auth, xpress},
-    soap::{self, Element, Limits},
+    soap::{self, Element, MessageLimits},
 };
 
 use super::http::{Reply, post};
@@ -49,7 +49,7 @@ pub(super) fn decoded(reply: &Reply) -> String {
 
 /// The element in the body.
 pub(super) fn body(text: &str) -> Element {
-    let limits = Limits { bytes: usize::MAX, ..Limits::default() };
+    let limits = MessageLimits { bytes: usize::MAX, ..MessageLimits::default() };
     soap::body_of(soap::read(text.as_bytes(), &limits).unwrap()).unwrap()
 }
 

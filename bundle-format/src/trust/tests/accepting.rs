@@ -105,8 +105,9 @@ fn another_site_or_mirror_is_refused_even_to_fill_gaps() {
     mirror.id = Uuid::from_u128(2);
     refused(check(&state, &mirror.seal(4)), "follows one mirror");
     refused(check(&state, &mirror.seal(2)), "follows one mirror");
-    let anyone = Expect { site: None, now: now(), refuse_expired: false };
-    let head = check_head(&mirror.pin(), &mirror.seal(4), &anyone, &Limits::default()).unwrap();
+    let anyone = Expectation { site: None, now: now(), refuse_expired: false };
+    let head =
+        check_head(&mirror.pin(), &mirror.seal(4), &anyone, &BundleLimits::default()).unwrap();
     assert_eq!(head.index.sites, ["plant-7", "plant-8"]);
 }
 
@@ -149,8 +150,8 @@ fn expiry_warns_or_refuses() {
     let warned = check_at(&state, &head, "plant-7", late).unwrap().warnings;
     assert_eq!(warned.len(), 4, "{warned:?}");
     assert!(warned[0].contains("timestamp metadata expired on 2027-01-01T00:00:00Z"));
-    let strict = Expect { site: Some("plant-7"), now: late, refuse_expired: true };
-    refused(check_head(&state, &head, &strict, &Limits::default()), "refuses expired");
+    let strict = Expectation { site: Some("plant-7"), now: late, refuse_expired: true };
+    refused(check_head(&state, &head, &strict, &BundleLimits::default()), "refuses expired");
     let early = check_at(&state, &head, "plant-7", time("2025-01-01T00:00:00Z")).unwrap();
     assert!(early.warnings[0].contains("clocks"), "{:?}", early.warnings);
     // A clock that was once far ahead locks nothing.

@@ -18,7 +18,10 @@ fn every_altered_byte_of_the_head_is_refused() {
                 matches!(result, Err(TrustError::Refused { .. })),
                 "{name} byte {at}: {result:?}"
             );
-            assert!(inspect_for_signing(&head, &Limits::default()).is_err(), "{name} byte {at}");
+            assert!(
+                inspect_for_signing(&head, &BundleLimits::default()).is_err(),
+                "{name} byte {at}"
+            );
         }
     }
 }
@@ -145,7 +148,7 @@ fn metadata_that_say_something_else_are_refused() {
     ];
     for (head, part) in cases {
         refused(check(&mirror.pin(), &head), part);
-        assert!(inspect_for_signing(&head, &Limits::default()).is_err() || part.is_empty());
+        assert!(inspect_for_signing(&head, &BundleLimits::default()).is_err() || part.is_empty());
     }
 }
 

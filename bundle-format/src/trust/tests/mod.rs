@@ -14,7 +14,7 @@ use tough::schema::{self, Role, Signed, Snapshot, Targets};
 use uuid::Uuid;
 
 use super::{document, state::Accepted, *};
-use crate::{digest::Sha256, index::Index, keys::SigningKey, limits::Limits, policy::Policy};
+use crate::{digest::Sha256, index::Index, keys::SigningKey, limits::BundleLimits, policy::Policy};
 /// A connected side: its keys and its roots.
 struct Mirror {
     root: SigningKey,
@@ -171,8 +171,8 @@ fn check_at(
     site: &str,
     now: Timestamp,
 ) -> Result<VerifiedHead, TrustError> {
-    let expect = Expect { site: Some(site), now, refuse_expired: false };
-    check_head(state, head, &expect, &Limits::default())
+    let expect = Expectation { site: Some(site), now, refuse_expired: false };
+    check_head(state, head, &expect, &BundleLimits::default())
 }
 
 /// The refusal, which must be the bundle's fault and hold `part`.

@@ -31,7 +31,7 @@ fn nothing_but_the_timestamp_changes_by_countersigning() {
     let before = head.clone();
     assert_eq!(before.files["metadata/timestamp.json"].len(), 2048);
     refused(check(&mirror.pin(), &head), "countersignature is missing");
-    let summary = inspect_for_signing(&head, &Limits::default()).unwrap();
+    let summary = inspect_for_signing(&head, &BundleLimits::default()).unwrap();
     assert_eq!((summary.index, summary.signatures), (mirror.index(1), (1, 2)));
 
     assert!(countersign(&mut head, &mirror.timestamp[0]).is_err(), "has signed already");
@@ -43,7 +43,7 @@ fn nothing_but_the_timestamp_changes_by_countersigning() {
         assert_eq!(*bytes == before.files[name], name != "metadata/timestamp.json", "{name}");
     }
     check(&mirror.pin(), &head).unwrap();
-    assert_eq!(inspect_for_signing(&head, &Limits::default()).unwrap().signatures, (2, 2));
+    assert_eq!(inspect_for_signing(&head, &BundleLimits::default()).unwrap().signatures, (2, 2));
 }
 
 #[test]

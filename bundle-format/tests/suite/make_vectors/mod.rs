@@ -6,7 +6,7 @@ mod volumes;
 
 use std::{collections::BTreeMap, fs};
 
-use bundle_format::{container::VolumeReader, limits::Limits};
+use bundle_format::{container::VolumeReader, limits::BundleLimits};
 
 use crate::{
     support::time,
@@ -71,7 +71,7 @@ impl Made {
     /// The digest that names the nth object.
     fn object(&self, nth: usize) -> String {
         let bytes = &self.volumes["good.tar.zst"];
-        let (_, note, _) = VolumeReader::open(&bytes[..], &Limits::default()).unwrap();
+        let (_, note, _) = VolumeReader::open(&bytes[..], &BundleLimits::default()).unwrap();
         note.objects[nth].name()
     }
 }

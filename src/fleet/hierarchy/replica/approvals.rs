@@ -7,24 +7,28 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::decisions::{DEPLOYMENTS, Mark, TakenOver, Told};
+use super::decisions::{ChangeMark, DEPLOYMENTS, ReplicaReport, UpstreamDecisions};
 use crate::{
     fleet::{
         decisions::overrides,
-        error::Fault,
+        error::WriteError,
         limits::{NAME, clip},
     },
     sqlite::{int, moment, update_at, uuid_at},
     update::UpdateId,
 };
 
-type Result<T> = std::result::Result<T, Fault>;
+type Result<T> = std::result::Result<T, WriteError>;
 
 /// Action and deadline, as they are stored.
-type What = (String, Option<String>);
+type StoredAction = (String, Option<String>);
 
 /// Writes down the deployments: dead ones go, the others are added or changed by their id.
-pub(super) fn keep(db: &Connection, told: &Told, done: &mut TakenOver) -> Result<()> {
+pub(super) fn keep(
+    db: &Connection,
+    told: &UpstreamDecisions,
+    done: &mut ReplicaReport,
+) -> Result<()> {
     let most = [told.deployments.len(), told.dead.len(), told.hidden.len()].into_iter().max();
     if most.is_some_and(|most| most > DEPLOYMENTS) || told.accepted_eulas.len() > DEPLOYMENTS {
         return Err(too_many());
@@ -74,8 +78,8 @@ pub(super) fn keep(db: &Connection, told: &Told, done: &mut TakenOver) -> Result
     Ok(())
 }
 
-fn too_many() -> Fault {
-    Fault::Invalid(format!(
+fn too_many() -> WriteError {
+    WriteError::Invalid(format!(
         "the upstream server has more than {DEPLOYMENTS} approvals, declines or licences; no more are taken over"
     ))
 }
@@ -83,10 +87,10 @@ fn too_many() -> Fault {
 /// Makes our decisions those that follow from what is written down, and writes only differences.
 pub(super) fn apply(
     db: &Connection,
-    told: &Told,
+    told: &UpstreamDecisions,
     now: Timestamp,
-    mark: &mut Mark<'_>,
-    done: &mut TakenOver,
+    mark: &mut ChangeMark<'_>,
+    done: &mut ReplicaReport,
 ) -> Result<()> {
     let hidden: BTreeSet<UpdateId> = told.hidden.iter().copied().collect();
     let declined: BTreeSet<UpdateId> = db
@@ -119,10 +123,10 @@ fn approvals(
     db: &Connection,
     hidden: &BTreeSet<UpdateId>,
     now: Timestamp,
-    mark: &mut Mark<'_>,
-    done: &mut TakenOver,
+    mark: &mut ChangeMark<'_>,
+    done: &mut ReplicaReport,
 ) -> Result<()> {
-    let mut wanted: BTreeMap<(UpdateId, Uuid), What> = BTreeMap::new();
+    let mut wanted: BTreeMap<(UpdateId, Uuid), StoredAction> = BTreeMap::new();
     let mut statement = db.prepare_cached(
         "SELECT update_id, group_id, action, deadline FROM replica_deployment
          WHERE group_id IN (SELECT group_id FROM target_group)
@@ -135,7 +139,7 @@ fn approvals(
             wanted.insert((update, uuid_at(row, 1)?), (row.get(2)?, row.get(3)?));
         }
     }
-    let ours: BTreeMap<(UpdateId, Uuid), What> = db
+    let ours: BTreeMap<(UpdateId, Uuid), StoredAction> = db
         .prepare_cached("SELECT update_id, group_id, action, deadline FROM approval")?
         .query_map([], |row| {
             Ok(((update_at(row, 0)?, uuid_at(row, 1)?), (row.get(2)?, row.get(3)?)))
@@ -169,7 +173,12 @@ fn approvals(
     Ok(())
 }
 
-fn eulas(db: &Connection, told: &Told, now: Timestamp, mark: &mut Mark<'_>) -> Result<()> {
+fn eulas(
+    db: &Connection,
+    told: &UpstreamDecisions,
+    now: Timestamp,
+    mark: &mut ChangeMark<'_>,
+) -> Result<()> {
     let wanted: HashSet<String> =
         told.accepted_eulas.iter().map(|id| id.hyphenated().to_string()).collect();
     let ours: HashSet<String> = db

@@ -18,7 +18,7 @@ pub(super) const DEPLOYMENTS: usize = 1_000_000;
 
 /// What an upstream server decided, as it told.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
+pub struct UpstreamDecisions {
     /// Its address.
     pub upstream: String,
     /// For the next question.
@@ -26,9 +26,9 @@ pub struct Told {
     /// The answer tells everything, not only what changed since the last one.
     pub whole: bool,
     /// All groups.
-    pub groups: Vec<ToldGroup>,
+    pub groups: Vec<UpstreamGroup>,
     /// Deployments that changed.
-    pub deployments: Vec<ToldDeployment>,
+    pub deployments: Vec<UpstreamDeployment>,
     /// Deployments that are gone.
     pub dead: Vec<Uuid>,
     /// All updates that are declined.
@@ -39,7 +39,7 @@ pub struct Told {
 
 /// A target group of the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToldGroup {
+pub struct UpstreamGroup {
     /// Its id, which is ours too.
     pub id: Uuid,
     /// The group around it; nil at the top.
@@ -50,7 +50,7 @@ pub struct ToldGroup {
 
 /// An approval of the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToldDeployment {
+pub struct UpstreamDeployment {
     /// By which it is changed or deleted later.
     pub id: Uuid,
     /// Of which revision.
@@ -72,7 +72,7 @@ pub struct ToldDeployment {
 /// What taking over did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct TakenOver {
+pub struct ReplicaReport {
     /// Anything is different from before.
     pub changed: bool,
     /// Groups that are new, renamed or moved.
@@ -92,12 +92,12 @@ pub struct TakenOver {
 }
 
 /// The change mark of a transaction: one for all that it changes, none if nothing does.
-pub(super) struct Mark<'a> {
+pub(super) struct ChangeMark<'a> {
     pub(super) db: &'a Connection,
     pub(super) mark: Option<u64>,
 }
 
-impl Mark<'_> {
+impl ChangeMark<'_> {
     pub(super) fn get(&mut self) -> rusqlite::Result<u64> {
         match self.mark {
             Some(mark) => Ok(mark),

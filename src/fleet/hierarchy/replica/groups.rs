@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::decisions::{GROUPS, Mark, TakenOver, ToldGroup};
+use super::decisions::{ChangeMark, GROUPS, ReplicaReport, UpstreamGroup};
 use crate::fleet::{
     decisions::groups::{ALL_COMPUTERS, Group, UNASSIGNED_COMPUTERS, all, same},
-    error::Fault,
+    error::WriteError,
 };
 
-type Result<T> = std::result::Result<T, Fault>;
+type Result<T> = std::result::Result<T, WriteError>;
 
 /// Levels of groups in groups.
 const DEPTH: usize = 64;
@@ -20,19 +20,20 @@ const NAME: usize = 80;
 
 /// Groups without the well-known ones, parents first.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Arranged {
+pub(super) struct OrderedGroups {
     pub(super) groups: Vec<Group>,
     pub(super) notes: Vec<String>,
 }
 
 /// Orders what was told. A hierarchy that makes no sense is refused: whoever guesses where a group
 /// belongs may install what is blocked. Names are made fit and unique, as they are for people.
-pub(super) fn arrange(told: &[ToldGroup]) -> Result<Arranged> {
-    let wrong = |what: String| Fault::Invalid(format!("the groups of the upstream server {what}"));
+pub(super) fn arrange(told: &[UpstreamGroup]) -> Result<OrderedGroups> {
+    let wrong =
+        |what: String| WriteError::Invalid(format!("the groups of the upstream server {what}"));
     if told.len() > GROUPS {
         return Err(wrong(format!("are {}; at most {GROUPS} are taken over", told.len())));
     }
-    let mut groups: BTreeMap<Uuid, &ToldGroup> = BTreeMap::new();
+    let mut groups: BTreeMap<Uuid, &UpstreamGroup> = BTreeMap::new();
     for group in told {
         if groups.insert(group.id, group).is_some_and(|other| other != group) {
             return Err(wrong(format!("name {} twice, differently", group.id)));
@@ -44,7 +45,7 @@ pub(super) fn arrange(told: &[ToldGroup]) -> Result<Arranged> {
     }
     groups.remove(&UNASSIGNED_COMPUTERS);
 
-    let mut children: BTreeMap<Uuid, Vec<&ToldGroup>> = BTreeMap::new();
+    let mut children: BTreeMap<Uuid, Vec<&UpstreamGroup>> = BTreeMap::new();
     for group in groups.values() {
         let parent = if group.parent.is_nil() { ALL_COMPUTERS } else { group.parent };
         if group.id.is_nil() {
@@ -57,7 +58,7 @@ pub(super) fn arrange(told: &[ToldGroup]) -> Result<Arranged> {
         children.entry(parent).or_default().push(group);
     }
 
-    let mut arranged = Arranged::default();
+    let mut arranged = OrderedGroups::default();
     let mut names = Names::new();
     let mut level = vec![ALL_COMPUTERS];
     for _ in 0..DEPTH {
@@ -99,7 +100,7 @@ impl Names {
     }
 
     /// The name of a group as we can hold it: what computers ask for by name must be one group.
-    fn fit(&mut self, group: &ToldGroup) -> String {
+    fn fit(&mut self, group: &UpstreamGroup) -> String {
         let plain: String =
             group.name.trim().chars().map(|c| if c == ';' { ',' } else { c }).collect();
         let mut name = cut(&plain.replace(char::is_control, " "));
@@ -119,8 +120,8 @@ pub(super) fn apply(
     db: &Connection,
     wanted: &[Group],
     whole: bool,
-    mark: &mut Mark<'_>,
-    done: &mut TakenOver,
+    mark: &mut ChangeMark<'_>,
+    done: &mut ReplicaReport,
 ) -> Result<()> {
     let well_known = |group: &Group| [ALL_COMPUTERS, UNASSIGNED_COMPUTERS].contains(&group.id);
     let ours: BTreeMap<Uuid, Group> =
@@ -179,13 +180,13 @@ mod tests {
         Uuid::from_u128(n)
     }
 
-    fn group(n: u128, parent: Uuid, name: &str) -> ToldGroup {
-        ToldGroup { id: id(n), parent, name: name.to_owned() }
+    fn group(n: u128, parent: Uuid, name: &str) -> UpstreamGroup {
+        UpstreamGroup { id: id(n), parent, name: name.to_owned() }
     }
 
-    fn told(groups: &[ToldGroup]) -> std::result::Result<Vec<(u128, String, u128)>, String> {
+    fn told(groups: &[UpstreamGroup]) -> std::result::Result<Vec<(u128, String, u128)>, String> {
         let mut list = groups.to_vec();
-        list.push(ToldGroup {
+        list.push(UpstreamGroup {
             id: ALL_COMPUTERS,
             parent: Uuid::nil(),
             name: "Alle Computer".to_owned(),
@@ -193,7 +194,7 @@ mod tests {
         let flat = |group: Group| (group.id.as_u128(), group.name, group.parent.unwrap().as_u128());
         match arrange(&list) {
             Ok(arranged) => Ok(arranged.groups.into_iter().map(flat).collect()),
-            Err(Fault::Invalid(what)) => Err(what),
+            Err(WriteError::Invalid(what)) => Err(what),
             Err(e) => panic!("{e:?}"),
         }
     }

@@ -10,7 +10,7 @@ mod groups;
 
 use jiff::Timestamp;
 
-use decisions::{Mark, TakenOver, Told};
+use decisions::{ChangeMark, ReplicaReport, UpstreamDecisions};
 
 use crate::fleet::{
     database::{Fleet, Result},
@@ -43,11 +43,11 @@ impl Fleet {
     ///
     /// # Errors
     /// When the answer makes no sense or is too large: then nothing has changed.
-    pub fn take_over(&mut self, told: &Told, now: Timestamp) -> Result<TakenOver> {
+    pub fn take_over(&mut self, told: &UpstreamDecisions, now: Timestamp) -> Result<ReplicaReport> {
         self.write("take over what the upstream server decided", |db| {
             let groups = groups::arrange(&told.groups)?;
-            let mut done = TakenOver { notes: groups.notes, ..TakenOver::default() };
-            let mut mark = Mark { db, mark: None };
+            let mut done = ReplicaReport { notes: groups.notes, ..ReplicaReport::default() };
+            let mut mark = ChangeMark { db, mark: None };
             set_value(db, "replicating", b"1")?;
             groups::apply(db, &groups.groups, told.whole, &mut mark, &mut done)?;
             approvals::keep(db, told, &mut done)?;

@@ -4,23 +4,27 @@ use super::written;
 use crate::protocol::ErrorCode;
 use crate::{
     protocol::{
-        Cookie, Fault,
+        Cookie, ProtocolFault,
         client::{self, GetConfig, GetCookie, RegisterComputer, write_registered},
     },
     server::{
         call::{Call, Pieces},
         failure::Failure,
-        state::server_state::App,
+        state::server_state::ServerState,
     },
     soap::Element,
 };
 
-pub(super) fn config(app: &App, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn config(app: &ServerState, operation: &Element) -> Result<Pieces, Failure> {
     GetConfig::read(operation)?;
     Ok(written(|w| app.config().write(w)))
 }
 
-pub(super) fn cookie(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn cookie(
+    app: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = GetCookie::read(operation)?;
     let cookies = &app.serving().cookies;
     let client = cookies.open_authorization(&request.authorization, call.now)?.client;
@@ -34,9 +38,11 @@ pub(super) fn cookie(app: &App, call: &Call, operation: &Element) -> Result<Piec
     };
     let last_change = app.config().last_change;
     if request.last_change != last_change {
-        return Err(
-            Fault::new(ErrorCode::ConfigChanged, "lastChange is not the current one").into()
-        );
+        return Err(ProtocolFault::new(
+            ErrorCode::ConfigChanged,
+            "lastChange is not the current one",
+        )
+        .into());
     }
     let cookie = Cookie {
         client,
@@ -50,7 +56,11 @@ pub(super) fn cookie(app: &App, call: &Call, operation: &Element) -> Result<Piec
     Ok(written(|w| client::write_cookie(&sealed, w)))
 }
 
-pub(super) fn register(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn register(
+    app: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = RegisterComputer::read(operation)?;
     let visit = app.visit(request.cookie.as_deref(), call.now)?;
     let details = serde_json::to_value(request.info).map_err(Failure::internal)?;

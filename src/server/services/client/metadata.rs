@@ -16,30 +16,44 @@ use crate::{
         failure::Failure,
         options::Addresses,
         pack::{FragmentKind, fragment::PackedFragment},
-        state::server_state::{App, Visit},
+        state::server_state::{AgentSession, ServerState},
         view::{View, generation::ViewFile},
     },
     soap::Element,
     update::RevisionId,
 };
 
-pub(super) fn by_number(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn by_number(
+    app: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = GetExtendedUpdateInfo::read(operation)?;
     let visit = app.visit(request.cookie.as_deref(), call.now)?;
     let ids = request.revision_ids.into_iter().map(RevisionId).collect();
-    let wanted =
-        Wanted { types: request.info_types, locales: request.locales, geo_id: request.geo_id };
+    let wanted = FragmentQuery {
+        types: request.info_types,
+        locales: request.locales,
+        geo_id: request.geo_id,
+    };
     let info = gather(app, call, &visit, ids, &wanted)?;
     Ok(written(|w| info.write("GetExtendedUpdateInfo", w)))
 }
 
-pub(super) fn by_identity(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn by_identity(
+    app: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = GetExtendedUpdateInfo2::read(operation)?;
     let visit = app.visit(request.cookie.as_deref(), call.now)?;
     let view = &visit.serving.view;
     let ids = request.identities.iter().filter_map(|identity| view.lookup(identity)).collect();
-    let wanted =
-        Wanted { types: request.info_types, locales: request.locales, geo_id: request.geo_id };
+    let wanted = FragmentQuery {
+        types: request.info_types,
+        locales: request.locales,
+        geo_id: request.geo_id,
+    };
     let wants_keys = wanted.types.contains(&FragmentType::FileDecryption);
     let mut info = gather(app, call, &visit, ids, &wanted)?;
     if wants_keys {
@@ -49,12 +63,12 @@ pub(super) fn by_identity(app: &App, call: &Call, operation: &Element) -> Result
 }
 
 pub(super) fn file_locations(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetFileLocations::read(operation)?;
-    let Visit { serving, cookie } = app.visit(request.cookie.as_deref(), call.now)?;
+    let AgentSession { serving, cookie } = app.visit(request.cookie.as_deref(), call.now)?;
     let mut locations = Locations::new(app, call);
     for digest in &request.digests {
         locations.add(serving.view.file(digest));
@@ -64,7 +78,7 @@ pub(super) fn file_locations(
     Ok(written(|w| locations.found.write_answer(&sealed, w)))
 }
 
-struct Wanted {
+struct FragmentQuery {
     types: Vec<FragmentType>,
     locales: Vec<String>,
     geo_id: Option<String>,
@@ -72,11 +86,11 @@ struct Wanted {
 
 /// All fragments of the first type, then all of the second, and so on; files come unasked.
 fn gather(
-    app: &App,
+    app: &ServerState,
     call: &Call,
-    visit: &Visit,
+    visit: &AgentSession,
     mut ids: Vec<RevisionId>,
-    wanted: &Wanted,
+    wanted: &FragmentQuery,
 ) -> Result<ExtendedInfo<PackedFragment>, Failure> {
     let view = &visit.serving.view;
     let groups = app.fleet().groups_of(&visit.cookie.client)?;
@@ -104,7 +118,10 @@ fn gather(
 }
 
 /// Keys of the files whose locations are told: of nothing that is not deployed to this client.
-fn keys(app: &App, info: &ExtendedInfo<PackedFragment>) -> Result<Vec<(Sha1, Vec<u8>)>, Failure> {
+fn keys(
+    app: &ServerState,
+    info: &ExtendedInfo<PackedFragment>,
+) -> Result<Vec<(Sha1, Vec<u8>)>, Failure> {
     let catalog = app.catalog()?;
     let mut keys = Vec::new();
     for file in &info.locations.0 {
@@ -118,7 +135,7 @@ fn fragments(
     view: &View,
     id: RevisionId,
     kind: FragmentType,
-    wanted: &Wanted,
+    wanted: &FragmentQuery,
 ) -> Result<Vec<PackedFragment>, Failure> {
     let locales: Vec<&str> = wanted.locales.iter().map(String::as_str).collect();
     Ok(match kind {
@@ -143,7 +160,7 @@ struct Locations {
 
 impl Locations {
     /// By the address that the client asked, unless an administrator said otherwise.
-    fn new(app: &App, call: &Call) -> Self {
+    fn new(app: &ServerState, call: &Call) -> Self {
         let base = match (&app.options().public_url, &call.host) {
             (Some(url), _) => url.clone(),
             (None, Some(host)) => content_base(host, call.is_secure(), app.addresses()),

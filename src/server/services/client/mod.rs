@@ -9,7 +9,7 @@ use crate::{
     server::{
         call::{Call, Pieces, Service},
         failure::Failure,
-        state::server_state::App,
+        state::server_state::ServerState,
         view,
     },
     soap::{Element, Writer, envelope},
@@ -17,7 +17,7 @@ use crate::{
 
 /// Does what the operation asks; `None` if there is no such operation.
 pub(crate) fn perform(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Option<Pieces>, Failure> {

@@ -7,7 +7,7 @@ use crate::protocol::ErrorCode;
 use crate::{
     fleet::Contact,
     protocol::{
-        Cookie, Fault, ProtocolVersion, WireCookie,
+        Cookie, EncodedCookie, ProtocolFault, ProtocolVersion,
         client::{
             Action, CategoryRelationship, RefreshCache, RefreshedRevision, StartCategoryScan,
             StartedCategoryScan, SyncInfo, SyncPrinterCatalog, SyncUpdates, UpdateInfo,
@@ -18,14 +18,17 @@ use crate::{
         call::{Call, Pieces},
         failure::Failure,
         pack::{FragmentKind, fragment::PackedFragment},
-        state::server_state::{App, Serving, Visit},
+        state::server_state::{AgentSession, ServerState, Serving},
         view::{SyncAnswer, SyncQuery, deployments::Offer},
     },
     soap::Element,
     update::UpdateId,
 };
 
-pub(super) fn start_category_scan(app: &App, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn start_category_scan(
+    app: &ServerState,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = StartCategoryScan::read(operation)?;
     let serving = app.serving();
     let started = choose(&request.requested, &|id| serving.view.is_category(id));
@@ -71,10 +74,14 @@ fn choose(
     chosen
 }
 
-pub(super) fn sync_updates(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn sync_updates(
+    app: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = SyncUpdates::read(operation)?;
     let visit = admit(app, call, request.cookie.as_deref())?;
-    let Visit { serving, cookie } = &visit;
+    let AgentSession { serving, cookie } = &visit;
     let version = cookie.version;
     let answer = if request.skip_software {
         // No driver is offered: whatever is cached of them may go.
@@ -112,12 +119,12 @@ pub(super) fn sync_updates(app: &App, call: &Call, operation: &Element) -> Resul
 
 /// There are no printer drivers here.
 pub(super) fn sync_printers(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = SyncPrinterCatalog::read(operation)?;
-    let Visit { serving, cookie } = admit(app, call, request.cookie.as_deref())?;
+    let AgentSession { serving, cookie } = admit(app, call, request.cookie.as_deref())?;
     let info = SyncInfo {
         new: Vec::new(),
         out_of_scope: request.cached,
@@ -131,12 +138,12 @@ pub(super) fn sync_printers(
 }
 
 pub(super) fn refresh_cache(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = RefreshCache::read(operation)?;
-    let Visit { serving, cookie } = app.visit(request.cookie.as_deref(), call.now)?;
+    let AgentSession { serving, cookie } = app.visit(request.cookie.as_deref(), call.now)?;
     let groups = app.fleet().groups_of(&cookie.client)?;
     let view = &serving.view;
     let revisions: Vec<RefreshedRevision> = request
@@ -157,19 +164,21 @@ pub(super) fn refresh_cache(
 }
 
 /// A visit that may synchronize: its configuration is current, and the computer is known.
-fn admit(app: &App, call: &Call, token: Option<&[u8]>) -> Result<Visit, Failure> {
+fn admit(app: &ServerState, call: &Call, token: Option<&[u8]>) -> Result<AgentSession, Failure> {
     let visit = app.visit(token, call.now)?;
     if visit.cookie.last_change != app.config().last_change {
-        return Err(Fault::new(ErrorCode::ConfigChanged, "the configuration changed").into());
+        return Err(
+            ProtocolFault::new(ErrorCode::ConfigChanged, "the configuration changed").into()
+        );
     }
     if app.config().registration_required && !app.fleet().is_registered(&visit.cookie.client)? {
-        return Err(Fault::new(ErrorCode::RegistrationRequired, "not registered").into());
+        return Err(ProtocolFault::new(ErrorCode::RegistrationRequired, "not registered").into());
     }
     Ok(visit)
 }
 
 /// The same cookie with what the client now knows. Use does not make it live longer.
-fn renewed(serving: &Serving, cookie: &Cookie, anchor: u64) -> Result<WireCookie, Failure> {
+fn renewed(serving: &Serving, cookie: &Cookie, anchor: u64) -> Result<EncodedCookie, Failure> {
     let cookie = Cookie { anchor, ..cookie.clone() };
     let sealed = serving.cookies.seal_cookie(&cookie);
     sealed.ok_or_else(|| Failure::internal("cannot seal a cookie"))

@@ -7,18 +7,18 @@ use uuid::Uuid;
 use super::{
     anchor,
     handshake::VERSION,
-    visit::{Visitor, visit},
+    visit::{DownstreamSession, visit},
     written,
 };
 use crate::protocol::ErrorCode;
 use crate::{
     catalog::Catalog,
     fleet::{
-        ALL_COMPUTERS, ApprovalAction, Fleet, Given, Replicated, ReplicatedApproval,
-        ReplicatedDeployment, UNASSIGNED_COMPUTERS,
+        ALL_COMPUTERS, ApprovalAction, DownstreamDelivery, Fleet, ReplicaChanges,
+        ReplicatedApproval, ReplicatedDeployment, UNASSIGNED_COMPUTERS,
     },
     protocol::{
-        DateTime, Fault,
+        DateTime, ProtocolFault,
         server_sync::{
             DeploymentAction, Deployments, GetDeployments, Operation as _, SyncDeployment,
             SyncGroup,
@@ -27,7 +27,7 @@ use crate::{
     server::{
         call::{Call, Pieces},
         failure::Failure,
-        state::server_state::App,
+        state::server_state::ServerState,
     },
     soap::Element,
     update::UpdateIdentity,
@@ -38,24 +38,31 @@ const ADMIN: &str = "Tidegate";
 /// Neither urgent nor last.
 const PRIORITY: u8 = 2;
 
-pub(super) fn deployments(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn deployments(
+    app: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = GetDeployments::read(operation)?;
     let visitor = visit(app, call, request.cookie.as_ref())?;
     let known = match &request.deployment_anchor {
-        Some(text) => anchor::read(text).ok_or_else(|| Fault::invalid("deploymentAnchor"))?,
+        Some(text) => {
+            anchor::read(text).ok_or_else(|| ProtocolFault::invalid("deploymentAnchor"))?
+        }
         None => 0,
     };
-    let synced = anchor::read(&request.sync_anchor).ok_or_else(|| Fault::invalid("syncAnchor"))?;
+    let synced =
+        anchor::read(&request.sync_anchor).ok_or_else(|| ProtocolFault::invalid("syncAnchor"))?;
     let catalog = app.catalog()?;
     if synced > catalog.change().map_err(Failure::internal)? + 1 {
         let why = "syncAnchor is newer than this catalogue";
-        return Err(Fault::new(ErrorCode::ServerChanged, why).into());
+        return Err(ProtocolFault::new(ErrorCode::ServerChanged, why).into());
     }
     let mut fleet = app.fleet();
     record(app, &catalog, &mut fleet)?;
-    let Replicated::Changes { deployments, dead, mark } = fleet.replicated_since(known)? else {
+    let ReplicaChanges::Changes { deployments, dead, mark } = fleet.replicated_since(known)? else {
         let why = "deploymentAnchor is not of this server's present state";
-        return Err(Fault::new(ErrorCode::ServerChanged, why).into());
+        return Err(ProtocolFault::new(ErrorCode::ServerChanged, why).into());
     };
     // A revision that the replica has not been told of would mean nothing to it: such deployments
     // wait, and with them the anchor.
@@ -74,16 +81,16 @@ pub(super) fn deployments(app: &App, call: &Call, operation: &Element) -> Result
         accepted_eulas: eulas.iter().filter_map(|id| Uuid::try_parse(id).ok()).collect(),
     };
     drop(fleet);
-    visitor.given(app, call, Given::Deployments(mark))?;
+    visitor.given(app, call, DownstreamDelivery::Deployments(mark))?;
     tracing::debug!(deployments = answer.deployments.len(), known, mark, "told a replica");
     Ok(written(|w| answer.write(w)))
 }
 
 /// Those whose revisions a list names to this replica at all.
 fn known_below(
-    app: &App,
+    app: &ServerState,
     catalog: &Catalog,
-    visitor: &Visitor,
+    visitor: &DownstreamSession,
     mut deployments: Vec<ReplicatedDeployment>,
 ) -> Result<Vec<ReplicatedDeployment>, Failure> {
     if visitor.version < VERSION {
@@ -96,7 +103,7 @@ fn known_below(
 }
 
 /// Brings what replicas are told up to date, if anything changed since the last time.
-fn record(app: &App, catalog: &Catalog, fleet: &mut Fleet) -> Result<(), Failure> {
+fn record(app: &ServerState, catalog: &Catalog, fleet: &mut Fleet) -> Result<(), Failure> {
     let state = (catalog.change().map_err(Failure::internal)?, fleet.change()?);
     let mut recorded = app.replicated.lock().unwrap_or_else(PoisonError::into_inner);
     if *recorded == Some(state) {

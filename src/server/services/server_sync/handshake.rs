@@ -6,7 +6,7 @@ use super::{anchor, languages, visit, written};
 use crate::protocol::ErrorCode;
 use crate::{
     protocol::{
-        Cookie, DateTime, Fault, ProtocolVersion,
+        Cookie, DateTime, ProtocolFault, ProtocolVersion,
         server_sync::{
             AuthConfig, ConfigData, GetConfigData, GetCookie, MAX_UPDATES_PER_REQUEST,
             Operation as _, SERVICE_URL, SyncCookie,
@@ -15,7 +15,7 @@ use crate::{
     server::{
         call::{Call, Pieces},
         failure::Failure,
-        state::server_state::App,
+        state::server_state::ServerState,
     },
     soap::Element,
 };
@@ -25,20 +25,24 @@ const CONFIGURATION: u64 = 1;
 /// What we speak: that of WSUS 2016 and later.
 pub(super) const VERSION: ProtocolVersion = ProtocolVersion { major: 1, minor: 20 };
 
-pub(super) fn auth_config(app: &App) -> Pieces {
+pub(super) fn auth_config(app: &ServerState) -> Pieces {
     let last_change = DateTime(app.config().last_change);
     let config = AuthConfig { last_change, service_url: SERVICE_URL.to_owned() };
     written(|w| config.write(w))
 }
 
-pub(super) fn cookie(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn cookie(
+    app: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = GetCookie::read(operation)?;
     let serving = app.serving();
     let opened = serving.sync_cookies.open_authorization(&request.authorization.data, call.now)?;
     // All minor versions will do: each side uses what both know.
     if request.version.major != 1 {
         let why = format!("{} is spoken here, not {}", VERSION, request.version);
-        return Err(Fault::new(ErrorCode::IncompatibleProtocolVersion, why).into());
+        return Err(ProtocolFault::new(ErrorCode::IncompatibleProtocolVersion, why).into());
     }
     let id = Uuid::try_parse(&opened.client).map_err(Failure::internal)?;
     app.fleet().downstream_speaks(id, &request.version.to_string(), call.now)?;
@@ -55,11 +59,17 @@ pub(super) fn cookie(app: &App, call: &Call, operation: &Element) -> Result<Piec
     Ok(written(|w| SyncCookie::write_answer(&sealed, w)))
 }
 
-pub(super) fn config_data(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn config_data(
+    app: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = GetConfigData::read(operation)?;
     visit(app, call, request.cookie.as_ref())?;
     let known = match &request.anchor {
-        Some(text) => Some(anchor::read(text).ok_or_else(|| Fault::invalid("configAnchor"))?),
+        Some(text) => {
+            Some(anchor::read(text).ok_or_else(|| ProtocolFault::invalid("configAnchor"))?)
+        }
         None => None,
     };
     let unchanged = known == Some(CONFIGURATION);

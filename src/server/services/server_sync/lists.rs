@@ -3,31 +3,35 @@
 use super::{anchor, handshake::VERSION, visit, written};
 use crate::protocol::ErrorCode;
 use crate::{
-    catalog::{Selection, Wanted},
-    fleet::Given,
+    catalog::{CategoryQuery, RevisionQuery},
+    fleet::DownstreamDelivery,
     protocol::{
-        Fault,
+        ProtocolFault,
         server_sync::{
-            Filter, GetRelatedRevisionsForUpdates, GetRevisionIdList, IdAndDelta, Operation as _,
-            write_related, write_revision_ids,
+            GetRelatedRevisionsForUpdates, GetRevisionIdList, IdAndDelta, Operation as _,
+            ServerSyncFilter, write_related, write_revision_ids,
         },
     },
     server::{
         call::{Call, Pieces},
         failure::Failure,
-        state::server_state::App,
+        state::server_state::ServerState,
     },
     soap::Element,
 };
 
 /// Languages do not filter: nearly every document is for all of them, which file is for which is in
 /// the documents, and what is listed too much is not downloaded. Leaving out could miss something.
-pub(super) fn revision_ids(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn revision_ids(
+    app: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = GetRevisionIdList::read(operation)?;
     let visitor = visit(app, call, request.cookie.as_ref())?;
     let filter = &request.filter;
     let since = match &filter.anchor {
-        Some(text) => anchor::read(text).ok_or_else(|| Fault::invalid("filter"))?,
+        Some(text) => anchor::read(text).ok_or_else(|| ProtocolFault::invalid("filter"))?,
         None => 0,
     };
     let products = wanted(&filter.categories);
@@ -44,9 +48,13 @@ pub(super) fn revision_ids(app: &App, call: &Call, operation: &Element) -> Resul
         // Of a catalogue that was further: this one was restored, and what is new here would never
         // be asked for.
         let why = "the anchor is newer than this catalogue";
-        return Err(Fault::new(ErrorCode::ServerChanged, why).into());
+        return Err(ProtocolFault::new(ErrorCode::ServerChanged, why).into());
     }
-    let given = if filter.config { Given::Categories(next) } else { Given::Updates(next) };
+    let given = if filter.config {
+        DownstreamDelivery::Categories(next)
+    } else {
+        DownstreamDelivery::Updates(next)
+    };
     visitor.given(app, call, given)?;
     tracing::debug!(revisions = revisions.len(), since, next, "listed for a downstream server");
     let anchor = anchor::write(next, call.now);
@@ -55,23 +63,27 @@ pub(super) fn revision_ids(app: &App, call: &Call, operation: &Element) -> Resul
 
 /// With one of the two lists alone nothing is selected, and that is no fault.
 fn select<'a>(
-    filter: &Filter,
-    products: &'a [Wanted],
-    classifications: &'a [Wanted],
-) -> Selection<'a> {
+    filter: &ServerSyncFilter,
+    products: &'a [CategoryQuery],
+    classifications: &'a [CategoryQuery],
+) -> RevisionQuery<'a> {
     match (filter.config, filter.has_categories || filter.has_classifications) {
-        (true, _) => Selection::Configuration,
-        (false, false) => Selection::Everything,
-        (false, true) => Selection::Of { products, classifications },
+        (true, _) => RevisionQuery::Configuration,
+        (false, false) => RevisionQuery::Everything,
+        (false, true) => RevisionQuery::Of { products, classifications },
     }
 }
 
-fn wanted(list: &[IdAndDelta]) -> Vec<Wanted> {
-    list.iter().map(|pair| Wanted { id: pair.id, delta: pair.delta }).collect()
+fn wanted(list: &[IdAndDelta]) -> Vec<CategoryQuery> {
+    list.iter().map(|pair| CategoryQuery { id: pair.id, delta: pair.delta }).collect()
 }
 
 /// Nobody uses it: to be answered with nothing.
-pub(super) fn related(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn related(
+    app: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = GetRelatedRevisionsForUpdates::read(operation)?;
     visit(app, call, request.cookie.as_ref())?;
     Ok(written(|w| write_related(&[], w)))

@@ -23,20 +23,20 @@ use visit::visit;
 
 use crate::{
     protocol::{
-        DateTime, Fault,
+        DateTime, ProtocolFault,
         server_sync::{GetDriverIdList, GetDriverSetData, Operation, Ping, Pong},
     },
     server::{
-        call::{Call, Foreign, Pieces, Service},
+        call::{Call, Pieces, Service, StoredPiece},
         failure::Failure,
-        state::server_state::App,
+        state::server_state::ServerState,
     },
     soap::{Element, Writer, envelope},
 };
 
 /// Does what the operation asks; `None` if there is no such operation.
 pub(crate) fn perform(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Option<Pieces>, Failure> {
@@ -53,11 +53,11 @@ pub(crate) fn perform(
         // Between a WSUS and Microsoft only; our limits of 0 say so.
         "GetDriverIdList" => {
             visit(app, call, GetDriverIdList::read(operation)?.cookie.as_ref())?;
-            return Err(Fault::invalid("filter").into());
+            return Err(ProtocolFault::invalid("filter").into());
         }
         "GetDriverSetData" => {
             visit(app, call, GetDriverSetData::read(operation)?.cookie.as_ref())?;
-            return Err(Fault::invalid("driverSets").into());
+            return Err(ProtocolFault::invalid("driverSets").into());
         }
         _ => return Ok(None),
     };
@@ -73,6 +73,6 @@ pub(crate) fn ping(service: Service, call: &Call, operation: &Element) -> Result
 }
 
 /// An envelope as this service writes it.
-fn written(content: impl FnOnce(&mut Writer<Foreign>)) -> Pieces {
+fn written(content: impl FnOnce(&mut Writer<StoredPiece>)) -> Pieces {
     envelope(Service::ServerSync.style(), content)
 }

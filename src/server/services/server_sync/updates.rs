@@ -7,7 +7,7 @@ use crate::protocol::ErrorCode;
 use crate::{
     catalog::Catalog,
     protocol::{
-        Fault,
+        ProtocolFault,
         server_sync::{
             Blob, DownloadFiles, FileKey, FileUrl, GetUpdateData, GetUpdateDecryptionData,
             Operation as _, UpdateData, UpdateKeys, write_downloading, write_keys,
@@ -15,12 +15,12 @@ use crate::{
         },
     },
     server::{
-        call::{Call, Foreign, Pieces, Service},
+        call::{Call, Pieces, Service, StoredPiece},
         content,
         encoding::Encoding,
         failure::Failure,
-        spool::Spool,
-        state::server_state::App,
+        spool::AnswerSpool,
+        state::server_state::ServerState,
         view::generation::extension,
     },
     soap::{Element, part},
@@ -33,13 +33,17 @@ const LARGE: u64 = 4 * 1024 * 1024;
 /// is told, as for too many ids, to ask for fewer.
 const MOST: u64 = 1 << 30;
 
-pub(super) fn update_data(app: &App, call: &Call, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn update_data(
+    app: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     let request = GetUpdateData::read(operation)?;
     visit(app, call, request.cookie.as_ref())?;
     let catalog = app.catalog()?;
     let found = find(&catalog, request.updates)?;
     let (mut urls, mut seen) = (Vec::new(), HashSet::new());
-    let mut spool = Spool::new(app.data().root(), call.encoding);
+    let mut spool = AnswerSpool::new(app.data().root(), call.encoding);
     for (identity, id, size) in found {
         // Only one large document at a time is held in all its forms.
         let _large = (size > LARGE)
@@ -72,7 +76,7 @@ pub(super) fn update_data(app: &App, call: &Call, operation: &Element) -> Result
             .push(&part(Service::ServerSync.style(), |w| update.write(w)))
             .map_err(Failure::internal)?;
     }
-    let spooled = Foreign::Spooled(spool.finish().map_err(Failure::internal)?);
+    let spooled = StoredPiece::Spooled(spool.finish().map_err(Failure::internal)?);
     Ok(written(|w| write_spooled_update_data(spooled, &urls, w)))
 }
 
@@ -97,7 +101,7 @@ fn find(
         total = total.saturating_add(size);
         if total > MOST && !found.is_empty() {
             tracing::warn!(total, "a downstream server asks for too much at once");
-            return Err(Fault::invalid("updateIds").into());
+            return Err(ProtocolFault::invalid("updateIds").into());
         }
         found.push((identity, id, size));
     }
@@ -106,7 +110,7 @@ fn find(
 
 /// What decrypts the files of revisions, as far as they are encrypted.
 pub(super) fn decryption_data(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
@@ -129,7 +133,7 @@ pub(super) fn decryption_data(
 /// Nothing is fetched at once: what is missing comes with the next download, or with the next bundle.
 /// It is noted until then.
 pub(super) fn download_files(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
@@ -150,7 +154,7 @@ pub(super) fn download_files(
     }
     app.fleet().want_files(&wanted, call.now)?;
     if !unknown.is_empty() {
-        return Err(Fault::new(ErrorCode::FileDigestsMissing, unknown.join("|")).into());
+        return Err(ProtocolFault::new(ErrorCode::FileDigestsMissing, unknown.join("|")).into());
     }
     Ok(written(write_downloading))
 }

@@ -4,13 +4,13 @@ use uuid::Uuid;
 
 use crate::protocol::ErrorCode;
 use crate::{
-    fleet::Given,
-    protocol::{Fault, ProtocolVersion, server_sync::SyncCookie},
-    server::{call::Call, failure::Failure, state::server_state::App},
+    fleet::DownstreamDelivery,
+    protocol::{ProtocolFault, ProtocolVersion, server_sync::SyncCookie},
+    server::{call::Call, failure::Failure, state::server_state::ServerState},
 };
 
 /// A downstream server with a cookie that holds.
-pub(super) struct Visitor {
+pub(super) struct DownstreamSession {
     /// Its id: a claim.
     pub(super) id: Uuid,
     /// What it speaks.
@@ -19,11 +19,11 @@ pub(super) struct Visitor {
 
 /// Checks the cookie of a request; there is no code for one that has expired.
 pub(super) fn visit(
-    app: &App,
+    app: &ServerState,
     call: &Call,
     cookie: Option<&SyncCookie>,
-) -> Result<Visitor, Failure> {
-    let bad = |why| Fault::new(ErrorCode::InvalidCookie, why);
+) -> Result<DownstreamSession, Failure> {
+    let bad = |why| ProtocolFault::new(ErrorCode::InvalidCookie, why);
     let cookie = cookie.ok_or_else(|| bad(""))?;
     let cookie = app.serving().sync_cookies.open_cookie(&cookie.data)?;
     if call.now > cookie.expires {
@@ -33,12 +33,17 @@ pub(super) fn visit(
     if !app.is_welcome(id) {
         return Err(bad("this server is not in the list of downstream servers").into());
     }
-    Ok(Visitor { id, version: cookie.version })
+    Ok(DownstreamSession { id, version: cookie.version })
 }
 
-impl Visitor {
+impl DownstreamSession {
     /// Notes what it is given, for `tidegate status`.
-    pub(super) fn given(&self, app: &App, call: &Call, given: Given) -> Result<(), Failure> {
+    pub(super) fn given(
+        &self,
+        app: &ServerState,
+        call: &Call,
+        given: DownstreamDelivery,
+    ) -> Result<(), Failure> {
         Ok(app.fleet().downstream_given(self.id, given, call.now)?)
     }
 }

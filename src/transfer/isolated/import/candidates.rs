@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bundle_format::trust::{Expect, Freshness, Head, VerifiedHead, check_head};
+use bundle_format::trust::{Expectation, Freshness, Head, VerifiedHead, check_head};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -90,7 +90,7 @@ impl Run<'_> {
 
     pub(super) fn check(&self, head: &Head, path: &Path) -> Result<VerifiedHead> {
         let site = side::isolated(self.data)?;
-        let expect = Expect { site: Some(site), now: self.options.now, refuse_expired: false };
+        let expect = Expectation { site: Some(site), now: self.options.now, refuse_expired: false };
         check_head(self.state, head, &expect, &self.options.limits)
             .map_err(|source| TransferError::Trust { path: path.to_owned(), source })
     }

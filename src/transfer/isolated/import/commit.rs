@@ -7,12 +7,12 @@ use super::{
     report::{ImportReport, PendingReport},
 };
 use crate::{
-    catalog::{Catalog, PayloadRow, SnapshotRow, SnapshotState, Writer},
+    catalog::{Catalog, CatalogWriter, PayloadRow, SnapshotRow, SnapshotState},
     transfer::{
-        error::Fault,
+        error::Blame,
         isolated::{
             intake::Stage,
-            switch::{Attempt, Switch},
+            switch::{Switch, SwitchAttempt},
         },
         kill,
         store::heads,
@@ -51,7 +51,7 @@ impl Run<'_> {
             let snapshot = candidate.verified.index.snapshot;
             let attempt = match switch.attempt(&mut writer, &candidate.verified.index) {
                 // What came before and was never whole must not keep out what comes now.
-                Err(e) if candidate.pending && e.fault() == Fault::Refused => {
+                Err(e) if candidate.pending && e.fault() == Blame::Refused => {
                     writer.back_to_mark()?;
                     report.warnings.push(format!(
                         "the pending snapshot {snapshot} is whole, but cannot take effect: {e}"
@@ -61,7 +61,7 @@ impl Run<'_> {
                 attempt => attempt?,
             };
             match attempt {
-                Attempt::Complete(changes) => {
+                SwitchAttempt::Complete(changes) => {
                     if changes.revisions_differing > 0 {
                         report.warnings.push(format!(
                             "{} revisions of snapshot {snapshot} are here already with other bytes than the mirror's; those that were here stay. Import into a new data folder to have the mirror's",
@@ -73,7 +73,7 @@ impl Run<'_> {
                     taken = Some(candidate);
                     break;
                 }
-                Attempt::Incomplete(missing) => {
+                SwitchAttempt::Incomplete(missing) => {
                     report.pending.push(PendingReport { snapshot, missing });
                 }
             }
@@ -115,7 +115,7 @@ impl Run<'_> {
 
     /// The snapshots before the one that is taken. When the count began anew, their numbers mean
     /// nothing any more, and the policy applied under such a number is not the one of now.
-    fn retire(&self, writer: &mut Writer<'_>, taken: &Candidate) -> Result<()> {
+    fn retire(&self, writer: &mut CatalogWriter<'_>, taken: &Candidate) -> Result<()> {
         let number = taken.verified.index.snapshot;
         let anew = self.known.starts_over(&taken.verified);
         if anew {

@@ -10,7 +10,7 @@ use crate::{
         isolated::intake::Stage,
         kill,
         policy::{
-            decide::{Arrival, arrive, lapse_warning},
+            decide::{PolicyArrival, arrive, lapse_warning},
             diff::plan,
         },
         store::trust,
@@ -50,7 +50,7 @@ impl Run<'_> {
             trust::store_state(self.data, &verified.next_state)?;
         }
         if !applied {
-            let arrival = Arrival {
+            let arrival = PolicyArrival {
                 policy: &verified.policy,
                 snapshot: in_force,
                 hold: self.options.hold_policy,

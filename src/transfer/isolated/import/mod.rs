@@ -23,8 +23,8 @@ use std::{
 use bundle_format::{
     digest::Sha256,
     index::SegmentKind,
-    limits::Limits,
-    trust::{Expect, TrustState},
+    limits::BundleLimits,
+    trust::{Expectation, TrustState},
 };
 use jiff::Timestamp;
 
@@ -41,7 +41,7 @@ use crate::{
     update,
 };
 use report::ImportReport;
-use site_state::Known;
+use site_state::SiteState;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -57,9 +57,9 @@ pub struct ImportOptions {
     /// The clock.
     pub now: Timestamp,
     /// Bounds on what is read.
-    pub limits: Limits,
+    pub limits: BundleLimits,
     /// Bounds on update documents.
-    pub documents: update::Limits,
+    pub documents: update::DocumentLimits,
 }
 
 impl ImportOptions {
@@ -70,8 +70,8 @@ impl ImportOptions {
             refuse_expired: false,
             hold_policy: false,
             now,
-            limits: Limits::default(),
-            documents: update::Limits::default(),
+            limits: BundleLimits::default(),
+            documents: update::DocumentLimits::default(),
         }
     }
 }
@@ -92,7 +92,7 @@ pub fn import(
     let _lock = trust::lock(data)?;
     let state = trust::load_state(data)?;
     let expect =
-        Expect { site: Some(site), now: options.now, refuse_expired: options.refuse_expired };
+        Expectation { site: Some(site), now: options.now, refuse_expired: options.refuse_expired };
     let mut volumes = Vec::new();
     for path in read::find(bundles)? {
         volumes.push(read::open(&path, &state, &expect, &options.limits)?);
@@ -100,7 +100,7 @@ pub fn import(
     volumes.sort_by_key(|v| (v.verified.index.snapshot, v.note.set, v.note.volume));
     let path = data.catalog();
     let mut catalog = if path.exists() { Some(Catalog::open(&path)?) } else { None };
-    let known = Known::read(catalog.as_ref(), state.snapshot())?;
+    let known = SiteState::read(catalog.as_ref(), state.snapshot())?;
     known.admit(&volumes, catalog.as_ref())?;
 
     let mut stage = Stage::new(data, options.dry_run)?;
@@ -132,7 +132,7 @@ struct Run<'a> {
     data: &'a DataDir,
     options: &'a ImportOptions,
     state: &'a TrustState,
-    known: &'a Known,
+    known: &'a SiteState,
     volumes: &'a [Volume],
     progress: &'a dyn Progress,
 }

@@ -9,7 +9,7 @@ use super::Run;
 use crate::transfer::{
     isolated::{
         intake::Stage,
-        switch::{Changes, Missing},
+        switch::{Changes, MissingObjects},
     },
     policy::change::PolicyChange,
     volume::freshness::freshness_name,
@@ -71,7 +71,7 @@ pub struct PendingReport {
     pub snapshot: u64,
     /// What it lacks.
     #[serde(flatten)]
-    pub missing: Missing,
+    pub missing: MissingObjects,
 }
 
 /// A payload of which parts are here.

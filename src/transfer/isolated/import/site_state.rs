@@ -13,7 +13,7 @@ use crate::{
 
 /// What the catalogue says of snapshots.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct SiteState {
     pub(super) snapshots: Vec<SnapshotRow>,
     pub(super) in_force: Option<u64>,
     /// The newest snapshot of the trust state.
@@ -24,7 +24,7 @@ pub(super) struct Known {
     pub(super) asked_for: Vec<SegmentRef>,
 }
 
-impl Known {
+impl SiteState {
     pub(super) fn read(catalog: Option<&Catalog>, trusted: Option<u64>) -> Result<Self> {
         let mut known = Self { trusted, ..Self::default() };
         let Some(catalog) = catalog else { return Ok(known) };

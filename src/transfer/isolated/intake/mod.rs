@@ -15,7 +15,7 @@ use bundle_format::{
     container::ObjectEntry,
     digest::{PayloadDigests, Sha256},
     index::SegmentRef,
-    limits::Limits,
+    limits::BundleLimits,
     segment::PayloadRecord,
     trust::Freshness,
 };
@@ -30,11 +30,11 @@ use crate::{
         error::{TransferError, io_error},
         kill,
         store::segments,
-        volume::read::Sink,
+        volume::read::VolumeSink,
     },
 };
 use parts::Parts;
-use sink::Taking;
+use sink::VolumeIntake;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -53,12 +53,12 @@ pub(crate) struct Stage {
     /// Payloads that were here already and whose signed record was compared with the volume's bytes.
     compared: HashSet<Sha256>,
     parts: Parts,
-    pub(crate) counts: Counts,
+    pub(crate) counts: IntakeCounts,
 }
 
 /// How much was taken.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
+pub(crate) struct IntakeCounts {
     /// Objects that are new here.
     pub(crate) new: u64,
     /// Their bytes.
@@ -85,7 +85,7 @@ impl Stage {
             staged_payloads: BTreeMap::new(),
             compared: HashSet::new(),
             parts: Parts::open(data.parts())?,
-            counts: Counts::default(),
+            counts: IntakeCounts::default(),
         })
     }
 
@@ -136,9 +136,9 @@ impl Stage {
         catalog: Option<&'a Catalog>,
         freshness: Freshness,
         asked_for: &'a [SegmentRef],
-        limits: &'a Limits,
-    ) -> impl Sink + 'a {
-        Taking {
+        limits: &'a BundleLimits,
+    ) -> impl VolumeSink + 'a {
+        VolumeIntake {
             stage: self,
             catalog,
             older: freshness == Freshness::Older,

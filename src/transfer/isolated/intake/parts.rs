@@ -35,13 +35,13 @@ type Result<T> = std::result::Result<T, TransferError>;
 pub(super) struct Parts {
     folder: PathBuf,
     kept: BTreeMap<Sha256, Vec<Part>>,
-    arrived: BTreeMap<Sha256, Arrived>,
+    arrived: BTreeMap<Sha256, ArrivedParts>,
     /// Kept ones that turned out to be damaged.
     rotten: Vec<PathBuf>,
 }
 
 /// The parts of one payload in `incoming/`. Nothing is written in a dry run.
-struct Arrived {
+struct ArrivedParts {
     record: PayloadRecord,
     parts: Vec<Part>,
 }
@@ -56,7 +56,7 @@ struct Part {
 
 /// What became of joining.
 #[derive(Default)]
-pub(super) struct Joined {
+pub(super) struct JoinOutcome {
     /// Payloads that are whole now, under their names in `incoming/`.
     pub(super) whole: Vec<PayloadRecord>,
     /// Payloads of which something is still missing.
@@ -127,7 +127,7 @@ impl Parts {
         let arrived = self
             .arrived
             .entry(entry.sha256)
-            .or_insert_with(|| Arrived { record: record.clone(), parts: Vec::new() });
+            .or_insert_with(|| ArrivedParts { record: record.clone(), parts: Vec::new() });
         match arrived.parts.iter_mut().find(|part| part.to == from) {
             Some(part) => part.to = to,
             None => {
@@ -138,8 +138,8 @@ impl Parts {
     }
 
     /// Joins the payloads of which nothing is missing any more.
-    pub(super) fn join(&mut self, staging: &Path, dry_run: bool) -> Result<Joined> {
-        let mut joined = Joined::default();
+    pub(super) fn join(&mut self, staging: &Path, dry_run: bool) -> Result<JoinOutcome> {
+        let mut joined = JoinOutcome::default();
         for (sha256, arrived) in std::mem::take(&mut self.arrived) {
             let size = arrived.record.size;
             let kept = self.kept.get(&sha256).map(Vec::as_slice).unwrap_or_default();
@@ -216,7 +216,7 @@ impl Parts {
     }
 }
 
-impl Arrived {
+impl ArrivedParts {
     fn before(&self, from: u64) -> Option<&Part> {
         self.parts.iter().find(|part| part.to == from)
     }
@@ -226,7 +226,7 @@ impl Arrived {
 /// be damaged, gives these, and leaves the new ones as they were.
 fn assemble(
     staging: &Path,
-    arrived: &Arrived,
+    arrived: &ArrivedParts,
     parts: &[&Part],
     kept: &[Part],
 ) -> Result<Option<Vec<PathBuf>>> {

@@ -6,7 +6,7 @@ use bundle_format::{
     container::{ObjectEntry, VolumeNote},
     digest::Sha256,
     index::SegmentRef,
-    limits::Limits,
+    limits::BundleLimits,
     trust::VerifiedHead,
 };
 
@@ -17,8 +17,8 @@ use crate::{
         error::{TransferError, io_error},
         kill,
         volume::{
-            payload_table::{self, Table},
-            read::{Member, Sink},
+            payload_table::{self, PayloadTable},
+            read::{Member, VolumeSink},
         },
     },
 };
@@ -26,19 +26,19 @@ use crate::{
 type Result<T> = std::result::Result<T, TransferError>;
 
 /// One volume being taken.
-pub(super) struct Taking<'a> {
+pub(super) struct VolumeIntake<'a> {
     pub(super) stage: &'a mut Stage,
     pub(super) catalog: Option<&'a Catalog>,
     pub(super) older: bool,
     pub(super) asked_for: &'a [SegmentRef],
     /// Payloads that an older bundle may bring.
     pub(super) gaps: HashSet<Sha256>,
-    pub(super) limits: &'a Limits,
+    pub(super) limits: &'a BundleLimits,
     /// The member being read is to be kept.
     pub(super) keep: bool,
 }
 
-impl Sink for Taking<'_> {
+impl VolumeSink for VolumeIntake<'_> {
     fn begin(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
         self.keep = false;
         let name = match member {
@@ -105,10 +105,10 @@ impl Sink for Taking<'_> {
         Ok(())
     }
 
-    fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<Table> {
+    fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<PayloadTable> {
         let wanted: HashSet<Sha256> = note.objects.iter().map(|object| object.sha256).collect();
         let find = |segment: &SegmentRef| self.stage.find_segment(segment);
-        let mut table = Table::default();
+        let mut table = PayloadTable::default();
         payload_table::collect_stored(
             &verified.index.segments,
             &wanted,
@@ -119,7 +119,7 @@ impl Sink for Taking<'_> {
         if table.complete && !self.older {
             return Ok(table);
         }
-        let mut elsewhere = Table::default();
+        let mut elsewhere = PayloadTable::default();
         payload_table::collect_stored(self.asked_for, &wanted, self.limits, &find, &mut elsewhere)?;
         // What another snapshot leaves out is no gap, and says nothing of this one.
         elsewhere.records.retain(|_, record| record.not_carried.is_none());
