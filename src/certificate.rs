@@ -27,7 +27,7 @@ pub struct Validity {
 
 impl Validity {
     /// Of a certificate as DER; `None` when it is none.
-    pub fn of(certificate: &[u8]) -> Option<Self> {
+    pub fn read(certificate: &[u8]) -> Option<Self> {
         let (certificate, _) = expect(SEQUENCE, certificate)?;
         let (mut rest, _) = expect(SEQUENCE, certificate)?;
         if let Some((_, after)) = expect(VERSION, rest) {
@@ -115,11 +115,11 @@ mod tests {
     #[test]
     fn both_forms_of_time_are_read() {
         for (from, to) in [(1980, 2024), (2026, 2049), (2026, 2050), (2051, 4096)] {
-            let validity = Validity::of(&certificate(from, to)).unwrap();
+            let validity = Validity::read(&certificate(from, to)).unwrap();
             assert_eq!(validity.not_before.to_string(), format!("{from}-01-02T00:00:00Z"));
             assert_eq!(validity.not_after.to_string(), format!("{to}-03-04T00:00:00Z"));
         }
-        let validity = Validity::of(&certificate(2026, 2027)).unwrap();
+        let validity = Validity::read(&certificate(2026, 2027)).unwrap();
         assert_eq!(validity.days_left("2027-03-03T00:00:00Z".parse().unwrap()), 1);
         assert_eq!(validity.days_left("2027-03-03T00:00:01Z".parse().unwrap()), 0);
         assert_eq!(validity.days_left("2027-03-04T00:00:01Z".parse().unwrap()), -1);
@@ -129,13 +129,13 @@ mod tests {
     fn what_is_cut_or_changed_is_no_certificate_and_does_no_harm() {
         let certificate = certificate(2026, 2027);
         for end in 0..certificate.len() {
-            assert_eq!(Validity::of(&certificate[..end]), None, "{end}");
+            assert_eq!(Validity::read(&certificate[..end]), None, "{end}");
         }
         for at in 0..certificate.len().min(150) {
             for byte in [0, 0x30, 0x7f, 0x80, 0x84, 0xff] {
                 let mut changed = certificate.clone();
                 changed[at] = byte;
-                let _ = Validity::of(&changed);
+                let _ = Validity::read(&changed);
             }
         }
     }

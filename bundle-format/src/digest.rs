@@ -42,7 +42,7 @@ macro_rules! digest_type {
             }
 
             /// Hashes `bytes`.
-            pub fn of(bytes: &[u8]) -> Self {
+            pub fn hash(bytes: &[u8]) -> Self {
                 use sha2::Digest as _;
                 Self(<$hasher>::digest(bytes).into())
             }
@@ -268,14 +268,14 @@ mod tests {
 
     #[test]
     fn texts_of_a_digest() {
-        let digest = Sha256::of(b"abc");
+        let digest = Sha256::hash(b"abc");
         assert_eq!(digest.to_string(), ABC);
         assert_eq!(ABC.parse(), Ok(digest));
         assert_eq!(ABC.to_uppercase().parse(), Ok(digest));
         assert_eq!(Sha256::from_base64(&digest.to_base64()), Ok(digest));
         assert_eq!(Sha256::from_slice(digest.as_bytes()), Ok(digest));
         assert_eq!(serde_json::to_string(&digest).unwrap(), format!("\"{ABC}\""));
-        assert_eq!(Sha1::of(b"abc").to_string(), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(Sha1::hash(b"abc").to_string(), "a9993e364706816aba3e25717850c26c9cd0d89d");
     }
 
     #[test]
@@ -300,9 +300,9 @@ mod tests {
             bytes[..length].chunks(1_000_003).for_each(|piece| hasher.update(piece));
             let digests = hasher.finish();
             assert_eq!(digests.size, length as u64);
-            assert_eq!(digests.sha256, Sha256::of(&bytes[..length]));
-            assert_eq!(digests.sha1, Sha1::of(&bytes[..length]));
-            let expected: Vec<Sha256> = bytes[..length].chunks(chunk).map(Sha256::of).collect();
+            assert_eq!(digests.sha256, Sha256::hash(&bytes[..length]));
+            assert_eq!(digests.sha1, Sha1::hash(&bytes[..length]));
+            let expected: Vec<Sha256> = bytes[..length].chunks(chunk).map(Sha256::hash).collect();
             assert_eq!(expected.len(), chunks);
             assert_eq!(digests.chunks, expected);
         }
@@ -312,9 +312,9 @@ mod tests {
     fn hashing_on_the_way() {
         let mut writer = HashingWriter::new(Vec::new());
         writer.write_all(b"abc").unwrap();
-        assert_eq!(writer.finish(), (b"abc".to_vec(), Sha256::of(b"abc"), 3));
+        assert_eq!(writer.finish(), (b"abc".to_vec(), Sha256::hash(b"abc"), 3));
         let mut reader = HashingReader::new(&b"abc"[..]);
         io::copy(&mut reader, &mut io::sink()).unwrap();
-        assert_eq!(reader.finish(), (Sha256::of(b"abc"), 3));
+        assert_eq!(reader.finish(), (Sha256::hash(b"abc"), 3));
     }
 }

@@ -283,7 +283,7 @@ mod tests {
             sites: vec!["plant-7".to_owned()],
             segments: vec![SegmentRef {
                 kind: SegmentKind::Catalogue,
-                sha256: Sha256::of(b"a segment"),
+                sha256: Sha256::hash(b"a segment"),
                 size: 9,
                 unpacked_size: 100,
                 records: 1,
@@ -309,7 +309,7 @@ mod tests {
                 .iter()
                 .chain(br#""created":"2026-01-02T03:04:05Z","sites":["plant-7"],"segments":[{"kind":"#)
                 .chain(br#""catalogue","sha256":""#)
-                .chain(Sha256::of(b"a segment").to_string().as_bytes())
+                .chain(Sha256::hash(b"a segment").to_string().as_bytes())
                 .chain(br#"","size":9,"unpacked-size":100,"records":1}]}"#)
                 .copied()
                 .collect::<Vec<u8>>()

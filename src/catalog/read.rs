@@ -180,7 +180,7 @@ impl Catalog {
         )?;
         let Some((unpacked, sha256)) = found else { return Ok(None) };
         match unpacked {
-            Ok(xml) if Sha256::of(&xml) == sha256 => Ok(Some(xml)),
+            Ok(xml) if Sha256::hash(&xml) == sha256 => Ok(Some(xml)),
             _ => Err(self.damaged(format!(
                 "the document of revision id {id} does not unpack to what was stored; restore the database from a backup or import a full bundle into a new data folder"
             ))),

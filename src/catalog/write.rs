@@ -101,7 +101,7 @@ impl<'a> CatalogWriter<'a> {
         now: Timestamp,
     ) -> Result<AddOutcome> {
         check_clauses(document)?;
-        let sha256 = Sha256::of(xml);
+        let sha256 = Sha256::hash(xml);
         let Some(known) = self.known(&document.identity)? else {
             let id = self.number(&document.identity, numbering)?;
             self.insert_revision(id, document, xml, &sha256, numbering, now)?;

@@ -155,7 +155,7 @@ mod tests {
         let catalog = Catalog::open(&folder.path().join("catalog.sqlite")).unwrap();
         let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
         let hour = SignedDuration::from_hours(1);
-        fleet.downstream_begins(Uuid::from_u128(1), "dss-1", now).unwrap();
+        fleet.note_downstream(Uuid::from_u128(1), "dss-1", now).unwrap();
         let reports = [
             report(3, Some(1), "2026-11-18T00:00:00Z"),
             report(4, Some(3), "2026-11-20T00:00:00Z"),
@@ -164,7 +164,7 @@ mod tests {
         ];
         fleet.report_servers(&reports, now).unwrap();
         for given in [DownstreamDelivery::Categories(6), DownstreamDelivery::Updates(6)] {
-            fleet.downstream_given(Uuid::from_u128(1), given, now).unwrap();
+            fleet.note_delivery(Uuid::from_u128(1), given, now).unwrap();
         }
         let seen = |fleet: &Fleet, now, mark, arrived| {
             let mut open = fleet.downstreams().unwrap();

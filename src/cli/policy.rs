@@ -57,7 +57,7 @@ enum Command {
         #[arg(long, short, value_name = "GROUP")]
         group: String,
         /// What to do
-        #[arg(long, value_enum, required_unless_present = "keep_unapproved")]
+        #[arg(long, value_enum, required_unless_present = "refuse_approval")]
         action: Option<Action>,
         /// Install by then, for example 2026-12-01T20:00:00Z
         #[arg(long, value_name = "TIME", requires = "action")]
@@ -67,7 +67,7 @@ enum Command {
         accept_eula: bool,
         /// No approval here, whatever a policy says
         #[arg(long, conflicts_with = "action")]
-        keep_unapproved: bool,
+        refuse_approval: bool,
     },
     /// Let decisions made here go, and follow the policy (or the rules) again
     Release {
@@ -124,7 +124,7 @@ impl Args {
                 let mut fleet = Fleet::open(&data.fleet())?;
                 let group = fleet.group(&group)?;
                 let Some(action) = action else {
-                    let new = fleet.keep_unapproved(update, group.id)?;
+                    let new = fleet.refuse_approval(update, group.id)?;
                     context.out.data(&json!({ "changed": new }), || {
                         format!("{update} is not approved for {}, whatever comes.", group.name)
                     })?;

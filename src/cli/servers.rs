@@ -79,10 +79,10 @@ fn find(fleet: &Fleet, name_or_id: &str) -> anyhow::Result<Downstream> {
 }
 
 fn show(context: &Context, fleet: &Fleet, server: &Downstream) -> anyhow::Result<()> {
-    let mut computers = fleet.rolled_computers()?;
+    let mut computers = fleet.downstream_computers()?;
     computers.retain(|computer| computer.server == server.id);
     let mut states: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-    for (computer, state, updates) in fleet.rolled_states(server.id)? {
+    for (computer, state, updates) in fleet.downstream_states(server.id)? {
         states.entry(computer).or_default().insert(state, updates);
     }
     let activity = fleet.downstream_activity(server.id)?;

@@ -33,10 +33,10 @@ impl Args {
         let approvals = fleet.approvals()?.len() as u64;
         let replica_of = fleet.replica_of()?;
         let sites = catalog.sites()?;
-        let rolled = fleet.rolled_computer_count()?;
+        let rolled = fleet.downstream_computer_count()?;
         let downstreams = hierarchy::entries(&fleet, &catalog, Timestamp::now())?;
         let mut wanted = 0;
-        for file in fleet.wanted_files()? {
+        for file in fleet.missing_files_asked_for()? {
             let here = catalog.payload_by_sha1(&file.sha1)?;
             wanted += u64::from(!here.is_some_and(|payload| payload.present));
         }

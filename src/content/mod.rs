@@ -168,7 +168,7 @@ impl ContentStore {
     ///
     /// # Errors
     /// When the disk fails; some may have been kept, none half.
-    pub fn keep_partials(&self, partials: Vec<(Partial, Sha256)>) -> Result<(), ContentError> {
+    pub fn store_partials(&self, partials: Vec<(Partial, Sha256)>) -> Result<(), ContentError> {
         self.place(
             partials,
             |partial| (&partial.file, &partial.path),

@@ -75,7 +75,7 @@ impl Fleet {
             fleet
                 .connection
                 .execute_batch(sql)
-                .map_err(|e| WriteError::from(e).told("make changes at once", &fleet.path))
+                .map_err(|e| WriteError::from(e).in_context("make changes at once", &fleet.path))
         };
         run(self, "BEGIN IMMEDIATE")?;
         let result = work(self).and_then(|made| Ok(run(self, "COMMIT").map(|()| made)?));
@@ -99,7 +99,7 @@ impl Fleet {
             let tx = self.connection.unchecked_transaction()?;
             work(&tx)
         };
-        look().map_err(|fault| fault.told(doing, &self.path))
+        look().map_err(|fault| fault.in_context(doing, &self.path))
     }
 
     /// One transaction, kept as a whole or not at all.
@@ -125,7 +125,7 @@ impl Fleet {
         let result: std::result::Result<T, WriteError> = change();
         result.map_err(|fault| match fault {
             WriteError::Replica => refusal(Some(connection)),
-            fault => fault.told(doing, path),
+            fault => fault.in_context(doing, path),
         })
     }
 }

@@ -75,7 +75,7 @@ pub(super) enum WriteError {
 }
 
 impl WriteError {
-    pub(super) fn told(self, doing: &'static str, path: &Path) -> FleetError {
+    pub(super) fn in_context(self, doing: &'static str, path: &Path) -> FleetError {
         match self {
             Self::Sqlite(source) => FleetError::Sqlite { doing, path: path.to_owned(), source },
             Self::Invalid(what) => FleetError::Invalid { what },

@@ -32,7 +32,7 @@ pub(super) enum Namespace {
 }
 
 impl Namespace {
-    pub(super) fn of(uri: &str) -> Self {
+    pub(super) fn from_uri(uri: &str) -> Self {
         match uri {
             "" => Self::None,
             XML => Self::Xml,

@@ -318,7 +318,7 @@ impl<'a> Reader<'a> {
         if wrong {
             return Err(self.malformed(at, "a namespace declaration that XML does not allow"));
         }
-        self.scope.bind(self.depth, prefix, Namespace::of(uri));
+        self.scope.bind(self.depth, prefix, Namespace::from_uri(uri));
         Ok(())
     }
 

@@ -19,7 +19,7 @@ pub(super) enum Section {
 }
 
 impl Section {
-    fn of(tag: &Tag<'_>) -> Option<Self> {
+    fn from_tag(tag: &Tag<'_>) -> Option<Self> {
         if tag.namespace != Namespace::Update {
             return None;
         }
@@ -52,7 +52,7 @@ pub(super) fn sections<'a>(
             ));
         }
         reader.children(|reader, tag| {
-            let Some(section) = Section::of(&tag) else { return Ok(()) };
+            let Some(section) = Section::from_tag(&tag) else { return Ok(()) };
             if seen.contains(&section) {
                 return Err(reader.invalid(format!("a second `{}`", tag.local)));
             }

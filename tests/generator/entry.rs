@@ -76,7 +76,7 @@ impl File {
         let payload = Random::new(random.next(), 0, 0);
         let mut bytes = vec![0; size];
         payload.clone().fill(&mut bytes);
-        let (sha1, sha256) = (Sha1::of(&bytes), Sha256::of(&bytes));
+        let (sha1, sha256) = (Sha1::hash(&bytes), Sha256::hash(&bytes));
         Self { name, size, sha1, sha256, payload: Some(payload) }
     }
 
@@ -84,7 +84,7 @@ impl File {
     pub fn imagined(name: String, size: usize, random: &mut Random) -> Self {
         let mut bytes = [0; 32];
         random.fill(&mut bytes);
-        let (sha1, sha256) = (Sha1::of(&bytes), Sha256::of(&bytes));
+        let (sha1, sha256) = (Sha1::hash(&bytes), Sha256::hash(&bytes));
         Self { name, size, sha1, sha256, payload: None }
     }
 }

@@ -126,9 +126,9 @@ fn samples() -> TempDir {
     fs::write(folder.path().join("large.exe"), &payload).unwrap();
     let file = format!(
         r#"<File Digest="{}" DigestAlgorithm="SHA1" FileName="large.exe" Size="{}" Modified="2026-01-01T00:00:00Z"><AdditionalDigest Algorithm="SHA256">{}</AdditionalDigest></File>"#,
-        STANDARD.encode(Sha1::of(&payload).as_bytes()),
+        STANDARD.encode(Sha1::hash(&payload).as_bytes()),
         payload.len(),
-        STANDARD.encode(Sha256::of(&payload).as_bytes()),
+        STANDARD.encode(Sha256::hash(&payload).as_bytes()),
     );
     let document = format!(
         r#"<Update xmlns="http://schemas.microsoft.com/msus/2002/12/Update"><UpdateIdentity UpdateID="{LARGE}" RevisionNumber="1" /><Properties DefaultPropertiesLanguage="en" UpdateType="Software" ExplicitlyDeployable="true" PublicationState="Published" CreationDate="2026-01-01T00:00:00Z" Handler="http://schemas.microsoft.com/msus/2002/12/UpdateHandlers/CommandLineInstallation"><KBArticleID>9900009</KBArticleID></Properties><LocalizedPropertiesCollection><LocalizedProperties><Language>en</Language><Title>A large &amp; fine update</Title></LocalizedProperties></LocalizedPropertiesCollection><Relationships><Prerequisites><UpdateIdentity UpdateID="c8e3f4b5-2da0-4a7f-9b3c-5d8b7f2a3c03" /></Prerequisites></Relationships><ApplicabilityRules><IsInstalled><b:RegKeyExists xmlns:b="http://schemas.microsoft.com/msus/2002/12/BaseApplicabilityRules" Key="HKEY_LOCAL_MACHINE" Subkey="SOFTWARE\Large" /></IsInstalled><IsInstallable><lar:True xmlns:lar="http://schemas.microsoft.com/msus/2002/12/LogicalApplicabilityRules" /></IsInstallable></ApplicabilityRules><Files>{file}</Files></Update>"#

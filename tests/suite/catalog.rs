@@ -74,8 +74,8 @@ fn xml(document: &UpdateDocument) -> Vec<u8> {
 
 fn file(name: &str, size: u64, with_sha256: bool) -> UpdateFile {
     UpdateFile {
-        sha1: Sha1::of(name.as_bytes()),
-        sha256: with_sha256.then(|| Sha256::of(name.as_bytes())),
+        sha1: Sha1::hash(name.as_bytes()),
+        sha256: with_sha256.then(|| Sha256::hash(name.as_bytes())),
         name: name.to_owned(),
         size,
         patching_type: None,
@@ -84,10 +84,10 @@ fn file(name: &str, size: u64, with_sha256: bool) -> UpdateFile {
 
 fn payload(name: &str, size: u64, present: bool) -> PayloadRow {
     PayloadRow {
-        sha256: Sha256::of(name.as_bytes()),
-        sha1: Sha1::of(name.as_bytes()),
+        sha256: Sha256::hash(name.as_bytes()),
+        sha1: Sha1::hash(name.as_bytes()),
         size,
-        chunks: vec![Sha256::of(b"chunk")],
+        chunks: vec![Sha256::hash(b"chunk")],
         present,
         not_carried: None,
     }
@@ -347,7 +347,7 @@ fn nodes_come_in_order_with_all_that_belongs_to_them() {
             ("unknown", 14, PayloadState::Missing),
         ]
     );
-    assert_eq!(nodes[1].files[3].sha256, Some(Sha256::of(b"by sha1")));
+    assert_eq!(nodes[1].files[3].sha256, Some(Sha256::hash(b"by sha1")));
     assert_eq!(nodes[1].files[4].sha256, None);
 
     let mut missing = Vec::new();
@@ -357,8 +357,8 @@ fn nodes_come_in_order_with_all_that_belongs_to_them() {
     missing.sort_unstable();
     let names: Vec<_> = missing.iter().map(|(name, ..)| name.as_str()).collect();
     assert_eq!(names, ["eula", "missing", "refused", "unknown"], "not those of withdrawn ones");
-    assert_eq!(missing[1].1, Sha1::of(b"missing"));
-    assert_eq!((missing[1].2, missing[1].3), (Some(Sha256::of(b"missing")), 11));
+    assert_eq!(missing[1].1, Sha1::hash(b"missing"));
+    assert_eq!((missing[1].2, missing[1].3), (Some(Sha256::hash(b"missing")), 11));
     assert_eq!(missing[3].2, None);
     assert_eq!(catalog.counts().unwrap().files, 7);
     let eulas: Vec<_> = nodes[1].eulas.iter().map(|f| (f.name.as_str(), f.state)).collect();
@@ -429,7 +429,7 @@ fn payload_rows_say_what_is_known_and_never_take_bytes_back() {
     assert_eq!(row.chunks, absent.chunks, "digests of chunks are not forgotten");
     assert_eq!(row.not_carried.as_deref(), Some("by choice"));
     assert_eq!(catalog.payload_by_sha1(&absent.sha1).unwrap(), Some(row.clone()));
-    assert_eq!(catalog.payload(&Sha256::of(b"x")).unwrap(), None);
+    assert_eq!(catalog.payload(&Sha256::hash(b"x")).unwrap(), None);
     let counts = catalog.counts().unwrap();
     assert_eq!((counts.payloads, counts.present, counts.present_bytes), (1, 1, 40_000_000));
 

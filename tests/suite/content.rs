@@ -41,15 +41,15 @@ fn a_file_is_kept_under_its_digest() {
         let mut heard = 0;
         let digests = store.add_file(&source, &mut |n| heard += n).unwrap();
         assert_eq!(heard, bytes.len() as u64);
-        assert_eq!(digests.sha256, Sha256::of(&bytes));
-        assert_eq!(digests.sha1, Sha1::of(&bytes));
+        assert_eq!(digests.sha256, Sha256::hash(&bytes));
+        assert_eq!(digests.sha1, Sha1::hash(&bytes));
         assert_eq!(digests.size, bytes.len() as u64);
         let cut = usize::try_from(CHUNK_SIZE).unwrap();
-        assert_eq!(digests.chunks, [Sha256::of(&bytes[..cut]), Sha256::of(&bytes[cut..])]);
+        assert_eq!(digests.chunks, [Sha256::hash(&bytes[..cut]), Sha256::hash(&bytes[cut..])]);
         assert_eq!(hash_file(&source, &mut |_| {}).unwrap(), digests);
         assert_eq!(store.rehash(&digests.sha256, &mut |_| {}).unwrap(), Some(digests));
     }
-    let sha256 = Sha256::of(&bytes);
+    let sha256 = Sha256::hash(&bytes);
     let path = store.path(&sha256);
     let name = sha256.to_string();
     assert!(path.ends_with(Path::new("content").join(&name[..2]).join(&name)));
@@ -59,9 +59,9 @@ fn a_file_is_kept_under_its_digest() {
     assert_eq!(kept, bytes);
     assert!(store.contains(&sha256, bytes.len() as u64).unwrap());
     assert!(!store.contains(&sha256, 4).unwrap(), "another size is another payload");
-    assert!(!store.contains(&Sha256::of(b"other"), 4).unwrap());
-    assert_eq!(store.rehash(&Sha256::of(b"other"), &mut |_| {}).unwrap(), None);
-    assert!(matches!(store.read(&Sha256::of(b"other")), Err(ContentError::Io { .. })));
+    assert!(!store.contains(&Sha256::hash(b"other"), 4).unwrap());
+    assert_eq!(store.rehash(&Sha256::hash(b"other"), &mut |_| {}).unwrap(), None);
+    assert!(matches!(store.read(&Sha256::hash(b"other")), Err(ContentError::Io { .. })));
     assert_eq!(listed(&store), [(sha256, bytes.len() as u64)]);
     assert_eq!(temporary(&folder), 0);
 }
@@ -74,7 +74,7 @@ fn several_are_kept_at_once_and_a_damaged_one_is_replaced() {
         let mut incoming = store.begin().unwrap();
         incoming.write_all(&[n; 10]).unwrap();
         incoming.flush().unwrap();
-        all.push((incoming, Sha256::of(&[n; 10])));
+        all.push((incoming, Sha256::hash(&[n; 10])));
     }
     assert_eq!(listed(&store), [], "nothing before it is whole");
     store.keep(all).unwrap();
@@ -82,12 +82,12 @@ fn several_are_kept_at_once_and_a_damaged_one_is_replaced() {
     assert_eq!(listed.len(), 40);
     assert!(listed.is_sorted(), "in the order of names");
 
-    let sha256 = Sha256::of(&[7; 10]);
+    let sha256 = Sha256::hash(&[7; 10]);
     let path = store.path(&sha256);
     fs::remove_file(&path).unwrap();
     fs::write(&path, b"damaged").unwrap();
     let damaged = store.rehash(&sha256, &mut |_| {}).unwrap().unwrap();
-    assert_eq!(damaged.sha256, Sha256::of(b"damaged"));
+    assert_eq!(damaged.sha256, Sha256::hash(b"damaged"));
     let source = folder.path().join("good");
     fs::write(&source, [7; 10]).unwrap();
     store.add_file(&source, &mut |_| {}).unwrap();
@@ -112,14 +112,14 @@ fn what_is_not_kept_leaves_nothing() {
 fn strangers_in_the_folder_are_not_payloads() {
     let (folder, store) = fresh();
     let content = folder.path().join("content");
-    let name = Sha256::of(b"x").to_string();
+    let name = Sha256::hash(b"x").to_string();
     fs::create_dir_all(content.join("ab")).unwrap();
     fs::write(content.join("ab").join(&name), b"in the wrong folder").unwrap();
     fs::write(content.join("ab/readme"), b"").unwrap();
     fs::write(content.join("zz"), b"").unwrap();
     fs::create_dir_all(content.join(&name[..2]).join(&name)).unwrap();
     assert_eq!(listed(&store), []);
-    assert!(!store.contains(&Sha256::of(b"x"), 4096).unwrap(), "a folder is no payload");
+    assert!(!store.contains(&Sha256::hash(b"x"), 4096).unwrap(), "a folder is no payload");
 }
 
 /// A process that is killed leaves its temporary file; it goes, those of the living stay.
@@ -153,7 +153,7 @@ fn only_what_nobody_holds_is_swept() {
     child.wait().unwrap();
     assert_eq!(store.sweep().unwrap(), 1);
     assert_eq!(temporary(&folder), 1);
-    store.keep(vec![(mine, Sha256::of(b"by this process"))]).unwrap();
+    store.keep(vec![(mine, Sha256::hash(b"by this process"))]).unwrap();
     assert_eq!(listed(&store).len(), 1);
 }
 

@@ -121,7 +121,7 @@ fn sets_of_groups_hold_their_ancestors() {
     let line = fleet.create_group("line", Some(plant)).unwrap().id;
     let office = fleet.create_group("office", None).unwrap().id;
     for id in ["a", "b", "c", "d"] {
-        fleet.hello(id, &format!("{id}.example"), None, now()).unwrap();
+        fleet.introduce(id, &format!("{id}.example"), None, now()).unwrap();
     }
     fleet.assign("a", &[line, office]).unwrap();
     fleet.assign("b.EXAMPLE", &[office, line, office]).unwrap();
@@ -151,7 +151,7 @@ fn sets_of_groups_hold_their_ancestors() {
 fn a_computer_is_what_it_says_of_itself() {
     let (_folder, mut fleet) = fresh();
     assert!(!fleet.is_registered("ID-1").unwrap());
-    fleet.hello("ID-1", "pc.example", Some("nowhere"), now()).unwrap();
+    fleet.introduce("ID-1", "pc.example", Some("nowhere"), now()).unwrap();
     assert!(!fleet.is_registered("id-1").unwrap());
     let long = "x".repeat(10_000);
     let details = json!({"OSMajorVersion": 10, "ComputerModel": long, "list": [1, null]});
@@ -179,15 +179,15 @@ fn a_computer_is_what_it_says_of_itself() {
     assert!(refused(fleet.remove_computer("id-1")).contains("id-1"));
     assert_eq!(fleet.computers().unwrap().len(), 1);
     for id in ["", &"x".repeat(257)] {
-        refused(fleet.hello(id, "x", None, now()));
+        refused(fleet.introduce(id, "x", None, now()));
     }
 }
 
 #[test]
 fn computers_of_one_name_are_told_apart_by_id() {
     let (_folder, mut fleet) = fresh();
-    fleet.hello("a", "twin", None, now()).unwrap();
-    fleet.hello("b", "TWIN", None, now()).unwrap();
+    fleet.introduce("a", "twin", None, now()).unwrap();
+    fleet.introduce("b", "TWIN", None, now()).unwrap();
     let message = refused(fleet.assign("twin", &[]));
     assert!(message.contains("a, b"), "{message}");
     fleet.assign("b", &[]).unwrap();
@@ -197,7 +197,7 @@ fn computers_of_one_name_are_told_apart_by_id() {
 fn an_administrator_places_computers() {
     let (_folder, mut fleet) = fresh();
     let group = fleet.create_group("g", None).unwrap().id;
-    fleet.hello("a", "a.example", None, now()).unwrap();
+    fleet.introduce("a", "a.example", None, now()).unwrap();
     let change = fleet.change().unwrap();
     refused(fleet.assign("a", &[ALL_COMPUTERS]));
     refused(fleet.assign("a", &[group, UNASSIGNED_COMPUTERS]));
@@ -219,7 +219,7 @@ fn client_side_targeting_yields_to_the_administrator() {
     let one = fleet.create_group("One", None).unwrap().id;
     let two = fleet.create_group("Two", None).unwrap().id;
     let after = |fleet: &mut Fleet, request: Option<&str>| {
-        fleet.hello("a", "a.example", request, now()).unwrap();
+        fleet.introduce("a", "a.example", request, now()).unwrap();
         fleet.computers().unwrap()[0].groups.clone()
     };
     assert_eq!(after(&mut fleet, None), [UNASSIGNED_COMPUTERS]);
@@ -362,14 +362,14 @@ fn a_policy_never_overrules_an_administrator() {
     assert!(approve(&mut fleet, other, install, policy));
     assert!(fleet.unapprove(update(1), other).unwrap());
     assert!(!approve(&mut fleet, other, install, policy));
-    assert!(!fleet.keep_unapproved(update(1), other).unwrap());
+    assert!(!fleet.refuse_approval(update(1), other).unwrap());
     assert!(fleet.release(update(1), other).unwrap());
     assert!(!fleet.release(update(1), other).unwrap());
     assert!(approve(&mut fleet, other, install, policy));
-    assert!(fleet.keep_unapproved(update(1), other).unwrap());
+    assert!(fleet.refuse_approval(update(1), other).unwrap());
     assert_eq!(state(&fleet), vec![]);
     assert!(approve(&mut fleet, other, block, local), "only a person's hands are free");
-    assert_eq!(fleet.taken_back().unwrap().iter().filter(|t| t.lasting).count(), 0);
+    assert_eq!(fleet.withdrawn_approvals().unwrap().iter().filter(|t| t.lasting).count(), 0);
 }
 
 // ---- deployments ----

@@ -117,7 +117,7 @@ fn parts_that_do_not_make_the_whole_are_refused() {
     hasher.update(&payload);
     let digests = hasher.finish();
     let record = PayloadRecord {
-        sha256: Sha256::of(b"another payload"),
+        sha256: Sha256::hash(b"another payload"),
         sha1: digests.sha1,
         size: digests.size,
         chunks: digests.chunks,
@@ -186,7 +186,7 @@ fn a_file_that_counts_as_lost_is_replaced() {
     let volumes = mirror.export("plant-7").volumes;
     let site = Site::new("plant-7", &mirror.root);
     site.import(&volumes).unwrap();
-    let name = Sha256::of(&payload);
+    let name = Sha256::hash(&payload);
     let path = ContentStore::open(&site.data.content()).unwrap().path(&name);
     fs::remove_file(&path).unwrap();
     fs::write(&path, bytes(2, 5000)).unwrap();
@@ -207,7 +207,7 @@ fn a_stray_file_under_the_name_of_a_payload_does_not_count() {
     mirror.add(1, 1, std::slice::from_ref(&payload));
     let volume = mirror.export("plant-7").volumes.remove(0);
     let site = Site::new("plant-7", &mirror.root);
-    let path = ContentStore::open(&site.data.content()).unwrap().path(&Sha256::of(&payload));
+    let path = ContentStore::open(&site.data.content()).unwrap().path(&Sha256::hash(&payload));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, bytes(2, 5000)).unwrap();
     // The segments alone.
@@ -226,7 +226,7 @@ fn a_stray_file_under_the_name_of_a_payload_does_not_count() {
     fs::write(&segments, writer.finish().unwrap()).unwrap();
     let report = site.import(&[segments]).unwrap();
     assert_eq!(report.in_force, None);
-    assert_eq!(report.pending[0].missing.payloads, [(Sha256::of(&payload), 5000)]);
+    assert_eq!(report.pending[0].missing.payloads, [(Sha256::hash(&payload), 5000)]);
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn parts_go_when_no_snapshot_asks_for_them() {
     site.import(&volumes[2..3]).unwrap();
     assert!(!kept(&site).is_empty());
     // The mirror loses the payload: the next snapshot goes without it.
-    let name = Sha256::of(&bytes(1, 3 * CHUNK + 300_000));
+    let name = Sha256::hash(&bytes(1, 3 * CHUNK + 300_000));
     let content = ContentStore::open(&mirror.data.content()).unwrap();
     fs::remove_file(content.path(&name)).unwrap();
     check(&mirror.data, now(), true, &()).unwrap();

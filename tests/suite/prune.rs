@@ -84,7 +84,7 @@ fn what_is_pending_stays() {
 fn payloads_go_only_when_asked_and_not_while_they_are_new() {
     let (_mirror, site) = worn();
     let stray = bytes(99, 500);
-    let name = Sha256::of(&stray);
+    let name = Sha256::hash(&stray);
     let folder = site.data.content().join(&name.to_string()[..2]);
     fs::create_dir_all(&folder).unwrap();
     let path = folder.join(name.to_string());
@@ -152,7 +152,7 @@ fn what_a_run_is_about_to_name_is_not_old() {
     drop(open);
     age(&mirror.data.content().join(format!("partial/sha1-{}", digests.sha1)));
     let open = partials.open(&expected).unwrap();
-    content.keep_partials(vec![(open, digests.sha256)]).unwrap();
+    content.store_partials(vec![(open, digests.sha256)]).unwrap();
 
     let options = PruneOptions { now: jiff::Timestamp::now(), ..options(false, true) };
     assert_eq!(prune(&mirror.data, &options).unwrap().payloads, []);

@@ -120,7 +120,7 @@ fn a_program_becomes_an_update() {
     assert!(properties.explicitly_deployable && properties.locally_published);
     let [file] = document.files.as_slice() else { panic!("{:?}", document.files) };
     assert_eq!((file.name.as_str(), file.size), ("tools-2.1.exe", bytes.len() as u64));
-    assert_eq!((file.sha1, file.sha256), (Sha1::of(&bytes), Some(Sha256::of(&bytes))));
+    assert_eq!((file.sha1, file.sha256), (Sha1::hash(&bytes), Some(Sha256::hash(&bytes))));
     assert!(xml.contains(
         "<cmd:InstallCommand Program=\"tools-2.1.exe\" Arguments=\"/S /D=&quot;C:\\Program Files\\A &amp; B&quot;\""
     ));
@@ -152,7 +152,7 @@ fn a_program_becomes_an_update() {
     assert_eq!(mirror.newest(Classification::SecurityUpdates.id()).title, "Security Updates");
 
     // The payload is there, with the chunks that a bundle carries.
-    let sha256 = Sha256::of(&bytes);
+    let sha256 = Sha256::hash(&bytes);
     assert_eq!(fs::read(mirror.content.path(&sha256)).unwrap(), bytes);
     let row = mirror.catalog.payload(&sha256).unwrap().unwrap();
     assert!(row.present && row.chunks == [sha256]);

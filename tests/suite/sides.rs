@@ -235,7 +235,7 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<String, Sha256> {
                 walk(root, &path, found);
             } else {
                 let name = path.strip_prefix(root).unwrap().display().to_string();
-                found.insert(name, Sha256::of(&fs::read(&path).unwrap()));
+                found.insert(name, Sha256::hash(&fs::read(&path).unwrap()));
             }
         }
     }

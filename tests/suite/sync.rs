@@ -66,9 +66,9 @@ fn files(payloads: &[(&str, &[u8])]) -> String {
             "<upd:File Digest=\"{}\" DigestAlgorithm=\"SHA1\" FileName=\"{name}\" Size=\"{}\" \
              Modified=\"2026-01-01T00:00:00Z\"><upd:AdditionalDigest Algorithm=\"SHA256\">{}\
              </upd:AdditionalDigest></upd:File>",
-            Sha1::of(bytes).to_base64(),
+            Sha1::hash(bytes).to_base64(),
             bytes.len(),
-            Sha256::of(bytes).to_base64()
+            Sha256::hash(bytes).to_base64()
         )
     };
     let all: String = payloads.iter().map(file).collect();
@@ -329,10 +329,10 @@ fn a_folder_gives_documents_and_the_payloads_they_name() {
     assert!(about("link").contains("symbolic link"), "{problems:?}");
     assert_eq!(problems.len(), if cfg!(unix) { 6 } else { 5 });
     for (_, bytes) in &payloads[..2] {
-        let sha256 = Sha256::of(bytes);
+        let sha256 = Sha256::hash(bytes);
         assert_eq!(fs::read(mirror.content.path(&sha256)).unwrap(), *bytes);
         let row = mirror.catalog.payload(&sha256).unwrap().unwrap();
-        assert!(row.present && row.chunks.len() == 1 && row.sha1 == Sha1::of(bytes));
+        assert!(row.present && row.chunks.len() == 1 && row.sha1 == Sha1::hash(bytes));
     }
 
     // Again: nothing changes. Then what was missing arrives, alone, in another folder.
@@ -375,13 +375,13 @@ fn both_digests_must_match() {
     let mut mirror = Mirror::new();
     let folder = tempfile::tempdir().unwrap();
     let lying = files(&[("a.exe", b"bytes")])
-        .replace(&Sha256::of(b"bytes").to_base64(), &Sha256::of(b"x").to_base64());
+        .replace(&Sha256::hash(b"bytes").to_base64(), &Sha256::hash(b"x").to_base64());
     fs::write(folder.path().join("a.xml"), document(1, 1, "one", &lying)).unwrap();
     fs::write(folder.path().join("a.exe"), b"bytes").unwrap();
     let report = mirror.sync(folder.path()).unwrap();
     assert_eq!(report.payloads_added, 0);
     assert!(report.problems[0].what.contains("another SHA-256"), "{report:?}");
-    assert!(!mirror.content.contains(&Sha256::of(b"bytes"), 5).unwrap());
+    assert!(!mirror.content.contains(&Sha256::hash(b"bytes"), 5).unwrap());
 }
 
 /// The documents that `tidegate demo` brings along.

@@ -228,13 +228,13 @@ fn a_late_older_bundle_only_fills_gaps() {
 
     // A payload rots; the check finds it, and the older bundle has it.
     let rotten = bytes(1, 5000);
-    let path = ContentStore::open(&site.data.content()).unwrap().path(&Sha256::of(&rotten));
+    let path = ContentStore::open(&site.data.content()).unwrap().path(&Sha256::hash(&rotten));
     let mut changed = rotten.clone();
     changed[77] ^= 1;
     fs::remove_file(&path).unwrap();
     fs::write(&path, &changed).unwrap();
     let found = check(&site.data, now(), true, &()).unwrap();
-    assert_eq!(found.damaged_payloads, [Sha256::of(&rotten)]);
+    assert_eq!(found.damaged_payloads, [Sha256::hash(&rotten)]);
     assert!(!path.exists());
     let filled = site.import(&first).unwrap();
     assert_eq!((filled.new_objects, filled.in_force), (1, Some(2)));
@@ -430,7 +430,7 @@ fn a_second_signature_is_needed_where_the_root_says_so() {
 fn a_rotten_payload_is_not_packed() {
     let mirror = mirror();
     let content = ContentStore::open(&mirror.data.content()).unwrap();
-    let path = content.path(&Sha256::of(&bytes(1, 5000)));
+    let path = content.path(&Sha256::hash(&bytes(1, 5000)));
     let mut changed = fs::read(&path).unwrap();
     changed[0] ^= 1;
     fs::remove_file(&path).unwrap();
@@ -463,7 +463,7 @@ fn a_payload_that_the_mirror_lost_does_not_hold_up_a_site() {
     let mirror = mirror();
     let content = ContentStore::open(&mirror.data.content()).unwrap();
     mirror.export("plant-7");
-    fs::remove_file(content.path(&Sha256::of(&bytes(1, 5000)))).unwrap();
+    fs::remove_file(content.path(&Sha256::hash(&bytes(1, 5000)))).unwrap();
     check(&mirror.data, now(), true, &()).unwrap();
     let exported = mirror.export_full("plant-7");
     assert_eq!((exported.snapshot, exported.payloads), (2, 2));
@@ -485,7 +485,7 @@ fn a_mirror_that_contradicts_itself_is_not_sealed() {
     let mut digests = bundle_format::digest::PayloadHasher::new();
     digests.update(&bytes(1, 5000));
     let mut digests = digests.finish();
-    digests.sha256 = Sha256::of(b"something else");
+    digests.sha256 = Sha256::hash(b"something else");
     mirror.add_document(&document(50, 1, &[digests]));
     let error = seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap_err();
     assert!(error.to_string().contains("Update 50"), "{error}");
@@ -569,7 +569,7 @@ fn what_was_published_here_outlives_every_switch() {
     assert_eq!(report.in_force, Some(2));
     let standing = catalog.newest(update(900)).unwrap().unwrap();
     assert!(standing.local && !standing.withdrawn);
-    assert!(catalog.payload(&Sha256::of(&payload)).unwrap().unwrap().present);
+    assert!(catalog.payload(&Sha256::hash(&payload)).unwrap().unwrap().present);
     assert!(check(&site.data, now(), false, &()).unwrap().is_good());
 
     // The mirror comes to have the same update: its number is the one for all servers.
@@ -613,7 +613,7 @@ fn a_bundle_that_cannot_fit_is_not_begun() {
     }
     let size = 8 * 1024 * 1024 * 1024 - 512;
     let mut objects: Vec<ObjectEntry> = (0..2000_u32)
-        .map(|n| ObjectEntry { sha256: Sha256::of(&n.to_le_bytes()), offset: None, size })
+        .map(|n| ObjectEntry { sha256: Sha256::hash(&n.to_le_bytes()), offset: None, size })
         .collect();
     objects.sort_by_key(|object| object.sha256);
     let note = VolumeNote {

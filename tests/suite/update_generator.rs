@@ -29,7 +29,7 @@ fn general(seed: u64, count: usize) -> Plan {
 fn metadata_digest(plan: &Plan) -> Sha256 {
     let mut bytes = Vec::new();
     output::metadata(plan, &mut bytes).unwrap();
-    Sha256::of(&bytes)
+    Sha256::hash(&bytes)
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn payloads_have_the_digests_that_documents_say() {
             let Ok(bytes) = std::fs::read(folder.path().join(&file.name)) else { continue };
             seen += 1;
             assert_eq!(file.size, bytes.len() as u64);
-            assert_eq!(file.sha1, Sha1::of(&bytes));
-            assert_eq!(file.sha256, Some(Sha256::of(&bytes)));
+            assert_eq!(file.sha1, Sha1::hash(&bytes));
+            assert_eq!(file.sha256, Some(Sha256::hash(&bytes)));
         }
     }
     assert_eq!(seen, std::fs::read_dir(folder.path()).unwrap().count());

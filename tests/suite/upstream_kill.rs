@@ -214,7 +214,7 @@ fn held(data: &Path) -> Vec<(i32, String, Sha256)> {
         .into_iter()
         .map(|summary| {
             let document = catalog.document(summary.revision_id).unwrap().unwrap();
-            (summary.revision_id.0, summary.identity.to_string(), Sha256::of(&document))
+            (summary.revision_id.0, summary.identity.to_string(), Sha256::hash(&document))
         })
         .collect();
     held.sort();

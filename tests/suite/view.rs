@@ -78,9 +78,9 @@ impl Document {
     fn file(mut self, content: &str, name: &str) -> Self {
         self.files += &format!(
             r#"<File Digest="{}" DigestAlgorithm="SHA1" FileName="{name}" Size="{}" Modified="2026-01-01T00:00:00Z"><AdditionalDigest Algorithm="SHA256">{}</AdditionalDigest></File>"#,
-            Sha1::of(content.as_bytes()).to_base64(),
+            Sha1::hash(content.as_bytes()).to_base64(),
             content.len(),
-            Sha256::of(content.as_bytes()).to_base64(),
+            Sha256::hash(content.as_bytes()).to_base64(),
         );
         self
     }
@@ -158,7 +158,7 @@ impl Site {
     fn carry(&self, content: &str) {
         let bytes = content.as_bytes();
         let size = bytes.len() as u64;
-        self.payload(Sha256::of(bytes), Sha1::of(bytes), size, true, None);
+        self.payload(Sha256::hash(bytes), Sha1::hash(bytes), size, true, None);
     }
 
     fn load(&self, previous: Option<&View>) -> View {
@@ -237,7 +237,7 @@ fn an_approval_delivers_the_update_with_all_that_it_brings() {
     let texts = view.localized(RevisionId(30), &["en-US", "en"]).unwrap();
     assert_eq!(texts.len(), 1);
     let [file] = view.files(RevisionId(40)) else { panic!("one file") };
-    assert_eq!((file.sha1, file.present, file.extension()), (Sha1::of(b"payload"), true, ".exe"));
+    assert_eq!((file.sha1, file.present, file.extension()), (Sha1::hash(b"payload"), true, ".exe"));
     assert_eq!(view.file(&file.sha1), Some(file));
     assert_eq!(view.is_category(update(1)), Some("Product".to_owned()));
     assert_eq!(view.is_category(update(3)), None);
@@ -324,7 +324,7 @@ fn a_computer_that_was_moved_hears_what_holds_for_its_new_groups() {
     assert_eq!(ids(&ask(&view, &both, &[10], &[50], late.anchor).changed), [0; 0]);
     // The next view records it with ids of its own; the agent hears of them.
     let mut fleet = site.fleet();
-    fleet.hello("computer-1", "pc1.plant", None, now()).unwrap();
+    fleet.introduce("computer-1", "pc1.plant", None, now()).unwrap();
     fleet.assign("computer-1", &[lab, other]).unwrap();
     assert_eq!(fleet.groups_of("computer-1").unwrap(), both);
     let next = site.load(Some(&view));
@@ -340,8 +340,8 @@ fn what_has_no_files_is_not_offered_until_they_come() {
     let view = site.load(None);
     let action = |view: &View| view.offer(&everybody(), RevisionId(30)).unwrap().deployment.action;
     assert_eq!(action(&view), Action::PreDeploymentCheck);
-    assert!(!view.file(&Sha1::of(b"payload")).unwrap().present);
-    let (sha256, sha1) = (Sha256::of(b"payload"), Sha1::of(b"payload"));
+    assert!(!view.file(&Sha1::hash(b"payload")).unwrap().present);
+    let (sha256, sha1) = (Sha256::hash(b"payload"), Sha1::hash(b"payload"));
     site.payload(sha256, sha1, 7, false, Some("excluded"));
     let view = site.load(Some(&view));
     assert_eq!(action(&view), Action::PreDeploymentCheck);

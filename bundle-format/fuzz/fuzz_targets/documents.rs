@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
         }
         let _ = Policy::from_zst(bytes, &limits);
     }
-    let _ = Fingerprint::of_root(data);
+    let _ = Fingerprint::from_root(data);
     let _ = TrustState::pin(data);
     let _ = TrustState::from_bytes(data);
 });

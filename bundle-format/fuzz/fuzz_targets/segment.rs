@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
     let bytes = zstd::encode_all(&unpacked[..], 1).unwrap();
     let expected = SegmentRef {
         kind,
-        sha256: Sha256::of(&bytes),
+        sha256: Sha256::hash(&bytes),
         size: bytes.len() as u64,
         unpacked_size: unpacked.len() as u64,
         records: u64::from(first >> 1),

@@ -62,9 +62,10 @@ impl<R: Read> VolumeReader<R> {
         let (mut before, mut total) = (None, 0u64);
         while !matches!(before, Some(Part::PolicyTarget(_))) {
             let (name, size) = reader.any_header()?;
-            let part = Part::of(&name).filter(|part| part.follows(before)).ok_or_else(|| {
-                reader.refused(format!("{name:?} does not belong at this place of a volume"))
-            })?;
+            let part =
+                Part::from_name(&name).filter(|part| part.follows(before)).ok_or_else(|| {
+                    reader.refused(format!("{name:?} does not belong at this place of a volume"))
+                })?;
             if matches!(part, Part::Root(version) if version > limits.roots) {
                 return Err(reader.refused(format!("it holds more than {} roots", limits.roots)));
             }
@@ -75,7 +76,7 @@ impl<R: Read> VolumeReader<R> {
             }
             let bytes = reader.small(&name, size, part.limit(limits))?;
             if let Part::IndexTarget(digest) | Part::PolicyTarget(digest) = part
-                && Sha256::of(&bytes) != digest
+                && Sha256::hash(&bytes) != digest
             {
                 return Err(reader.refused(format!("{name} has another digest: {DAMAGED}")));
             }
@@ -195,7 +196,7 @@ impl<R: Read> VolumeReader<R> {
             return Err(self.cut_off(name));
         }
         self.zeros(padding(size), "the padding of a member")?;
-        self.sums.push(name, Sha256::of(&bytes));
+        self.sums.push(name, Sha256::hash(&bytes));
         Ok(bytes.into())
     }
 

@@ -55,7 +55,7 @@ pub fn countersign_volume<F: Read + Write + Seek>(
         Sums::line_size(NOTE_NAME) + names.map(|name| Sums::line_size(&name)).sum::<u64>();
     let line = |bytes: &[u8]| {
         let mut sums = Sums::default();
-        sums.push(&name, Sha256::of(bytes));
+        sums.push(&name, Sha256::hash(bytes));
         sums.as_bytes().to_vec()
     };
     let sums_at = volume_size(&note, &head) - TAIL as u64 - super::write::sums_size(&note, &head);

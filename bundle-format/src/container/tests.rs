@@ -24,8 +24,8 @@ fn head() -> Head {
         ("metadata/3.snapshot.json".to_owned(), Bytes::from_static(b"snapshot")),
         ("metadata/3.targets.json".to_owned(), Bytes::from_static(b"targets")),
         ("metadata/12.policy.json".to_owned(), Bytes::from_static(b"policy")),
-        (format!("targets/{}.index.json.zst", Sha256::of(&index)), index),
-        (format!("targets/{}.policy.json.zst", Sha256::of(&policy)), policy),
+        (format!("targets/{}.index.json.zst", Sha256::hash(&index)), index),
+        (format!("targets/{}.policy.json.zst", Sha256::hash(&policy)), policy),
     ] {
         head.files.insert(name, bytes);
     }
@@ -37,7 +37,7 @@ fn note(bodies: &[(Option<u64>, Vec<u8>)]) -> VolumeNote {
         .iter()
         .map(|(offset, body)| ObjectEntry {
             // Parts belong to an object of which only the name is known here.
-            sha256: offset.map_or_else(|| Sha256::of(body), |_| Sha256::of(b"large")),
+            sha256: offset.map_or_else(|| Sha256::hash(body), |_| Sha256::hash(b"large")),
             offset: *offset,
             size: body.len() as u64,
         })
@@ -69,7 +69,7 @@ fn read(bytes: &[u8]) -> Result<Volume, VolumeError> {
     while let Some(entry) = reader.next_object()? {
         let mut body = Vec::new();
         reader.read_to_end(&mut body)?;
-        assert_eq!(reader.digest(), Some(Sha256::of(&body)));
+        assert_eq!(reader.digest(), Some(Sha256::hash(&body)));
         objects.push((entry, body));
     }
     assert_eq!(reader.position(), bytes.len() as u64);
@@ -135,7 +135,7 @@ fn an_ordinary_tar_reader_sees_the_same() {
         .unwrap()
         .map(|entry| entry.unwrap().path().unwrap().display().to_string())
         .collect();
-    let part = format!("objects/{}.{}", Sha256::of(b"large"), 2 * CHUNK_SIZE);
+    let part = format!("objects/{}.{}", Sha256::hash(b"large"), 2 * CHUNK_SIZE);
     assert_eq!(names.first().map(String::as_str), Some("VOLUME.json"));
     assert_eq!(
         names[1..4].join(" "),

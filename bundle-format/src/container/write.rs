@@ -114,7 +114,7 @@ impl<W: Write> VolumeWriter<W> {
         self.inner.write_all(header(name, bytes.len() as u64)?.as_bytes())?;
         self.inner.write_all(bytes)?;
         self.pad(bytes.len() as u64)?;
-        self.sums.push(name, Sha256::of(bytes));
+        self.sums.push(name, Sha256::hash(bytes));
         Ok(())
     }
 

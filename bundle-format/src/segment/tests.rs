@@ -22,10 +22,10 @@ fn revision(number: u32, xml: &[u8]) -> Record {
 
 fn payload(size: u64) -> PayloadRecord {
     PayloadRecord {
-        sha256: Sha256::of(b"p"),
-        sha1: Sha1::of(b"p"),
+        sha256: Sha256::hash(b"p"),
+        sha1: Sha1::hash(b"p"),
         size,
-        chunks: (0..size.div_ceil(CHUNK_SIZE)).map(|i| Sha256::of(&i.to_le_bytes())).collect(),
+        chunks: (0..size.div_ceil(CHUNK_SIZE)).map(|i| Sha256::hash(&i.to_le_bytes())).collect(),
         not_carried: None,
     }
 }
@@ -47,7 +47,7 @@ fn forged(kind: SegmentKind, unpacked: &[u8], records: u64) -> Result<Vec<Record
     let bytes = packed::pack(unpacked).unwrap();
     let expected = SegmentRef {
         kind,
-        sha256: Sha256::of(&bytes),
+        sha256: Sha256::hash(&bytes),
         size: bytes.len() as u64,
         unpacked_size: unpacked.len() as u64,
         records,
@@ -69,7 +69,7 @@ fn bytes_are_as_the_specification_draws_them() {
     .concat();
     assert_eq!(unpacked, expected);
     assert_eq!(segment.unpacked_size, expected.len() as u64);
-    assert_eq!((segment.sha256, segment.size), (Sha256::of(&bytes), bytes.len() as u64));
+    assert_eq!((segment.sha256, segment.size), (Sha256::hash(&bytes), bytes.len() as u64));
 }
 
 #[test]
@@ -123,13 +123,13 @@ fn lies_about_size_and_number_are_refused() {
         ("fewer bytes", SegmentRef { unpacked_size: good.unpacked_size - 1, ..good.clone() }),
         ("more bytes", SegmentRef { unpacked_size: good.unpacked_size + 1, ..good.clone() }),
         ("another size", SegmentRef { size: good.size + 1, ..good.clone() }),
-        ("another digest", SegmentRef { sha256: Sha256::of(b"other"), ..good.clone() }),
+        ("another digest", SegmentRef { sha256: Sha256::hash(b"other"), ..good.clone() }),
     ] {
         assert!(matches!(read(&bytes, &lie), Err(SegmentError::Damaged { .. })), "{name}");
     }
     // With digest and size to fit: what is signed may be wrong all the same.
     let trailing = [bytes.as_slice(), b"x"].concat();
-    let (sha256, size) = (Sha256::of(&trailing), trailing.len() as u64);
+    let (sha256, size) = (Sha256::hash(&trailing), trailing.len() as u64);
     let error = read(&trailing, &SegmentRef { sha256, size, ..good.clone() }).unwrap_err();
     assert!(error.to_string().contains("compressed stream"), "{error}");
     let one = write(SegmentKind::Catalogue, &records[..1]).1.unpacked_size;

@@ -125,7 +125,7 @@ fn same_mirror(pinned: &Root, head: &Head) -> Result<(), TrustError> {
         return Ok(());
     };
     let ours = Fingerprint::of(pinned)?;
-    let theirs = Fingerprint::of_root(theirs)?;
+    let theirs = Fingerprint::from_root(theirs)?;
     if ours == theirs {
         return Ok(());
     }
@@ -236,7 +236,7 @@ fn open_index(
              `--site {site}`"
         )));
     }
-    let digest = Sha256::of(&loaded.index_file);
+    let digest = Sha256::hash(&loaded.index_file);
     let index = Index::from_zst(&loaded.index_file, limits)
         .map_err(|e| TrustError::refused(e.to_string()))?;
     if index.snapshot != loaded.number()

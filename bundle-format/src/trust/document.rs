@@ -92,7 +92,7 @@ pub(super) fn metafile(file: &[u8], version: NonZeroU64) -> Metafile {
 
 /// The digests of a file as metadata name them.
 pub(super) fn hashes(file: &[u8]) -> Hashes {
-    Hashes { sha256: Sha256::of(file).as_bytes().to_vec().into(), _extra: Default::default() }
+    Hashes { sha256: Sha256::hash(file).as_bytes().to_vec().into(), _extra: Default::default() }
 }
 
 /// What a root has under one of its roles.

@@ -41,7 +41,7 @@ pub(crate) enum Part {
 
 impl Part {
     /// What a name in the head means, if it is one that a head may hold.
-    pub(crate) fn of(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         if name == "metadata/timestamp.json" {
             return Some(Self::Timestamp);
         }
@@ -111,7 +111,7 @@ impl Head {
     pub(crate) fn parts(&self, limits: &BundleLimits) -> Result<Vec<(Part, &Bytes)>, String> {
         let mut parts = Vec::with_capacity(self.files.len());
         for (name, bytes) in &self.files {
-            let part = Part::of(name)
+            let part = Part::from_name(name)
                 .ok_or_else(|| format!("the head holds {name:?}, which no head may hold"))?;
             let limit = part.limit(limits);
             if bytes.len() as u64 > limit {
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn names_have_one_form() {
-        let digest = Sha256::of(b"x");
+        let digest = Sha256::hash(b"x");
         for part in [
             Part::Root(1),
             Part::Root(12),
@@ -170,7 +170,7 @@ mod tests {
             Part::IndexTarget(digest),
             Part::PolicyTarget(digest),
         ] {
-            assert_eq!(Part::of(&part.name()), Some(part));
+            assert_eq!(Part::from_name(&part.name()), Some(part));
         }
         let upper = format!("targets/{}.index.json.zst", digest.to_string().to_uppercase());
         for name in [
@@ -191,13 +191,13 @@ mod tests {
             "objects/x",
             upper.as_str(),
         ] {
-            assert_eq!(Part::of(name), None, "{name}");
+            assert_eq!(Part::from_name(name), None, "{name}");
         }
     }
 
     #[test]
     fn a_head_is_whole_and_in_order() {
-        let digest = Sha256::of(b"x");
+        let digest = Sha256::hash(b"x");
         let parts = [
             Part::Root(1),
             Part::Root(2),

@@ -251,7 +251,7 @@ fn target(
         .map_err(|e| TrustError::refused_because(format!("the digest of {name} is none"), e))?;
     let part = part(digest);
     let bytes = file(head, part)?;
-    if Sha256::of(bytes) != digest || bytes.len() as u64 != target.length {
+    if Sha256::hash(bytes) != digest || bytes.len() as u64 != target.length {
         return Err(wrong(part, "does not have the digest that was signed"));
     }
     Ok(bytes.to_vec())

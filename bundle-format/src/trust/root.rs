@@ -126,7 +126,7 @@ impl Fingerprint {
     ///
     /// # Errors
     /// When it is no root.
-    pub fn of_root(root: &[u8]) -> Result<Self, TrustError> {
+    pub fn from_root(root: &[u8]) -> Result<Self, TrustError> {
         let root: Signed<Root> = document::parse(root)
             .map_err(|what| TrustError::refused(format!("the root file {what}")))?;
         Self::of(&root.signed)
@@ -134,7 +134,7 @@ impl Fingerprint {
 
     /// Of a parsed root. Signatures do not count, so that adding one changes nothing.
     pub(super) fn of(root: &Root) -> Result<Self, TrustError> {
-        root.canonical_form().map(|form| Self(Sha256::of(&form))).map_err(broken)
+        root.canonical_form().map(|form| Self(Sha256::hash(&form))).map_err(broken)
     }
 
     /// As words: sixteen, for the first 128 bits.

@@ -103,8 +103,8 @@ pub fn seal(seal: &Seal<'_>) -> Result<Head, TrustError> {
         (Part::Snapshot(version.get()), snapshot_bytes),
         (Part::Targets(version.get()), targets_bytes),
         (Part::Policy(seal.policy.1.get()), policy_bytes),
-        (Part::IndexTarget(Sha256::of(&index_file)), index_file),
-        (Part::PolicyTarget(Sha256::of(&policy_file)), policy_file),
+        (Part::IndexTarget(Sha256::hash(&index_file)), index_file),
+        (Part::PolicyTarget(Sha256::hash(&policy_file)), policy_file),
     ] {
         files.insert(part.name(), bytes.into());
     }

@@ -125,7 +125,7 @@ impl TrustState {
     /// # Errors
     /// When the root does not parse, which a state that was read or pinned rules out.
     pub fn fingerprint(&self) -> Result<Fingerprint, TrustError> {
-        Fingerprint::of_root(&self.root)
+        Fingerprint::from_root(&self.root)
     }
 
     /// Number of the newest snapshot accepted, if any.
@@ -189,5 +189,5 @@ pub(super) fn counters_hold(old: &Root, new: &Root) -> bool {
 }
 
 fn digest_line(body: &str) -> String {
-    format!("sha256:{}", Sha256::of(body.as_bytes()))
+    format!("sha256:{}", Sha256::hash(body.as_bytes()))
 }

@@ -183,13 +183,13 @@ impl Mirror {
         payloads: &[Vec<u8>],
         change: impl Fn(&mut Vec<Member>),
     ) -> Vec<u8> {
-        let whole = |bytes: &Vec<u8>| (None, Sha256::of(bytes), bytes.clone());
+        let whole = |bytes: &Vec<u8>| (None, Sha256::hash(bytes), bytes.clone());
         let mut members: Vec<Member> = segments.iter().map(whole).collect();
         for (at, payload) in payloads.iter().enumerate() {
             let chunk = usize::try_from(CHUNK_SIZE).unwrap();
             if at == 0 || payload.len() > chunk {
                 for (part, offset) in payload.chunks(chunk).zip((0..).step_by(chunk)) {
-                    members.push((Some(offset), Sha256::of(payload), part.to_vec()));
+                    members.push((Some(offset), Sha256::hash(payload), part.to_vec()));
                 }
             } else {
                 members.push(whole(payload));
@@ -239,7 +239,7 @@ impl Mirror {
         let load = |name: &str| -> Value { serde_json::from_slice(&head.files[name]).unwrap() };
         let pin = |meta: &mut Value, bytes: &[u8]| {
             meta["length"] = json!(bytes.len());
-            meta["hashes"]["sha256"] = json!(Sha256::of(bytes));
+            meta["hashes"]["sha256"] = json!(Sha256::hash(bytes));
         };
         let targets_name = name_of(".targets.json");
         let mut targets = load(&targets_name);
@@ -272,7 +272,7 @@ fn signed_anew(mut document: Value, seeds: &[u8]) -> Vec<u8> {
             "keyval": { "public": hex::encode(pair.public_key().as_ref()) },
             "scheme": "ed25519",
         });
-        let keyid = Sha256::of(&serde_json::to_vec(&key).unwrap()).to_string();
+        let keyid = Sha256::hash(&serde_json::to_vec(&key).unwrap()).to_string();
         let signature = json!({ "keyid": keyid, "sig": hex::encode(pair.sign(&message).as_ref()) });
         signatures.push((keyid, signature));
     }
@@ -351,7 +351,7 @@ pub fn whole_check(
         }
         let first = usize::try_from(entry.offset.unwrap_or(0) / CHUNK_SIZE).unwrap();
         for (chunk, at) in body.chunks(usize::try_from(CHUNK_SIZE).unwrap()).zip(first..) {
-            if payload.chunks.get(at) != Some(&Sha256::of(chunk)) {
+            if payload.chunks.get(at) != Some(&Sha256::hash(chunk)) {
                 return refuse("index", format!("{} chunk {at} has another digest", entry.name()));
             }
         }

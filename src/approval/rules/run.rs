@@ -163,7 +163,7 @@ fn make(fleet: &mut Fleet, difference: &RuleChanges, now: Timestamp) -> Result<(
         }
         if difference.take_back {
             for item in &rule.no_longer {
-                fleet.take_back(item.update, item.group)?;
+                fleet.withdraw_approval(item.update, item.group)?;
             }
         }
     }
@@ -239,7 +239,7 @@ struct ExistingDecisions {
 
 impl ExistingDecisions {
     fn read(fleet: &Fleet) -> Result<Self, FleetError> {
-        let lasting = fleet.taken_back()?.into_iter().filter(|one| one.lasting);
+        let lasting = fleet.withdrawn_approvals()?.into_iter().filter(|one| one.lasting);
         Ok(Self {
             groups: fleet.groups()?.into_iter().map(|group| (group.id, group.name)).collect(),
             approvals: fleet.approvals()?.into_iter().map(|a| ((a.update, a.group), a)).collect(),

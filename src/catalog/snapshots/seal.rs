@@ -58,7 +58,7 @@ impl CatalogWriter<'_> {
                 .as_blob()
                 .ok()
                 .and_then(|zstd| zstd::decode_all(zstd).ok())
-                .filter(|xml| Sha256::of(xml) == sha256)
+                .filter(|xml| Sha256::hash(xml) == sha256)
                 .ok_or_else(|| {
                     damaged(
                         connection,

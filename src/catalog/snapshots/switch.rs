@@ -129,7 +129,7 @@ impl CatalogWriter<'_> {
                 record.revision_id,
                 record.update_id.as_bytes(),
                 record.revision_number,
-                Sha256::of(&record.xml).as_bytes()
+                Sha256::hash(&record.xml).as_bytes()
             ],
             |_| Ok(()),
         )?;

@@ -62,7 +62,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When the id is empty or longer than 256 bytes, or SQLite fails.
-    pub fn hello(
+    pub fn introduce(
         &mut self,
         id: &str,
         dns_name: &str,

@@ -54,7 +54,7 @@ impl ApprovalAction {
     }
 
     /// The action of a name.
-    pub fn of(name: &str) -> Option<Self> {
+    pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 }
@@ -289,7 +289,7 @@ fn approve(
             Origin::Policy => decline == Some(Origin::Local),
             Origin::Local => decline.is_some(),
         };
-        if yields || declined || overrides::lasts(db, update, group)? {
+        if yields || declined || overrides::is_refused(db, update, group)? {
             return Ok(false);
         }
     }
@@ -361,7 +361,7 @@ fn approval(db: &Connection, update: UpdateId, group: Uuid) -> rusqlite::Result<
 
 fn approval_row(row: &Row<'_>) -> rusqlite::Result<Approval> {
     let name = row.get_ref(2)?.as_str()?;
-    let action = ApprovalAction::of(name)
+    let action = ApprovalAction::parse(name)
         .ok_or_else(|| bad_column(2, Type::Text, format!("{name:?} is no action")))?;
     let rule: Option<String> = row.get(7)?;
     let since = optional_moment_at(row, 8)?;

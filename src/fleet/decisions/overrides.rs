@@ -42,7 +42,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn take_back(&mut self, update: UpdateId, group: Uuid) -> Result<bool> {
+    pub fn withdraw_approval(&mut self, update: UpdateId, group: Uuid) -> Result<bool> {
         self.write("take an approval back", |db| remove(db, update, group, false))
     }
 
@@ -51,10 +51,10 @@ impl Fleet {
     ///
     /// # Errors
     /// When there is no such group.
-    pub fn keep_unapproved(&mut self, update: UpdateId, group: Uuid) -> Result<bool> {
+    pub fn refuse_approval(&mut self, update: UpdateId, group: Uuid) -> Result<bool> {
         self.write("keep an update unapproved", |db| {
             find(&all(db)?, &group.to_string())?;
-            let new = !lasts(db, update, group)?;
+            let new = !is_refused(db, update, group)?;
             let removed = remove(db, update, group, true)?;
             mark(db, update, group, true)?;
             Ok(new || removed)
@@ -117,7 +117,7 @@ impl Fleet {
                 db.prepare_cached("DELETE FROM declined WHERE update_id = ?1")?.execute(id)?;
             if any > 0 {
                 touch(db)?;
-                keep_undeclined(db, update)?;
+                refuse_decline(db, update)?;
             }
             Ok(any > 0)
         })
@@ -127,16 +127,16 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn keep_undeclined(&mut self, update: UpdateId) -> Result<()> {
+    pub fn refuse_decline(&mut self, update: UpdateId) -> Result<()> {
         self.undecline(update)?;
-        self.write("keep an update from being declined", |db| Ok(keep_undeclined(db, update)?))
+        self.write("keep an update from being declined", |db| Ok(refuse_decline(db, update)?))
     }
 
     /// A policy takes its decline back; true if there was one.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn take_decline_back(&mut self, update: UpdateId) -> Result<bool> {
+    pub fn withdraw_decline(&mut self, update: UpdateId) -> Result<bool> {
         self.write("take a decline back", |db| {
             let any = db
                 .prepare_cached("DELETE FROM declined WHERE update_id = ?1 AND origin = 'policy'")?
@@ -152,7 +152,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn taken_back(&self) -> Result<Vec<WithdrawnApproval>> {
+    pub fn withdrawn_approvals(&self) -> Result<Vec<WithdrawnApproval>> {
         self.read("list what was taken back", |db| {
             Ok(db
                 .prepare_cached(
@@ -215,14 +215,14 @@ pub(crate) fn mark(
     Ok(())
 }
 
-fn keep_undeclined(db: &Connection, update: UpdateId) -> rusqlite::Result<()> {
+fn refuse_decline(db: &Connection, update: UpdateId) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT OR IGNORE INTO undeclined (update_id) VALUES (?1)")?
         .execute([update.0.as_bytes()])?;
     Ok(())
 }
 
 /// Whether a person keeps an update unapproved for a group.
-pub(crate) fn lasts(db: &Connection, update: UpdateId, group: Uuid) -> rusqlite::Result<bool> {
+pub(crate) fn is_refused(db: &Connection, update: UpdateId, group: Uuid) -> rusqlite::Result<bool> {
     let found: Option<bool> = db
         .prepare_cached("SELECT lasting FROM taken_back WHERE update_id = ?1 AND group_id = ?2")?
         .query_row(params![update.0.as_bytes(), group.as_bytes()], |row| row.get(0))

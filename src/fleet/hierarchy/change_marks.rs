@@ -188,7 +188,7 @@ fn alive(db: &Connection) -> rusqlite::Result<LiveDeployments> {
 
 fn deployment(row: &Row<'_>) -> rusqlite::Result<ReplicatedDeployment> {
     let action = row.get_ref(5)?.as_str()?;
-    let action = ApprovalAction::of(action)
+    let action = ApprovalAction::parse(action)
         .ok_or_else(|| bad_column(5, Type::Text, format!("{action:?} is no action")))?;
     Ok(ReplicatedDeployment {
         id: uuid_at(row, 0)?,

@@ -174,7 +174,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn rolled_computers(&self) -> Result<Vec<DownstreamComputer>> {
+    pub fn downstream_computers(&self) -> Result<Vec<DownstreamComputer>> {
         self.read("list the computers of downstream servers", |db| {
             let mut statement = db.prepare_cached(
                 "SELECT computer_id, server_id, last_sync, last_sync_result, last_report, received,
@@ -201,7 +201,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn rolled_computer_count(&self) -> Result<u64> {
+    pub fn downstream_computer_count(&self) -> Result<u64> {
         self.read("count the computers of downstream servers", |db| {
             Ok(db
                 .prepare_cached("SELECT count(*) FROM rolled_computer")?
@@ -213,12 +213,12 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn rolled_states(&self, server: Uuid) -> Result<Vec<(String, String, u64)>> {
+    pub fn downstream_states(&self, server: Uuid) -> Result<Vec<(String, String, u64)>> {
         self.read("count states on the computers of a downstream server", |db| {
             Ok(db
                 .prepare_cached(
                     "SELECT c.computer_id, s.state, count(*) FROM rolled_computer c
-                     JOIN rolled_compliance s USING (computer_id) WHERE c.server_id = ?1
+                     JOIN downstream_compliance s USING (computer_id) WHERE c.server_id = ?1
                      GROUP BY 1, 2 ORDER BY 1, 2",
                 )?
                 .query_map([server.as_bytes()], |row| {
@@ -232,11 +232,11 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn rolled_compliance(&self, update: UpdateId) -> Result<Vec<(String, u64)>> {
+    pub fn downstream_compliance(&self, update: UpdateId) -> Result<Vec<(String, u64)>> {
         self.read("count states on the computers of downstream servers", |db| {
             Ok(db
                 .prepare_cached(
-                    "SELECT state, count(*) FROM rolled_compliance WHERE update_id = ?1
+                    "SELECT state, count(*) FROM downstream_compliance WHERE update_id = ?1
                      GROUP BY state ORDER BY state",
                 )?
                 .query_map([update.0.as_bytes()], |row| Ok((row.get(0)?, u64_at(row, 1)?)))?
@@ -319,7 +319,7 @@ fn take_in_status(
 ) -> std::result::Result<(), WriteError> {
     let computer = report.computer.as_str();
     if report.full {
-        db.prepare_cached("DELETE FROM rolled_compliance WHERE computer_id = ?1")?
+        db.prepare_cached("DELETE FROM downstream_compliance WHERE computer_id = ?1")?
             .execute([computer])?;
     }
     // What there is nothing to do about takes no room.
@@ -332,7 +332,7 @@ fn take_in_status(
         match state {
             Some(state) => db
                 .prepare_cached(
-                    "INSERT INTO rolled_compliance (computer_id, update_id, state, changed)
+                    "INSERT INTO downstream_compliance (computer_id, update_id, state, changed)
                      VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (computer_id, update_id) DO UPDATE SET state = ?3, changed = ?4
                      WHERE ?4 >= changed",
@@ -340,7 +340,7 @@ fn take_in_status(
                 .execute(params![computer, update, state_name(*state), changed])?,
             None => db
                 .prepare_cached(
-                    "DELETE FROM rolled_compliance
+                    "DELETE FROM downstream_compliance
                      WHERE computer_id = ?1 AND update_id = ?2 AND ?3 >= changed",
                 )?
                 .execute(params![computer, update, changed])?,

@@ -81,7 +81,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_begins(&mut self, id: Uuid, name: &str, now: Timestamp) -> Result<bool> {
+    pub fn note_downstream(&mut self, id: Uuid, name: &str, now: Timestamp) -> Result<bool> {
         self.write("note a downstream server", |db| {
             if id.is_nil() || !room(db, id)? {
                 return Ok(false);
@@ -101,7 +101,12 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_speaks(&mut self, id: Uuid, protocol: &str, now: Timestamp) -> Result<()> {
+    pub fn note_downstream_protocol(
+        &mut self,
+        id: Uuid,
+        protocol: &str,
+        now: Timestamp,
+    ) -> Result<()> {
         self.write("note the version of a downstream server", |db| {
             db.prepare_cached(
                 "UPDATE downstream SET protocol = ?2, last_contact = ?3 WHERE server_id = ?1",
@@ -115,7 +120,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_given(
+    pub fn note_delivery(
         &mut self,
         id: Uuid,
         given: DownstreamDelivery,

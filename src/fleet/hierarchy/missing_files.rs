@@ -30,7 +30,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn want_files(&mut self, files: &[Sha1], now: Timestamp) -> Result<()> {
+    pub fn note_missing_files(&mut self, files: &[Sha1], now: Timestamp) -> Result<()> {
         self.write("note missing files", |db| {
             let mut note = db.prepare_cached(
                 "INSERT INTO wanted_file (sha1, first, last, times) VALUES (?1, ?2, ?2, 1)
@@ -47,7 +47,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn wanted_files(&self) -> Result<Vec<MissingFile>> {
+    pub fn missing_files_asked_for(&self) -> Result<Vec<MissingFile>> {
         self.read("list missing files", |db| {
             let mut statement = db.prepare_cached(
                 "SELECT sha1, first, last, times FROM wanted_file ORDER BY first, sha1",
@@ -68,7 +68,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn unwant_file(&mut self, file: &Sha1) -> Result<()> {
+    pub fn forget_missing_file(&mut self, file: &Sha1) -> Result<()> {
         self.write("forget a missing file", |db| {
             db.prepare_cached("DELETE FROM wanted_file WHERE sha1 = ?1")?
                 .execute([file.as_bytes()])?;

@@ -63,7 +63,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn begin_telling(&mut self, upstream: &str, reset: Uuid) -> Result<()> {
+    pub fn begin_reporting(&mut self, upstream: &str, reset: Uuid) -> Result<()> {
         self.write("begin a report to the upstream server", |db| {
             let known = (value(db, UPSTREAM)?, value(db, RESET)?);
             let now = (Some(upstream.as_bytes().to_vec()), Some(reset.as_bytes().to_vec()));
@@ -97,7 +97,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn told(&self, computer: &str) -> Result<ReportedComputer> {
+    pub fn reported_computer(&self, computer: &str) -> Result<ReportedComputer> {
         self.read("read what the upstream server knows", |db| {
             let found = db
                 .prepare_cached(
@@ -119,7 +119,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn computers_told(&mut self, told: &[(&str, &[u8])]) -> Result<()> {
+    pub fn mark_computers_reported(&mut self, told: &[(&str, &[u8])]) -> Result<()> {
         self.write("note what the upstream server knows", |db| {
             for (computer, details) in told {
                 db.prepare_cached(
@@ -136,7 +136,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn deleted_upstream(&mut self, computer: &str, now: Timestamp) -> Result<()> {
+    pub fn note_deleted_upstream(&mut self, computer: &str, now: Timestamp) -> Result<()> {
         self.write("note what the upstream server deleted", |db| {
             let now = moment(now);
             db.prepare_cached("DELETE FROM told_computer WHERE computer_id = ?1")?
@@ -151,7 +151,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn tell_all_of(&mut self, computers: &[String]) -> Result<()> {
+    pub fn report_again(&mut self, computers: &[String]) -> Result<()> {
         self.write("note what the upstream server lacks", |db| {
             for computer in computers {
                 db.prepare_cached("UPDATE told_computer SET full = 1 WHERE computer_id = ?1")?
@@ -167,7 +167,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn untold(&self, computer: &str, now: Timestamp) -> Result<Option<PendingReport>> {
+    pub fn pending_report(&self, computer: &str, now: Timestamp) -> Result<Option<PendingReport>> {
         self.read("compare states with what the upstream server knows", |db| {
             let known: Option<(i32, bool)> = db
                 .prepare_cached("SELECT number, full FROM told_computer WHERE computer_id = ?1")?
@@ -197,10 +197,10 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn status_told(&mut self, told: &[PendingReport]) -> Result<()> {
+    pub fn mark_status_reported(&mut self, told: &[PendingReport]) -> Result<()> {
         self.write("note what the upstream server knows", |db| {
             for status in told {
-                status_told(db, status)?;
+                mark_status_reported(db, status)?;
             }
             Ok(())
         })
@@ -211,7 +211,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn untold_installations(&self) -> Result<(u64, Vec<Installations>)> {
+    pub fn pending_installations(&self) -> Result<(u64, Vec<Installations>)> {
         self.read("count the installations", |db| {
             let since = match value(db, EVENTS)? {
                 Some(bytes) => counter(&String::from_utf8_lossy(&bytes))?,
@@ -242,7 +242,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn untold_activity(&self) -> Result<Vec<Installations>> {
+    pub fn pending_activity(&self) -> Result<Vec<Installations>> {
         self.read("count the installations below", |db| {
             Ok(db
                 .prepare_cached(
@@ -264,7 +264,11 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn installations_told(&mut self, events: u64, below: &[Installations]) -> Result<()> {
+    pub fn mark_installations_reported(
+        &mut self,
+        events: u64,
+        below: &[Installations],
+    ) -> Result<()> {
         self.write("note what the upstream server knows", |db| {
             set_value(db, EVENTS, events.to_string().as_bytes())?;
             for told in below {
@@ -292,7 +296,7 @@ impl Fleet {
 /// States on a computer, of this server or of one below.
 const STATES: &str = "
     SELECT update_id, state, changed FROM compliance WHERE computer_id = ?1 UNION ALL
-    SELECT update_id, state, changed FROM rolled_compliance r WHERE computer_id = ?1
+    SELECT update_id, state, changed FROM downstream_compliance r WHERE computer_id = ?1
         AND NOT EXISTS (SELECT 1 FROM computer c WHERE c.computer_id = r.computer_id)";
 
 fn changed(
@@ -310,7 +314,10 @@ fn changed(
     .collect()
 }
 
-fn status_told(db: &Connection, status: &PendingReport) -> std::result::Result<(), WriteError> {
+fn mark_status_reported(
+    db: &Connection,
+    status: &PendingReport,
+) -> std::result::Result<(), WriteError> {
     let computer = status.computer.as_str();
     for (update, state, changed) in &status.updates {
         let update = update.0.as_bytes();

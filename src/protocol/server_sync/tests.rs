@@ -172,7 +172,7 @@ fn documents_go_there_and_back_item_by_item() {
         body_of(read(many.message().as_bytes(), &MessageLimits::default()).unwrap()).unwrap();
     assert_eq!(GetUpdateData::read(&body), Err(ProtocolFault::invalid("updateIds")));
 
-    let digest = bundle_format::digest::Sha1::of(b"x");
+    let digest = bundle_format::digest::Sha1::hash(b"x");
     let large = format!("<u>{}\u{1f600}</u>", "é\r\n".repeat(40_000));
     let documents = ["<u>\r\n <a b=\"&amp;\"/> </u> ".to_owned(), large];
     let updates: Vec<_> = documents
@@ -285,7 +285,7 @@ fn deployments_and_drivers_go_there_and_back() {
 
 #[test]
 fn files_and_keys_go_there_and_back() {
-    let digest = bundle_format::digest::Sha1::of(b"x");
+    let digest = bundle_format::digest::Sha1::hash(b"x");
     let asked = DownloadFiles { cookie: Some(cookie()), digests: vec![digest] };
     assert_eq!(there(&asked), asked);
     back::<DownloadFiles>(write_downloading);

@@ -131,7 +131,7 @@ fn respond(
         Condition::Failed => return (StatusCode::PRECONDITION_FAILED, headers).into_response(),
     }
     let wanted = if method == Method::GET && version.range_applies(request) {
-        Range::of(request, size)
+        Range::requested(request, size)
     } else {
         Range::Whole
     };

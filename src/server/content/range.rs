@@ -15,7 +15,7 @@ pub(super) enum Range {
 
 impl Range {
     /// Reads the header for a file of `size` bytes.
-    pub(super) fn of(headers: &HeaderMap, size: u64) -> Self {
+    pub(super) fn requested(headers: &HeaderMap, size: u64) -> Self {
         let mut values = headers.get_all(RANGE).iter();
         match (values.next().map(|value| value.to_str()), values.next()) {
             (Some(Ok(text)), None) => Self::read(text, size).unwrap_or(Self::Whole),
@@ -65,7 +65,7 @@ mod tests {
     fn of(text: &str, size: u64) -> Range {
         let mut headers = HeaderMap::new();
         headers.insert(RANGE, HeaderValue::from_str(text).unwrap());
-        Range::of(&headers, size)
+        Range::requested(&headers, size)
     }
 
     fn part(first: u64, last: u64) -> Range {
@@ -114,6 +114,6 @@ mod tests {
         ] {
             assert_eq!(of(text, 10), Range::Whole, "{text}");
         }
-        assert_eq!(Range::of(&HeaderMap::new(), 10), Range::Whole);
+        assert_eq!(Range::requested(&HeaderMap::new(), 10), Range::Whole);
     }
 }

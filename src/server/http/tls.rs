@@ -34,7 +34,7 @@ const SOON: i64 = 30;
 /// # Errors
 /// When the file cannot be read, or holds no certificate.
 pub fn certificate_validity(path: &Path) -> Result<Option<Validity>, TlsError> {
-    Ok(chain(path)?.first().and_then(|first| Validity::of(first)))
+    Ok(chain(path)?.first().and_then(|first| Validity::read(first)))
 }
 
 /// What new connections are shaken hands with.
@@ -101,7 +101,7 @@ fn config(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
         path: key.clone(),
         what: "private key without a passphrase",
     })?;
-    if let Some(validity) = chain.first().and_then(|first| Validity::of(first)) {
+    if let Some(validity) = chain.first().and_then(|first| Validity::read(first)) {
         match validity.days_left(Timestamp::now()) {
             days @ ..0 => tracing::warn!(?certificate, days, "the certificate has expired"),
             days @ 0..SOON => tracing::warn!(?certificate, days, "the certificate expires soon"),

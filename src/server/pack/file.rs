@@ -109,7 +109,7 @@ impl Pack {
         let mut bytes =
             vec![0; usize::try_from(size).map_err(|_| damaged("its index is too long"))?];
         file.read_exact_at(&mut bytes, offset).map_err(io("read"))?;
-        if Sha256::of(&bytes).as_bytes() != digest {
+        if Sha256::hash(&bytes).as_bytes() != digest {
             return Err(damaged("its index has another digest"));
         }
         let mut entries = Vec::with_capacity(bytes.len() / ENTRY);
@@ -146,7 +146,7 @@ impl Pack {
     pub(super) fn read_checked(&self, span: &PackSpan) -> io::Result<Vec<u8>> {
         let length = usize::try_from(span.framed).map_err(io::Error::other)?;
         let bytes = self.read(span, 0, length)?;
-        if check(&Sha256::of(&bytes)) == span.check { Ok(bytes) } else { Err(self.damaged()) }
+        if check(&Sha256::hash(&bytes)) == span.check { Ok(bytes) } else { Err(self.damaged()) }
     }
 
     pub(super) fn damaged(&self) -> io::Error {
@@ -258,7 +258,7 @@ impl PackWriter {
         self.write(&index)?;
         self.write(&offset.to_le_bytes())?;
         self.write(&(index.len() as u64).to_le_bytes())?;
-        self.write(Sha256::of(&index).as_bytes())?;
+        self.write(Sha256::hash(&index).as_bytes())?;
         let path = self.folder.join(format!("{number}.pack"));
         let file =
             self.out.into_inner().map_err(|e| PackError::io("write", &path)(e.into_error()))?;
@@ -302,7 +302,7 @@ impl PackWriter {
             offset: self.offset,
             framed: framed.len() as u64,
             escaped,
-            check: check(&Sha256::of(framed)),
+            check: check(&Sha256::hash(framed)),
         };
         self.write(framed)?;
         Ok(span)

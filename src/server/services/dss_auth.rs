@@ -30,7 +30,7 @@ pub(crate) fn perform(
         tracing::warn!(name, id, "a server that is not in the list of downstream servers");
         return Err(ProtocolFault::invalid("accountGuid").into());
     }
-    let kept = app.fleet().downstream_begins(request.account_guid, &name, call.now)?;
+    let kept = app.fleet().note_downstream(request.account_guid, &name, call.now)?;
     tracing::info!(name, id, kept, "a downstream server begins");
     let cookie = AuthorizationCookie { client: id, expires: app.sync_cookie_end(call.now) };
     let token = app.serving().sync_cookies.seal_authorization(&cookie);

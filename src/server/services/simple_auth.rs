@@ -23,7 +23,7 @@ pub(crate) fn perform(
         return Ok(None);
     }
     let request = GetAuthorizationCookie::read(operation)?;
-    app.fleet().hello(
+    app.fleet().introduce(
         &request.client,
         &request.dns_name,
         request.target_group.as_deref(),

@@ -322,7 +322,7 @@ fn config(fleet: &mut Fleet) -> Result<Config, ServerError> {
         ("ClientReportingLevel", "2".to_owned()),
     ];
     let registration_required = true;
-    let digest = Sha256::of(format!("{registration_required} {properties:?}").as_bytes());
+    let digest = Sha256::hash(format!("{registration_required} {properties:?}").as_bytes());
     let digest: String = digest.to_string().chars().take(16).collect();
     let key = format!("last-change-{digest}");
     let now = DateTime(
@@ -398,7 +398,7 @@ mod tests {
     fn a_busy_computer_is_noted_once_a_minute() {
         let (_folder, app) = app();
         let now = Timestamp::now();
-        app.fleet().hello("pc-1", "pc-1", None, now).unwrap();
+        app.fleet().introduce("pc-1", "pc-1", None, now).unwrap();
         let seen = || app.fleet().computers().unwrap()[0].last_sync;
         for second in [1, 2, 59] {
             app.note("pc-1", Contact::Synced, now + SignedDuration::from_secs(second)).unwrap();

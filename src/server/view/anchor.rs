@@ -18,7 +18,7 @@ pub(super) struct Anchors {
 impl Anchors {
     pub(super) fn new(groups: &[Uuid], view: u64) -> Self {
         let names: Vec<u8> = groups.iter().flat_map(|id| *id.as_bytes()).collect();
-        let digest = Sha256::of(&names);
+        let digest = Sha256::hash(&names);
         let prefix = digest.as_bytes().first_chunk().copied().unwrap_or_default();
         Self { set: u64::from_be_bytes(prefix) >> NUMBER_BITS, view }
     }

@@ -172,7 +172,7 @@ mod tests {
     fn an_extension_goes_into_a_url_only_if_it_is_fit_for_one() {
         let extension = |name: &str| {
             let file = ViewFile {
-                sha1: Sha1::of(b""),
+                sha1: Sha1::hash(b""),
                 sha256: None,
                 size: 0,
                 name: name.to_owned(),

@@ -119,7 +119,7 @@ mod tests {
             .iter()
             .map(|&size| SegmentRef {
                 kind: SegmentKind::Catalogue,
-                sha256: Sha256::of(&size.to_le_bytes()),
+                sha256: Sha256::hash(&size.to_le_bytes()),
                 size,
                 unpacked_size: size,
                 records: 1,

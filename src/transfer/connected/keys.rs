@@ -307,7 +307,7 @@ impl KeyFiles {
     }
 
     fn report(&self, folder: &Path, root: &[u8]) -> Result<KeysReport> {
-        let fingerprint = Fingerprint::of_root(root)
+        let fingerprint = Fingerprint::from_root(root)
             .map_err(|source| TransferError::Sign { doing: "read the new root", source })?;
         let role = |role: &str, names: &[String]| -> Vec<(String, PathBuf)> {
             names.iter().map(|name| (role.to_owned(), folder.join(name))).collect()

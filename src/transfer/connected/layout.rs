@@ -162,7 +162,7 @@ fn number(
             held.extend_from_slice(&entry.size.to_le_bytes());
         }
     }
-    let set = Uuid::new_v5(&Uuid::NAMESPACE_OID, Sha256::of(&held).as_bytes());
+    let set = Uuid::new_v5(&Uuid::NAMESPACE_OID, Sha256::hash(&held).as_bytes());
     let of = u32::try_from(volumes.len()).map_err(|_| TransferError::Unfit {
         what: "the volume size is so small that there would be billions of volumes".to_owned(),
     })?;
@@ -186,11 +186,11 @@ mod tests {
 
     fn object(name: u8, size: u64, payload: bool) -> Object {
         let kind = if payload { ObjectKind::Payload } else { ObjectKind::Catalogue };
-        Object { sha256: Sha256::of(&[name]), size, kind }
+        Object { sha256: Sha256::hash(&[name]), size, kind }
     }
 
     fn lay(objects: &[Object], most: Option<u64>) -> Result<Vec<VolumeNote>> {
-        lay_out(&Head::default(), Sha256::of(b"index"), "plant-7", 3, objects, most)
+        lay_out(&Head::default(), Sha256::hash(b"index"), "plant-7", 3, objects, most)
     }
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
         };
         let names = |volumes: &[VolumeNote]| -> Vec<Vec<u8>> {
             let name = |entry: &ObjectEntry| {
-                (0..9).find(|name| Sha256::of(&[*name]) == entry.sha256).unwrap()
+                (0..9).find(|name| Sha256::hash(&[*name]) == entry.sha256).unwrap()
             };
             volumes.iter().map(|v| v.objects.iter().map(name).collect()).collect()
         };

@@ -294,7 +294,7 @@ fn new_segments(
         snapshot: 0,
         new: false,
         because: Vec::new(),
-        index: Sha256::of(&[]),
+        index: Sha256::hash(&[]),
         revisions: 0,
         withdrawals: 0,
         payloads: 0,
@@ -446,6 +446,6 @@ fn index_digest(head: &Head) -> Result<Sha256> {
     head.files
         .iter()
         .find(|(name, _)| name.ends_with(".index.json.zst"))
-        .map(|(_, bytes)| Sha256::of(bytes))
+        .map(|(_, bytes)| Sha256::hash(bytes))
         .ok_or_else(|| TransferError::refused("the sealed head holds no index"))
 }

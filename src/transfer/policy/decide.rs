@@ -380,7 +380,7 @@ fn local(fleet: &Fleet) -> std::result::Result<Vec<LocalDecision>, FleetError> {
         }
     }
     let of = |update, group, decision| LocalDecision { update, group, decision, deadline: None };
-    for one in fleet.taken_back()?.into_iter().filter(|one| one.lasting) {
+    for one in fleet.withdrawn_approvals()?.into_iter().filter(|one| one.lasting) {
         all.push(of(one.update, name(one.group), "keep-unapproved"));
     }
     for (update, origin) in fleet.declines()? {

@@ -73,7 +73,7 @@ struct FleetDecisions {
 impl FleetDecisions {
     fn read(fleet: &Fleet) -> Result<Self> {
         let groups = fleet.groups()?;
-        let lasting = fleet.taken_back()?.into_iter().filter(|one| one.lasting);
+        let lasting = fleet.withdrawn_approvals()?.into_iter().filter(|one| one.lasting);
         Ok(Self {
             kept_unapproved: lasting.map(|one| (one.update, one.group)).collect(),
             kept_undeclined: fleet.undeclined()?.into_iter().collect(),
@@ -153,7 +153,7 @@ impl FleetDecisions {
             let group = self.groups.get(&key).copied();
             let old = group.and_then(|group| self.approvals.get(&(update, group)));
             let kept = group.is_some_and(|group| self.kept_unapproved.contains(&(update, group)));
-            let action = ApprovalAction::of(&approval.action);
+            let action = ApprovalAction::parse(&approval.action);
             let same = old
                 .is_some_and(|old| Some(old.action) == action && old.deadline == approval.deadline);
             use PolicyChangeKind::{Approve, Change, KeptLocal, NotUnderstood};

@@ -38,7 +38,7 @@ pub(in crate::transfer) fn gather(fleet: &Fleet) -> Result<Policy> {
     let mut declined: Vec<Uuid> = fleet.declined()?.into_iter().map(|id| id.0).collect();
     declined.sort();
     let mut taken_back: Vec<_> = fleet
-        .taken_back()?
+        .withdrawn_approvals()?
         .into_iter()
         .filter_map(|one| {
             let group = groups.get(&one.group)?.clone();

@@ -20,10 +20,10 @@ pub(super) fn perform(fleet: &mut Fleet, changes: &[PolicyChange], now: Timestam
         let target = target(change, &groups);
         match (change.kind, target) {
             (PolicyChangeKind::Unapprove | PolicyChangeKind::Lapse, Some((update, group))) => {
-                fleet.take_back(update, group)?;
+                fleet.withdraw_approval(update, group)?;
             }
             (PolicyChangeKind::Approve | PolicyChangeKind::Change, Some((update, group))) => {
-                let action = change.action.as_deref().and_then(ApprovalAction::of);
+                let action = change.action.as_deref().and_then(ApprovalAction::parse);
                 let Some(action) = action else { continue };
                 let new = NewApproval {
                     update,
@@ -43,7 +43,7 @@ pub(super) fn perform(fleet: &mut Fleet, changes: &[PolicyChange], now: Timestam
                 fleet.decline(update, Origin::Policy, now)?;
             }
             (PolicyChangeKind::Undecline, Some(update), _) => {
-                fleet.take_decline_back(update)?;
+                fleet.withdraw_decline(update)?;
             }
             _ => {}
         }
@@ -59,7 +59,7 @@ pub(super) fn keep(fleet: &mut Fleet, changes: &[PolicyChange], now: Timestamp) 
         let target = target(change, &groups);
         match (change.kind, target, change.update) {
             (PolicyChangeKind::Approve, Some((update, group)), _) => {
-                fleet.keep_unapproved(update, group)?;
+                fleet.refuse_approval(update, group)?;
             }
             (
                 PolicyChangeKind::Change | PolicyChangeKind::Unapprove | PolicyChangeKind::Lapse,
@@ -69,7 +69,7 @@ pub(super) fn keep(fleet: &mut Fleet, changes: &[PolicyChange], now: Timestamp) 
                 let Some(was) = change.was else { continue };
                 fleet.approve(update, group, was.action, was.deadline, Origin::Local, now)?;
             }
-            (PolicyChangeKind::Decline, _, Some(update)) => fleet.keep_undeclined(update)?,
+            (PolicyChangeKind::Decline, _, Some(update)) => fleet.refuse_decline(update)?,
             (PolicyChangeKind::Undecline, _, Some(update)) => {
                 fleet.decline(update, Origin::Local, now)?;
             }

@@ -129,6 +129,6 @@ fn pin(path: &Path, root: &[u8]) -> Result<TrustState> {
 }
 
 fn fingerprint(path: &Path, root: &[u8]) -> Result<Fingerprint> {
-    Fingerprint::of_root(root)
+    Fingerprint::from_root(root)
         .map_err(|source| TransferError::Trust { path: path.to_owned(), source })
 }

@@ -65,8 +65,8 @@ fn small(
     if let Some(mut writer) = writer {
         writer.write_all(&bytes).and_then(|()| writer.flush()).map_err(PumpError::Write)?;
     }
-    let chunks = if bytes.is_empty() { Vec::new() } else { vec![Sha256::of(&bytes)] };
-    Ok(PumpResult { sha1: Sha1::of(&bytes), size, chunks })
+    let chunks = if bytes.is_empty() { Vec::new() } else { vec![Sha256::hash(&bytes)] };
+    Ok(PumpResult { sha1: Sha1::hash(&bytes), size, chunks })
 }
 
 fn large(

@@ -104,10 +104,10 @@ pub fn download(
         };
         work.run(plan.files, Arc::new(partials), progress)?;
     }
-    for wanted in fleet.wanted_files()? {
+    for wanted in fleet.missing_files_asked_for()? {
         let file = catalog.file_by_sha1(&wanted.sha1)?;
         if file.is_some_and(|file| file.state == PayloadState::Present) {
-            fleet.unwant_file(&wanted.sha1)?;
+            fleet.forget_missing_file(&wanted.sha1)?;
         }
     }
     problems.into_report(&mut report);

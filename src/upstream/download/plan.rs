@@ -120,7 +120,7 @@ impl DownloadPlan {
             }
             if matches!(which, FileSelection::Approved | FileSelection::All) {
                 // [MS-WSUSSS] 3.2.4.4: and what a server below us asked for.
-                for wanted in fleet.wanted_files()? {
+                for wanted in fleet.missing_files_asked_for()? {
                     if let Some(file) = catalog.file_by_sha1(&wanted.sha1)? {
                         if !plan.known.contains_key(&wanted.sha1) {
                             plan.asked.insert(wanted.sha1);

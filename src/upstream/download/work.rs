@@ -293,7 +293,7 @@ impl Batch {
             return Ok(());
         }
         let batch = std::mem::take(self);
-        content.keep_partials(batch.partials)?;
+        content.store_partials(batch.partials)?;
         let mut writer = catalog.write()?;
         for row in &batch.rows {
             writer.put_payload(row)?;

@@ -52,12 +52,12 @@ pub(super) struct AnswerFacts {
 }
 
 impl AnswerFacts {
-    fn of(response: &Response) -> Self {
+    fn read(response: &Response) -> Self {
         let info = response.extensions().get::<TlsInfo>();
         let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
         let date = date.and_then(|text| DateTimeParser::new().parse_timestamp(text).ok());
         Self {
-            certificate: info.and_then(TlsInfo::peer_certificate).and_then(Validity::of),
+            certificate: info.and_then(TlsInfo::peer_certificate).and_then(Validity::read),
             clock_ahead: date.map(|date| date.duration_since(Timestamp::now())),
         }
     }
@@ -167,7 +167,7 @@ impl Channel {
             .send()
             .await
             .map_err(broken)?;
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = AnswerFacts::of(&response);
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = AnswerFacts::read(&response);
         let status = response.status();
         let retry_after = retry::retry_after(response.headers());
         let location = response.headers().get(LOCATION).cloned();

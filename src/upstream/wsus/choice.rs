@@ -50,7 +50,7 @@ pub enum CategoryLevel {
 }
 
 impl CategoryLevel {
-    fn of(word: &str) -> Option<Self> {
+    fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "Company" => Self::Company,
             "ProductFamily" => Self::ProductFamily,
@@ -98,7 +98,7 @@ pub fn choices(catalog: &Catalog, kind: CategoryKind) -> Result<Vec<Category>, C
     };
     let mut found: BTreeMap<UpdateId, Category> = BTreeMap::new();
     catalog.find(&filter, &mut |summary| {
-        let Some(level) = summary.category_type.as_deref().and_then(CategoryLevel::of) else {
+        let Some(level) = summary.category_type.as_deref().and_then(CategoryLevel::parse) else {
             return;
         };
         if (level == CategoryLevel::Classification) == (kind == CategoryKind::Classification) {

@@ -97,7 +97,7 @@ pub fn rollup(
     let account = catalog.mirror_id()?.unwrap_or_default();
     let session = Session::new(base, account, &options.upstream.connection)?;
     let config = session.report(&GetRollupConfiguration)?;
-    fleet.begin_telling(base.as_str(), config.reset)?;
+    fleet.begin_reporting(base.as_str(), config.reset)?;
     let busy = options.upstream.connection.first_pause.saturating_mul(30);
     let told_servers = HashSet::from([account]);
     let done = RollupReport::default();
@@ -134,8 +134,8 @@ impl RollupRun<'_> {
         catalog: &Catalog,
         last_sync: Option<Timestamp>,
     ) -> Result<(), RollupError> {
-        let (events, installations) = self.fleet.untold_installations()?;
-        let below = self.fleet.untold_activity()?;
+        let (events, installations) = self.fleet.pending_installations()?;
+        let below = self.fleet.pending_activity()?;
         let mut servers = Vec::new();
         for server in in_order(self.fleet.downstreams()?) {
             // Below one that is told by nobody, or by a server that is below us and above: a parent
@@ -164,7 +164,7 @@ impl RollupRun<'_> {
             self.session.report(&RollupDownstreamServers { client_time, servers })?;
         }
         // Told twice if we are killed before this, as with a WSUS: the protocol has no mark for it.
-        Ok(self.fleet.installations_told(events, &below)?)
+        Ok(self.fleet.mark_installations_reported(events, &below)?)
     }
 
     /// A server below, as it reported; one that only synchronizes is told by nobody.
@@ -205,12 +205,12 @@ impl RollupRun<'_> {
             let mut send = Vec::new();
             let mut digests = HashMap::new();
             for (computer, last_seen) in batch {
-                let known = self.fleet.told(&computer.id)?;
+                let known = self.fleet.reported_computer(&computer.id)?;
                 if known.deleted.is_some_and(|deleted| *last_seen <= deleted) {
                     continue;
                 }
                 let json = serde_json::to_vec(&computer.details).unwrap_or_default();
-                let digest = Sha256::of(&json).as_bytes().to_vec();
+                let digest = Sha256::hash(&json).as_bytes().to_vec();
                 let details =
                     computer.details.clone().filter(|_| known.details.as_ref() != Some(&digest));
                 digests.insert(computer.id.as_str(), digest);
@@ -234,17 +234,17 @@ impl RollupRun<'_> {
                     .filter(|computer| change(&computer.id).is_none())
                     .filter_map(|c| Some((c.id.as_str(), digests.get(c.id.as_str())?.as_slice())))
                     .collect();
-                self.fleet.computers_told(&known)?;
+                self.fleet.mark_computers_reported(&known)?;
                 self.done.computers += known.len() as u64;
                 let mut again = Vec::new();
                 for (computer, _) in batch {
                     match change(&computer.id) {
                         Some(RollupChange::Deleted) => {
-                            self.fleet.deleted_upstream(&computer.id, Timestamp::now())?;
+                            self.fleet.note_deleted_upstream(&computer.id, Timestamp::now())?;
                         }
                         Some(RollupChange::NewParent) => {
                             // It knows no states either.
-                            self.fleet.tell_all_of(std::slice::from_ref(&computer.id))?;
+                            self.fleet.report_again(std::slice::from_ref(&computer.id))?;
                             again.push(computer.clone());
                         }
                         None => {}
@@ -285,7 +285,7 @@ impl RollupRun<'_> {
                 (rolled, computer.last_seen)
             })
             .collect();
-        for computer in self.fleet.rolled_computers()? {
+        for computer in self.fleet.downstream_computers()? {
             if ours.contains(&computer.id.to_ascii_lowercase())
                 || !self.told_servers.contains(&computer.server)
             {
@@ -313,12 +313,12 @@ impl RollupRun<'_> {
         for batch in told.chunks(self.config.out_of_sync_batch.min(NUMBERS)) {
             let mut computers = Vec::with_capacity(batch.len());
             for (computer, _) in batch {
-                let number = self.fleet.told(computer)?.number;
+                let number = self.fleet.reported_computer(computer)?.number;
                 computers.push(LastRollupNumber { computer: computer.clone(), number });
             }
             let lacking =
                 self.session.report(&GetOutOfSyncComputers { parent: self.account, computers })?;
-            self.fleet.tell_all_of(&lacking)?;
+            self.fleet.report_again(&lacking)?;
         }
         Ok(())
     }
@@ -327,7 +327,9 @@ impl RollupRun<'_> {
         let most = self.config.status_batch.min(STATUSES);
         let (mut batch, mut states) = (Vec::new(), 0);
         for (computer, last_sync) in told {
-            let Some(untold) = self.fleet.untold(computer, Timestamp::now())? else { continue };
+            let Some(untold) = self.fleet.pending_report(computer, Timestamp::now())? else {
+                continue;
+            };
             if !batch.is_empty() && (batch.len() >= most || states + untold.updates.len() > STATES)
             {
                 self.send_statuses(std::mem::take(&mut batch))?;
@@ -356,7 +358,7 @@ impl RollupRun<'_> {
             };
             if self.session.report(&request)? {
                 self.done.statuses += untold.len() as u64;
-                return Ok(self.fleet.status_told(&untold)?);
+                return Ok(self.fleet.mark_status_reported(&untold)?);
             }
             if attempt < ATTEMPTS {
                 thread::sleep(self.busy);

@@ -121,13 +121,14 @@ fn what_servers_below_asked_for_comes_too_and_is_waited_for_no_longer() {
     let side = Side { mirror: Mirror::new(1), payloads: vec![bytes(1, 1000)] };
     side.mirror.add_document(&document(0, 1, &[side.digests(0)]));
     let sha1 = side.digests(0).sha1;
-    side.fleet().want_files(&[sha1, Sha1::of(b"gone")], now()).unwrap();
+    side.fleet().note_missing_files(&[sha1, Sha1::hash(b"gone")], now()).unwrap();
     let _server = serve(&side, |payload, asked, _| good(payload, asked));
     let report = side.run();
     assert!(report.is_complete() && report.fetched == 1, "{report:?}");
     side.assert_all_here();
-    let left: Vec<Sha1> = side.fleet().wanted_files().unwrap().iter().map(|f| f.sha1).collect();
-    assert_eq!(left, [Sha1::of(b"gone")]);
+    let left: Vec<Sha1> =
+        side.fleet().missing_files_asked_for().unwrap().iter().map(|f| f.sha1).collect();
+    assert_eq!(left, [Sha1::hash(b"gone")]);
 }
 
 /// Anybody below may ask for anything: that must not keep what is approved from coming.
@@ -136,13 +137,13 @@ fn what_servers_below_asked_for_is_left_out_when_it_does_not_fit() {
     let side = Side::one();
     let huge = PayloadDigests { size: 1 << 60, ..digests(&bytes(2, 1000)) };
     side.mirror.add_document(&document(7, 1, std::slice::from_ref(&huge)));
-    side.fleet().want_files(&[huge.sha1], now()).unwrap();
+    side.fleet().note_missing_files(&[huge.sha1], now()).unwrap();
     let _server = serve(&side, |payload, asked, _| good(payload, asked));
     let report = side.run();
     assert!(report.forecast.fits && report.fetched == 1, "{report:?}");
     assert!(report.warnings[0].what.contains("do not fit"), "{:?}", report.warnings);
     side.assert_all_here();
-    assert_eq!(side.fleet().wanted_files().unwrap().len(), 1, "it is waited for");
+    assert_eq!(side.fleet().missing_files_asked_for().unwrap().len(), 1, "it is waited for");
 }
 
 /// A server that keeps only the catalogue is not asked for files; another is, before the Internet.

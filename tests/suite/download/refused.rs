@@ -18,7 +18,7 @@ fn wrong_bytes_are_thrown_away_named_and_taken_from_the_next_place() {
     let [rejected] = &report.rejected[..] else { panic!("{report:?}") };
     let expected = side.digests(0).sha1.to_string();
     assert_eq!((rejected.what, &rejected.expected), ("SHA-1", &expected));
-    assert_eq!(rejected.found, Sha1::of(&bytes(99, SIZE)).to_string());
+    assert_eq!(rejected.found, Sha1::hash(&bytes(99, SIZE)).to_string());
     let upper = expected.to_ascii_uppercase();
     let path = format!("/mirror/{}/{upper}.cab", &upper[38..]);
     assert_eq!(rejected.location, liar.url(&path));

@@ -147,7 +147,7 @@ fn partials_that_nobody_needs_are_removed() {
     let folder = side.mirror.data.content().join("partial");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(digests(b"unnamed").sha256.to_string()), "unn").unwrap();
-    fs::write(folder.join(format!("sha1-{}", Sha1::of(b"unnamed"))), "unn").unwrap();
+    fs::write(folder.join(format!("sha1-{}", Sha1::hash(b"unnamed"))), "unn").unwrap();
     side.run();
     side.assert_all_here();
 }

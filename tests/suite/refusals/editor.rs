@@ -106,7 +106,7 @@ impl Volume {
             .members
             .iter()
             .filter(|m| m.name() != "SHA256SUMS")
-            .map(|m| format!("{}  {}\n", Sha256::of(&m.body), m.name()))
+            .map(|m| format!("{}  {}\n", Sha256::hash(&m.body), m.name()))
             .collect();
         let at = self.position(|name| name == "SHA256SUMS");
         self.members[at] = Member::new("SHA256SUMS", b'0', sums.as_bytes());

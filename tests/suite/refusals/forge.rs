@@ -58,7 +58,7 @@ impl Forge {
 
     pub(super) fn payload(mut self, bytes: &[u8]) -> Self {
         self.payloads.push(bytes.to_vec());
-        self.payloads.sort_by_key(|payload| Sha256::of(payload));
+        self.payloads.sort_by_key(|payload| Sha256::hash(payload));
         self
     }
 
@@ -100,7 +100,7 @@ pub(super) fn volume(
         snapshot,
         objects: objects()
             .map(|object| ObjectEntry {
-                sha256: Sha256::of(object),
+                sha256: Sha256::hash(object),
                 offset: None,
                 size: object.len() as u64,
             })

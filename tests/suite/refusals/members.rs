@@ -90,7 +90,7 @@ fn a_missing_object() {
 fn an_extra_member() {
     let good = Volume::parse(&start().delta);
     let body = bytes(99, 600);
-    let name = format!("objects/{}", Sha256::of(&body));
+    let name = format!("objects/{}", Sha256::hash(&body));
     for (name, body) in [(name.as_str(), body.as_slice()), ("README", b"hello"), ("objects/x", b"")]
     {
         for at in 0..=good.members.len() {
@@ -111,7 +111,7 @@ fn an_extra_object_that_the_note_names() {
     let good = Volume::parse(&start().delta);
     for seed in [98, 99, 100, 101] {
         let body = bytes(seed, 600);
-        let sha256 = Sha256::of(&body);
+        let sha256 = Sha256::hash(&body);
         let mut bad = good.clone();
         let name = format!("objects/{sha256}");
         let first_payload = good.objects().start + 2;

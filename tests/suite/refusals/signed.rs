@@ -122,7 +122,7 @@ fn indexes_and_tables_that_lie_although_they_are_signed() {
             "payload SHA-1",
             make(
                 &|_| {},
-                PayloadRecord { sha1: bundle_format::digest::Sha1::of(b"x"), ..record.clone() },
+                PayloadRecord { sha1: bundle_format::digest::Sha1::hash(b"x"), ..record.clone() },
                 good(),
             ),
             "other bytes than the signed snapshot says",
@@ -131,7 +131,7 @@ fn indexes_and_tables_that_lie_although_they_are_signed() {
             "chunk digest",
             make(
                 &|_| {},
-                PayloadRecord { chunks: vec![Sha256::of(b"x")], ..record.clone() },
+                PayloadRecord { chunks: vec![Sha256::hash(b"x")], ..record.clone() },
                 good(),
             ),
             "other bytes than the signed snapshot says",
@@ -180,7 +180,7 @@ fn indexes_and_tables_that_lie_although_they_are_signed() {
                     &document(
                         60,
                         1,
-                        &[PayloadDigests { sha256: Sha256::of(b"x"), ..digests(&payload) }],
+                        &[PayloadDigests { sha256: Sha256::hash(b"x"), ..digests(&payload) }],
                     ),
                 ),
             ),

@@ -39,7 +39,7 @@ fn verify_refuses_too() {
     }
     let body = bytes(99, 600);
     let mut bad = good.clone();
-    let name = format!("objects/{}", Sha256::of(&body));
+    let name = format!("objects/{}", Sha256::hash(&body));
     bad.members.insert(good.objects().end, Member::new(&name, b'0', &body));
     bad.sum_again();
     assert!(!check(&bad.bytes()));
@@ -52,7 +52,7 @@ fn verify_knows_strangers_in_a_delta() {
         VerifyOptions { now: now(), refuse_expired: false, limits: BundleLimits::default() };
     let good = Volume::parse(delta);
     let body = bytes(99, 600);
-    let sha256 = Sha256::of(&body);
+    let sha256 = Sha256::hash(&body);
     let name = format!("objects/{sha256}");
     let mut bad = good.clone();
     let first_payload = good.objects().start + 2;

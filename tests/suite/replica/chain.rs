@@ -101,7 +101,7 @@ fn a_replica_is_as_its_upstream_and_its_agents_see_the_same() {
     assert_eq!(below.decided(), upstream.decided());
 
     // A group goes, with its approvals; its computers are unassigned.
-    replica.fleet().hello("pc-1", "pc-1", Some("Late"), Timestamp::now()).unwrap();
+    replica.fleet().introduce("pc-1", "pc-1", Some("Late"), Timestamp::now()).unwrap();
     fleet.remove_group(late.id).unwrap();
     replica.synced(&server.url, &[]);
     assert_eq!(replica.decided(), upstream.decided());

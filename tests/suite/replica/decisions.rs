@@ -98,7 +98,7 @@ fn everything_is_taken_over_then_changes() {
     let local = fleet.create_group("PILOT", None).unwrap();
     let other = fleet.create_group("Other", None).unwrap();
     for (computer, group) in [("pc-1", local.id), ("pc-2", other.id)] {
-        fleet.hello(computer, computer, None, Timestamp::now()).unwrap();
+        fleet.introduce(computer, computer, None, Timestamp::now()).unwrap();
         fleet.assign(computer, &[group]).unwrap();
     }
     replica.install(UpdateId(id(99)), other.id);
@@ -217,7 +217,7 @@ fn a_replica_decides_nothing_until_it_ends() {
     refused(fleet.remove_group(id(11)));
     assert_eq!(replica.decided(), before);
     // Computers are placed here.
-    fleet.hello("pc-1", "pc-1", Some("pilot"), now).unwrap();
+    fleet.introduce("pc-1", "pc-1", Some("pilot"), now).unwrap();
     assert_eq!(fleet.groups_of("pc-1").unwrap(), [ALL_COMPUTERS, id(11)]);
     fleet.assign("pc-1", &[]).unwrap();
 

@@ -51,7 +51,7 @@ fn needs(fleet: &mut Fleet, computer: &str, updates: &[UpdateId]) {
         update: None,
         ..event(156, updates[0], 0)
     };
-    fleet.hello(computer, &format!("{computer}.plant"), None, now).unwrap();
+    fleet.introduce(computer, &format!("{computer}.plant"), None, now).unwrap();
     let details = json!({
         "dns_name": computer, "os_major_version": 10, "os_build_number": 22631,
         "processor_architecture": "AMD64", "manufacturer": "Tidewater", "suite_mask": 272,
@@ -112,13 +112,13 @@ fn our_upstream_knows_the_servers_below_and_their_computers() {
     let summary = of(leaf_id).summary.clone().unwrap();
     assert_eq!((&summary["computers"], &summary["needing-files"]), (&1.into(), &0.into()));
 
-    let computers = fleet.rolled_computers().unwrap();
+    let computers = fleet.downstream_computers().unwrap();
     let at = |id: &str| computers.iter().find(|computer| computer.id == id).unwrap();
     assert_eq!(at("pc-middle").server, middle_id);
     assert_eq!(at("pc-middle").details["name"], "pc-middle.plant");
     assert_eq!(at("pc-middle").details["make"], "Tidewater");
     assert_eq!(at(&agent.computer_id).server, leaf_id);
-    let states = |update: Uuid| fleet.rolled_compliance(UpdateId(update)).unwrap();
+    let states = |update: Uuid| fleet.downstream_compliance(UpdateId(update)).unwrap();
     let offer = agent.offered.iter().find(|offer| updates[2..].iter().any(|u| u.0 == offer.id));
     if let Some(offer) = offer {
         assert_eq!(states(offer.id), [("installed".to_owned(), 1)]);
@@ -139,15 +139,15 @@ fn our_upstream_knows_the_servers_below_and_their_computers() {
     // Lost above: all of it is told again.
     upstream.fleet().remove_downstream(leaf_id).unwrap();
     upstream.fleet().remove_downstream(middle_id).unwrap();
-    assert!(fleet.rolled_computers().unwrap().is_empty());
+    assert!(fleet.downstream_computers().unwrap().is_empty());
     let told = middle.synced(&server.url, &[]);
     assert_eq!((&told["report"]["computers"], &told["report"]["statuses"]), (&2.into(), &2.into()));
-    assert_eq!(fleet.rolled_computers().unwrap(), {
-        let mut again = fleet.rolled_computers().unwrap();
+    assert_eq!(fleet.downstream_computers().unwrap(), {
+        let mut again = fleet.downstream_computers().unwrap();
         again.sort_by(|a, b| a.id.cmp(&b.id));
         again
     });
-    assert_eq!(fleet.rolled_computers().unwrap().len(), 2);
+    assert_eq!(fleet.downstream_computers().unwrap().len(), 2);
     // Not if it is told not to.
     let told = middle.synced(&server.url, &["--no-report"]);
     assert!(told.get("report").is_none(), "{told}");
@@ -337,7 +337,7 @@ fn differences_are_told_in_batches_and_a_busy_server_is_waited_for() {
     assert_eq!(told, [1, 3].map(|n| (format!("pc-{n}"), false)));
     assert!(fleet.computers().unwrap().len() == 3, "here it stays");
     let later = Timestamp::now() + SignedDuration::from_secs(1);
-    fleet.hello("pc-2", "pc-2.plant", None, later).unwrap();
+    fleet.introduce("pc-2", "pc-2.plant", None, later).unwrap();
     report(&dss, &fake.mock.url).unwrap();
     let told: Vec<_> = heard("RollupComputers").iter().flat_map(computers).collect();
     assert!(told.contains(&("pc-2".to_owned(), true)), "{told:?}");

@@ -289,7 +289,7 @@ fn by_hand(data: &DataDir, difference: &RuleChanges, at: Timestamp) {
             assert!(fleet.put_approval(&new, at).unwrap());
         }
         for item in rule.no_longer.iter().filter(|_| difference.take_back) {
-            assert!(fleet.take_back(item.update, item.group).unwrap());
+            assert!(fleet.withdraw_approval(item.update, item.group).unwrap());
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 
 fn path(payload: &[u8], extension: &str) -> String {
-    let name = Sha1::of(payload).to_string().to_uppercase();
+    let name = Sha1::hash(payload).to_string().to_uppercase();
     format!("/Content/{}/{name}{extension}", &name[38..])
 }
 
@@ -80,7 +80,7 @@ fn conditions_hold() {
     let path = path(PAYLOAD, ".exe");
     let whole = get(server.address, "GET", &path, &[]);
     let etag = whole.header("etag").unwrap().to_owned();
-    assert_eq!(etag, format!("\"{}\"", Sha256::of(PAYLOAD)), "strong, and of the content");
+    assert_eq!(etag, format!("\"{}\"", Sha256::hash(PAYLOAD)), "strong, and of the content");
     let modified = whole.header("last-modified").unwrap().to_owned();
     let ask = |headers: &[&str]| get(server.address, "GET", &path, headers);
 
@@ -121,7 +121,7 @@ fn paths_are_found_in_any_case_and_nothing_else_is() {
     assert_eq!(get(server.address, "POST", &exe, &["Content-Length: 0"]).status, 405);
 
     // What is gone or has another size is not served as if it were the file.
-    let stored = site.payload_path(&Sha256::of(PAYLOAD));
+    let stored = site.payload_path(&Sha256::hash(PAYLOAD));
     fs::write(&stored, b"short").unwrap();
     assert_eq!(status(&exe), 404);
     fs::remove_file(&stored).unwrap();
@@ -171,14 +171,14 @@ fn pieces_in_any_order_make_the_file() {
     fetched.sort();
     assert_eq!(fetched.len(), pieces);
     let all: Vec<u8> = fetched.into_iter().flat_map(|(_, bytes)| bytes).collect();
-    assert_eq!(Sha256::of(&all), Sha256::of(&payload));
+    assert_eq!(Sha256::hash(&all), Sha256::hash(&payload));
 }
 
 /// The URL that an answer names is where the file is, at whatever address the client asked.
 #[test]
 fn urls_follow_the_host_or_the_administrator() {
     let (site, server) = served();
-    let digest = Sha1::of(PAYLOAD).to_base64();
+    let digest = Sha1::hash(PAYLOAD).to_base64();
     let asked = format!(
         "<fileDigests><base64Binary>{digest}</base64Binary><base64Binary>AAAAAAAAAAAAAAAAAAAAAAAAAAA=</base64Binary></fileDigests>"
     );

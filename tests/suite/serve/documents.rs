@@ -74,7 +74,7 @@ pub(super) fn category(revision: i32, kind: &str, name: &str, parents: &[i32]) -
 }
 
 fn file(payload: &[u8], name: &str) -> String {
-    let (sha1, sha256) = (Sha1::of(payload).to_base64(), Sha256::of(payload).to_base64());
+    let (sha1, sha256) = (Sha1::hash(payload).to_base64(), Sha256::hash(payload).to_base64());
     format!(
         "<File Digest=\"{sha1}\" DigestAlgorithm=\"SHA1\" FileName=\"{name}\" Size=\"{}\" \
          Modified=\"2026-01-01T00:00:00Z\"><AdditionalDigest Algorithm=\"SHA256\">{sha256}\

@@ -66,7 +66,7 @@ fn a_file_has_the_address_that_an_upstream_told() {
     let url = "http://download.example/lock/gate.exe";
     let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
     let mut writer = catalog.write().unwrap();
-    writer.put_file_url(&Sha1::of(documents::PAYLOAD), url).unwrap();
+    writer.put_file_url(&Sha1::hash(documents::PAYLOAD), url).unwrap();
     writer.commit().unwrap();
     let server = Running::new(&site);
     let dss = Downstream::new(server.address);
@@ -89,18 +89,18 @@ fn files_that_are_missed_below_are_noted() {
     let server = Running::new(&site);
     let dss = Downstream::new(server.address);
     let want = |bytes: &[u8]| {
-        let digests = vec![Sha1::of(bytes)];
+        let digests = vec![Sha1::hash(bytes)];
         ask(server.address, &DownloadFiles { cookie: dss.cookie.clone(), digests })
     };
     want(documents::PAYLOAD).unwrap();
     want(b"not here").unwrap();
     want(b"not here").unwrap();
     assert!(want(b"of nobody").is_err());
-    let wanted = site.fleet().wanted_files().unwrap();
+    let wanted = site.fleet().missing_files_asked_for().unwrap();
     assert_eq!(wanted.len(), 1, "what is here and what nobody knows is not wanted");
-    assert_eq!((wanted[0].sha1, wanted[0].times), (Sha1::of(b"not here"), 2));
-    site.fleet().unwant_file(&wanted[0].sha1).unwrap();
-    assert_eq!(site.fleet().wanted_files().unwrap(), []);
+    assert_eq!((wanted[0].sha1, wanted[0].times), (Sha1::hash(b"not here"), 2));
+    site.fleet().forget_missing_file(&wanted[0].sha1).unwrap();
+    assert_eq!(site.fleet().missing_files_asked_for().unwrap(), []);
 }
 
 /// Texts that hardly compress, so that the answer is larger than what is held.

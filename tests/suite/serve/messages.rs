@@ -20,7 +20,7 @@ pub(super) const LICENSED: i32 = 107;
 pub(super) fn licensed() -> String {
     let eula = |language: &str, country: &str| {
         let text = format!("licence in {language}{country}");
-        let (sha1, sha256) = (Sha1::of(text.as_bytes()), Sha256::of(text.as_bytes()));
+        let (sha1, sha256) = (Sha1::hash(text.as_bytes()), Sha256::hash(text.as_bytes()));
         format!(
             "<EulaFile Digest=\"{}\" DigestAlgorithm=\"SHA1\" FileName=\"eula.txt\" Size=\"{}\" \
              Modified=\"2026-01-01T00:00:00Z\" Language=\"{language}\"{country}>\

@@ -175,7 +175,7 @@ fn computers_and_their_states_are_kept() {
     );
     assert_eq!(send(vec![computer("pc-1", DSS, 0, true)]).unwrap(), []);
     assert_eq!(send(vec![computer("PC-1", DSS, 1, false)]).unwrap(), []);
-    let kept = &site.fleet().rolled_computers().unwrap()[0];
+    let kept = &site.fleet().downstream_computers().unwrap()[0];
     assert_eq!((kept.server, kept.last_sync), (DSS, Some(at(1).0)));
     assert_eq!(kept.details["name"], "pc-1.example");
     assert!(site.fleet().computers().unwrap().is_empty(), "it does not come here itself");
@@ -183,7 +183,7 @@ fn computers_and_their_states_are_kept() {
     // States: first all, then what changed; the later of two counts.
     use SummarizationState::{Failed, Installed, NotInstalled, NothingToDo};
     let ask_status = |request: &RollupComputerStatus| ask(server.address, request).unwrap();
-    let count = |n: u128| site.fleet().rolled_compliance(UpdateId(Uuid::from_u128(n))).unwrap();
+    let count = |n: u128| site.fleet().downstream_compliance(UpdateId(Uuid::from_u128(n))).unwrap();
     let full = [(7, NotInstalled, 0), (8, Installed, 0), (9, NothingToDo, 0)];
     assert!(ask_status(&status("pc-1", 1, true, &full)));
     assert_eq!((count(7), count(9)), (vec![("needed".to_owned(), 1)], vec![]));
@@ -218,7 +218,7 @@ fn computers_and_their_states_are_kept() {
         changed("pc-1", RollupChange::Deleted)
     );
     // And then it comes here itself.
-    site.fleet().hello("pc-1", "pc-1", None, Timestamp::now()).unwrap();
+    site.fleet().introduce("pc-1", "pc-1", None, Timestamp::now()).unwrap();
     site.fleet().contact("pc-1", tidegate::fleet::Contact::Synced, Timestamp::now()).unwrap();
     assert_eq!(
         send(vec![computer("pc-1", BELOW, 10, true)]).unwrap(),
@@ -246,7 +246,7 @@ fn a_first_report_may_tell_of_every_update_that_there_is() {
     assert!(report.message().len() > 10_000_000, "over the usual bound of a request");
     assert!(ask(server.address, &report).unwrap());
     let last = UpdateId(Uuid::from_u128(60_000));
-    assert_eq!(site.fleet().rolled_compliance(last).unwrap(), [("installed".to_owned(), 1)]);
+    assert_eq!(site.fleet().downstream_compliance(last).unwrap(), [("installed".to_owned(), 1)]);
     // The other services keep theirs.
     let path = format!("/{}", tidegate::protocol::server_sync::SERVER_SYNC_PATH);
     let reply = post(server.address, &path, report.message().as_bytes(), &[]);
@@ -294,7 +294,7 @@ fn strangers_do_not_fill_the_fleet() {
     let mut fleet = site.fleet();
     let now = Timestamp::now();
     for n in 10..u128::from(DOWNSTREAMS_KEPT) + 200 {
-        assert!(fleet.downstream_begins(Uuid::from_u128(n), "stranger", now).unwrap());
+        assert!(fleet.note_downstream(Uuid::from_u128(n), "stranger", now).unwrap());
     }
     let all = fleet.downstreams().unwrap();
     assert_eq!(all.len(), usize::try_from(DOWNSTREAMS_KEPT).unwrap());

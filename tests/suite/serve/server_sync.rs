@@ -57,11 +57,11 @@ fn a_downstream_synchronizes_and_then_fetches_changes_only() {
     else {
         panic!("three documents and one file")
     };
-    assert_eq!(a.digests, [Sha1::of(documents::PAYLOAD)]);
+    assert_eq!(a.digests, [Sha1::hash(documents::PAYLOAD)]);
     for (update, xml) in [a, b, c].into_iter().zip(expected) {
         assert_eq!(update.blob.into_document(1 << 20).unwrap(), xml);
     }
-    assert_eq!((url.digest, url.mu_url), (Sha1::of(documents::PAYLOAD), None));
+    assert_eq!((url.digest, url.mu_url), (Sha1::hash(documents::PAYLOAD), None));
     let path = url.uss_url.unwrap();
     assert!(path.starts_with("/Content/") && path.ends_with(".exe"), "{path}");
     let file = super::http::get(server.address, "GET", &path, &[]);
@@ -149,7 +149,7 @@ fn refusals_are_those_of_a_wsus() {
     assert_eq!(reply.status, 500, "a cookie of an agent is none here");
 
     // Files: known ones are noted, others refused by name.
-    let (known, other) = (Sha1::of(documents::PAYLOAD), Sha1::of(b"nobody"));
+    let (known, other) = (Sha1::hash(documents::PAYLOAD), Sha1::hash(b"nobody"));
     let download =
         |digests| ask(server.address, &DownloadFiles { cookie: dss.cookie.clone(), digests });
     download(vec![known]).unwrap();

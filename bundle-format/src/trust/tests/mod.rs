@@ -129,13 +129,13 @@ impl Mirror {
         let mut snapshot = altered("snapshot", head, &format!("metadata/{number}.snapshot.json"));
         snapshot["signed"]["meta"]["targets.json"]["length"] = json!(targets_bytes.len());
         snapshot["signed"]["meta"]["targets.json"]["hashes"]["sha256"] =
-            json!(Sha256::of(&targets_bytes));
+            json!(Sha256::hash(&targets_bytes));
         if snapshot["signed"]["meta"]["policy.json"]["version"].is_null() {
             forged.files.insert(policy, Bytes::from_static(b"{}"));
         } else {
             let listed = &mut snapshot["signed"]["meta"]["policy.json"];
             listed["length"] = json!(policy_bytes.len());
-            listed["hashes"]["sha256"] = json!(Sha256::of(&policy_bytes));
+            listed["hashes"]["sha256"] = json!(Sha256::hash(&policy_bytes));
             forged.files.insert(policy, policy_bytes.into());
         }
         let snapshot: Signed<Snapshot> = sign_again(snapshot, &[&self.content]);
@@ -143,7 +143,7 @@ impl Mirror {
         let mut timestamp = altered("timestamp", head, "metadata/timestamp.json");
         timestamp["signed"]["meta"]["snapshot.json"]["length"] = json!(snapshot_bytes.len());
         timestamp["signed"]["meta"]["snapshot.json"]["hashes"]["sha256"] =
-            json!(Sha256::of(&snapshot_bytes));
+            json!(Sha256::hash(&snapshot_bytes));
         let keys: Vec<&SigningKey> = self.timestamp.iter().collect();
         let timestamp: Signed<schema::Timestamp> = sign_again(timestamp, &keys);
         forged.files.insert(targets_name, targets_bytes.into());

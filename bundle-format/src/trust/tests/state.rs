@@ -27,7 +27,7 @@ fn a_damaged_state_is_refused_and_never_empty() {
 #[test]
 fn fingerprints_are_compared_by_voice() {
     let mirror = Mirror::new(1, 1);
-    let fingerprint = Fingerprint::of_root(&mirror.roots[0]).unwrap();
+    let fingerprint = Fingerprint::from_root(&mirror.roots[0]).unwrap();
     let words = fingerprint.words();
     assert_eq!(words.split(' ').count(), 16);
     assert!(fingerprint.matches(&words));
@@ -36,13 +36,13 @@ fn fingerprints_are_compared_by_voice() {
     assert!(!fingerprint.matches(""));
     assert!(!fingerprint.matches(words.rsplit_once(' ').unwrap().0), "part of it is not enough");
     assert!(!fingerprint.matches(&fingerprint.0.to_string()[..32]));
-    assert!(!Fingerprint::of_root(&Mirror::new(1, 1).roots[0]).unwrap().matches(&words));
+    assert!(!Fingerprint::from_root(&Mirror::new(1, 1).roots[0]).unwrap().matches(&words));
 
     // A further signature changes the file, not the fingerprint.
     let mut root: Signed<schema::Root> = document::parse(&mirror.roots[0]).unwrap();
     document::sign(&mut root, &key()).unwrap();
     let signed = document::to_bytes(&root).unwrap();
     assert_ne!(signed, mirror.roots[0]);
-    assert_eq!(Fingerprint::of_root(&signed).unwrap(), fingerprint);
-    assert!(Fingerprint::of_root(b"{}").is_err());
+    assert_eq!(Fingerprint::from_root(&signed).unwrap(), fingerprint);
+    assert!(Fingerprint::from_root(b"{}").is_err());
 }

@@ -45,7 +45,7 @@ pub(super) fn cookie(
         return Err(ProtocolFault::new(ErrorCode::IncompatibleProtocolVersion, why).into());
     }
     let id = Uuid::try_parse(&opened.client).map_err(Failure::internal)?;
-    app.fleet().downstream_speaks(id, &request.version.to_string(), call.now)?;
+    app.fleet().note_downstream_protocol(id, &request.version.to_string(), call.now)?;
     tracing::info!(id = opened.client, version = %request.version, "a downstream server is in");
     let cookie = Cookie {
         client: opened.client,

@@ -152,7 +152,7 @@ pub(super) fn download_files(
             unknown.push(digest.to_base64());
         }
     }
-    app.fleet().want_files(&wanted, call.now)?;
+    app.fleet().note_missing_files(&wanted, call.now)?;
     if !unknown.is_empty() {
         return Err(ProtocolFault::new(ErrorCode::FileDigestsMissing, unknown.join("|")).into());
     }

@@ -44,6 +44,6 @@ impl DownstreamSession {
         call: &Call,
         given: DownstreamDelivery,
     ) -> Result<(), Failure> {
-        Ok(app.fleet().downstream_given(self.id, given, call.now)?)
+        Ok(app.fleet().note_delivery(self.id, given, call.now)?)
     }
 }
