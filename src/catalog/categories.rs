@@ -6,7 +6,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Serialize;
 
-use super::{Catalog, CatalogError, RevisionFilter, RevisionSummary};
+use super::{
+    error::CatalogError,
+    read::Catalog,
+    rows::{RevisionFilter, RevisionSummary},
+};
 use crate::{
     sqlite::{moment_at, update_at},
     update::{RevisionId, UpdateId, UpdateType},

@@ -1,6 +1,6 @@
 //! How categories belong together: company, product family, product.
 
-use super::{Catalog, CatalogError};
+use super::{error::CatalogError, read::Catalog};
 use crate::{sqlite::update_at, update::UpdateId};
 
 impl Catalog {

@@ -3,7 +3,7 @@
 use bundle_format::digest::Sha256;
 use rusqlite::{Row, types::Type};
 
-use super::{PayloadRow, RevisionSummary};
+use super::rows::{PayloadRow, RevisionSummary};
 use crate::{
     sqlite::{bad_column, moment_at, sha1_at, sha256_at, u64_at, update_at},
     update::{RevisionId, UpdateIdentity, UpdateType},

@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::{
-    CatalogError, CatalogWriter, FIRST_LOCAL_REVISION_ID, Numbering, columns::update_type_name,
+    columns::update_type_name,
+    error::CatalogError,
+    rows::FIRST_LOCAL_REVISION_ID,
+    write::{CatalogWriter, Numbering},
 };
 use crate::{
     sqlite::{int, moment, sha256_at},

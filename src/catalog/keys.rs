@@ -5,7 +5,7 @@ use bundle_format::digest::Sha1;
 use rusqlite::params;
 use uuid::Uuid;
 
-use super::{Catalog, CatalogError, CatalogWriter};
+use super::{error::CatalogError, read::Catalog, write::CatalogWriter};
 use crate::{
     sqlite::{sha1_at, uuid_at},
     update::RevisionId,

@@ -4,16 +4,16 @@
 //! Blocking and durable: WAL, `synchronous=FULL` on commit. Knows neither the protocol nor the
 //! other stores.
 
-mod anchors;
 mod categories;
 mod category_tree;
+mod changes;
+mod closure;
 mod columns;
 mod error;
-mod held;
+mod files;
+mod graph;
 mod insert;
 mod keys;
-mod needed;
-mod nodes;
 mod notes;
 mod read;
 mod rows;
@@ -21,11 +21,17 @@ mod schema;
 mod snapshots;
 mod write;
 
-pub use anchors::{CategoryQuery, NamedFile, RevisionQuery};
 pub use categories::{NamedCategory, named, near};
+pub use changes::{CategoryQuery, NamedFile, RevisionQuery};
 pub use error::CatalogError;
-pub use needed::NeededFile;
+pub use files::NeededFile;
 pub use read::Catalog;
-pub use rows::*;
-pub use snapshots::{Contradiction, SnapshotRow, SnapshotState};
+pub use rows::{
+    CatalogCounts, FIRST_LOCAL_REVISION_ID, GraphFile, GraphNode, PayloadRow, PayloadState,
+    RevisionFilter, RevisionSummary,
+};
+pub use snapshots::{
+    audit::Contradiction,
+    rows::{SnapshotRow, SnapshotState},
+};
 pub use write::{AddOutcome, CatalogWriter, Numbering};

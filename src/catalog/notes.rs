@@ -1,6 +1,6 @@
 //! Notes of one subject, by the beginning of their keys.
 
-use super::{Catalog, CatalogError};
+use super::{error::CatalogError, read::Catalog};
 
 impl Catalog {
     /// Calls `each` with the rest of the key and the text of every note whose key begins with

@@ -10,9 +10,10 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, TransactionBehavior, 
 use uuid::Uuid;
 
 use super::{
-    CatalogCounts, CatalogError, GraphNode, PayloadRow, RevisionFilter, RevisionSummary,
     columns::{PAYLOAD, SUMMARY, payload_row, summary, update_type_name},
-    nodes,
+    error::CatalogError,
+    graph,
+    rows::{CatalogCounts, GraphNode, PayloadRow, RevisionFilter, RevisionSummary},
     schema::STORE,
     write::CatalogWriter,
 };
@@ -193,7 +194,7 @@ impl Catalog {
     /// # Errors
     /// When SQLite fails.
     pub fn nodes(&self, each: &mut dyn FnMut(GraphNode)) -> Result<()> {
-        nodes::each(&self.connection, each).map_err(self.sqlite("read the revisions"))
+        graph::each(&self.connection, each).map_err(self.sqlite("read the revisions"))
     }
 
     /// A payload by its name.

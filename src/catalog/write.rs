@@ -9,9 +9,10 @@ use uuid::Uuid;
 use zstd::bulk::Compressor;
 
 use super::{
-    CatalogError, PayloadRow,
     columns::{PAYLOAD, payload_row},
+    error::CatalogError,
     insert::check_clauses,
+    rows::PayloadRow,
 };
 use crate::{
     sqlite::int,

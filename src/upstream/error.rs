@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::UpstreamError;
+use super::wsus::error::UpstreamError;
 use crate::{catalog::CatalogError, content::ContentError};
 
 /// Why a text names no source.

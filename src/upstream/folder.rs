@@ -11,7 +11,12 @@ use std::{
 
 use quick_xml::{NsReader, events::Event, name::ResolveResult};
 
-use super::{SyncError, SyncOptions, SyncProgress, SyncReport, payloads, take::take};
+use super::{
+    documents::take,
+    error::SyncError,
+    payloads,
+    report::{SyncOptions, SyncProgress, SyncReport},
+};
 use crate::{catalog::Catalog, content::ContentStore};
 
 const UPDATE_NAMESPACE: &str = "http://schemas.microsoft.com/msus/2002/12/Update";

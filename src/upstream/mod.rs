@@ -10,34 +10,45 @@
 //! refused or killed leaves nothing half.
 
 mod client;
+mod documents;
 mod download;
 mod error;
 mod folder;
-mod lasting;
 mod package;
 mod payloads;
+mod permanent;
 mod records;
 mod report;
 mod retry;
 mod roots;
 mod source;
-mod take;
 mod wsus;
 
 pub use client::{ClientError, ConnectionOptions};
 pub use download::{
-    BadWindow, ContentBase, DownloadError, DownloadForecast, DownloadOptions, DownloadProgress,
-    DownloadReport, FileSelection, RejectedContent, StopReason, Window, download, forecast,
+    download,
+    error::DownloadError,
+    fetch::RejectedContent,
+    forecast,
+    locations::ContentBase,
+    plan::{DownloadForecast, FileSelection},
+    report::{DownloadOptions, DownloadProgress, DownloadReport, StopReason},
+    window::{BadWindow, Window},
 };
 pub use error::{SourceError, SyncError};
-pub use lasting::PermanentFailure;
+pub use permanent::PermanentFailure;
 pub use report::{Problem, SyncOptions, SyncProgress, SyncReport, Unresolved};
 pub use roots::{Fingerprint, MicrosoftUpdate, RootsError};
 pub use source::Source;
 pub use wsus::{
-    Category, CategoryKind, CategoryLevel, Hardware, HardwareError, Health, ReplicaError,
-    RollupError, RollupReport, SyncSelection, UpstreamError, UpstreamFacts, UpstreamOptions,
-    UpstreamRecord, categories, choices, health, known_upstreams, replicate, rollup,
+    SyncSelection, UpstreamOptions,
+    choice::{Category, CategoryKind, CategoryLevel, categories, choices},
+    error::UpstreamError,
+    hardware::{Hardware, HardwareError},
+    health::{self, Health},
+    replica::{ReplicaError, replicate},
+    rollup::{self, RollupError, RollupReport},
+    upstream_record::{UpstreamFacts, UpstreamRecord, known_upstreams},
 };
 
 use crate::{catalog::Catalog, content::ContentStore};

@@ -12,9 +12,10 @@ use std::{
 use quick_xml::{Reader, events::Event};
 
 use super::{
-    SyncError, SyncOptions, SyncProgress, SyncReport,
+    documents::take,
+    error::SyncError,
     records::{RecordError, Records},
-    take::take,
+    report::{SyncOptions, SyncProgress, SyncReport},
 };
 use crate::{
     cabinet::{Cabinet, CabinetError},

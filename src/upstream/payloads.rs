@@ -9,7 +9,11 @@ use std::{
 
 use bundle_format::digest::{PayloadDigests, PayloadHasher, Sha1, Sha256};
 
-use super::{SyncError, SyncProgress, SyncReport, folder::shown};
+use super::{
+    error::SyncError,
+    folder::shown,
+    report::{SyncProgress, SyncReport},
+};
 use crate::{
     catalog::{Catalog, PayloadRow},
     content::{ContentError, ContentStore, Incoming},

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::UpstreamOptions;
+use super::wsus::UpstreamOptions;
 use crate::{
     catalog::Numbering,
     update::{DocumentLimits, UpdateId, UpdateIdentity},

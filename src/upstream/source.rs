@@ -8,7 +8,7 @@ use std::{
 
 use reqwest::Url;
 
-use super::{ConnectionOptions, SourceError, wsus};
+use super::{client::ConnectionOptions, error::SourceError, wsus};
 use crate::cabinet;
 
 /// Where update documents and payloads come from.

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::{Result, failed};
 use crate::{
-    catalog::{Catalog, CatalogWriter},
+    catalog::{read::Catalog, write::CatalogWriter},
     sqlite::{sha1_at, sha256_at, u64_at},
 };
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Result, failed};
 use crate::{
-    catalog::{CatalogError, CatalogWriter},
+    catalog::{error::CatalogError, write::CatalogWriter},
     sqlite::{int, sha1_at, uuid_at},
 };
 

@@ -11,23 +11,19 @@
 //! | `seeded.rs` | seeding: a site's catalogue becomes the mirror's |
 //! | `audit.rs` | check: what contradicts what |
 
-mod audit;
-mod extras;
-mod pack;
-mod rows;
-mod seal;
-mod seeded;
-mod switch;
+pub(super) mod audit;
+pub(super) mod extras;
+pub(super) mod pack;
+pub(super) mod rows;
+pub(super) mod seal;
+pub(super) mod seeded;
+pub(super) mod switch;
 
 use std::path::PathBuf;
 
 use rusqlite::Connection;
 
-pub use self::{
-    audit::Contradiction,
-    rows::{SnapshotRow, SnapshotState},
-};
-use super::CatalogError;
+use super::error::CatalogError;
 
 type Result<T> = std::result::Result<T, CatalogError>;
 

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::{PRESENT, Result, failed};
 use crate::{
-    catalog::{Catalog, CatalogWriter},
+    catalog::{read::Catalog, write::CatalogWriter},
     sqlite::{int, sha256_at, u64_at},
 };
 

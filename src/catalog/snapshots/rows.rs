@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Result, failed};
 use crate::{
-    catalog::{Catalog, CatalogWriter},
+    catalog::{read::Catalog, write::CatalogWriter},
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, sha256_at, u64_at},
 };
 

@@ -7,9 +7,9 @@ use bundle_format::{
 };
 use rusqlite::{Row, params, types::Type};
 
-use super::{PRESENT, Result, SnapshotRow, damaged, failed};
+use super::{PRESENT, Result, damaged, failed, rows::SnapshotRow};
 use crate::{
-    catalog::{CatalogError, CatalogWriter},
+    catalog::{error::CatalogError, write::CatalogWriter},
     sqlite::{bad_column, int, sha1_at, sha256_at, u64_at, uuid_at},
 };
 

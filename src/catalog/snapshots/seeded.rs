@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::{PRESENT, Result};
-use crate::{catalog::CatalogWriter, sqlite::int};
+use crate::{catalog::write::CatalogWriter, sqlite::int};
 
 impl CatalogWriter<'_> {
     /// Says that this catalogue is the mirror's own, as it was when it sealed `snapshot`: all of it is

@@ -6,8 +6,9 @@ use rusqlite::params;
 use super::{Result, failed};
 use crate::{
     catalog::{
-        CatalogWriter, PayloadRow,
         columns::{PAYLOAD, payload_row},
+        rows::PayloadRow,
+        write::CatalogWriter,
     },
     sqlite::{sha256_at, u64_at},
 };

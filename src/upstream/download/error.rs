@@ -3,7 +3,8 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    catalog::CatalogError, content::ContentError, fleet::FleetError, upstream::UpstreamError,
+    catalog::CatalogError, content::ContentError, fleet::FleetError,
+    upstream::wsus::error::UpstreamError,
 };
 
 /// Why a download failed. What had arrived before is kept.

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     content::{ContentError, Partial, Partials},
     upstream::{
-        ConnectionOptions,
+        client::ConnectionOptions,
         retry::{LONGEST_WAIT, backoff},
     },
 };

@@ -13,12 +13,13 @@ use std::{
 use bundle_format::digest::Sha1;
 use reqwest::{Client, Url};
 
-use super::{DownloadError, plan::PlannedFile};
+use super::{error::DownloadError, plan::PlannedFile};
 use crate::{
     catalog::Catalog,
     upstream::{
-        ClientError, ConnectionOptions, MicrosoftUpdate, UpstreamError, client::http_client,
-        known_upstreams,
+        client::{ClientError, ConnectionOptions, http_client},
+        roots::MicrosoftUpdate,
+        wsus::{error::UpstreamError, upstream_record::known_upstreams},
     },
 };
 

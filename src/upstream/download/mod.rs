@@ -12,35 +12,32 @@
 //! Every payload is compared with the digests in its document while it arrives. Encrypted payloads
 //! are stored as they come: their digests are of what comes.
 
-mod error;
-mod fetch;
-mod locations;
-mod pace;
-mod plan;
-mod receive;
-mod report;
-mod window;
-mod work;
+pub(super) mod error;
+pub(super) mod fetch;
+pub(super) mod locations;
+pub(super) mod pace;
+pub(super) mod plan;
+pub(super) mod receive;
+pub(super) mod report;
+pub(super) mod window;
+pub(super) mod work;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use bundle_format::digest::{Sha1, Sha256};
 
-pub use self::{
-    error::DownloadError,
-    fetch::RejectedContent,
-    locations::ContentBase,
-    plan::{DownloadForecast, FileSelection},
-    report::{DownloadOptions, DownloadProgress, DownloadReport, StopReason},
-    window::{BadWindow, Window},
-};
-use self::{locations::Locations, plan::DownloadPlan, report::Problems, work::DownloadRun};
 use super::wsus;
 use crate::{
     catalog::{Catalog, PayloadState},
     content::ContentStore,
     fleet::Fleet,
 };
+pub use error::DownloadError;
+use locations::Locations;
+use plan::DownloadPlan;
+use report::Problems;
+pub use report::{DownloadOptions, DownloadProgress, DownloadReport};
+use work::DownloadRun;
 
 /// What a download would take. Downloads nothing.
 ///

@@ -10,7 +10,7 @@ use std::{
 use bundle_format::digest::{Sha1, Sha256};
 use serde::Serialize;
 
-use super::{DownloadError, Problems};
+use super::{error::DownloadError, report::Problems};
 use crate::{
     catalog::{Catalog, NeededFile, PayloadState, RevisionFilter},
     content::{ContentStore, ExpectedPayload},

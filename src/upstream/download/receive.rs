@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use super::fetch::{FetchStop, Fetcher};
 use crate::{
     content::{ContentError, Partial},
-    upstream::{lasting::lasting, retry::retry_after, wsus::chain},
+    upstream::{permanent::lasting, retry::retry_after, wsus::error::chain},
 };
 
 /// Pieces between the network and the disk: with those of the HTTP client a few megabytes for each

@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{ContentBase, DownloadForecast, FileSelection, RejectedContent, Window};
-use crate::upstream::{ConnectionOptions, Problem};
+use super::{
+    fetch::RejectedContent,
+    locations::ContentBase,
+    plan::{DownloadForecast, FileSelection},
+    window::Window,
+};
+use crate::upstream::{client::ConnectionOptions, report::Problem};
 
 /// So many problems are told one by one; of more only the number.
 const TOLD: usize = 1000;

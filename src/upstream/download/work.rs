@@ -14,12 +14,13 @@ use jiff::Zoned;
 use tokio::{runtime::Builder, sync::watch, task::JoinSet, time::MissedTickBehavior};
 
 use super::{
-    DownloadError, DownloadOptions, DownloadProgress, DownloadReport, Problems, StopReason,
     ask_upstreams,
+    error::DownloadError,
     fetch::{FetchOutcome, FetchStop, Fetcher},
     locations::Locations,
     pace::Pace,
     plan::PlannedFile,
+    report::{DownloadOptions, DownloadProgress, DownloadReport, Problems, StopReason},
 };
 use crate::{
     catalog::{Catalog, PayloadRow},

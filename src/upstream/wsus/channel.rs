@@ -18,9 +18,18 @@ use reqwest::{
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    ConnectionOptions, UpstreamError, error::chain, http_client, lasting, spool::ResponseSpool,
+    error::{UpstreamError, chain},
+    spool::ResponseSpool,
 };
-use crate::{certificate::Validity, protocol::server_sync::AnswerError, upstream::retry};
+use crate::{
+    certificate::Validity,
+    protocol::server_sync::AnswerError,
+    upstream::{
+        client::{ConnectionOptions, http_client},
+        permanent::lasting,
+        retry,
+    },
+};
 
 /// What is called and how.
 pub(super) struct Call<'a> {

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
-    SyncSelection, known,
+    SyncSelection,
     names::{languages, resolve},
     state::{ResolvedSelection, SelectionNames, UpstreamState},
+    upstream_record,
 };
 use crate::{
     catalog::{Catalog, CatalogError, RevisionFilter},
@@ -161,7 +162,7 @@ fn in_order(mut left: BTreeMap<UpdateId, Category>) -> Vec<Category> {
 fn asked(catalog: &Catalog, kind: CategoryKind) -> Result<Option<HashSet<UpdateId>>, CatalogError> {
     let mut all: Option<HashSet<UpdateId>> = None;
     let mut everything = false;
-    catalog.notes(known::NOTE, &mut |_, note| {
+    catalog.notes(upstream_record::NOTE, &mut |_, note| {
         let Ok(state) = serde_json::from_str::<UpstreamState>(note) else { return };
         if state.anchor.is_none() {
             return;
@@ -196,7 +197,7 @@ pub(super) fn wanted(
     catalog: &Catalog,
     config: &ConfigData,
     chosen: &SelectionNames,
-) -> Result<(ResolvedSelection, Vec<String>), super::super::SyncError> {
+) -> Result<(ResolvedSelection, Vec<String>), crate::upstream::error::SyncError> {
     let mut notes = Vec::new();
     let languages = match &chosen.languages {
         None => Vec::new(),

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     protocol::server_sync::{ConfigData, GetRelatedRevisionsForUpdates},
     update::UpdateId,
-    upstream::Unresolved,
+    upstream::report::Unresolved,
 };
 
 /// Updates per request: no limit is stated for this one.

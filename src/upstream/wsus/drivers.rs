@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use uuid::Uuid;
 
 use super::{
-    UpstreamError,
     engine::{Result, SyncRun},
+    error::UpstreamError,
     hardware::Hardware,
     state::{DriverState, ResolvedSelection},
 };

@@ -9,16 +9,20 @@ use std::{
 use reqwest::Url;
 
 use super::{
-    UpstreamError, choice,
-    known::NOTE,
+    choice,
+    error::UpstreamError,
     session::Session,
     state::{ResolvedSelection, UpstreamState},
+    upstream_record::NOTE,
 };
 use crate::{
     catalog::{Catalog, CatalogError},
     protocol::server_sync::{ConfigData, ServerSyncFilter},
     update::UpdateIdentity,
-    upstream::{SyncError, SyncOptions, SyncProgress, SyncReport},
+    upstream::{
+        error::SyncError,
+        report::{SyncOptions, SyncProgress, SyncReport},
+    },
 };
 
 pub(super) type Result<T> = std::result::Result<T, SyncError>;

@@ -2,8 +2,10 @@
 
 use std::{error::Error, time::Duration};
 
-use super::{ClientError, PermanentFailure};
-use crate::protocol::server_sync::AnswerError;
+use crate::{
+    protocol::server_sync::AnswerError,
+    upstream::{client::ClientError, permanent::PermanentFailure},
+};
 
 /// Why an upstream server could not be synchronized from.
 #[derive(Debug, thiserror::Error)]

@@ -8,14 +8,17 @@ use std::{
 };
 
 use super::{
-    UpstreamError,
     engine::{Result, SyncRun, note},
+    error::UpstreamError,
     keys,
     pipe::{AT_ONCE, BatchEvent, Pipe},
 };
 use crate::{
     update::UpdateIdentity,
-    upstream::{SyncProgress, SyncReport, take},
+    upstream::{
+        documents,
+        report::{SyncProgress, SyncReport},
+    },
 };
 
 /// So many single updates refused in a row, without one that is given: the server is broken.
@@ -182,7 +185,7 @@ impl SyncRun<'_> {
                 BatchEvent::Document(given) => {
                     if is_new(&given.identity, self.report) {
                         let (document, xml) = (&given.document, given.xml.as_bytes());
-                        take::add(&mut writer, document, xml, self.options, self.report)?;
+                        documents::add(&mut writer, document, xml, self.options, self.report)?;
                         for member in document.bundled.iter().flat_map(|clause| &clause.any_of) {
                             if !self.asked.contains(member)
                                 && !writer.is_held(member)?

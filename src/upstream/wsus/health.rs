@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use reqwest::Url;
 use uuid::Uuid;
 
-use super::{ConnectionOptions, UpstreamError, UpstreamFacts, session::Session};
-use crate::certificate::Validity;
+use super::{error::UpstreamError, session::Session, upstream_record::UpstreamFacts};
+use crate::{certificate::Validity, upstream::client::ConnectionOptions};
 
 /// Calls are tried this often: whoever asks for health wants to know soon.
 const ATTEMPTS: u32 = 2;

@@ -5,16 +5,15 @@ use std::collections::{HashSet, VecDeque};
 use bundle_format::{digest::Sha1, segment::KEY_MAX};
 
 use super::{
-    UpstreamError,
     engine::{LARGEST_BATCH, Result, SyncRun, note},
-    error::chain,
+    error::{UpstreamError, chain},
     fetch::is_about_the_batch,
 };
 use crate::{
     catalog::CatalogWriter,
     protocol::server_sync::{ConfigData, GetUpdateDecryptionData, UpdateKeys},
     update::UpdateIdentity,
-    upstream::SyncReport,
+    upstream::report::SyncReport,
 };
 
 /// Updates per request to a server that states no limit.

@@ -22,44 +22,35 @@
 //! | `replica` | groups and approvals of the upstream, for a replica |
 //! | `rollup`, `summary` | telling the upstream how this server and its computers stand |
 
-mod ask;
-mod channel;
-mod choice;
-mod closure;
-mod drivers;
-mod engine;
-mod error;
-mod fetch;
-mod hardware;
-mod health;
-mod keys;
-mod known;
-mod names;
-mod pipe;
-mod replica;
-mod rollup;
-mod session;
-mod spool;
-mod state;
-mod summary;
+pub(super) mod channel;
+pub(super) mod choice;
+pub(super) mod closure;
+pub(super) mod drivers;
+pub(super) mod engine;
+pub(super) mod error;
+pub(super) mod fetch;
+pub(super) mod hardware;
+pub mod health;
+pub(super) mod keys;
+pub(super) mod names;
+pub(super) mod pipe;
+pub(crate) mod questions;
+pub(super) mod replica;
+pub mod rollup;
+pub(super) mod session;
+pub(super) mod spool;
+pub(super) mod state;
+pub(super) mod summary;
+pub(crate) mod upstream_record;
 
-pub(super) use ask::ask_for_files;
-pub use choice::{Category, CategoryKind, CategoryLevel, categories, choices};
 pub(super) use engine::run;
 pub use error::UpstreamError;
 pub(super) use error::chain;
-pub use hardware::{Hardware, HardwareError};
-pub use health::{Health, health};
-pub use known::{UpstreamFacts, UpstreamRecord, known_upstreams};
-pub use replica::{ReplicaError, replicate};
+pub use hardware::Hardware;
+pub(super) use questions::ask_for_files;
 use reqwest::Url;
-pub use rollup::{RollupError, RollupReport, rollup};
 
-use super::{
-    ClientError, ConnectionOptions, PermanentFailure,
-    client::{http_client, without_credentials},
-    lasting::lasting,
-};
+use super::client::{ConnectionOptions, without_credentials};
 
 /// What is asked of an upstream server, and how.
 #[derive(Debug, Clone, Default)]

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    UpstreamError,
     choice::{Category, CategoryLevel},
+    error::UpstreamError,
 };
 use crate::{protocol::server_sync::ConfigData, update::UpdateId};
 

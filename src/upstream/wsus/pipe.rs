@@ -9,8 +9,7 @@ use std::{
 use bundle_format::digest::Sha1;
 
 use super::{
-    UpstreamError,
-    error::chain,
+    error::{UpstreamError, chain},
     session::{Session, read_documents},
 };
 use crate::{

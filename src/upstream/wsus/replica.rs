@@ -3,7 +3,7 @@
 
 use reqwest::Url;
 
-use super::{UpstreamError, known::known_upstreams, session::Session};
+use super::{error::UpstreamError, session::Session, upstream_record::known_upstreams};
 use crate::{
     catalog::{Catalog, CatalogError},
     fleet::{
@@ -13,7 +13,7 @@ use crate::{
     protocol::server_sync::{DeploymentAction, Deployments, GetDeployments, SyncDeployment},
     soap::MessageLimits,
     update::UpdateId,
-    upstream::SyncOptions,
+    upstream::report::SyncOptions,
 };
 
 /// Bytes and elements of an answer: 300,000 deployments, of eleven elements and 650 bytes each. The

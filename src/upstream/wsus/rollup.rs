@@ -16,7 +16,7 @@ use reqwest::Url;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{UpstreamError, known::known_upstreams, session::Session, summary};
+use super::{error::UpstreamError, session::Session, summary, upstream_record::known_upstreams};
 use crate::{
     catalog::{Catalog, CatalogError},
     fleet::{Downstream, Fleet, FleetError, Installations, PendingReport},
@@ -29,7 +29,7 @@ use crate::{
             SummarizationState, UpdateStatus,
         },
     },
-    upstream::SyncOptions,
+    upstream::report::SyncOptions,
 };
 
 /// The first version with reporting between servers.

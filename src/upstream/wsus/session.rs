@@ -13,8 +13,8 @@ use reqwest::Url;
 use uuid::Uuid;
 
 use super::{
-    ConnectionOptions, UpstreamError,
     channel::{Call, Channel},
+    error::UpstreamError,
     spool::ResponseSpool,
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
     },
     soap::MessageLimits,
     update::UpdateIdentity,
+    upstream::client::ConnectionOptions,
 };
 
 type Result<T> = std::result::Result<T, UpstreamError>;

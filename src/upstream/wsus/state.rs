@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{hardware::Hardware, known::UpstreamFacts};
+use super::{hardware::Hardware, upstream_record::UpstreamFacts};
 use crate::{
     protocol::server_sync::{IdAndDelta, LanguageAndDelta, ServerSyncFilter},
     update::{UpdateId, UpdateIdentity},

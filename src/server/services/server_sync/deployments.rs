@@ -4,12 +4,7 @@ use std::{collections::HashSet, sync::PoisonError};
 
 use uuid::Uuid;
 
-use super::{
-    anchor,
-    handshake::VERSION,
-    visit::{DownstreamSession, visit},
-    written,
-};
+use super::{anchor, handshake::VERSION, session::DownstreamSession, written};
 use crate::protocol::ErrorCode;
 use crate::{
     catalog::Catalog,
@@ -44,7 +39,7 @@ pub(super) fn deployments(
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetDeployments::read(operation)?;
-    let visitor = visit(app, call, request.cookie.as_ref())?;
+    let visitor = DownstreamSession::open(app, call, request.cookie.as_ref())?;
     let known = match &request.deployment_anchor {
         Some(text) => {
             anchor::read(text).ok_or_else(|| ProtocolFault::invalid("deploymentAnchor"))?
@@ -81,7 +76,7 @@ pub(super) fn deployments(
         accepted_eulas: eulas.iter().filter_map(|id| Uuid::try_parse(id).ok()).collect(),
     };
     drop(fleet);
-    visitor.given(app, call, DownstreamDelivery::Deployments(mark))?;
+    visitor.note_delivery(app, call, DownstreamDelivery::Deployments(mark))?;
     tracing::debug!(deployments = answer.deployments.len(), known, mark, "told a replica");
     Ok(written(|w| answer.write(w)))
 }

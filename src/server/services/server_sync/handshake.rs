@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{anchor, languages, visit, written};
+use super::session::DownstreamSession;
+use super::{anchor, languages, written};
 use crate::protocol::ErrorCode;
 use crate::{
     protocol::{
@@ -65,7 +66,7 @@ pub(super) fn config_data(
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetConfigData::read(operation)?;
-    visit(app, call, request.cookie.as_ref())?;
+    DownstreamSession::open(app, call, request.cookie.as_ref())?;
     let known = match &request.anchor {
         Some(text) => {
             Some(anchor::read(text).ok_or_else(|| ProtocolFault::invalid("configAnchor"))?)

@@ -1,6 +1,7 @@
 //! Which revisions there are. [MS-WSUSSS] 3.1.4.5, 3.1.4.9
 
-use super::{anchor, handshake::VERSION, visit, written};
+use super::session::DownstreamSession;
+use super::{anchor, handshake::VERSION, written};
 use crate::protocol::ErrorCode;
 use crate::{
     catalog::{CategoryQuery, RevisionQuery},
@@ -28,7 +29,7 @@ pub(super) fn revision_ids(
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetRevisionIdList::read(operation)?;
-    let visitor = visit(app, call, request.cookie.as_ref())?;
+    let visitor = DownstreamSession::open(app, call, request.cookie.as_ref())?;
     let filter = &request.filter;
     let since = match &filter.anchor {
         Some(text) => anchor::read(text).ok_or_else(|| ProtocolFault::invalid("filter"))?,
@@ -55,7 +56,7 @@ pub(super) fn revision_ids(
     } else {
         DownstreamDelivery::Updates(next)
     };
-    visitor.given(app, call, given)?;
+    visitor.note_delivery(app, call, given)?;
     tracing::debug!(revisions = revisions.len(), since, next, "listed for a downstream server");
     let anchor = anchor::write(next, call.now);
     Ok(written(|w| write_revision_ids(&anchor, revisions, w)))
@@ -85,6 +86,6 @@ pub(super) fn related(
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetRelatedRevisionsForUpdates::read(operation)?;
-    visit(app, call, request.cookie.as_ref())?;
+    DownstreamSession::open(app, call, request.cookie.as_ref())?;
     Ok(written(|w| write_related(&[], w)))
 }

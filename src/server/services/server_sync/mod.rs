@@ -16,10 +16,8 @@ mod deployments;
 mod handshake;
 mod languages;
 mod lists;
+pub(crate) mod session;
 mod updates;
-mod visit;
-
-use visit::visit;
 
 use crate::{
     protocol::{
@@ -33,6 +31,7 @@ use crate::{
     },
     soap::{Element, Writer, envelope},
 };
+use session::DownstreamSession;
 
 /// Does what the operation asks; `None` if there is no such operation.
 pub(crate) fn perform(
@@ -52,11 +51,11 @@ pub(crate) fn perform(
         "GetDeployments" => deployments::deployments(app, call, operation)?,
         // Between a WSUS and Microsoft only; our limits of 0 say so.
         "GetDriverIdList" => {
-            visit(app, call, GetDriverIdList::read(operation)?.cookie.as_ref())?;
+            DownstreamSession::open(app, call, GetDriverIdList::read(operation)?.cookie.as_ref())?;
             return Err(ProtocolFault::invalid("filter").into());
         }
         "GetDriverSetData" => {
-            visit(app, call, GetDriverSetData::read(operation)?.cookie.as_ref())?;
+            DownstreamSession::open(app, call, GetDriverSetData::read(operation)?.cookie.as_ref())?;
             return Err(ProtocolFault::invalid("driverSets").into());
         }
         _ => return Ok(None),

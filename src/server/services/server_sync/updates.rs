@@ -2,7 +2,8 @@
 
 use std::{collections::HashSet, sync::PoisonError};
 
-use super::{visit, written};
+use super::session::DownstreamSession;
+use super::written;
 use crate::protocol::ErrorCode;
 use crate::{
     catalog::Catalog,
@@ -39,7 +40,7 @@ pub(super) fn update_data(
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetUpdateData::read(operation)?;
-    visit(app, call, request.cookie.as_ref())?;
+    DownstreamSession::open(app, call, request.cookie.as_ref())?;
     let catalog = app.catalog()?;
     let found = find(&catalog, request.updates)?;
     let (mut urls, mut seen) = (Vec::new(), HashSet::new());
@@ -115,7 +116,7 @@ pub(super) fn decryption_data(
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetUpdateDecryptionData::read(operation)?;
-    visit(app, call, request.cookie.as_ref())?;
+    DownstreamSession::open(app, call, request.cookie.as_ref())?;
     let catalog = app.catalog()?;
     let mut updates = Vec::with_capacity(request.updates.len());
     for identity in request.updates {
@@ -138,7 +139,7 @@ pub(super) fn download_files(
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = DownloadFiles::read(operation)?;
-    visit(app, call, request.cookie.as_ref())?;
+    DownstreamSession::open(app, call, request.cookie.as_ref())?;
     let catalog = app.catalog()?;
     let (mut wanted, mut unknown) = (Vec::new(), Vec::new());
     for digest in &request.digests {

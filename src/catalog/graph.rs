@@ -5,8 +5,8 @@
 use rusqlite::{Connection, Row, Rows};
 
 use super::{
-    GraphFile, GraphNode, PayloadState,
     columns::{identity_at, update_type_at},
+    rows::{GraphFile, GraphNode, PayloadState},
 };
 use crate::{
     sqlite::{moment_at, optional_sha256_at, sha1_at, u64_at, update_at},
@@ -151,7 +151,7 @@ impl<'a, T, F: Fn(&Row<'_>) -> rusqlite::Result<T>> Children<'a, T, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Catalog;
+    use crate::catalog::read::Catalog;
 
     /// A sort would hold a whole table in memory, a scan per revision would take forever.
     #[test]

@@ -4,12 +4,12 @@ use bundle_format::digest::Sha1;
 use reqwest::Url;
 use uuid::Uuid;
 
-use super::{ConnectionOptions, UpstreamError, session::Session};
-use crate::protocol::server_sync::MAX_DIGESTS_PER_REQUEST;
+use super::{error::UpstreamError, session::Session};
+use crate::{protocol::server_sync::MAX_DIGESTS_PER_REQUEST, upstream::client::ConnectionOptions};
 
 /// Tells an upstream server which of the files that it named it does not have: it fetches them from
 /// where it has its own, and answers at once. [MS-WSUSSS] 3.1.4.11
-pub(in crate::upstream) fn ask_for_files(
+pub(crate) fn ask_for_files(
     base: &Url,
     account: Uuid,
     options: &ConnectionOptions,

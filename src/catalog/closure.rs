@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Catalog, CatalogError, CatalogWriter, columns::identity_at};
+use super::{columns::identity_at, error::CatalogError, read::Catalog, write::CatalogWriter};
 use crate::{
     sqlite::update_at,
     update::{UpdateId, UpdateIdentity},

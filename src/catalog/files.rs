@@ -7,8 +7,10 @@ use bundle_format::digest::{Sha1, Sha256};
 use rusqlite::{Row, params};
 
 use super::{
-    Catalog, CatalogError, PayloadState,
     columns::{identity_at, update_type_name},
+    error::CatalogError,
+    read::Catalog,
+    rows::PayloadState,
 };
 use crate::{
     sqlite::{optional_sha256_at, sha1_at, u64_at, update_at},

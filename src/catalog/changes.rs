@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::{
-    Catalog, CatalogError,
     columns::{identity_at, update_type_name},
+    error::CatalogError,
+    read::Catalog,
 };
 use crate::{
     sqlite::{int, moment_at, sha1_at, u64_at, update_at},

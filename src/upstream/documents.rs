@@ -1,6 +1,9 @@
 //! Taking one document into the catalogue.
 
-use super::{SyncError, SyncOptions, SyncReport};
+use super::{
+    error::SyncError,
+    report::{SyncOptions, SyncReport},
+};
 use crate::{
     catalog::{AddOutcome, CatalogWriter},
     update::{UpdateDocument, UpdateIdentity},

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use reqwest::Url;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError, pki_types::UnixTime};
 
-use super::ConnectionOptions;
+use super::client::ConnectionOptions;
 
 /// What stands in the way until somebody does something about it.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,49 @@
+//! Who calls: the cookie of a downstream server. [MS-WSUSSS] 3.1.4.4
+
+use uuid::Uuid;
+
+use crate::protocol::ErrorCode;
+use crate::{
+    fleet::DownstreamDelivery,
+    protocol::{ProtocolFault, ProtocolVersion, server_sync::SyncCookie},
+    server::{call::Call, failure::Failure, state::server_state::ServerState},
+};
+
+/// A downstream server with a cookie that holds.
+pub(super) struct DownstreamSession {
+    /// Its id: a claim.
+    pub(super) id: Uuid,
+    /// What it speaks.
+    pub(super) version: ProtocolVersion,
+}
+
+impl DownstreamSession {
+    /// Checks the cookie of a request; there is no code for one that has expired.
+    pub(super) fn open(
+        app: &ServerState,
+        call: &Call,
+        cookie: Option<&SyncCookie>,
+    ) -> Result<Self, Failure> {
+        let bad = |why| ProtocolFault::new(ErrorCode::InvalidCookie, why);
+        let cookie = cookie.ok_or_else(|| bad(""))?;
+        let cookie = app.serving().sync_cookies.open_cookie(&cookie.data)?;
+        if call.now > cookie.expires {
+            return Err(bad("the cookie has expired").into());
+        }
+        let id = Uuid::try_parse(&cookie.client).map_err(|_| bad("the cookie is of no server"))?;
+        if !app.is_welcome(id) {
+            return Err(bad("this server is not in the list of downstream servers").into());
+        }
+        Ok(Self { id, version: cookie.version })
+    }
+
+    /// Notes what it is given, for `tidegate status`.
+    pub(super) fn note_delivery(
+        &self,
+        app: &ServerState,
+        call: &Call,
+        given: DownstreamDelivery,
+    ) -> Result<(), Failure> {
+        Ok(app.fleet().note_delivery(self.id, given, call.now)?)
+    }
+}
