@@ -45,9 +45,9 @@ pub use wsus::{
     choice::{Category, CategoryKind, CategoryLevel, categories, choices},
     error::UpstreamError,
     hardware::{Hardware, HardwareError},
-    health::{self, Health},
+    health::{Health, health},
     replica::{ReplicaError, replicate},
-    rollup::{self, RollupError, RollupReport},
+    rollup::{RollupError, RollupReport, rollup},
     upstream_record::{UpstreamFacts, UpstreamRecord, known_upstreams},
 };
 

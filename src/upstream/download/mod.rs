@@ -32,11 +32,11 @@ use crate::{
     content::ContentStore,
     fleet::Fleet,
 };
-pub use error::DownloadError;
+use error::DownloadError;
 use locations::Locations;
 use plan::DownloadPlan;
 use report::Problems;
-pub use report::{DownloadOptions, DownloadProgress, DownloadReport};
+use report::{DownloadOptions, DownloadProgress, DownloadReport};
 use work::DownloadRun;
 
 /// What a download would take. Downloads nothing.

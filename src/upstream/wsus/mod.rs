@@ -30,13 +30,13 @@ pub(super) mod engine;
 pub(super) mod error;
 pub(super) mod fetch;
 pub(super) mod hardware;
-pub mod health;
+pub(super) mod health;
 pub(super) mod keys;
 pub(super) mod names;
 pub(super) mod pipe;
 pub(crate) mod questions;
 pub(super) mod replica;
-pub mod rollup;
+pub(super) mod rollup;
 pub(super) mod session;
 pub(super) mod spool;
 pub(super) mod state;
@@ -44,9 +44,9 @@ pub(super) mod summary;
 pub(crate) mod upstream_record;
 
 pub(super) use engine::run;
-pub use error::UpstreamError;
+use error::UpstreamError;
 pub(super) use error::chain;
-pub use hardware::Hardware;
+use hardware::Hardware;
 pub(super) use questions::ask_for_files;
 use reqwest::Url;
 
