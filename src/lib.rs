@@ -55,6 +55,7 @@ pub mod certificate;
 pub mod content;
 pub mod data_dir;
 mod durable;
+pub mod file_error;
 pub mod fleet;
 pub mod protocol;
 pub mod publish;

@@ -5,6 +5,7 @@
 //! are alike, unknown ones are skipped. Answers are written strictly in the order of the schemas.
 
 pub mod client;
+pub mod content_path;
 mod cookie;
 mod fault;
 mod fields;

@@ -27,26 +27,10 @@ use super::{body::blocking_body, state::server_state::ServerState, view::generat
 use crate::catalog::Catalog;
 use conditions::{Condition, Version};
 use range::Range;
+use crate::protocol::content_path;
 
 /// Bytes that are read at one time.
 const BLOCK: usize = 256 * 1024;
-
-/// The path of a file below the server's root: the last two digits of its SHA-1, its SHA-1, the
-/// extension of its name. Downstream servers build it themselves. [MS-WSUSSS] 2.1
-pub(super) fn path(sha1: &Sha1, extension: &str) -> String {
-    let name = sha1.to_string().to_ascii_uppercase();
-    let folder = name.get(name.len().saturating_sub(2)..).unwrap_or_default();
-    format!("/Content/{folder}/{name}{extension}")
-}
-
-/// Reads such a path: the folder must fit the name; any plain extension will do.
-fn parse(folder: &str, file: &str) -> Option<Sha1> {
-    let (name, extension) = file.split_once('.').unwrap_or((file, "none"));
-    let plain =
-        (1..=16).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric());
-    let sha1 = name.parse().ok()?;
-    (plain && folder.len() == 2 && name.ends_with(folder)).then_some(sha1)
-}
 
 /// Answers a GET or HEAD below `/Content/`; both parts of the path in lower case.
 pub(super) async fn serve(
@@ -55,7 +39,7 @@ pub(super) async fn serve(
     file: &str,
     request: Request,
 ) -> Response {
-    let Some(sha1) = parse(folder, file) else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(sha1) = content_path::parse(folder, file) else { return StatusCode::NOT_FOUND.into_response() };
     let (method, headers) = (request.method().clone(), request.headers().clone());
     let work = move || match open(&app, &sha1) {
         Ok(Some((file, metadata, etag))) => respond(file, &metadata, &etag, &method, &headers),
@@ -181,43 +165,5 @@ impl FileBlocks {
         self.file.read_exact(&mut block)?;
         self.left -= block.len() as u64;
         Ok(block.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_those_of_a_wsus() {
-        let sha1: Sha1 = "0f6cddb257ed279906fc1f5adb34aa42ef37a90a".parse().unwrap();
-        let path = path(&sha1, ".exe");
-        assert_eq!(path, "/Content/0A/0F6CDDB257ED279906FC1F5ADB34AA42EF37A90A.exe");
-        let lower = path.to_ascii_lowercase();
-        let (folder, file) = lower.strip_prefix("/content/").unwrap().split_once('/').unwrap();
-        assert_eq!(parse(folder, file), Some(sha1));
-        assert_eq!(parse(folder, file.strip_suffix(".exe").unwrap()), Some(sha1));
-        assert_eq!(parse(folder, &file.replace(".exe", ".psf")), Some(sha1));
-    }
-
-    #[test]
-    fn other_paths_are_nothing() {
-        let name = "0f6cddb257ed279906fc1f5adb34aa42ef37a90a";
-        for (folder, file) in [
-            ("0b", format!("{name}.exe")),
-            ("", format!("{name}.exe")),
-            ("a", format!("{name}.exe")),
-            ("90a", format!("{name}.exe")),
-            ("0a", format!("{name}.")),
-            ("0a", format!("{name}.exe.exe")),
-            ("0a", format!("{name}.e%20e")),
-            ("0a", format!("{name}.12345678901234567")),
-            ("0a", format!("x{name}.exe")),
-            ("0a", name[1..].to_owned()),
-            ("..", "..".to_owned()),
-            ("", String::new()),
-        ] {
-            assert_eq!(parse(folder, &file), None, "{folder}/{file}");
-        }
     }
 }

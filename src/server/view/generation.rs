@@ -27,23 +27,6 @@ pub struct ViewFile {
     pub present: bool,
 }
 
-impl ViewFile {
-    /// The extension for its URL, with the dot; empty if the name has none that is fit for one.
-    pub fn extension(&self) -> &str {
-        extension(&self.name)
-    }
-}
-
-/// See [`ViewFile::extension`].
-pub(in crate::server) fn extension(name: &str) -> &str {
-    let Some(dot) = name.rfind('.') else { return "" };
-    let extension = name.get(dot..).unwrap_or_default();
-    let letters = extension.get(1..).unwrap_or_default();
-    let fit =
-        (1..=16).contains(&letters.len()) && letters.bytes().all(|b| b.is_ascii_alphanumeric());
-    if fit { extension } else { "" }
-}
-
 /// One state of the catalogue.
 #[derive(Debug)]
 pub(super) struct Generation {
@@ -162,28 +145,4 @@ fn by_sha1(files: &HashMap<RevisionId, Box<[ViewFile]>>) -> HashMap<Sha1, (Revis
         best.entry(sha1).or_insert((id, at));
     }
     best
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_extension_goes_into_a_url_only_if_it_is_fit_for_one() {
-        let extension = |name: &str| {
-            let file = ViewFile {
-                sha1: Sha1::hash(b""),
-                sha256: None,
-                size: 0,
-                name: name.to_owned(),
-                present: false,
-            };
-            file.extension().to_owned()
-        };
-        assert_eq!(extension("am_delta.exe"), ".exe");
-        assert_eq!(extension("windows10.0-kb1.x64.PSF"), ".PSF");
-        for name in ["", "none", "dot.", "a.b/c", "a.b c", "a.ü", "a.12345678901234567"] {
-            assert_eq!(extension(name), "", "{name}");
-        }
-    }
 }

@@ -10,10 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bundle_format::digest::Sha1;
-use reqwest::{Client, Url};
-
-use super::{error::DownloadError, plan::PlannedFile};
+super::{error::DownloadError, plan::PlannedFile};
 use crate::{
     catalog::Catalog,
     upstream::{
@@ -22,6 +19,7 @@ use crate::{
         wsus::{error::UpstreamError, upstream_record::known_upstreams},
     },
 };
+use crate::protocol::content_path;
 
 type Result<T> = std::result::Result<T, DownloadError>;
 
@@ -155,7 +153,7 @@ impl Locations {
 
     /// Where a file may be, in the order in which to try.
     pub(super) fn of(&mut self, catalog: &Catalog, file: &PlannedFile) -> Result<Vec<Location>> {
-        let path = content_path(&file.expected.sha1, &file.name);
+        let path = content_path::relative(&file.expected.sha1, &file.name);
         let mut urls: Vec<(Url, Option<usize>)> = Vec::new();
         let mut locations = Vec::new();
         for base in &self.given {
@@ -228,22 +226,6 @@ fn web_address(text: &str) -> std::result::Result<Url, &'static str> {
     Ok(url)
 }
 
-/// `XX/SHA1.ext`: the last two digits, the whole, the extension of the name in the document.
-/// [MS-WSUSSS] 2.1
-fn content_path(sha1: &Sha1, name: &str) -> String {
-    let digits = sha1.to_string().to_ascii_uppercase();
-    let folder = digits.get(digits.len().saturating_sub(2)..).unwrap_or_default();
-    match name.rsplit_once('.') {
-        Some((_, extension))
-            if (1..=16).contains(&extension.len())
-                && extension.bytes().all(|b| b.is_ascii_alphanumeric()) =>
-        {
-            format!("{folder}/{digits}.{extension}")
-        }
-        _ => format!("{folder}/{digits}"),
-    }
-}
-
 /// Where a WSUS has its content: on the plain port that goes with the port of its services, or on
 /// the port of its services. [MS-WSUSSS] 2.1
 fn content_bases(services: &Url) -> Vec<Url> {
@@ -264,6 +246,8 @@ fn content_bases(services: &Url) -> Vec<Url> {
 
 #[cfg(test)]
 mod tests {
+    use bundle_format::digest::Sha1;
+
     use super::*;
 
     #[test]
@@ -277,7 +261,7 @@ mod tests {
             ("a.b c", format!("0A/{upper}")),
             ("trailing.", format!("0A/{upper}")),
         ] {
-            assert_eq!(content_path(&sha1, name), path);
+            assert_eq!(content_path::relative(&sha1, name), path);
         }
     }
 

@@ -12,7 +12,6 @@ use crate::{
     },
     server::{
         call::{Call, Pieces},
-        content,
         failure::Failure,
         options::Addresses,
         pack::{FragmentKind, fragment::PackedFragment},
@@ -22,6 +21,7 @@ use crate::{
     soap::Element,
     update::RevisionId,
 };
+use crate::protocol::content_path;
 
 pub(super) fn by_number(
     app: &ServerState,
@@ -173,7 +173,7 @@ impl Locations {
         if let Some(file) = file.filter(|file| file.present)
             && self.seen.insert(file.sha1)
         {
-            let url = format!("{}{}", self.base, content::path(&file.sha1, file.extension()));
+            let url = format!("{}{}", self.base, content_path::absolute(&file.sha1, &file.name));
             self.found.0.push(FileLocation { digest: file.sha1, url });
         }
     }

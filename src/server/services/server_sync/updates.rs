@@ -17,16 +17,15 @@ use crate::{
     },
     server::{
         call::{Call, Pieces, Service, StoredPiece},
-        content,
         encoding::Encoding,
         failure::Failure,
         spool::AnswerSpool,
         state::server_state::ServerState,
-        view::generation::extension,
     },
     soap::{Element, part},
     update::{RevisionId, UpdateIdentity},
 };
+use crate::protocol::content_path;
 
 /// Documents over so many bytes are put into their form one after another.
 const LARGE: u64 = 4 * 1024 * 1024;
@@ -59,7 +58,7 @@ pub(super) fn update_data(
                     digest: file.sha1,
                     // Known where the mirror was told; nobody on an isolated side can go there.
                     mu_url: catalog.file_url(&file.sha1).map_err(Failure::internal)?,
-                    uss_url: Some(content::path(&file.sha1, extension(&file.name))),
+                    uss_url: Some(content_path::absolute(&file.sha1, &file.name)),
                     decryption_key: None,
                 });
             }
