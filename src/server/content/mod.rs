@@ -25,9 +25,9 @@ use jiff::Timestamp;
 
 use super::{body::blocking_body, state::server_state::ServerState, view::generation::ViewFile};
 use crate::catalog::Catalog;
+use crate::protocol::content_path;
 use conditions::{Condition, Version};
 use range::Range;
-use crate::protocol::content_path;
 
 /// Bytes that are read at one time.
 const BLOCK: usize = 256 * 1024;
@@ -39,7 +39,9 @@ pub(super) async fn serve(
     file: &str,
     request: Request,
 ) -> Response {
-    let Some(sha1) = content_path::parse(folder, file) else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(sha1) = content_path::parse(folder, file) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
     let (method, headers) = (request.method().clone(), request.headers().clone());
     let work = move || match open(&app, &sha1) {
         Ok(Some((file, metadata, etag))) => respond(file, &metadata, &etag, &method, &headers),

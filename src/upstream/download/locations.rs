@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-super::{error::DownloadError, plan::PlannedFile};
+use reqwest::{Client, Url};
+
+use super::{error::DownloadError, plan::PlannedFile};
+use crate::protocol::content_path;
 use crate::{
     catalog::Catalog,
     upstream::{
@@ -19,7 +22,6 @@ use crate::{
         wsus::{error::UpstreamError, upstream_record::known_upstreams},
     },
 };
-use crate::protocol::content_path;
 
 type Result<T> = std::result::Result<T, DownloadError>;
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use bundle_format::digest::Sha1;
 
 use super::written;
+use crate::protocol::content_path;
 use crate::{
     protocol::client::{
         ExtendedInfo, FileLocation, FileLocations, FragmentType, FragmentUpdate,
@@ -21,7 +22,6 @@ use crate::{
     soap::Element,
     update::RevisionId,
 };
-use crate::protocol::content_path;
 
 pub(super) fn by_number(
     app: &ServerState,

@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::PoisonError};
 use super::session::DownstreamSession;
 use super::written;
 use crate::protocol::ErrorCode;
+use crate::protocol::content_path;
 use crate::{
     catalog::Catalog,
     protocol::{
@@ -25,7 +26,6 @@ use crate::{
     soap::{Element, part},
     update::{RevisionId, UpdateIdentity},
 };
-use crate::protocol::content_path;
 
 /// Documents over so many bytes are put into their form one after another.
 const LARGE: u64 = 4 * 1024 * 1024;
