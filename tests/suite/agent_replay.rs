@@ -8,8 +8,8 @@ use tidegate::agent::{Probe, ProbeOptions, Severity};
 
 use super::{
     agent_flow,
-    agent_mock::{Asked, Mock, Reply},
-    real_data::real_data,
+    support::mock::{Asked, Mock, Reply},
+    support::real_data::real_data,
 };
 
 const OOBE: &str = "dd78b8a1-0b20-45c1-add6-4da72e9364cf";

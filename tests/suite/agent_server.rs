@@ -21,8 +21,8 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
 use crate::{
-    pki::{Authority, Wish},
-    real_data::real_data,
+    support::pki::{Authority, Wish},
+    support::real_data::real_data,
     update_generator::generator,
 };
 

@@ -12,8 +12,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
-    pki::{Authority, Pair as Files, Wish},
-    upstream_fake::{Pair, Uss},
+    support::pki::{Authority, Pair as Files, Wish},
+    support::upstream_fake::{Pair, Uss},
 };
 
 fn command(data: &Path, args: &[&str]) -> Command {

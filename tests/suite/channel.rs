@@ -28,8 +28,8 @@ use tokio_rustls::{
 };
 
 use super::{
-    pki::{Authority, Pair as Files, Wish},
-    upstream_fake::{Pair, Uss},
+    support::pki::{Authority, Pair as Files, Wish},
+    support::upstream_fake::{Pair, Uss},
 };
 
 /// The fake upstream behind TLS.

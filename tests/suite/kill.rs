@@ -24,7 +24,7 @@ use tidegate::{
     transfer::{SealOptions, TransferError, check, seal},
 };
 
-use super::sides::{Mirror, Site, bytes, copy_folder, now, tree, update};
+use super::support::sides::{Mirror, Site, bytes, copy_folder, now, tree, update};
 
 /// Payloads in each bundle: enough steps for more than a hundred points at which to kill.
 const PAYLOADS: u64 = 32;

@@ -26,7 +26,7 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-use super::sides::{Mirror, Site, bytes, days, now};
+use super::support::sides::{Mirror, Site, bytes, days, now};
 
 const MIRROR: u128 = 7;
 

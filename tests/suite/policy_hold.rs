@@ -14,7 +14,7 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-use crate::sides::{Mirror, Site, days, now, update};
+use crate::support::sides::{Mirror, Site, days, now, update};
 
 use PolicyChangeKind::{
     AcceptEula, Approve, Change, CreateGroup, Decline, KeptLocal, Lapse, Unapprove, Undecline,
@@ -28,7 +28,7 @@ fn mirror() -> Mirror {
     for n in [1, 2, 3, 4, 6] {
         mirror.add(n, 1, &[]);
     }
-    let licensed = crate::sides::document(5, 1, &[]).replace(
+    let licensed = crate::support::sides::document(5, 1, &[]).replace(
         r#"ExplicitlyDeployable="true""#,
         r#"ExplicitlyDeployable="true" EulaID="licence-5""#,
     );

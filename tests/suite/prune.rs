@@ -12,7 +12,7 @@ use tidegate::{
     transfer::{PruneOptions, check, prune},
 };
 
-use super::sides::{Mirror, Site, bytes, days, now};
+use super::support::sides::{Mirror, Site, bytes, days, now};
 
 /// A mirror and a site after several snapshots, merged on the way, so that many segments are of the
 /// past. A payload has gone, too.
@@ -35,9 +35,9 @@ fn options(dry_run: bool, payloads: bool) -> PruneOptions {
 fn what_is_of_the_past_goes_and_everything_goes_on() {
     let (mirror, site) = worn();
     for data in [&mirror.data, &site.data] {
-        let before = super::sides::tree(data.root());
+        let before = super::support::sides::tree(data.root());
         let would = prune(data, &options(true, true)).unwrap();
-        assert_eq!(super::sides::tree(data.root()), before, "only tried");
+        assert_eq!(super::support::sides::tree(data.root()), before, "only tried");
         assert_eq!(would.heads, [1, 2, 3, 4]);
         assert!(!would.segments.is_empty());
         assert_eq!(would.payloads, []);

@@ -12,7 +12,7 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-use crate::real_data::real_data;
+use crate::support::real_data::real_data;
 
 fn now() -> Timestamp {
     "2026-01-02T03:04:05.678901234Z".parse().unwrap()

@@ -16,7 +16,7 @@ use tidegate::{
     upstream::{Source, SyncError, SyncOptions, SyncReport, sync},
 };
 
-use crate::real_data::real_data;
+use crate::support::real_data::real_data;
 
 /// A mirror's stores in a folder of their own.
 struct Mirror {

@@ -19,7 +19,7 @@ use tidegate::{
     update::{Limits, RevisionId, UpdateDocument},
 };
 
-use super::sides::{Mirror, Site, bytes, days, document, now, row, served, tree, update};
+use super::support::sides::{Mirror, Site, bytes, days, document, now, row, served, tree, update};
 
 fn options() -> VerifyOptions {
     VerifyOptions {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    upstream_fake::{OPERATIONS, Pair},
-    upstream_small::{revisions, server},
+    support::upstream_fake::{OPERATIONS, Pair},
+    support::upstream_small::{revisions, server},
 };
 
 /// An answer to `operation` that goes on for ever.

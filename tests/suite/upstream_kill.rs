@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use tidegate::catalog::{Catalog, Filter};
 
 use super::{
-    sides::{copy_folder, tree},
+    support::sides::{copy_folder, tree},
     update_generator::generator::{Plan, Profile, output},
 };
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     upstream_depth::{config, document, identity, prerequisites, server, sha1, software, update},
-    upstream_fake::{Pair, SYNC, answer, fault, operation, plain},
+    support::upstream_fake::{Pair, SYNC, answer, fault, operation, plain},
 };
 
 /// Such a key could not be packed, and no bundle could be made any more.

@@ -17,7 +17,7 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-use crate::real_data::real_data;
+use crate::support::real_data::real_data;
 
 fn now() -> Timestamp {
     "2026-03-04T05:06:07Z".parse().unwrap()

@@ -2,8 +2,6 @@
 //! "Microsoft" over HTTPS with pinned roots → connected side → bundle → isolated side → downstream
 //! replica → agent. Then a round with one new update, then a revision that is withdrawn.
 
-mod program;
-
 use std::{
     collections::BTreeSet,
     fs,
@@ -12,13 +10,15 @@ use std::{
     time::Duration,
 };
 
-use program::{Program, Server, number, text};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use super::sides::bytes;
+use crate::support::{
+    program::{Program, Server, number, text},
+    sides::bytes,
+};
 
 const SITE: &str = "plant-7";
 const SECURITY_UPDATE: &str = "f3cbd4e5-50d3-4da2-8e6f-80bea25d6f06";

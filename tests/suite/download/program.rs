@@ -20,12 +20,10 @@ use tidegate::{
     upstream::{Source, SyncOptions, sync},
 };
 
-use super::{
-    Side, options,
-    server::{Body, FileServer, Reply, digests},
-};
-use crate::{
-    serve::{Running, Site},
+use super::{Side, options};
+use crate::support::{
+    file_server::{Body, FileServer, Reply, digests},
+    server::{Running, Site},
     sides::{bytes, copy_folder, document, now},
 };
 

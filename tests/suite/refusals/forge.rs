@@ -14,7 +14,7 @@ use bundle_format::{
 use uuid::Uuid;
 
 use super::{
-    super::sides::{bytes, days, document, now, update},
+    super::support::sides::{bytes, days, document, now, update},
     MIRROR, start,
 };
 

@@ -12,7 +12,7 @@ use tidegate::{
 };
 
 use super::{
-    super::sides::{Mirror, bytes, document, now, row, update},
+    super::support::sides::{Mirror, bytes, document, now, row, update},
     MIRROR,
     editor::Volume,
     forge::{Forge, payload_record, revision_record, volume},

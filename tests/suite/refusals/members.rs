@@ -6,7 +6,7 @@ use bundle_format::{container::ObjectEntry, digest::Sha256};
 use tidegate::transfer::Fault;
 
 use super::{
-    super::sides::{Site, bytes},
+    super::support::sides::{Site, bytes},
     Start,
     editor::{Member, Volume},
     refused, start,

@@ -17,7 +17,7 @@ use std::{
 
 use tidegate::transfer::{Fault, ImportOptions, TransferError, import};
 
-use super::sides::{Mirror, Site, bytes, now};
+use super::support::sides::{Mirror, Site, bytes, now};
 
 const MIRROR: u128 = 7;
 

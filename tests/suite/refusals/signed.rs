@@ -10,7 +10,7 @@ use bundle_format::{
 use uuid::Uuid;
 
 use super::{
-    super::sides::{Site, bytes, document},
+    super::support::sides::{Site, bytes, document},
     MIRROR,
     editor::Volume,
     forge::{Forge, digests, payload_record, revision_record},

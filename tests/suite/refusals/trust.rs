@@ -12,7 +12,7 @@ use tidegate::{
 };
 
 use super::{
-    super::sides::{Mirror, Site, bytes, copy_folder, now, update},
+    super::support::sides::{Mirror, Site, bytes, copy_folder, now, update},
     MIRROR, Start,
     forge::{Forge, volume},
     refused_by, refused_path, start, write_to,

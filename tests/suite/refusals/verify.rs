@@ -6,7 +6,7 @@ use bundle_format::{container::ObjectEntry, digest::Sha256, limits::Limits};
 use tidegate::transfer::{Fault, VerifyAgainst, VerifyOptions, verify};
 
 use super::{
-    super::sides::{bytes, now},
+    super::support::sides::{bytes, now},
     Start,
     editor::{Member, Volume},
     start, story,

@@ -11,7 +11,7 @@ use tidegate::{
 use uuid::Uuid;
 
 use super::{Running, Tidegate, offered, samples, stderr};
-use crate::sides;
+use crate::support::sides;
 
 /// A server with files, two groups and decisions of every kind.
 fn upstream() -> (Tidegate, Group, Group, Vec<UpdateId>) {

@@ -7,8 +7,8 @@ use tidegate::soap::Element;
 use tokio::runtime::Runtime;
 
 use crate::{
-    agent_mock::{Asked, Mock, Reply},
-    upstream_fake::{AUTH, SYNC, answer, fault, operation},
+    support::mock::{Asked, Mock, Reply},
+    support::upstream_fake::{AUTH, SYNC, answer, fault, operation},
 };
 
 /// What a test answers itself: the operation by its name.

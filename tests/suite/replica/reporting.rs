@@ -18,7 +18,7 @@ use super::{
     fake::{BUILT_IN, Decisions, Fake},
     samples, sync_options,
 };
-use crate::upstream_fake::{SYNC, answer, fault};
+use crate::support::upstream_fake::{SYNC, answer, fault};
 
 fn report(tidegate: &Tidegate, url: &str) -> Result<Option<RolledUp>, RollupError> {
     let Source::Server(base) = Source::detect(url).unwrap() else { panic!("{url}") };

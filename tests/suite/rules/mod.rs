@@ -15,7 +15,7 @@ use tidegate::{
     update::UpdateId,
 };
 
-use crate::sides::{Mirror, copy_folder, now, update};
+use crate::support::sides::{Mirror, copy_folder, now, update};
 
 const FAMILY: u128 = 900;
 const WINDOWS: u128 = 901;

@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use super::{
     documents::{COMPANY, update},
-    http::{Reply, post},
 };
+use crate::support::http::{Reply, post};
 
 /// The id of the downstream of most tests.
 pub(super) const DSS: Uuid = Uuid::from_u128(1);

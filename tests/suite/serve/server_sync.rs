@@ -20,10 +20,10 @@ use super::{
     Running, Site, captured, documents,
     documents::{CHILD, CLASSIFICATION, COMPANY, DETECTOID, PARENT, PRODUCT},
     downstream::{DSS_AUTH, Downstream, ask, code, cookie_of, of, revision, sent},
-    http::post,
     mask::each_text,
 };
-use crate::real_data::real_data;
+use crate::support::http::post;
+use crate::support::real_data::real_data;
 
 const NONE: [i32; 0] = [];
 #[test]
@@ -64,7 +64,7 @@ fn a_downstream_synchronizes_and_then_fetches_changes_only() {
     assert_eq!((url.digest, url.mu_url), (Sha1::of(documents::PAYLOAD), None));
     let path = url.uss_url.unwrap();
     assert!(path.starts_with("/Content/") && path.ends_with(".exe"), "{path}");
-    let file = super::http::get(server.address, "GET", &path, &[]);
+    let file = crate::support::http::get(server.address, "GET", &path, &[]);
     assert_eq!(file.body, documents::PAYLOAD);
 
     // Nothing new; a product that was not asked before is listed whole.

@@ -8,7 +8,7 @@ use super::{
     captured::{HELD, Replay, STAND_INS, folder, site},
     mask::{MASKS, Masks, assert_equal, is_masked, masked, mutants},
 };
-use crate::real_data::real_data;
+use crate::support::real_data::real_data;
 
 /// Ours and theirs, ready to be compared with [`MASKS`].
 struct Pair {

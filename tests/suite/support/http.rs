@@ -8,52 +8,52 @@ use std::{
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub(super) struct Reply {
-    pub(super) status: u16,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
     /// Names in lower case, in order.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 }
 
 /// A connection that is kept.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
 }
 
 impl Connection {
-    pub(super) fn open(address: SocketAddr) -> Self {
+    pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         // A server that hangs fails the test instead of hanging it.
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         Self { stream: BufReader::new(stream) }
     }
 
-    pub(super) fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
     /// Sends although the server may have hung up.
-    pub(super) fn try_send(&mut self, bytes: &[u8]) {
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) {
         let _ = self.stream.get_mut().write_all(bytes);
     }
 
     /// Reads the head of an answer; the body is left.
-    pub(super) fn head(&mut self) -> Reply {
+    pub(crate) fn head(&mut self) -> Reply {
         self.try_head().expect("the connection broke")
     }
 
     /// The same; `None` when the connection broke.
-    pub(super) fn try_head(&mut self) -> Option<Reply> {
+    pub(crate) fn try_head(&mut self) -> Option<Reply> {
         let mut line = String::new();
         self.stream.read_line(&mut line).ok()?;
         let status = line.split(' ').nth(1)?.parse().unwrap();
@@ -67,14 +67,14 @@ impl Connection {
         Some(Reply { status, headers, body: Vec::new() })
     }
 
-    pub(super) fn body(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) fn body(&mut self, length: usize) -> Vec<u8> {
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).unwrap();
         body
     }
 
     /// Reads a whole answer; one to HEAD, 204 and 304 has no body whatever its length says.
-    pub(super) fn answer(&mut self, to_head: bool) -> Reply {
+    pub(crate) fn answer(&mut self, to_head: bool) -> Reply {
         let mut reply = self.head();
         assert_eq!(reply.header("transfer-encoding"), None, "answers are never chunked");
         if !to_head && reply.status != 304 {
@@ -86,14 +86,14 @@ impl Connection {
     }
 
     /// Whether the server closed it.
-    pub(super) fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))
     }
 }
 
 /// One request on a connection of its own. `head` holds the request line and headers without the
 /// empty line at the end.
-pub(super) fn request(address: SocketAddr, head: &str, body: &[u8]) -> Reply {
+pub(crate) fn request(address: SocketAddr, head: &str, body: &[u8]) -> Reply {
     let mut connection = Connection::open(address);
     connection.send(head.as_bytes());
     connection.send(b"\r\n\r\n");
@@ -102,13 +102,13 @@ pub(super) fn request(address: SocketAddr, head: &str, body: &[u8]) -> Reply {
 }
 
 /// A GET or HEAD with further headers.
-pub(super) fn get(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Reply {
+pub(crate) fn get(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Reply {
     let headers: String = headers.iter().map(|header| format!("\r\n{header}")).collect();
     request(address, &format!("{method} {path} HTTP/1.1\r\nHost: {address}{headers}"), b"")
 }
 
 /// A SOAP message to a path.
-pub(super) fn post(address: SocketAddr, path: &str, body: &[u8], headers: &[&str]) -> Reply {
+pub(crate) fn post(address: SocketAddr, path: &str, body: &[u8], headers: &[&str]) -> Reply {
     let headers: String = headers.iter().map(|header| format!("\r\n{header}")).collect();
     let length = body.len();
     let head = format!(

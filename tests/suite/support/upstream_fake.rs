@@ -20,7 +20,7 @@ use tidegate::{
 };
 use tokio::runtime::Runtime;
 
-use super::agent_mock::{Asked, Mock, Reply};
+use super::mock::{Asked, Mock, Reply};
 
 pub(crate) const SYNC: &str = "http://www.microsoft.com/SoftwareDistribution";
 pub(crate) const AUTH: &str =

@@ -10,14 +10,14 @@ use std::{
 use serde_json::Value;
 
 /// One side: a data folder and its configuration.
-pub(super) struct Program {
-    pub(super) data: PathBuf,
+pub(crate) struct Program {
+    pub(crate) data: PathBuf,
     config: PathBuf,
 }
 
 impl Program {
     /// `init` with these arguments.
-    pub(super) fn init(root: &Path, name: &str, args: &[&str], config: &str) -> Self {
+    pub(crate) fn init(root: &Path, name: &str, args: &[&str], config: &str) -> Self {
         let program = Self::at(root, name);
         fs::write(&program.config, config).unwrap();
         program.run(&[&["init"], args].concat());
@@ -25,14 +25,14 @@ impl Program {
     }
 
     /// Without `init`: for commands that need no side.
-    pub(super) fn at(root: &Path, name: &str) -> Self {
+    pub(crate) fn at(root: &Path, name: &str) -> Self {
         let program = Self { data: root.join(name), config: root.join(format!("{name}.toml")) };
         fs::write(&program.config, "").unwrap();
         program
     }
 
     /// Runs a command that must do all it was asked to; gives its data.
-    pub(super) fn run(&self, args: &[&str]) -> Value {
+    pub(crate) fn run(&self, args: &[&str]) -> Value {
         let output = self.command(args).output().unwrap();
         assert!(
             output.status.success(),
@@ -46,7 +46,7 @@ impl Program {
     }
 
     /// Starts `serve` and waits until it listens.
-    pub(super) fn serve(&self, args: &[&str]) -> Server {
+    pub(crate) fn serve(&self, args: &[&str]) -> Server {
         let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
         let mut child = self.command(&args).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
@@ -70,14 +70,14 @@ impl Program {
 }
 
 /// A running server; killed when dropped.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     said: Value,
 }
 
 impl Server {
     /// What it said of itself at this place.
-    pub(super) fn said(&self, pointer: &str) -> &str {
+    pub(crate) fn said(&self, pointer: &str) -> &str {
         text(&self.said, pointer)
     }
 }
@@ -90,13 +90,13 @@ impl Drop for Server {
 }
 
 /// The text at a place in a command's data.
-pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     let found = value.pointer(pointer).and_then(Value::as_str);
     found.unwrap_or_else(|| panic!("there is no text {pointer} in {value:#}"))
 }
 
 /// The number at a place in a command's data.
-pub(super) fn number(value: &Value, pointer: &str) -> u64 {
+pub(crate) fn number(value: &Value, pointer: &str) -> u64 {
     let found = value.pointer(pointer).and_then(Value::as_u64);
     found.unwrap_or_else(|| panic!("there is no number {pointer} in {value:#}"))
 }

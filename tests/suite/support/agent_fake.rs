@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
-use super::agent_mock::{Asked, Reply};
+use super::mock::{Asked, Reply};
 
 const CLIENT: &str = "http://www.microsoft.com/SoftwareDistribution/Server/ClientWebService";
 const AUTH: &str = "http://www.microsoft.com/SoftwareDistribution/Server/SimpleAuthWebService";

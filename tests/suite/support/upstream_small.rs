@@ -7,7 +7,7 @@ use tidegate::{
 use uuid::Uuid;
 
 use super::{
-    upstream_cabinets::{blob, mszip, utf16},
+    cabinets::{blob, mszip, utf16},
     upstream_fake::{Uss, plain},
 };
 
