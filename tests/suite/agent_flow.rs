@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tidegate::agent::{Event, Probe, ProbeOptions, ProbeReport};
 
 use super::{
-    support::agent_fake::{self, Fake},
+    support::agent_fake::Fake,
     support::mock::{Asked, Mock, Reply},
 };
 
@@ -107,7 +107,10 @@ async fn finds_downloads_installs_and_reports() {
     assert!(sync.contains("<InstalledNonLeafUpdateIDs><int>1</int><int>2</int></InstalledNonLeafUpdateIDs><OtherCachedUpdateIDs><int>3</int><int>10</int><int>11</int></OtherCachedUpdateIDs>"), "{sync}");
     let status = &mock.requests("ReportEventBatch")[2].body;
     assert!(
-        status.contains(&format!("<string>V={}</string>", crate::support::agent_fake::BUNDLE.to_uppercase())),
+        status.contains(&format!(
+            "<string>V={}</string>",
+            crate::support::agent_fake::BUNDLE.to_uppercase()
+        )),
         "{status}"
     );
     assert!(!status.contains("<string>U="), "{status}");

@@ -4,8 +4,8 @@
 use tidegate::agent::{Probe, ProbeOptions, ProbeReport, Severity};
 
 use super::{
-    support::agent_fake::{BUNDLE, CHILD, COMPANY, DETECTOID, EXPIRATION, OTHER},
     agent_flow,
+    support::agent_fake::{BUNDLE, CHILD, COMPANY, DETECTOID, EXPIRATION, OTHER},
     support::mock::{Asked, Reply},
 };
 

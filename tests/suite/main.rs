@@ -24,6 +24,8 @@ mod channel;
 #[cfg(feature = "upstream")]
 mod channel_proxies;
 mod cli;
+#[cfg(all(feature = "probe", feature = "upstream"))]
+mod compat;
 mod content;
 #[cfg(feature = "upstream")]
 mod download;

@@ -6,8 +6,8 @@ use tidegate::upstream::Hardware;
 use uuid::Uuid;
 
 use super::{
-    upstream_depth::{config, document, identity, prerequisites, server, sha1, software, update},
     support::upstream_fake::{Pair, SYNC, answer, fault, operation, plain},
+    upstream_depth::{config, document, identity, prerequisites, server, sha1, software, update},
 };
 
 /// Such a key could not be packed, and no bundle could be made any more.

@@ -309,7 +309,8 @@ fn recorded_answers_become_the_exact_documents() {
     assert!(fetched.iter().all(|identity| pair.document(identity).is_none()));
     let delta = shape_of(&recorded(&captures, 11, "GetRevisionIdList", "request"));
     let requests = pair.mock.requests("GetRevisionIdList");
-    let is_of_updates = |asked: &&super::support::mock::Asked| asked.body.contains("<GetConfig>false");
+    let is_of_updates =
+        |asked: &&super::support::mock::Asked| asked.body.contains("<GetConfig>false");
     let last = &requests.iter().rfind(is_of_updates).unwrap().body;
     assert_eq!(shape_of(last), delta);
     assert!(last.contains("<Anchor>9438,2026-10-04 16:33:26.750</Anchor>"));

@@ -18,8 +18,9 @@ use tidegate::{
 };
 
 use crate::support::{
+    clock::now,
     file_server::{Asked, Body, FileServer, Reply, digests},
-    sides::{Mirror, bytes, document, now, update},
+    sides::{Mirror, bytes, document, update},
 };
 
 /// Bytes of a payload: more than a cut has to bring for the same place to be asked again.

@@ -15,8 +15,10 @@ use super::{
     mask::each_text,
     session::{decoded, error_code},
 };
-use crate::support::http::{Reply, request};
-use crate::support::real_data::real_data;
+use crate::support::{
+    http::{Reply, request},
+    real_data::real_data,
+};
 
 /// The revisions whose documents we hold, with the numbers of the recorded WSUS.
 pub(super) const HELD: &[(i32, &str)] = &[

@@ -17,9 +17,7 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-use super::{
-    documents::{COMPANY, update},
-};
+use super::documents::{COMPANY, update};
 use crate::support::http::{Reply, post};
 
 /// The id of the downstream of most tests.

@@ -24,8 +24,7 @@ use super::{
     Running, Site, documents,
     downstream::{DSS, Downstream, ask, cookie_for},
 };
-use crate::support::http::post;
-use crate::support::real_data::real_data;
+use crate::support::{http::post, real_data::real_data};
 
 const BELOW: Uuid = Uuid::from_u128(2);
 

@@ -22,8 +22,7 @@ use super::{
     downstream::{DSS_AUTH, Downstream, ask, code, cookie_of, of, revision, sent},
     mask::each_text,
 };
-use crate::support::http::post;
-use crate::support::real_data::real_data;
+use crate::support::{http::post, real_data::real_data, real_data::requests};
 
 const NONE: [i32; 0] = [];
 #[test]
@@ -176,14 +175,7 @@ fn shape(element: &Element) -> String {
 
 fn recordings(real: &Path) -> Vec<(String, String, String)> {
     let folder = real.join("captures/upstream-wsus-2025");
-    let mut names: Vec<String> = fs::read_dir(&folder)
-        .unwrap()
-        .filter_map(|entry| {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            name.strip_suffix(".request.xml").map(str::to_owned)
-        })
-        .collect();
-    names.sort();
+    let names = requests(&folder);
     assert_eq!(names.len(), 19);
     let read = |name: &str, kind: &str| {
         fs::read_to_string(folder.join(format!("{name}.{kind}.xml"))).unwrap()

@@ -16,16 +16,20 @@ pub(crate) fn numbered(n: u128) -> UpdateId {
 }
 
 /// A revision of the update that a number stands for.
-pub(crate) fn revision(n: u128, revision: u32) -> UpdateIdentity {
+pub(crate) fn identity(n: u128, revision: u32) -> UpdateIdentity {
     UpdateIdentity { id: numbered(n), revision }
 }
 
 /// The `File` element of a payload with these bytes.
-pub(crate) fn file_element(name: &str, payload: &[u8]) -> String {
-    let (sha1, sha256) = (Sha1::of(payload).to_base64(), Sha256::of(payload).to_base64());
+pub(crate) fn file(name: &str, payload: &[u8]) -> String {
+    file_of(name, &Sha1::of(payload), &Sha256::of(payload), payload.len() as u64)
+}
+
+/// The `File` element of a payload with these digests and so many bytes.
+pub(crate) fn file_of(name: &str, sha1: &Sha1, sha256: &Sha256, size: u64) -> String {
+    let (sha1, sha256) = (sha1.to_base64(), sha256.to_base64());
     format!(
-        r#"<File Digest="{sha1}" DigestAlgorithm="SHA1" FileName="{name}" Size="{}" Modified="2026-01-01T00:00:00Z"><AdditionalDigest Algorithm="SHA256">{sha256}</AdditionalDigest></File>"#,
-        payload.len()
+        r#"<File Digest="{sha1}" DigestAlgorithm="SHA1" FileName="{name}" Size="{size}" Modified="2026-01-01T00:00:00Z"><AdditionalDigest Algorithm="SHA256">{sha256}</AdditionalDigest></File>"#
     )
 }
 

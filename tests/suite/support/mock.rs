@@ -9,6 +9,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    runtime::Runtime,
 };
 
 /// A request as it arrived.
@@ -91,6 +92,12 @@ impl Reply {
         self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
         self
     }
+}
+
+/// What a server of a test runs on while the test itself waits.
+pub(crate) fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
 }
 
 type Answer = Box<dyn FnMut(&Asked) -> Reply + Send>;

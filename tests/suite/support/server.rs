@@ -22,6 +22,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// An empty one, called `plant-7`.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let side = Side::Isolated { site: "plant-7".to_owned() };
@@ -29,6 +30,7 @@ impl Site {
         Self { data, folder }
     }
 
+    /// Who may have what.
     pub(crate) fn fleet(&self) -> Fleet {
         Fleet::open(&self.data.fleet()).unwrap()
     }
@@ -83,10 +85,12 @@ impl Site {
         digests.sha256
     }
 
+    /// Where the bytes of a payload are.
     pub(crate) fn payload_path(&self, sha256: &Sha256) -> std::path::PathBuf {
         ContentStore::open(&self.data.content()).unwrap().path(sha256)
     }
 
+    /// Approves an update for all computers.
     pub(crate) fn approve(&self, update: UpdateId) {
         let install = ApprovalAction::Install;
         let (group, now) = (ALL_COMPUTERS, Timestamp::now());
@@ -96,6 +100,8 @@ impl Site {
 
 /// A server in a thread of its own; ends when dropped.
 pub(crate) struct Running {
+    /// How it is reached: with TLS if it has a certificate.
+    pub(crate) url: String,
     pub(crate) address: SocketAddr,
     pub(crate) tls: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
@@ -103,15 +109,22 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// On a site, without TLS.
     pub(crate) fn new(site: &Site) -> Self {
         Self::with(site, |_| ())
     }
 
+    /// On a site, with changed options.
     pub(crate) fn with(site: &Site, change: impl FnOnce(&mut ServeOptions)) -> Self {
+        Self::on(&site.data, change)
+    }
+
+    /// On any data folder.
+    pub(crate) fn on(data: &DataDir, change: impl FnOnce(&mut ServeOptions)) -> Self {
         let mut options = ServeOptions::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         options.poll = Duration::from_millis(10);
         change(&mut options);
-        let data = site.data.clone();
+        let data = data.clone();
         let (stop, stopped) = oneshot::channel();
         let (started, starts) = std::sync::mpsc::channel();
         let thread = thread::spawn(move || {
@@ -127,7 +140,11 @@ impl Running {
             });
         });
         let (address, tls) = starts.recv().expect("the server did not start");
-        Self { address, tls, stop: Some(stop), thread: Some(thread) }
+        let url = match tls {
+            Some(address) => format!("https://{address}"),
+            None => format!("http://{address}"),
+        };
+        Self { url, address, tls, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Asks it to end, without waiting.

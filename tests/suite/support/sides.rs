@@ -7,7 +7,6 @@ use std::{
 };
 
 use bundle_format::digest::{PayloadDigests, Sha256};
-use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, types::Value};
 use tempfile::TempDir;
 use tidegate::{
@@ -22,14 +21,7 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-/// When everything in these tests happens.
-pub(crate) fn now() -> Timestamp {
-    "2026-02-03T04:05:06Z".parse().unwrap()
-}
-
-pub(crate) fn days(n: i64) -> Timestamp {
-    now() + SignedDuration::from_hours(24 * n)
-}
+use super::{clock::now, documents};
 
 /// Bytes that do not repeat and do not compress, the same for the same seed.
 pub(crate) fn bytes(seed: u64, len: usize) -> Vec<u8> {
@@ -54,13 +46,8 @@ pub(crate) fn document(n: u128, revision: u32, payloads: &[PayloadDigests]) -> S
     let files: String = payloads
         .iter()
         .map(|payload| {
-            format!(
-                r#"<File Digest="{}" DigestAlgorithm="SHA1" FileName="{}.cab" Size="{}" Modified="2026-01-01T00:00:00Z"><AdditionalDigest Algorithm="SHA256">{}</AdditionalDigest></File>"#,
-                payload.sha1.to_base64(),
-                payload.sha1,
-                payload.size,
-                payload.sha256.to_base64(),
-            )
+            let name = format!("{}.cab", payload.sha1);
+            documents::file_of(&name, &payload.sha1, &payload.sha256, payload.size)
         })
         .collect();
     format!(
@@ -194,6 +181,22 @@ impl Site {
     pub(crate) fn dry_run(&self, bundles: &[PathBuf]) -> Result<ImportReport, TransferError> {
         let options = ImportOptions { dry_run: true, ..ImportOptions::new(now()) };
         import(&self.data, bundles, &options, &())
+    }
+
+    /// Publishes an update of the site's own that names this payload.
+    pub(crate) fn publish(&self, n: u128, payload: &[u8]) -> PayloadDigests {
+        let path = self.folder.path().join("ours");
+        fs::write(&path, payload).unwrap();
+        let content = ContentStore::open(&self.data.content()).unwrap();
+        let digests = content.add_file(&path, &mut |_| {}).unwrap();
+        let xml = document(n, 1, std::slice::from_ref(&digests));
+        let parsed = UpdateDocument::parse(xml.as_bytes(), &Limits::default()).unwrap();
+        let mut catalog = Catalog::open(&self.data.catalog()).unwrap();
+        let mut writer = catalog.write().unwrap();
+        writer.add_revision(&parsed, xml.as_bytes(), Numbering::Local, now()).unwrap();
+        writer.put_payload(&row(digests.clone())).unwrap();
+        writer.commit().unwrap();
+        digests
     }
 
     /// A copy of the whole data folder.

@@ -20,7 +20,7 @@ use tidegate::{
 };
 use tokio::runtime::Runtime;
 
-use super::mock::{Asked, Mock, Reply};
+use super::mock::{Asked, Mock, Reply, runtime};
 
 pub(crate) const SYNC: &str = "http://www.microsoft.com/SoftwareDistribution";
 pub(crate) const AUTH: &str =
@@ -38,6 +38,17 @@ pub(crate) const OPERATIONS: [&str; 6] = [
 
 /// The name of an operation, and the element in the body.
 pub(crate) type Other = Box<dyn FnMut(&str, &Element) -> Reply + Send>;
+
+/// Plain HTTP without a proxy, and without pauses that a test would have to wait for.
+pub(crate) fn connection() -> ConnectionOptions {
+    ConnectionOptions {
+        allow_http: true,
+        proxy: Some("none".to_owned()),
+        first_pause: Duration::from_millis(1),
+        attempts: 3,
+        ..ConnectionOptions::default()
+    }
+}
 
 /// What the server holds and how it behaves; tests change it between runs.
 #[derive(Default)]
@@ -82,11 +93,7 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new(uss: Uss) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let uss = Arc::new(Mutex::new(uss));
         let bend: Arc<Mutex<Option<Bend>>> = Arc::default();
         let (server, bends) = (Arc::clone(&uss), Arc::clone(&bend));
@@ -105,13 +112,7 @@ impl Pair {
         let folder = tempfile::tempdir().unwrap();
         let catalog = Catalog::open(&folder.path().join("catalog.sqlite")).unwrap();
         let content = ContentStore::open(&folder.path().join("content")).unwrap();
-        let connection = ConnectionOptions {
-            allow_http: true,
-            proxy: Some("none".to_owned()),
-            first_pause: Duration::from_millis(1),
-            attempts: 3,
-            ..ConnectionOptions::default()
-        };
+        let connection = connection();
         let options = SyncOptions {
             upstream: UpstreamOptions { connection, selection: Selection::default() },
             ..SyncOptions::new("2026-10-04T12:00:00Z".parse().unwrap())
