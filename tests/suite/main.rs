@@ -31,6 +31,7 @@ mod content;
 mod download;
 mod fleet;
 mod fleet_replicated;
+mod house;
 mod kill;
 mod layers;
 mod parts;

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
@@ -296,7 +297,7 @@ impl<'a> Connected<'a> {
         });
         let url = server.url("");
         let args = ["download", "--location", &url, "--allow-http", "--reserve", "0"];
-        let mut child = self.program.command(&args).spawn().unwrap();
+        let mut child = self.program.command(&args).stdout(Stdio::null()).spawn().unwrap();
         let sha256 = Sha256::of(&payload).to_string();
         let partial = self.program.data.join("content/partial").join(sha256);
         let begun = Instant::now();

@@ -100,7 +100,7 @@ fn take_in(program: &Program, volumes: &[PathBuf]) -> Value {
 
 /// All that a person asks of a side.
 fn is_well(program: &Program) {
-    for command in ["status", "updates", "computers", "servers", "groups", "policy", "rules"] {
+    for command in ["status", "updates", "computers", "servers", "groups", "policy"] {
         program.run(&[command]);
     }
     let checked = program.run(&["check"]);
@@ -137,10 +137,14 @@ fn a_frozen_isolated_side_goes_on_where_it_was() {
         is_well(&isolated);
         let server = isolated.serve(&[]);
         let (url, state) = (server.said("/url"), frozen.path("agents/pc-1.json"));
-        let args = ["probe", url, "--install", "--computer", "pc-1", "--group", "Pilot", "--state"];
-        let probed = Program::at(frozen.root.path(), "agent")
-            .run(&[&args[..], &["--silent", utf8(&state)]].concat());
+        let args = ["probe", url, "--silent", "--computer", "pc-1", "--group", "Pilot", "--state"];
+        let agent = Program::at(frozen.root.path(), "agent");
+        let probed = agent.run(&[&args[..], &[utf8(&state)]].concat());
         assert_eq!(probed["offered"], json!([]), "what is installed is not offered again");
+        let args = ["probe", url, "--silent", "--computer", "new", "--group", "Pilot"];
+        let offered = agent.run(&args)["offered"].as_array().unwrap().len();
+        let installed = &frozen.expected["isolated"]["computers"]["here"][0]["states"];
+        assert_eq!(offered, installed.as_array().unwrap().len(), "a new computer gets the same");
         drop(server);
 
         // The first volume of the last bundle is in it; the other one makes it whole.
@@ -158,6 +162,7 @@ fn a_frozen_connected_side_goes_on_where_it_was() {
     for frozen in Frozen::all() {
         let connected = frozen.side("connected");
         is_well(&connected);
+        connected.run(&["rules", "run"]);
 
         // A download that was broken off is finished, not begun again.
         let content = frozen.path("payloads");

@@ -8,7 +8,7 @@ use std::{
 
 use crate::support::sides::tree;
 
-/// Files from this size on are compressed; in bytes.
+/// Files from this size on are compressed, but for JSON, which people may want to read; in bytes.
 const COMPRESSED: usize = 4096;
 
 /// Not `.zst` alone: indexes and policies of snapshots are called so themselves.
@@ -50,7 +50,7 @@ pub(super) fn freeze(from: &Path, to: &Path) {
         }
         assert!(!name.ends_with("-wal") && !name.ends_with("-shm"), "{name}: a database is open");
         let bytes = fs::read(entry.path()).unwrap();
-        if bytes.len() < COMPRESSED {
+        if bytes.len() < COMPRESSED || name.ends_with(".json") {
             fs::write(to.join(name), bytes).unwrap();
         } else {
             let bytes = zstd::encode_all(&*bytes, 19).unwrap();
