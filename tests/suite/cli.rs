@@ -8,7 +8,7 @@ use crate::support::program::{run, tidegate};
 
 #[track_caller]
 fn ends_with(data: &Path, args: &[&str], code: i32, says: &str) {
-    let output = run(&data, args);
+    let output = run(data, args);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
     assert!(stderr.contains(says), "{args:?} does not say {says:?}: {stderr}");

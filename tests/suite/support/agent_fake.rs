@@ -11,11 +11,17 @@ const CLIENT: &str = "http://www.microsoft.com/SoftwareDistribution/Server/Clien
 const AUTH: &str = "http://www.microsoft.com/SoftwareDistribution/Server/SimpleAuthWebService";
 const REPORTING: &str = "http://www.microsoft.com/SoftwareDistribution";
 
+/// Until when cookies are good.
 pub(crate) const EXPIRATION: &str = "2999-01-01T00:00:00.5Z";
+/// The update that is offered.
 pub(crate) const BUNDLE: &str = "b0000000-0000-4000-8000-000000000010";
+/// Its part, with the payload.
 pub(crate) const CHILD: &str = "b0000000-0000-4000-8000-000000000011";
+/// The company: a category, which is installed.
 pub(crate) const COMPANY: &str = "b0000000-0000-4000-8000-000000000001";
+/// A condition that holds.
 pub(crate) const DETECTOID: &str = "b0000000-0000-4000-8000-000000000002";
+/// A condition that does not hold.
 pub(crate) const OTHER: &str = "b0000000-0000-4000-8000-000000000003";
 
 /// 3 MiB and a bit: four pieces.
@@ -32,6 +38,7 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
+    /// A server that is reached at `host`.
     pub(crate) fn new(host: &str) -> Self {
         let payload = payload();
         Self {
@@ -42,6 +49,7 @@ impl Fake {
         }
     }
 
+    /// What it says to a request.
     pub(crate) fn answer(&self, asked: &Asked) -> Reply {
         let soap = |text: String| Reply::soap(text);
         match asked.operation().as_str() {

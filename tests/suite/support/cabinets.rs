@@ -15,6 +15,7 @@ pub(crate) fn blob(cabinet: &[u8]) -> String {
     format!("<XmlUpdateBlobCompressed>{}</XmlUpdateBlobCompressed>", STANDARD.encode(cabinet))
 }
 
+/// UTF-16, little-endian, without a mark.
 pub(crate) fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }

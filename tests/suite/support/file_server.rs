@@ -23,6 +23,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// The value of a header, by its name in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
@@ -47,6 +48,7 @@ pub(crate) enum Body {
     Endless,
 }
 
+/// An answer.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -54,14 +56,17 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// A status without a body.
     pub(crate) fn status(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Body::Whole(Vec::new()) }
     }
 
+    /// 200 with a body.
     pub(crate) fn ok(body: Body) -> Self {
         Self { status: 200, headers: Vec::new(), body }
     }
 
+    /// With one more header.
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
@@ -126,6 +131,7 @@ impl FileServer {
         Self { address, asked, ended }
     }
 
+    /// The address of a path here.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -211,6 +217,7 @@ fn answer(
     out.shutdown(Shutdown::Both)
 }
 
+/// The digests of a payload.
 pub(crate) fn digests(bytes: &[u8]) -> PayloadDigests {
     let mut hasher = PayloadHasher::new();
     hasher.update(bytes);

@@ -16,10 +16,12 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// The value of a header, by its name in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
+    /// The body, which must be UTF-8.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
@@ -31,6 +33,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Connects.
     pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         // A server that hangs fails the test instead of hanging it.
@@ -38,6 +41,7 @@ impl Connection {
         Self { stream: BufReader::new(stream) }
     }
 
+    /// Sends bytes as they are.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
@@ -67,6 +71,7 @@ impl Connection {
         Some(Reply { status, headers, body: Vec::new() })
     }
 
+    /// Reads a body of this length.
     pub(crate) fn body(&mut self, length: usize) -> Vec<u8> {
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).unwrap();

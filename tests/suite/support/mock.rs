@@ -23,6 +23,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// The value of a header, by its name in any letter case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
@@ -61,6 +62,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// 200 with a SOAP message.
     pub(crate) fn soap(body: impl Into<String>) -> Self {
         Self {
             status: 200,
@@ -82,12 +84,14 @@ impl Reply {
         reply
     }
 
+    /// With this header, instead of others of its name.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
         self.headers.push((name.into(), value.into()));
         self
     }
 
+    /// Without the headers of this name.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
         self
@@ -125,6 +129,7 @@ impl Mock {
         Self { url: format!("http://{host}"), log }
     }
 
+    /// All requests so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.log.lock().unwrap().clone()
     }
@@ -134,6 +139,7 @@ impl Mock {
         self.asked().iter().map(Asked::operation).filter(|name| name != "Content").collect()
     }
 
+    /// The requests for an operation.
     pub(crate) fn requests(&self, operation: &str) -> Vec<Asked> {
         self.asked().into_iter().filter(|asked| asked.operation() == operation).collect()
     }

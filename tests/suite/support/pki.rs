@@ -36,6 +36,7 @@ impl Default for Wish {
 }
 
 impl Authority {
+    /// A new authority of this name.
     pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -51,10 +52,12 @@ impl Authority {
         self.folder.path().join("root.pem")
     }
 
+    /// Its root as PEM.
     pub(crate) fn root_pem(&self) -> String {
         self.issuer.pem()
     }
 
+    /// Its root as DER.
     pub(crate) fn root_der(&self) -> Vec<u8> {
         self.issuer.der().to_vec()
     }
@@ -65,6 +68,7 @@ impl Authority {
         digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
     }
 
+    /// Makes a certificate and its key.
     pub(crate) fn sign(&self, wish: &Wish) -> Pair {
         let folder = tempfile::tempdir().unwrap();
         let pair = Pair {
@@ -76,6 +80,7 @@ impl Authority {
         pair
     }
 
+    /// The same, into these files.
     pub(crate) fn sign_into(&self, wish: &Wish, certificate: &Path, key: &Path) {
         let mut params = CertificateParams::new([wish.name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(wish.years.0, 1, 1);

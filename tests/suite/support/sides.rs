@@ -37,6 +37,7 @@ pub(crate) fn bytes(seed: u64, len: usize) -> Vec<u8> {
     out
 }
 
+/// The update of this number.
 pub(crate) fn update(n: u128) -> UpdateId {
     UpdateId(Uuid::from_u128(0x1000_0000_0000_4000_8000_0000_0000_0000 + n))
 }
@@ -64,10 +65,12 @@ pub(crate) struct Mirror {
 }
 
 impl Mirror {
+    /// A mirror with keys without a passphrase.
     pub(crate) fn new(mirror: u128) -> Self {
         Self::with_keys(mirror, &KeysOptions::new(now()))
     }
 
+    /// A mirror with these keys.
     pub(crate) fn with_keys(mirror: u128, keys: &KeysOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let side = Side::Connected { mirror_id: Uuid::from_u128(mirror) };
@@ -96,6 +99,7 @@ impl Mirror {
         writer.commit().unwrap();
     }
 
+    /// Adds a revision by its document.
     pub(crate) fn add_document(&self, xml: &str) {
         let parsed = UpdateDocument::parse(xml.as_bytes(), &Limits::default()).unwrap();
         let mut catalog = self.catalog();
@@ -104,6 +108,7 @@ impl Mirror {
         writer.commit().unwrap();
     }
 
+    /// Withdraws a revision.
     pub(crate) fn withdraw(&self, n: u128, revision: u32) {
         let mut catalog = self.catalog();
         let mut writer = catalog.write().unwrap();
@@ -111,22 +116,27 @@ impl Mirror {
         writer.commit().unwrap();
     }
 
+    /// Its catalogue.
     pub(crate) fn catalog(&self) -> Catalog {
         Catalog::open(&self.data.catalog()).unwrap()
     }
 
+    /// Where its volumes go.
     pub(crate) fn out(&self) -> PathBuf {
         self.folder.path().join("out")
     }
 
+    /// Exports what the site lacks.
     pub(crate) fn export(&self, site: &str) -> ExportReport {
         self.export_with(site, &ExportOptions::default()).unwrap()
     }
 
+    /// Exports everything.
     pub(crate) fn export_full(&self, site: &str) -> ExportReport {
         self.export_with(site, &ExportOptions { full: true, ..ExportOptions::default() }).unwrap()
     }
 
+    /// Exports with these options.
     pub(crate) fn export_with(
         &self,
         site: &str,
@@ -142,6 +152,7 @@ impl Mirror {
     }
 }
 
+/// The row of a payload that is here.
 pub(crate) fn row(digests: PayloadDigests) -> PayloadRow {
     PayloadRow {
         sha256: digests.sha256,
@@ -167,6 +178,7 @@ impl Site {
         site
     }
 
+    /// A site that trusts nothing yet.
     pub(crate) fn without_trust(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let side = Side::Isolated { site: name.to_owned() };
@@ -174,10 +186,12 @@ impl Site {
         Self { folder, data }
     }
 
+    /// Imports volumes.
     pub(crate) fn import(&self, bundles: &[PathBuf]) -> Result<ImportReport, TransferError> {
         import(&self.data, bundles, &ImportOptions::new(now()), &())
     }
 
+    /// Tries to import volumes.
     pub(crate) fn dry_run(&self, bundles: &[PathBuf]) -> Result<ImportReport, TransferError> {
         let options = ImportOptions { dry_run: true, ..ImportOptions::new(now()) };
         import(&self.data, bundles, &options, &())
@@ -207,15 +221,18 @@ impl Site {
         Self { folder, data }
     }
 
+    /// See [`served`].
     pub(crate) fn served(&self) -> String {
         served(self.data.root())
     }
 
+    /// See [`tree`].
     pub(crate) fn tree(&self) -> BTreeMap<String, Sha256> {
         tree(self.data.root())
     }
 }
 
+/// Copies a folder with all that is in it.
 pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

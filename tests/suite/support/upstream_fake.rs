@@ -22,7 +22,9 @@ use tokio::runtime::Runtime;
 
 use super::mock::{Asked, Mock, Reply, runtime};
 
+/// The namespace of the server synchronization service.
 pub(crate) const SYNC: &str = "http://www.microsoft.com/SoftwareDistribution";
+/// The namespace of the authorization service.
 pub(crate) const AUTH: &str =
     "http://www.microsoft.com/SoftwareDistribution/Server/DssAuthWebService";
 
@@ -92,6 +94,7 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
+    /// Starts a server with this content; the other side is empty.
     pub(crate) fn new(uss: Uss) -> Self {
         let runtime = runtime();
         let uss = Arc::new(Mutex::new(uss));
@@ -120,19 +123,23 @@ impl Pair {
         Self { uss, bend, mock, _runtime: runtime, folder, catalog, content, options }
     }
 
+    /// Lets a test change answers.
     pub(crate) fn bend(&self, bend: impl FnMut(&Asked, usize, Reply) -> Reply + Send + 'static) {
         *self.bend.lock().unwrap() = Some(Box::new(bend));
     }
 
+    /// No answer is changed any more.
     pub(crate) fn straight(&self) {
         *self.bend.lock().unwrap() = None;
     }
 
+    /// Synchronizes from the server.
     pub(crate) fn sync(&mut self) -> Result<SyncReport, SyncError> {
         let url = self.mock.url.clone();
         self.sync_from(&url)
     }
 
+    /// Synchronizes from an address.
     pub(crate) fn sync_from(&mut self, url: &str) -> Result<SyncReport, SyncError> {
         let source = Source::detect(url).unwrap();
         sync(&source, &mut self.catalog, &self.content, &self.options, &mut |_| {})
@@ -143,6 +150,7 @@ impl Pair {
         self.catalog = Catalog::open(&self.folder.path().join("another.sqlite")).unwrap();
     }
 
+    /// The stored document of a revision.
     pub(crate) fn document(&self, identity: &UpdateIdentity) -> Option<Vec<u8>> {
         let id = self.catalog.revision_id(identity).unwrap()?;
         self.catalog.document(id).unwrap()
@@ -154,6 +162,7 @@ impl Pair {
         requests.iter().skip(from).map(|asked| identities(&operation(&asked.body))).collect()
     }
 
+    /// The filters of all GetRevisionIdList requests.
     pub(crate) fn lists(&self) -> Vec<Element> {
         let requests = self.mock.requests("GetRevisionIdList");
         requests
@@ -288,12 +297,14 @@ impl Uss {
     }
 }
 
+/// The answer to an operation, with this inside its result.
 pub(crate) fn answer(name: &str, namespace: &str, inside: &str) -> Reply {
     Reply::soap(format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?><soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\"><soap:Body><{name}Response xmlns=\"{namespace}\"><{name}Result>{inside}</{name}Result></{name}Response></soap:Body></soap:Envelope>"
     ))
 }
 
+/// A fault as a WSUS sends it.
 pub(crate) fn fault(code: &str, message: &str) -> Reply {
     let mut reply = Reply::soap(format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?><soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\"><soap:Body><soap:Fault><faultcode>soap:Server</faultcode><faultstring>Fault occurred</faultstring><detail><ErrorCode>{code}</ErrorCode><Message>{message}</Message><ID>f0000000-0000-4000-8000-000000000001</ID></detail></soap:Fault></soap:Body></soap:Envelope>"
@@ -307,6 +318,7 @@ pub(crate) fn operation(body: &str) -> Element {
     soap::body_of(soap::read(body.as_bytes(), &soap::Limits::default()).unwrap()).unwrap()
 }
 
+/// An identity as an element of this name.
 pub(crate) fn identity(name: &str, id: &UpdateIdentity) -> String {
     format!(
         "<{name}><UpdateID>{}</UpdateID><RevisionNumber>{}</RevisionNumber></{name}>",
@@ -319,6 +331,7 @@ fn identities(operation: &Element) -> Vec<UpdateIdentity> {
     operation.items("updateIds", "UpdateIdentity").map(read_identity).collect()
 }
 
+/// The identity that an element says.
 pub(crate) fn read_identity(element: &Element) -> UpdateIdentity {
     UpdateIdentity {
         id: element.value("UpdateID").unwrap().parse::<UpdateId>().unwrap(),

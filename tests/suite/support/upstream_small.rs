@@ -11,13 +11,17 @@ use super::{
     upstream_fake::{Uss, plain},
 };
 
+/// The number of its product.
 pub(crate) const PRODUCT: u128 = 1;
+/// The number of its classification.
 pub(crate) const CLASSIFICATION: u128 = 2;
 
+/// Revision 100 of the update of this number.
 pub(crate) fn identity(n: u128) -> UpdateIdentity {
     UpdateIdentity { id: UpdateId(Uuid::from_u128(n)), revision: 100 }
 }
 
+/// Its document; `more` follows the titles.
 pub(crate) fn document(n: u128, update_type: &str, title: &str, more: &str) -> String {
     let id = identity(n).id;
     format!(
@@ -30,6 +34,7 @@ pub(crate) fn document(n: u128, update_type: &str, title: &str, more: &str) -> S
     )
 }
 
+/// The document of a category.
 pub(crate) fn category(n: u128, kind: &str, title: &str) -> String {
     let more = format!(
         "<upd:HandlerSpecificData xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:cat=\"http://schemas.microsoft.com/msus/2002/12/UpdateHandlers/Category\" xsi:type=\"cat:Category\"><cat:CategoryInformation CategoryType=\"{kind}\"/></upd:HandlerSpecificData>"
@@ -62,6 +67,7 @@ pub(crate) fn server() -> Uss {
     uss
 }
 
+/// How many revisions a catalogue has.
 pub(crate) fn revisions(catalog: &Catalog) -> u64 {
     catalog.counts().unwrap().revisions
 }
