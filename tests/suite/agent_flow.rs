@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use tidegate::agent::{Probe, ProbeEvent, ProbeOptions, ProbeReport};
 
 use super::{
-    agent_fake::{self, Fake},
-    agent_mock::{Asked, Mock, Reply},
+    support::agent_fake::Fake,
+    support::mock::{Asked, Mock, Reply},
 };
 
 /// Serves the fake server, with `bend` between it and the agent.
@@ -55,10 +55,10 @@ async fn finds_downloads_installs_and_reports() {
     let [offer] = report.offered.as_slice() else { panic!("{:?}", report.offered) };
     assert_eq!(
         (offer.id.to_string().as_str(), offer.title.as_str()),
-        (agent_fake::BUNDLE, "Sample bundle")
+        (crate::support::agent_fake::BUNDLE, "Sample bundle")
     );
     assert_eq!((offer.kb.as_deref(), offer.action.as_str()), (Some("5000001"), "Install"));
-    let size = agent_fake::payload().len() as u64;
+    let size = crate::support::agent_fake::payload().len() as u64;
     assert_eq!((offer.files, offer.bytes), (1, size));
     assert_eq!((report.downloaded_files, report.downloaded_bytes), (1, size));
     assert_eq!(report.reported, 6);
@@ -86,7 +86,7 @@ async fn finds_downloads_installs_and_reports() {
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.to_string_lossy().ends_with("-sample.exe"))
         .collect();
-    assert_eq!(std::fs::read(&kept[0]).unwrap(), agent_fake::payload());
+    assert_eq!(std::fs::read(&kept[0]).unwrap(), crate::support::agent_fake::payload());
     // Pieces: closed, all of them, not in order; the headers of the downloader.
     let pieces = mock.requests("Content");
     let mut ranges: Vec<_> = pieces.iter().map(Asked::range).collect();
@@ -107,7 +107,10 @@ async fn finds_downloads_installs_and_reports() {
     assert!(sync.contains("<InstalledNonLeafUpdateIDs><int>1</int><int>2</int></InstalledNonLeafUpdateIDs><OtherCachedUpdateIDs><int>3</int><int>10</int><int>11</int></OtherCachedUpdateIDs>"), "{sync}");
     let status = &mock.requests("ReportEventBatch")[2].body;
     assert!(
-        status.contains(&format!("<string>V={}</string>", agent_fake::BUNDLE.to_uppercase())),
+        status.contains(&format!(
+            "<string>V={}</string>",
+            crate::support::agent_fake::BUNDLE.to_uppercase()
+        )),
         "{status}"
     );
     assert!(!status.contains("<string>U="), "{status}");
@@ -283,7 +286,7 @@ async fn reads_compressed_answers() {
 async fn scans_by_category_and_asks_for_a_group() {
     let mock = serve(|_, reply| reply).await;
     let options = ProbeOptions {
-        categories: vec![agent_fake::COMPANY.parse().unwrap()],
+        categories: vec![crate::support::agent_fake::COMPANY.parse().unwrap()],
         target_group: Some("Lab & Test".into()),
         ..ProbeOptions::default()
     };
@@ -297,7 +300,7 @@ async fn scans_by_category_and_asks_for_a_group() {
     for sync in mock.requests("SyncUpdates") {
         assert!(sync.body.contains(&format!(
             "<FilterCategoryIds><CategoryIdentifier><Id>{}</Id>",
-            agent_fake::COMPANY
+            crate::support::agent_fake::COMPANY
         )));
     }
     let auth = &mock.requests("GetAuthorizationCookie")[0].body;

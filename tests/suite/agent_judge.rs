@@ -4,9 +4,9 @@
 use tidegate::agent::{Probe, ProbeOptions, ProbeReport, Severity};
 
 use super::{
-    agent_fake::{BUNDLE, CHILD, COMPANY, DETECTOID, EXPIRATION, OTHER},
     agent_flow,
-    agent_mock::{Asked, Reply},
+    support::agent_fake::{BUNDLE, CHILD, COMPANY, DETECTOID, EXPIRATION, OTHER},
+    support::mock::{Asked, Reply},
 };
 
 type Bend = Box<dyn Fn(&Asked, Reply) -> Reply + Send>;

@@ -3,8 +3,6 @@
 
 use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use bundle_format::digest::{Sha1, Sha256};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tidegate::{
@@ -13,22 +11,23 @@ use tidegate::{
     content::ContentStore,
     data_dir::{DataDir, Side},
     fleet::{ALL_COMPUTERS, ApprovalAction, Compliance, ComplianceState, Fleet, Origin},
-    server::{ServeOptions, Server, TlsOptions},
+    server::{ServeOptions, TlsOptions},
     update::UpdateId,
     upstream::{Source, SyncOptions, sync},
 };
-use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
 use crate::{
-    pki::{Authority, Wish},
-    real_data::real_data,
+    support::pki::{Authority, Wish},
+    support::real_data::real_data,
     update_generator::generator,
 };
 
+use crate::support::{documents, server::Running};
+
 /// A data folder that is synchronized from `source`, with everything that can be approved.
 struct Site {
-    folder: TempDir,
+    _folder: TempDir,
     data: DataDir,
 }
 
@@ -43,7 +42,7 @@ impl Site {
         let options = SyncOptions::new(Timestamp::now());
         let report = sync(&source, &mut catalog, &content, &options, &mut |_| {}).unwrap();
         assert!(report.problems.is_empty(), "{report:?}");
-        Self { folder, data }
+        Self { _folder: folder, data }
     }
 
     fn deployable(&self) -> Vec<UpdateId> {
@@ -74,62 +73,25 @@ impl Site {
         Fleet::open(&self.data.fleet()).unwrap().compliance(Some(computer)).unwrap()
     }
 
-    async fn serve(&self) -> Running {
-        self.serve_with(|_| ()).await
+    fn serve(&self) -> Running {
+        self.serve_with(|_| ())
     }
 
-    async fn serve_with(&self, change: impl FnOnce(&mut ServeOptions)) -> Running {
-        let mut options = ServeOptions::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-        options.poll = Duration::from_millis(50);
-        options.grace = Duration::from_secs(1);
-        change(&mut options);
-        let data = DataDir::open(self.folder.path()).unwrap();
-        let server = Server::bind(data, options).await.unwrap();
-        let url = match server.addresses().tls {
-            Some(address) => format!("https://{address}"),
-            None => format!("http://{}", server.local_addr()),
-        };
-        let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(server.run(async move {
-            let _ = stopped.await;
-        }));
-        Running { url, stop, task }
-    }
-}
-
-struct Running {
-    url: String,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
-}
-
-impl Running {
-    async fn stop(self) {
-        self.stop.send(()).unwrap();
-        self.task.await.unwrap();
+    fn serve_with(&self, change: impl FnOnce(&mut ServeOptions)) -> Running {
+        Running::on(&self.data, |options| {
+            options.poll = Duration::from_millis(50);
+            options.grace = Duration::from_secs(1);
+            change(options);
+        })
     }
 }
 
 /// Our samples, and one more update whose file takes several pieces.
 fn samples() -> TempDir {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/demo/samples");
-    let folder = tempfile::tempdir().unwrap();
-    for from in [samples.clone(), samples.join("payloads")] {
-        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-            let name = entry.file_name().into_string().unwrap();
-            if entry.file_type().unwrap().is_file() && name != "mod.rs" {
-                fs::copy(entry.path(), folder.path().join(name)).unwrap();
-            }
-        }
-    }
+    let folder = documents::samples();
     let payload: Vec<u8> = (0..5_500_001_u32).map(|n| n.to_le_bytes()[(n % 3) as usize]).collect();
     fs::write(folder.path().join("large.exe"), &payload).unwrap();
-    let file = format!(
-        r#"<File Digest="{}" DigestAlgorithm="SHA1" FileName="large.exe" Size="{}" Modified="2026-01-01T00:00:00Z"><AdditionalDigest Algorithm="SHA256">{}</AdditionalDigest></File>"#,
-        STANDARD.encode(Sha1::hash(&payload).as_bytes()),
-        payload.len(),
-        STANDARD.encode(Sha256::hash(&payload).as_bytes()),
-    );
+    let file = documents::file("large.exe", &payload);
     let document = format!(
         r#"<Update xmlns="http://schemas.microsoft.com/msus/2002/12/Update"><UpdateIdentity UpdateID="{LARGE}" RevisionNumber="1" /><Properties DefaultPropertiesLanguage="en" UpdateType="Software" ExplicitlyDeployable="true" PublicationState="Published" CreationDate="2026-01-01T00:00:00Z" Handler="http://schemas.microsoft.com/msus/2002/12/UpdateHandlers/CommandLineInstallation"><KBArticleID>9900009</KBArticleID></Properties><LocalizedPropertiesCollection><LocalizedProperties><Language>en</Language><Title>A large &amp; fine update</Title></LocalizedProperties></LocalizedPropertiesCollection><Relationships><Prerequisites><UpdateIdentity UpdateID="c8e3f4b5-2da0-4a7f-9b3c-5d8b7f2a3c03" /></Prerequisites></Relationships><ApplicabilityRules><IsInstalled><b:RegKeyExists xmlns:b="http://schemas.microsoft.com/msus/2002/12/BaseApplicabilityRules" Key="HKEY_LOCAL_MACHINE" Subkey="SOFTWARE\Large" /></IsInstalled><IsInstallable><lar:True xmlns:lar="http://schemas.microsoft.com/msus/2002/12/LogicalApplicabilityRules" /></IsInstallable></ApplicabilityRules><Files>{file}</Files></Update>"#
     );
@@ -161,17 +123,17 @@ async fn a_computer_is_brought_up_to_date() {
     let source = samples();
     let site = Site::from(source.path());
     let state = source.path().join("agent.json");
-    let server = site.serve().await;
+    let server = site.serve();
 
     // Nothing is approved: nothing is offered, and nothing is wrong.
     let report = probe(&server, ProbeOptions::default()).await;
     assert_eq!(listed(&report), Vec::<String>::new());
     assert!(report.offered.is_empty());
-    server.stop().await;
+    server.wait();
 
     // Everything is approved: what applies is downloaded, checked, installed and reported.
     site.approve(&site.deployable());
-    let server = site.serve().await;
+    let server = site.serve();
     let mut pieces = 0;
     let mut agent = Probe::new(&server.url, full(&state)).unwrap();
     let report = agent
@@ -202,7 +164,7 @@ async fn a_computer_is_brought_up_to_date() {
     assert_eq!((again.needed.as_slice(), again.updates_received), (&[][..], 0));
     let still = site.compliance(&report.computer_id);
     assert!(still.iter().all(|known| known.state == ComplianceState::Installed), "{still:?}");
-    server.stop().await;
+    server.wait();
 
     // The site loses what it knows of its computers: cookies are refused, the agent recovers.
     fs::remove_file(site.data.fleet()).unwrap();
@@ -210,12 +172,12 @@ async fn a_computer_is_brought_up_to_date() {
         let _ = fs::remove_file(format!("{}{end}", site.data.fleet().display()));
     }
     site.approve(&site.deployable());
-    let server = site.serve().await;
+    let server = site.serve();
     let recovered = probe(&server, full(&state)).await;
     assert!(recovered.is_clean(), "{:#?}", recovered.findings);
     assert!(recovered.offered.is_empty());
     assert_eq!(recovered.updates_seen, again.updates_seen);
-    server.stop().await;
+    server.wait();
 }
 
 /// With files over plain HTTP, as from a WSUS, and with everything over TLS.
@@ -228,16 +190,14 @@ async fn a_computer_is_brought_up_to_date_over_tls() {
     let files = authority.sign(&Wish::default());
     for plain in [true, false] {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = site
-            .serve_with(|options| {
-                options.listen = plain.then_some(any);
-                options.tls = Some(TlsOptions {
-                    listen: any,
-                    certificate: files.certificate.clone(),
-                    key: files.key.clone(),
-                });
-            })
-            .await;
+        let server = site.serve_with(|options| {
+            options.listen = plain.then_some(any);
+            options.tls = Some(TlsOptions {
+                listen: any,
+                certificate: files.certificate.clone(),
+                key: files.key.clone(),
+            });
+        });
         let state = source.path().join(format!("agent-{plain}.json"));
         let options = ProbeOptions { roots: Some(authority.root()), ..full(&state) };
         let report = probe(&server, options).await;
@@ -250,7 +210,7 @@ async fn a_computer_is_brought_up_to_date_over_tls() {
         let mut stranger = Probe::new(&server.url, options).unwrap();
         let error = stranger.run(&mut |_| {}).await.unwrap_err().to_string();
         assert!(error.contains("does not trust the certificate"), "{error}");
-        server.stop().await;
+        server.wait();
     }
 }
 
@@ -259,14 +219,14 @@ async fn a_category_scan_sees_its_category() {
     let source = samples();
     let site = Site::from(source.path());
     site.approve(&site.deployable());
-    let server = site.serve().await;
+    let server = site.serve();
     let windows_11 = "72e7624a-5b00-45d2-b92f-e561c0a6a160".parse().unwrap();
     let options = ProbeOptions { categories: vec![windows_11], ..ProbeOptions::default() };
     let report = probe(&server, options).await;
     assert_eq!(listed(&report), Vec::<String>::new());
     assert!(!report.offered.is_empty());
     assert!(report.offered.iter().all(|offer| offer.id.to_string() != LARGE));
-    server.stop().await;
+    server.wait();
 }
 
 /// Two thousand generated revisions, all seen: paging, batches and bookkeeping hold.
@@ -278,7 +238,7 @@ async fn a_generated_catalogue_is_seen_whole() {
     let site = Site::from(source.path());
     let deployable = site.deployable();
     site.approve(&deployable);
-    let server = site.serve().await;
+    let server = site.serve();
     let options = ProbeOptions { assume_all: true, download: true, ..ProbeOptions::default() };
     let report = probe(&server, options).await;
     let said: Vec<_> = report
@@ -291,7 +251,7 @@ async fn a_generated_catalogue_is_seen_whole() {
     assert!(report.updates_seen > 500, "{}", report.updates_seen);
     assert!(!report.offered.is_empty() && report.downloaded_files > 0);
     assert!(report.digests_ok && report.is_clean());
-    server.stop().await;
+    server.wait();
 }
 
 /// Every category and detectoid of a real catalogue, 4,125 documents, as prerequisites of one update
@@ -325,7 +285,7 @@ async fn a_real_catalogue_is_walked() {
     assert_eq!(report.new_revisions, 1, "{report:?}");
     drop(catalog);
     site.approve(&[LARGE.parse::<Uuid>().map(UpdateId).unwrap()]);
-    let server = site.serve().await;
+    let server = site.serve();
 
     // As a Windows 11: what its rules leave out is not asked for again and again.
     let report = probe(&server, ProbeOptions::default()).await;
@@ -343,5 +303,5 @@ async fn a_real_catalogue_is_walked() {
     let worse: Vec<_> = listed(&all).into_iter().filter(|f| !f.starts_with("note")).collect();
     assert_eq!(worse, Vec::<String>::new());
     assert_eq!(all.updates_seen, required.len() + 1);
-    server.stop().await;
+    server.wait();
 }

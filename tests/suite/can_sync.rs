@@ -3,25 +3,24 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::Read as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
-    pki::{Authority, Pair as Files, Wish},
-    upstream_fake::{Pair, Uss},
+    support::pki::{Authority, Pair as Files, Wish},
+    support::upstream_fake::{Pair, Uss},
 };
 
+use crate::support::program::{self, Program, Server, utf8};
+
 fn command(data: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    for name in ["TIDEGATE_DATA", "TIDEGATE_CONFIG", "TIDEGATE_PROXY"] {
-        command.env_remove(name);
-    }
-    command.arg("--data").arg(data).arg("--json").args(args);
+    let mut command = program::tidegate(data);
+    command.arg("--json").args(args);
     command
 }
 
@@ -49,41 +48,26 @@ fn check<'a>(value: &'a Value, of: &str, check: &str) -> (&'a str, &'a str) {
     (found["state"].as_str().unwrap(), found["what"].as_str().unwrap())
 }
 
-/// `serve` in a process of its own.
+/// `serve` with TLS in a process of its own.
 struct Serving {
-    child: Child,
     url: String,
     tls_url: String,
     data: PathBuf,
+    _server: Server,
     _folder: TempDir,
 }
 
 impl Serving {
     fn new(files: &Files) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("upstream");
-        good(&data, &["init", "--site", "microsoft"]);
-        let (certificate, key) = (files.certificate.to_str().unwrap(), files.key.to_str().unwrap());
+        let program = Program::init(folder.path(), "upstream", &["--site", "microsoft"], "");
+        let (certificate, key) = (utf8(&files.certificate), utf8(&files.key));
         let any = "127.0.0.1:0";
         let tls = ["--tls-listen", any, "--tls-cert", certificate, "--tls-key", key];
-        let mut command = command(&data, &["serve", "--listen", any]);
-        let mut child =
-            command.args(tls).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut text = String::new();
-        let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
-        while !text.ends_with("}\n") {
-            assert!(lines.read_line(&mut text).unwrap() > 0, "it does not serve: {text}");
-        }
-        let said: Value = serde_json::from_str(&text).unwrap();
-        let url = |key: &str| said[key].as_str().unwrap().to_owned();
-        Self { url: url("url"), tls_url: url("tls-url"), child, data, _folder: folder }
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let server = program.serve(&tls);
+        let url = |key: &str| server.said(key).to_owned();
+        let (url, tls_url) = (url("/url"), url("/tls-url"));
+        Self { url, tls_url, data: program.data, _server: server, _folder: folder }
     }
 }
 

@@ -3,14 +3,12 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
 use bundle_format::digest::{Sha1, Sha256};
-use jiff::Timestamp;
 use rusqlite::Connection;
-use tempfile::TempDir;
 use tidegate::{
     catalog::{
         AddOutcome, Catalog, CatalogError, FIRST_LOCAL_REVISION_ID, GraphNode, Numbering,
@@ -18,22 +16,16 @@ use tidegate::{
     },
     update::{
         Clause, EulaFile, LocalizedProperties, Properties, RevisionId, UpdateDocument, UpdateFile,
-        UpdateId, UpdateIdentity, UpdateType,
+        UpdateType,
     },
 };
 use uuid::Uuid;
 
-fn now() -> Timestamp {
-    "2026-01-02T03:04:05.678901234Z".parse().unwrap()
-}
-
-fn update(n: u128) -> UpdateId {
-    UpdateId(Uuid::from_u128(n))
-}
-
-fn identity(n: u128, revision: u32) -> UpdateIdentity {
-    UpdateIdentity { id: update(n), revision }
-}
+use crate::support::{
+    clock::exactly_now,
+    documents::{identity, numbered},
+    stores,
+};
 
 /// A document as a parser would give it; only what a test sets matters to it.
 fn document(n: u128, revision: u32) -> UpdateDocument {
@@ -93,19 +85,12 @@ fn payload(name: &str, size: u64, present: bool) -> PayloadRow {
     }
 }
 
-fn fresh() -> (TempDir, PathBuf, Catalog) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("catalog.sqlite");
-    let catalog = Catalog::open(&path).unwrap();
-    (folder, path, catalog)
-}
-
 /// Adds documents, numbered by this store, in a transaction of their own.
 fn add(catalog: &mut Catalog, documents: &[UpdateDocument]) -> Vec<AddOutcome> {
     let mut writer = catalog.write().unwrap();
     let added = documents
         .iter()
-        .map(|d| writer.add_revision(d, &xml(d), Numbering::Assign, now()).unwrap())
+        .map(|d| writer.add_revision(d, &xml(d), Numbering::Assign, exactly_now()).unwrap())
         .collect();
     writer.commit().unwrap();
     added
@@ -125,7 +110,7 @@ fn found(catalog: &Catalog, filter: &RevisionFilter) -> Vec<i32> {
 
 #[test]
 fn a_revision_comes_back_as_it_went_in() {
-    let (_folder, _, mut catalog) = fresh();
+    let (_folder, _, mut catalog) = stores::catalog();
     let mut d = document(7, 200);
     d.properties.kb_article_ids = vec!["5000002".to_owned(), "5000001".to_owned()];
     d.properties.msrc_severity = Some("Critical".to_owned());
@@ -134,7 +119,7 @@ fn a_revision_comes_back_as_it_went_in() {
     let bytes = "<Update>ä\0 &#13;</Update>".repeat(1000).into_bytes();
 
     let mut writer = catalog.write().unwrap();
-    let added = writer.add_revision(&d, &bytes, Numbering::Assign, now()).unwrap();
+    let added = writer.add_revision(&d, &bytes, Numbering::Assign, exactly_now()).unwrap();
     writer.commit().unwrap();
 
     assert_eq!(added, AddOutcome::New(RevisionId(1)));
@@ -150,14 +135,14 @@ fn a_revision_comes_back_as_it_went_in() {
     assert_eq!(summary.severity.as_deref(), Some("Critical"));
     assert_eq!(summary.eula_id.as_deref(), Some("eula-1"));
     assert_eq!(summary.created.as_deref(), Some("2026-01-01T00:00:00Z"));
-    assert_eq!(summary.arrived, now());
+    assert_eq!(summary.arrived, exactly_now());
     assert!(summary.explicitly_deployable && !summary.expired);
     assert!(!summary.withdrawn && !summary.local);
 }
 
 #[test]
 fn the_second_time_changes_nothing() {
-    let (_folder, _, mut catalog) = fresh();
+    let (_folder, _, mut catalog) = stores::catalog();
     let d = document(1, 1);
     let row = payload("a", 5, true);
     let mut changes = Vec::new();
@@ -166,7 +151,7 @@ fn the_second_time_changes_nothing() {
         let mut writer = catalog.write().unwrap();
         writer.set_mirror_id(Uuid::from_u128(9)).unwrap();
         results.push((
-            writer.add_revision(&d, &xml(&d), Numbering::Assign, now()).unwrap(),
+            writer.add_revision(&d, &xml(&d), Numbering::Assign, exactly_now()).unwrap(),
             writer.put_payload(&row).unwrap(),
         ));
         changes.push(writer.commit().unwrap());
@@ -182,11 +167,11 @@ fn the_second_time_changes_nothing() {
 
 #[test]
 fn other_bytes_of_the_same_revision_are_the_same_revision() {
-    let (_folder, _, mut catalog) = fresh();
+    let (_folder, _, mut catalog) = stores::catalog();
     let d = document(1, 1);
     add(&mut catalog, std::slice::from_ref(&d));
     let mut writer = catalog.write().unwrap();
-    let added = writer.add_revision(&d, b"<Update />", Numbering::Assign, now()).unwrap();
+    let added = writer.add_revision(&d, b"<Update />", Numbering::Assign, exactly_now()).unwrap();
     assert_eq!(writer.commit().unwrap(), 1, "nothing changed");
     assert_eq!(added, AddOutcome::OtherBytes(RevisionId(1)));
     assert_eq!(catalog.document(RevisionId(1)).unwrap().unwrap(), xml(&d), "the first bytes stay");
@@ -194,14 +179,14 @@ fn other_bytes_of_the_same_revision_are_the_same_revision() {
 
 #[test]
 fn of_several_revisions_the_greatest_number_is_the_newest() {
-    let (_folder, _, mut catalog) = fresh();
+    let (_folder, _, mut catalog) = stores::catalog();
     add(
         &mut catalog,
         &[document(1, 101), document(1, 300), document(1, 200), document(2, u32::MAX)],
     );
-    assert_eq!(catalog.newest(update(1)).unwrap().unwrap().identity.revision, 300);
-    assert_eq!(catalog.newest(update(2)).unwrap().unwrap().identity.revision, u32::MAX);
-    assert_eq!(catalog.newest(update(3)).unwrap(), None);
+    assert_eq!(catalog.newest(numbered(1)).unwrap().unwrap().identity.revision, 300);
+    assert_eq!(catalog.newest(numbered(2)).unwrap().unwrap().identity.revision, u32::MAX);
+    assert_eq!(catalog.newest(numbered(3)).unwrap(), None);
     assert_eq!(found(&catalog, &RevisionFilter::default()), [1, 2, 3, 4]);
     assert_eq!(
         found(&catalog, &RevisionFilter { newest: true, ..RevisionFilter::default() }),
@@ -214,7 +199,7 @@ fn of_several_revisions_the_greatest_number_is_the_newest() {
 
 #[test]
 fn a_withdrawn_revision_may_come_again() {
-    let (_folder, path, mut catalog) = fresh();
+    let (_folder, path, mut catalog) = stores::catalog();
     let (first, second) = (document(1, 1), document(1, 2));
     add(&mut catalog, &[first.clone(), second.clone()]);
 
@@ -223,7 +208,7 @@ fn a_withdrawn_revision_may_come_again() {
     assert!(!writer.withdraw(&second.identity).unwrap(), "once only");
     assert!(!writer.withdraw(&identity(77, 1)).unwrap(), "not known");
     assert_eq!(writer.commit().unwrap(), 2);
-    assert_eq!(catalog.newest(update(1)).unwrap().unwrap().identity, first.identity);
+    assert_eq!(catalog.newest(numbered(1)).unwrap().unwrap().identity, first.identity);
     assert_eq!(nodes(&catalog).len(), 1);
     assert!(catalog.revision(RevisionId(2)).unwrap().unwrap().withdrawn);
     assert_eq!(catalog.counts().unwrap().withdrawn, 1);
@@ -235,7 +220,7 @@ fn a_withdrawn_revision_may_come_again() {
         .unwrap();
     add(&mut catalog, std::slice::from_ref(&second));
     assert_eq!(catalog.change().unwrap(), 3);
-    assert_eq!(catalog.newest(update(1)).unwrap().unwrap().identity, second.identity);
+    assert_eq!(catalog.newest(numbered(1)).unwrap().unwrap().identity, second.identity);
     assert_eq!(nodes(&catalog).len(), 2);
     let sealed: (Option<i64>, Option<i64>) = Connection::open(&path)
         .unwrap()
@@ -250,11 +235,11 @@ fn a_withdrawn_revision_may_come_again() {
 
 #[test]
 fn numbers_are_given_once() {
-    let (_folder, _, mut catalog) = fresh();
+    let (_folder, _, mut catalog) = stores::catalog();
     let mut writer = catalog.write().unwrap();
     let mut add = |n, numbering| {
         let d = document(n, 1);
-        writer.add_revision(&d, &xml(&d), numbering, now())
+        writer.add_revision(&d, &xml(&d), numbering, exactly_now())
     };
     let given = |id| Numbering::Given(RevisionId(id));
     assert_eq!(add(1, given(500)).unwrap(), AddOutcome::New(RevisionId(500)));
@@ -283,10 +268,10 @@ fn numbers_are_given_once() {
 
 #[test]
 fn nodes_come_in_order_with_all_that_belongs_to_them() {
-    let (_folder, _, mut catalog) = fresh();
+    let (_folder, _, mut catalog) = stores::catalog();
     let clause = |is_category, ids: &[u128]| Clause {
         is_category,
-        any_of: ids.iter().copied().map(update).collect(),
+        any_of: ids.iter().copied().map(numbered).collect(),
     };
     let mut bundle = document(1, 3);
     // 99 to 97 are nowhere in the catalogue, and out of order.
@@ -295,7 +280,7 @@ fn nodes_come_in_order_with_all_that_belongs_to_them() {
         Clause { is_category: false, any_of: vec![identity(5, 7)] },
         Clause { is_category: false, any_of: vec![identity(96, 1), identity(2, 1)] },
     ];
-    bundle.superseded = vec![update(95), update(94)];
+    bundle.superseded = vec![numbered(95), numbered(94)];
     bundle.properties.expired = true;
     let mut gone = document(2, 1);
     gone.prerequisites = vec![clause(false, &[1])];
@@ -367,11 +352,11 @@ fn nodes_come_in_order_with_all_that_belongs_to_them() {
 
 #[test]
 fn a_clause_of_nothing_is_refused_and_leaves_nothing() {
-    let (_folder, _, mut catalog) = fresh();
+    let (_folder, _, mut catalog) = stores::catalog();
     let mut d = document(1, 1);
     d.prerequisites = vec![Clause { is_category: false, any_of: Vec::new() }];
     let mut writer = catalog.write().unwrap();
-    let error = writer.add_revision(&d, &xml(&d), Numbering::Assign, now()).unwrap_err();
+    let error = writer.add_revision(&d, &xml(&d), Numbering::Assign, exactly_now()).unwrap_err();
     assert!(matches!(error, CatalogError::Conflict { .. }), "{error}");
     writer.commit().unwrap();
     assert_eq!(catalog.counts().unwrap().revisions, 0);
@@ -379,7 +364,7 @@ fn a_clause_of_nothing_is_refused_and_leaves_nothing() {
 
 #[test]
 fn revisions_are_found_by_what_people_know() {
-    let (_folder, _, mut catalog) = fresh();
+    let (_folder, _, mut catalog) = stores::catalog();
     let mut a = document(1, 1);
     a.properties.kb_article_ids = vec!["5001".to_owned()];
     a.localized[1].title = "Сервер 100% Ä_x".to_owned();
@@ -402,14 +387,14 @@ fn revisions_are_found_by_what_people_know() {
         RevisionFilter { update_type: Some(UpdateType::Category), ..RevisionFilter::default() };
     assert_eq!(found(&catalog, &category), [2]);
     assert_eq!(
-        catalog.newest(update(2)).unwrap().unwrap().category_type.as_deref(),
+        catalog.newest(numbered(2)).unwrap().unwrap().category_type.as_deref(),
         Some("Product")
     );
 }
 
 #[test]
 fn payload_rows_say_what_is_known_and_never_take_bytes_back() {
-    let (_folder, path, mut catalog) = fresh();
+    let (_folder, path, mut catalog) = stores::catalog();
     let absent = payload("p", 40_000_000, false);
     let mut writer = catalog.write().unwrap();
     assert!(writer.put_payload(&absent).unwrap());
@@ -455,10 +440,10 @@ fn payload_rows_say_what_is_known_and_never_take_bytes_back() {
 
 #[test]
 fn a_dropped_writer_leaves_nothing() {
-    let (_folder, path, mut catalog) = fresh();
+    let (_folder, path, mut catalog) = stores::catalog();
     let d = document(1, 1);
     let mut writer = catalog.write().unwrap();
-    writer.add_revision(&d, &xml(&d), Numbering::Assign, now()).unwrap();
+    writer.add_revision(&d, &xml(&d), Numbering::Assign, exactly_now()).unwrap();
     writer.put_payload(&payload("a", 1, true)).unwrap();
     drop(writer);
     assert_eq!(catalog.counts().unwrap(), tidegate::catalog::CatalogCounts::default());
@@ -509,7 +494,7 @@ fn newer_and_foreign_files_are_refused_untouched() {
 
 #[test]
 fn damaged_bytes_are_named() {
-    let (_folder, path, mut catalog) = fresh();
+    let (_folder, path, mut catalog) = stores::catalog();
     let d = document(1, 1);
     add(&mut catalog, &[d]);
     let other = Connection::open(&path).unwrap();
@@ -528,7 +513,7 @@ fn another_process_reads_while_one_writes() {
     if let Ok(path) = std::env::var("TIDEGATE_TEST_READER") {
         return read_until_told(Path::new(&path));
     }
-    let (_folder, path, mut catalog) = fresh();
+    let (_folder, path, mut catalog) = stores::catalog();
     let mut reader = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "catalog::another_process_reads_while_one_writes", "--nocapture"])
         .env("TIDEGATE_TEST_READER", &path)
@@ -554,7 +539,7 @@ fn another_process_reads_while_one_writes() {
         let mut writer = catalog.write().unwrap();
         for n in 0..100 {
             let d = document(round * 1000 + n, 1);
-            writer.add_revision(&d, &xml(&d), Numbering::Assign, now()).unwrap();
+            writer.add_revision(&d, &xml(&d), Numbering::Assign, exactly_now()).unwrap();
             if n == 50 {
                 assert_eq!(seen(), before, "a transaction is open");
             }
@@ -597,21 +582,21 @@ fn many_may_open_a_new_catalogue_at_once() {
 /// As large as real ones: 20,000 revisions in one transaction, a document of 47 MB.
 #[test]
 fn real_sizes_go_in_and_out() {
-    let (_folder, _, mut catalog) = fresh();
+    let (_folder, _, mut catalog) = stores::catalog();
     let mut writer = catalog.write().unwrap();
     for n in 0..20_000_u128 {
         let mut d = document(n + 1, 1);
         d.prerequisites = vec![
-            Clause { is_category: true, any_of: vec![update(n / 10 + 1)] },
-            Clause { is_category: false, any_of: vec![update(n / 3 + 1), update(n / 5 + 1)] },
+            Clause { is_category: true, any_of: vec![numbered(n / 10 + 1)] },
+            Clause { is_category: false, any_of: vec![numbered(n / 3 + 1), numbered(n / 5 + 1)] },
         ];
         d.files = vec![file(&format!("file {n}"), 1000, true)];
         let bytes = xml(&d).repeat(30);
-        writer.add_revision(&d, &bytes, Numbering::Assign, now()).unwrap();
+        writer.add_revision(&d, &bytes, Numbering::Assign, exactly_now()).unwrap();
     }
     let large = b"<Update>some words of a document </Update>".repeat(47_000_000 / 43);
     let d = document(1_000_000, 1);
-    writer.add_revision(&d, &large, Numbering::Assign, now()).unwrap();
+    writer.add_revision(&d, &large, Numbering::Assign, exactly_now()).unwrap();
     writer.commit().unwrap();
     assert_eq!(catalog.document(RevisionId(20_001)).unwrap().unwrap(), large);
     let (mut last, mut count) = (0, 0);
@@ -642,13 +627,13 @@ fn nodes_need_no_memory_for_the_whole() {
         println!("NODES {files} {}", peak() - before);
         return;
     }
-    let (_folder, path, mut catalog) = fresh();
+    let (_folder, path, mut catalog) = stores::catalog();
     let mut writer = catalog.write().unwrap();
     for n in 0..1_000_u128 {
         let mut d = document(n, 1);
         d.files =
             (0..300).map(|i| file(&format!("a file of some name {n} {i}"), 1, true)).collect();
-        writer.add_revision(&d, b"<Update/>", Numbering::Assign, now()).unwrap();
+        writer.add_revision(&d, b"<Update/>", Numbering::Assign, exactly_now()).unwrap();
     }
     writer.commit().unwrap();
     let out = Command::new(std::env::current_exe().unwrap())

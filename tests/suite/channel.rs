@@ -28,9 +28,10 @@ use tokio_rustls::{
 };
 
 use super::{
-    pki::{Authority, Pair as Files, Wish},
-    upstream_fake::{Pair, Uss},
+    support::pki::{Authority, Pair as Files, Wish},
+    support::upstream_fake::{Pair, Uss},
 };
+use crate::support::mock::runtime;
 
 /// The fake upstream behind TLS.
 pub(crate) struct Secure {
@@ -112,8 +113,7 @@ pub(crate) fn listening<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = runtime();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     let connections = Arc::new(AtomicUsize::new(0));

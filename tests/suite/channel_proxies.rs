@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     channel::{Secure, listening},
-    pki::{Authority, Wish},
+    support::pki::{Authority, Wish},
 };
 
 const NAME: &str = "wsus.invalid";

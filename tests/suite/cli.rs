@@ -1,28 +1,14 @@
 //! The program as scripts see it: exit codes, stdout and stderr, through the built binary.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
-fn tidegate(data: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .env_remove("TIDEGATE_DATA")
-        .env_remove("TIDEGATE_CONFIG")
-        .env_remove("TIDEGATE_PASSPHRASE")
-        .arg("--data")
-        .arg(data)
-        .args(args)
-        .output()
-        .unwrap()
-}
+use crate::support::program::{run, tidegate};
 
 #[track_caller]
 fn ends_with(data: &Path, args: &[&str], code: i32, says: &str) {
-    let output = tidegate(data, args);
+    let output = run(data, args);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
     assert!(stderr.contains(says), "{args:?} does not say {says:?}: {stderr}");
@@ -63,7 +49,7 @@ fn exit_codes_are_as_documented() {
     let rubbish = temp.path().join("rubbish.tar");
     fs::write(&rubbish, vec![7; 10_000]).unwrap();
     ends_with(&isolated, &["import", rubbish.to_str().unwrap()], 3, "trust add");
-    let keys = tidegate(&connected, &["--json", "keys", "init"]);
+    let keys = run(&connected, &["--json", "keys", "init"]);
     let keys: Value = serde_json::from_slice(&keys.stdout).unwrap();
     let root = keys["root"].as_str().unwrap();
     ends_with(&isolated, &["trust", "add", root, "--fingerprint", "no such words"], 3, "");
@@ -95,7 +81,7 @@ fn json_is_all_that_is_on_stdout() {
         &["status"],
         &["check"],
     ] {
-        let output = tidegate(&data, &[&["--json"], args].concat());
+        let output = run(&data, &[&["--json"], args].concat());
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|e| {
             panic!("{args:?}: {e}: {}", String::from_utf8_lossy(&output.stdout))
@@ -131,7 +117,7 @@ fn one_synchronization_at_a_time() {
     let sync = ["sync", "--from", temp.path().to_str().unwrap()];
     ends_with(&connected, &sync, 1, "another `tidegate sync` works on this data folder");
     lock.unlock().unwrap();
-    let output = tidegate(&connected, &sync);
+    let output = run(&connected, &sync);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!said.contains("another `tidegate sync`"), "{said}");
 }
@@ -143,9 +129,7 @@ fn a_reader_may_leave() {
     for more in [None, Some("--json")] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-            .arg("--data")
-            .arg(temp.path())
+        let output = tidegate(temp.path())
             .args(more)
             .arg("status")
             .stdout(writer)
@@ -179,7 +163,7 @@ fn servers_below_are_listed_shown_and_forgotten() {
     let data = temp.path().join("isolated");
     ends_with(&data, &["init", "--site", "plant-7"], 0, "");
     let json = |args: &[&str]| -> Value {
-        let output = tidegate(&data, &[&["--json"], args].concat());
+        let output = run(&data, &[&["--json"], args].concat());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     };

@@ -11,11 +11,7 @@ use bundle_format::digest::{CHUNK_SIZE, Sha1, Sha256};
 use tempfile::TempDir;
 use tidegate::content::{ContentError, ContentStore, hash_file};
 
-fn fresh() -> (TempDir, ContentStore) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = ContentStore::open(&folder.path().join("content")).unwrap();
-    (folder, store)
-}
+use crate::support::stores;
 
 fn listed(store: &ContentStore) -> Vec<(Sha256, u64)> {
     let mut all = Vec::new();
@@ -33,7 +29,7 @@ fn temporary(folder: &TempDir) -> usize {
 
 #[test]
 fn a_file_is_kept_under_its_digest() {
-    let (folder, store) = fresh();
+    let (folder, store) = stores::content();
     let source = folder.path().join("source");
     let bytes: Vec<u8> = (0..CHUNK_SIZE + 5).map(|n| u8::try_from(n % 251).unwrap()).collect();
     fs::write(&source, &bytes).unwrap();
@@ -68,7 +64,7 @@ fn a_file_is_kept_under_its_digest() {
 
 #[test]
 fn several_are_kept_at_once_and_a_damaged_one_is_replaced() {
-    let (folder, store) = fresh();
+    let (folder, store) = stores::content();
     let mut all = Vec::new();
     for n in 0..40_u8 {
         let mut incoming = store.begin().unwrap();
@@ -96,7 +92,7 @@ fn several_are_kept_at_once_and_a_damaged_one_is_replaced() {
 
 #[test]
 fn what_is_not_kept_leaves_nothing() {
-    let (folder, store) = fresh();
+    let (folder, store) = stores::content();
     let mut incoming = store.begin().unwrap();
     incoming.write_all(b"half").unwrap();
     assert_eq!(temporary(&folder), 1);
@@ -110,7 +106,7 @@ fn what_is_not_kept_leaves_nothing() {
 
 #[test]
 fn strangers_in_the_folder_are_not_payloads() {
-    let (folder, store) = fresh();
+    let (folder, store) = stores::content();
     let content = folder.path().join("content");
     let name = Sha256::hash(b"x").to_string();
     fs::create_dir_all(content.join("ab")).unwrap();
@@ -133,7 +129,7 @@ fn only_what_nobody_holds_is_swept() {
         std::io::stdin().read_line(&mut String::new()).unwrap();
         unreachable!("this process is killed");
     }
-    let (folder, store) = fresh();
+    let (folder, store) = stores::content();
     assert_eq!(store.sweep().unwrap(), 0);
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "content::only_what_nobody_holds_is_swept", "--nocapture"])
@@ -159,6 +155,6 @@ fn only_what_nobody_holds_is_swept() {
 
 #[test]
 fn the_file_system_says_how_much_is_free() {
-    let (_folder, store) = fresh();
+    let (_folder, store) = stores::content();
     assert!(store.free_space().unwrap() > 0);
 }

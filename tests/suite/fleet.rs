@@ -2,36 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use serde_json::json;
-use tempfile::TempDir;
 use tidegate::{
     fleet::{
         ALL_COMPUTERS, ApprovalAction, ApprovalNeed, Contact, Fleet, FleetError, Origin,
         UNASSIGNED_COMPUTERS,
     },
-    update::{RevisionId, UpdateId},
+    update::RevisionId,
 };
 use uuid::Uuid;
 
-fn now() -> Timestamp {
-    "2026-01-02T03:04:05.678901234Z".parse().unwrap()
-}
-
-fn later() -> Timestamp {
-    now() + SignedDuration::from_hours(30)
-}
-
-fn update(n: u128) -> UpdateId {
-    UpdateId(Uuid::from_u128(n))
-}
-
-fn fresh() -> (TempDir, Fleet) {
-    let folder = tempfile::tempdir().unwrap();
-    let fleet = Fleet::open(&folder.path().join("fleet.sqlite")).unwrap();
-    (folder, fleet)
-}
+use crate::support::{
+    clock::{exactly_now, later},
+    documents::numbered,
+    stores,
+};
 
 fn sorted(mut ids: Vec<Uuid>) -> Vec<Uuid> {
     ids.sort_unstable();
@@ -64,7 +50,7 @@ fn newer_and_foreign_files_are_refused() {
 
 #[test]
 fn values_are_set_once_and_views_count_up() {
-    let (folder, mut fleet) = fresh();
+    let (folder, mut fleet) = stores::fleet();
     assert_eq!(fleet.value("server-id").unwrap(), None);
     assert_eq!(fleet.value_or_insert("server-id", b"\0one").unwrap(), b"\0one");
     let mut other = Fleet::open(&folder.path().join("fleet.sqlite")).unwrap();
@@ -81,7 +67,7 @@ fn values_are_set_once_and_views_count_up() {
 
 #[test]
 fn groups_are_a_tree_with_names_of_their_own() {
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     let names = |fleet: &Fleet| -> Vec<String> {
         fleet.groups().unwrap().into_iter().map(|g| g.name).collect()
     };
@@ -116,12 +102,12 @@ fn groups_are_a_tree_with_names_of_their_own() {
 
 #[test]
 fn sets_of_groups_hold_their_ancestors() {
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     let plant = fleet.create_group("plant", None).unwrap().id;
     let line = fleet.create_group("line", Some(plant)).unwrap().id;
     let office = fleet.create_group("office", None).unwrap().id;
     for id in ["a", "b", "c", "d"] {
-        fleet.introduce(id, &format!("{id}.example"), None, now()).unwrap();
+        fleet.introduce(id, &format!("{id}.example"), None, exactly_now()).unwrap();
     }
     fleet.assign("a", &[line, office]).unwrap();
     fleet.assign("b.EXAMPLE", &[office, line, office]).unwrap();
@@ -149,13 +135,13 @@ fn sets_of_groups_hold_their_ancestors() {
 
 #[test]
 fn a_computer_is_what_it_says_of_itself() {
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     assert!(!fleet.is_registered("ID-1").unwrap());
-    fleet.introduce("ID-1", "pc.example", Some("nowhere"), now()).unwrap();
+    fleet.introduce("ID-1", "pc.example", Some("nowhere"), exactly_now()).unwrap();
     assert!(!fleet.is_registered("id-1").unwrap());
     let long = "x".repeat(10_000);
     let details = json!({"OSMajorVersion": 10, "ComputerModel": long, "list": [1, null]});
-    fleet.register("id-1", &details, now()).unwrap();
+    fleet.register("id-1", &details, exactly_now()).unwrap();
     assert!(fleet.is_registered("ID-1").unwrap());
     fleet.contact("iD-1", Contact::Synced, later()).unwrap();
     fleet.contact("another", Contact::Reported, later()).unwrap();
@@ -166,7 +152,7 @@ fn a_computer_is_what_it_says_of_itself() {
     assert_eq!(one.dns_name, "pc.example");
     assert_eq!(one.requested_group.as_deref(), Some("nowhere"));
     assert_eq!(one.groups, [UNASSIGNED_COMPUTERS]);
-    assert_eq!((one.first_seen, one.last_seen), (now(), later()));
+    assert_eq!((one.first_seen, one.last_seen), (exactly_now(), later()));
     assert_eq!((one.last_sync, one.last_report), (Some(later()), None));
     let kept = one.details.as_ref().unwrap();
     assert_eq!(kept["OSMajorVersion"], 10);
@@ -179,15 +165,15 @@ fn a_computer_is_what_it_says_of_itself() {
     assert!(refused(fleet.remove_computer("id-1")).contains("id-1"));
     assert_eq!(fleet.computers().unwrap().len(), 1);
     for id in ["", &"x".repeat(257)] {
-        refused(fleet.introduce(id, "x", None, now()));
+        refused(fleet.introduce(id, "x", None, exactly_now()));
     }
 }
 
 #[test]
 fn computers_of_one_name_are_told_apart_by_id() {
-    let (_folder, mut fleet) = fresh();
-    fleet.introduce("a", "twin", None, now()).unwrap();
-    fleet.introduce("b", "TWIN", None, now()).unwrap();
+    let (_folder, mut fleet) = stores::fleet();
+    fleet.introduce("a", "twin", None, exactly_now()).unwrap();
+    fleet.introduce("b", "TWIN", None, exactly_now()).unwrap();
     let message = refused(fleet.assign("twin", &[]));
     assert!(message.contains("a, b"), "{message}");
     fleet.assign("b", &[]).unwrap();
@@ -195,9 +181,9 @@ fn computers_of_one_name_are_told_apart_by_id() {
 
 #[test]
 fn an_administrator_places_computers() {
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     let group = fleet.create_group("g", None).unwrap().id;
-    fleet.introduce("a", "a.example", None, now()).unwrap();
+    fleet.introduce("a", "a.example", None, exactly_now()).unwrap();
     let change = fleet.change().unwrap();
     refused(fleet.assign("a", &[ALL_COMPUTERS]));
     refused(fleet.assign("a", &[group, UNASSIGNED_COMPUTERS]));
@@ -215,11 +201,11 @@ fn an_administrator_places_computers() {
 
 #[test]
 fn client_side_targeting_yields_to_the_administrator() {
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     let one = fleet.create_group("One", None).unwrap().id;
     let two = fleet.create_group("Two", None).unwrap().id;
     let after = |fleet: &mut Fleet, request: Option<&str>| {
-        fleet.introduce("a", "a.example", request, now()).unwrap();
+        fleet.introduce("a", "a.example", request, exactly_now()).unwrap();
         fleet.computers().unwrap()[0].groups.clone()
     };
     assert_eq!(after(&mut fleet, None), [UNASSIGNED_COMPUTERS]);
@@ -246,47 +232,54 @@ fn client_side_targeting_yields_to_the_administrator() {
 
 #[test]
 fn approvals_change_once() {
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     let group = fleet.create_group("g", None).unwrap().id;
     let change = fleet.change().unwrap();
     let (install, block) = (ApprovalAction::Install, ApprovalAction::Block);
     let mut approve = |update, action, deadline| {
-        fleet.approve(update, group, action, deadline, Origin::Local, now()).unwrap()
+        fleet.approve(update, group, action, deadline, Origin::Local, exactly_now()).unwrap()
     };
-    assert!(approve(update(2), install, None));
-    assert!(!approve(update(2), install, None));
-    assert!(approve(update(2), install, Some(later())));
-    assert!(!approve(update(2), install, Some(later())));
-    assert!(approve(update(1), block, None));
+    assert!(approve(numbered(2), install, None));
+    assert!(!approve(numbered(2), install, None));
+    assert!(approve(numbered(2), install, Some(later())));
+    assert!(!approve(numbered(2), install, Some(later())));
+    assert!(approve(numbered(1), block, None));
     assert_eq!(fleet.change().unwrap(), change + 3);
     let approvals = fleet.approvals().unwrap();
     assert_eq!(approvals.len(), 2);
-    assert_eq!((approvals[0].update, approvals[0].action), (update(1), block));
+    assert_eq!((approvals[0].update, approvals[0].action), (numbered(1), block));
     let two = &approvals[1];
-    assert_eq!((two.update, two.group, two.action), (update(2), group, install));
+    assert_eq!((two.update, two.group, two.action), (numbered(2), group, install));
     assert_eq!((two.deadline, two.origin), (Some(later()), Origin::Local));
-    assert_eq!((two.changed, two.change), (now(), change + 2));
+    assert_eq!((two.changed, two.change), (exactly_now(), change + 2));
     let stranger = Uuid::from_u128(1);
-    refused(fleet.approve(update(2), stranger, install, None, Origin::Local, now()));
-    assert!(fleet.unapprove(update(2), group).unwrap());
-    assert!(!fleet.unapprove(update(2), group).unwrap());
+    refused(fleet.approve(numbered(2), stranger, install, None, Origin::Local, exactly_now()));
+    assert!(fleet.unapprove(numbered(2), group).unwrap());
+    assert!(!fleet.unapprove(numbered(2), group).unwrap());
     fleet.remove_group(group).unwrap();
     assert_eq!(fleet.approvals().unwrap(), [], "they go with the group");
-    assert!(fleet.accept_eula("e2", now()).unwrap());
-    assert!(!fleet.accept_eula("e2", now()).unwrap());
-    assert!(fleet.accept_eula("e1", now()).unwrap());
-    refused(fleet.accept_eula("", now()));
+    assert!(fleet.accept_eula("e2", exactly_now()).unwrap());
+    assert!(!fleet.accept_eula("e2", exactly_now()).unwrap());
+    assert!(fleet.accept_eula("e1", exactly_now()).unwrap());
+    refused(fleet.accept_eula("", exactly_now()));
     assert_eq!(fleet.accepted_eulas().unwrap(), ["e1", "e2"]);
     assert_eq!(fleet.change().unwrap(), change + 7);
 }
 
 #[test]
 fn changes_at_once_are_all_made_or_none() {
-    let (folder, mut fleet) = fresh();
+    let (folder, mut fleet) = stores::fleet();
     let other = Fleet::open(&folder.path().join("fleet.sqlite")).unwrap();
     let before = (fleet.groups().unwrap(), fleet.change().unwrap());
     let approve = |fleet: &mut Fleet, n, group| {
-        fleet.approve(update(n), group, ApprovalAction::Install, None, Origin::Local, now())
+        fleet.approve(
+            numbered(n),
+            group,
+            ApprovalAction::Install,
+            None,
+            Origin::Local,
+            exactly_now(),
+        )
     };
     let failed = fleet.at_once(|fleet| {
         let group = fleet.create_group("g", None)?.id;
@@ -309,15 +302,15 @@ fn changes_at_once_are_all_made_or_none() {
         })
         .unwrap();
     let updates: Vec<_> = other.approvals().unwrap().iter().map(|a| a.update).collect();
-    assert_eq!(updates, [update(1), update(3)]);
+    assert_eq!(updates, [numbered(1), numbered(3)]);
 }
 
 #[test]
 fn a_policy_never_overrules_an_administrator() {
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     let other = fleet.create_group("g", None).unwrap().id;
     let approve = |fleet: &mut Fleet, group, action, origin| {
-        fleet.approve(update(1), group, action, None, origin, now()).unwrap()
+        fleet.approve(numbered(1), group, action, None, origin, exactly_now()).unwrap()
     };
     let state = |fleet: &Fleet| -> Vec<_> {
         fleet.approvals().unwrap().iter().map(|a| (a.group == other, a.action, a.origin)).collect()
@@ -332,41 +325,41 @@ fn a_policy_never_overrules_an_administrator() {
     assert_eq!(all(&fleet), [(false, block, local), (true, install, policy)].into());
 
     // A policy's decline takes its own approvals only.
-    assert!(fleet.decline(update(1), policy, now()).unwrap());
+    assert!(fleet.decline(numbered(1), policy, exactly_now()).unwrap());
     assert_eq!(state(&fleet), [(false, block, local)]);
     assert!(fleet.declined().unwrap().is_empty());
-    assert!(!fleet.decline(update(1), policy, now()).unwrap());
+    assert!(!fleet.decline(numbered(1), policy, exactly_now()).unwrap());
 
-    assert!(fleet.decline(update(1), local, now()).unwrap());
-    assert!(!fleet.decline(update(1), local, now()).unwrap());
-    assert!(!fleet.decline(update(1), policy, now()).unwrap());
-    assert_eq!((state(&fleet), fleet.declined().unwrap()), (vec![], vec![update(1)]));
+    assert!(fleet.decline(numbered(1), local, exactly_now()).unwrap());
+    assert!(!fleet.decline(numbered(1), local, exactly_now()).unwrap());
+    assert!(!fleet.decline(numbered(1), policy, exactly_now()).unwrap());
+    assert_eq!((state(&fleet), fleet.declined().unwrap()), (vec![], vec![numbered(1)]));
     assert!(!approve(&mut fleet, other, install, policy));
     assert!(approve(&mut fleet, other, install, local));
     assert!(fleet.declined().unwrap().is_empty());
 
     // With nothing local, the policy has its way.
-    assert!(fleet.release(update(1), other).unwrap());
-    assert!(fleet.decline(update(1), policy, now()).unwrap());
-    assert_eq!(fleet.declined().unwrap(), [update(1)]);
+    assert!(fleet.release(numbered(1), other).unwrap());
+    assert!(fleet.decline(numbered(1), policy, exactly_now()).unwrap());
+    assert_eq!(fleet.declined().unwrap(), [numbered(1)]);
     assert!(approve(&mut fleet, other, install, policy));
     assert!(fleet.declined().unwrap().is_empty());
-    assert!(fleet.decline(update(1), policy, now()).unwrap());
-    assert!(fleet.undecline(update(1)).unwrap());
-    assert!(!fleet.undecline(update(1)).unwrap());
+    assert!(fleet.decline(numbered(1), policy, exactly_now()).unwrap());
+    assert!(fleet.undecline(numbered(1)).unwrap());
+    assert!(!fleet.undecline(numbered(1)).unwrap());
 
     // What a person takes back stays so, until it is let go.
-    assert!(!fleet.decline(update(1), policy, now()).unwrap());
-    assert!(fleet.release_decline(update(1)).unwrap());
-    assert!(!fleet.release_decline(update(1)).unwrap());
+    assert!(!fleet.decline(numbered(1), policy, exactly_now()).unwrap());
+    assert!(fleet.release_decline(numbered(1)).unwrap());
+    assert!(!fleet.release_decline(numbered(1)).unwrap());
     assert!(approve(&mut fleet, other, install, policy));
-    assert!(fleet.unapprove(update(1), other).unwrap());
+    assert!(fleet.unapprove(numbered(1), other).unwrap());
     assert!(!approve(&mut fleet, other, install, policy));
-    assert!(!fleet.refuse_approval(update(1), other).unwrap());
-    assert!(fleet.release(update(1), other).unwrap());
-    assert!(!fleet.release(update(1), other).unwrap());
+    assert!(!fleet.refuse_approval(numbered(1), other).unwrap());
+    assert!(fleet.release(numbered(1), other).unwrap());
+    assert!(!fleet.release(numbered(1), other).unwrap());
     assert!(approve(&mut fleet, other, install, policy));
-    assert!(fleet.refuse_approval(update(1), other).unwrap());
+    assert!(fleet.refuse_approval(numbered(1), other).unwrap());
     assert_eq!(state(&fleet), vec![]);
     assert!(approve(&mut fleet, other, block, local), "only a person's hands are free");
     assert_eq!(fleet.withdrawn_approvals().unwrap().iter().filter(|t| t.lasting).count(), 0);
@@ -376,7 +369,7 @@ fn a_policy_never_overrules_an_administrator() {
 
 #[test]
 fn deployments_keep_id_and_mark_until_they_change() {
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     let groups = [ALL_COMPUTERS, UNASSIGNED_COMPUTERS];
     let wanted = |revision, action, deadline, is_leaf| ApprovalNeed {
         revision: RevisionId(revision),
@@ -389,9 +382,9 @@ fn deployments_keep_id_and_mark_until_they_change() {
         wanted(5, "Evaluate", None, false),
         wanted(7, "Install", Some(later()), true),
     ];
-    let a = fleet.record_deployments(&groups, &first, 1, now()).unwrap();
+    let a = fleet.record_deployments(&groups, &first, 1, exactly_now()).unwrap();
     assert_eq!(a.len(), 3);
-    assert!(a.iter().all(|r| r.change == 1 && r.changed == now()));
+    assert!(a.iter().all(|r| r.change == 1 && r.changed == exactly_now()));
     let ids: BTreeSet<_> = a.iter().map(|r| r.deployment_id).collect();
     assert_eq!(ids.len(), 3);
     // The order of groups does not make another set.
@@ -408,8 +401,8 @@ fn deployments_keep_id_and_mark_until_they_change() {
     assert!(b.iter().all(|r| r.change == 3 && r.changed == later()));
     let c = fleet.record_deployments(&groups, &first, 4, later()).unwrap();
     assert!(!ids.contains(&c[0].deployment_id), "it was taken away: a new deployment");
-    let other = fleet.record_deployments(&[ALL_COMPUTERS], &first, 5, now()).unwrap();
+    let other = fleet.record_deployments(&[ALL_COMPUTERS], &first, 5, exactly_now()).unwrap();
     assert!(other.iter().zip(&c).all(|(x, y)| x.deployment_id != y.deployment_id));
-    assert_eq!(fleet.record_deployments(&groups, &first, 6, now()).unwrap(), c);
-    assert_eq!(fleet.record_deployments(&groups, &[], 7, now()).unwrap(), []);
+    assert_eq!(fleet.record_deployments(&groups, &first, 6, exactly_now()).unwrap(), c);
+    assert_eq!(fleet.record_deployments(&groups, &[], 7, exactly_now()).unwrap(), []);
 }

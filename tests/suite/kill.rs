@@ -6,7 +6,7 @@
 use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Output, Stdio},
+    process::{Command, ExitStatus, Stdio},
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -24,7 +24,11 @@ use tidegate::{
     transfer::{SealOptions, TransferError, check, seal},
 };
 
-use super::sides::{Mirror, Site, bytes, copy_folder, now, tree, update};
+use crate::support::{
+    clock::now,
+    program::{messages, tidegate},
+    sides::{Mirror, Site, bytes, copy_folder, tree, update},
+};
 
 /// Payloads in each bundle: enough steps for more than a hundred points at which to kill.
 const PAYLOADS: u64 = 32;
@@ -54,9 +58,8 @@ fn was_killed(status: ExitStatus) -> bool {
 }
 
 fn importer(site: &Site, bundle: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    command.arg("--data").arg(site.data.root()).arg("import").arg(bundle);
-    command.env_remove("TIDEGATE_KILL_AT").stdout(Stdio::null()).stderr(Stdio::null());
+    let mut command = tidegate(site.data.root());
+    command.arg("import").arg(bundle).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
@@ -261,23 +264,21 @@ fn an_export_killed_at_every_step() {
         let (data, out) = (copy.path().join("data"), copy.path().join("out"));
         copy_folder(mirror.data.root(), &data);
         let export = |kill: bool| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-            command.arg("--data").arg(&data).args(["export", "--full", "--site", "plant-7"]);
+            let mut command = tidegate(&data);
+            command.args(["export", "--full", "--site", "plant-7"]);
             command.args(["--created", "2026-02-03T04:05:06Z", "--out"]).arg(&out);
-            command.env_remove("TIDEGATE_KILL_AT");
             if kill {
                 command.env("TIDEGATE_KILL_AT", at.to_string());
             }
             command.output().unwrap()
         };
-        let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
         let first = export(true);
         let status = first.status;
         if !status.success() {
-            assert!(was_killed(status), "{what}: {status}: {}", said(&first));
+            assert!(was_killed(status), "{what}: {status}: {}", messages(&first));
             killed += 1;
             let again = export(false);
-            assert!(again.status.success(), "{what}: {}: {}", again.status, said(&again));
+            assert!(again.status.success(), "{what}: {}: {}", again.status, messages(&again));
         }
         let left: Vec<String> = tree(&out).into_keys().collect();
         assert_eq!(left.len(), 1, "{what}: something is left beside the volume: {left:?}");

@@ -10,10 +10,8 @@
     reason = "a test that runs into one of these fails, as it should; helpers are tests too"
 )]
 
-mod agent_fake;
 mod agent_flow;
 mod agent_judge;
-mod agent_mock;
 mod agent_replay;
 mod agent_server;
 #[cfg(all(feature = "probe", feature = "upstream"))]
@@ -26,19 +24,20 @@ mod channel;
 #[cfg(feature = "upstream")]
 mod channel_proxies;
 mod cli;
+#[cfg(all(feature = "probe", feature = "upstream"))]
+mod compat;
 mod content;
 #[cfg(feature = "upstream")]
 mod download;
 mod fleet;
 mod fleet_replicated;
+mod house;
 mod kill;
 mod layers;
 mod parts;
-mod pki;
 mod policy_hold;
 mod prune;
 mod publish;
-mod real_data;
 mod rebuild;
 mod refusals;
 #[cfg(feature = "upstream")]
@@ -46,7 +45,7 @@ mod replica;
 mod reports;
 mod rules;
 mod serve;
-mod sides;
+mod support;
 mod sync;
 mod transfer;
 mod update_captured;
@@ -57,15 +56,11 @@ mod update_properties;
 mod update_refusals;
 mod update_samples;
 #[cfg(feature = "upstream")]
-mod upstream_cabinets;
-#[cfg(feature = "upstream")]
 mod upstream_changes;
 #[cfg(feature = "upstream")]
 mod upstream_depth;
 #[cfg(feature = "upstream")]
 mod upstream_endless;
-#[cfg(feature = "upstream")]
-mod upstream_fake;
 #[cfg(feature = "upstream")]
 mod upstream_faults;
 #[cfg(feature = "upstream")]
@@ -78,6 +73,4 @@ mod upstream_lists;
 mod upstream_lost;
 #[cfg(feature = "upstream")]
 mod upstream_replay;
-#[cfg(feature = "upstream")]
-mod upstream_small;
 mod view;

@@ -6,7 +6,6 @@ use std::{
     io::Read as _,
     num::NonZeroU64,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use bundle_format::{
@@ -26,7 +25,11 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-use super::sides::{Mirror, Site, bytes, days, now};
+use crate::support::{
+    clock::{days, now},
+    program,
+    sides::{Mirror, Site, bytes},
+};
 
 const MIRROR: u128 = 7;
 
@@ -406,15 +409,7 @@ fn the_room_for_a_pending_snapshot_is_proven() {
 #[test]
 fn the_program_exports_discs_and_takes_them_one_by_one() {
     let run = |data: &Path, args: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-            .env_remove("TIDEGATE_DATA")
-            .env_remove("TIDEGATE_CONFIG")
-            .env_remove("TIDEGATE_KILL_AT")
-            .arg("--data")
-            .arg(data)
-            .args(args)
-            .output()
-            .unwrap();
+        let output = program::run(data, args);
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         (output.status.code(), text)
     };

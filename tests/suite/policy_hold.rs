@@ -1,7 +1,7 @@
 //! What a bundle's policy would change is seen before it takes effect, can be held, accepted in part,
 //! and overridden for good.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 use tidegate::{
@@ -14,7 +14,11 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-use crate::sides::{Mirror, Site, days, now, update};
+use crate::support::{
+    clock::{days, now},
+    program,
+    sides::{Mirror, Site, update},
+};
 
 use PolicyChangeKind::{
     AcceptEula, Approve, Change, CreateGroup, Decline, KeptLocal, Lapse, Unapprove, Undecline,
@@ -28,7 +32,7 @@ fn mirror() -> Mirror {
     for n in [1, 2, 3, 4, 6] {
         mirror.add(n, 1, &[]);
     }
-    let licensed = crate::sides::document(5, 1, &[]).replace(
+    let licensed = crate::support::sides::document(5, 1, &[]).replace(
         r#"ExplicitlyDeployable="true""#,
         r#"ExplicitlyDeployable="true" EulaID="licence-5""#,
     );
@@ -339,18 +343,9 @@ fn through_the_command_line() {
     let site = Site::new("plant-7", &mirror.root);
     let config = site.folder.path().join("tidegate.toml");
     fs::write(&config, "[import]\npolicy = \"hold\"\n").unwrap();
-    let tidegate = |args: &[&str], code: i32| -> Value {
-        let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-            .arg("--config")
-            .arg(&config)
-            .args(["--json", "--data"])
-            .arg(site.data.root())
-            .args(args)
-            .output()
-            .unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
-        serde_json::from_slice(&output.stdout).unwrap_or(Value::String(stderr.into_owned()))
+    let tidegate = |args: &[&str], code: i32| {
+        let args = [&["--config", program::utf8(&config)], args].concat();
+        program::run_json(site.data.root(), &args, code)
     };
     let mut fleet = there(&mirror);
     for n in [1, 2, 3] {

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    process::Command,
     time::{Duration, SystemTime},
 };
 
@@ -12,7 +11,11 @@ use tidegate::{
     transfer::{PruneOptions, check, prune},
 };
 
-use super::sides::{Mirror, Site, bytes, days, now};
+use crate::support::{
+    clock::{days, now},
+    program,
+    sides::{Mirror, Site, bytes, tree},
+};
 
 /// A mirror and a site after several snapshots, merged on the way, so that many segments are of the
 /// past. A payload has gone, too.
@@ -35,9 +38,9 @@ fn options(dry_run: bool, payloads: bool) -> PruneOptions {
 fn what_is_of_the_past_goes_and_everything_goes_on() {
     let (mirror, site) = worn();
     for data in [&mirror.data, &site.data] {
-        let before = super::sides::tree(data.root());
+        let before = tree(data.root());
         let would = prune(data, &options(true, true)).unwrap();
-        assert_eq!(super::sides::tree(data.root()), before, "only tried");
+        assert_eq!(tree(data.root()), before, "only tried");
         assert_eq!(would.heads, [1, 2, 3, 4]);
         assert!(!would.segments.is_empty());
         assert_eq!(would.payloads, []);
@@ -103,14 +106,7 @@ fn payloads_go_only_when_asked_and_not_while_they_are_new() {
 fn the_program_says_what_it_removes() {
     let (mirror, _site) = worn();
     let run = |args: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-            .env_remove("TIDEGATE_CONFIG")
-            .arg("--data")
-            .arg(mirror.data.root())
-            .arg("prune")
-            .args(args)
-            .output()
-            .unwrap();
+        let output = program::run(mirror.data.root(), &[&["prune"], args].concat());
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap()
     };

@@ -8,28 +8,15 @@ use std::{
 
 use bundle_format::digest::{Sha1, Sha256};
 use cab::{CabinetBuilder, CompressionType};
-use tempfile::TempDir;
 use tidegate::{
-    catalog::{Catalog, Numbering, RevisionSummary},
-    content::ContentStore,
+    catalog::{Numbering, RevisionSummary},
     publish::{Classification, PublishError, PublishRequest, Published, Reboot, Severity, publish},
     update::{Clause, DocumentLimits, UpdateDocument, UpdateId, UpdateType, fragments},
 };
 
-struct Mirror {
-    folder: TempDir,
-    catalog: Catalog,
-    content: ContentStore,
-}
+use crate::support::stores::Stores;
 
-impl Mirror {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = Catalog::open(&folder.path().join("catalog.sqlite")).unwrap();
-        let content = ContentStore::open(&folder.path().join("content")).unwrap();
-        Self { folder, catalog, content }
-    }
-
+impl Stores {
     fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::write(&path, bytes).unwrap();
@@ -89,7 +76,7 @@ fn cabinet(files: &[(&str, &[u8])]) -> Vec<u8> {
 
 #[test]
 fn a_program_becomes_an_update() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let bytes = b"MZ a program".repeat(50_000);
     let mut request = request(mirror.file("tools-2.1.exe", &bytes));
     request.title = "  Contoso <Tools> & \"more\" 'für' 日本 😀 ".to_owned();
@@ -161,7 +148,7 @@ fn a_program_becomes_an_update() {
 
 #[test]
 fn the_same_again_changes_nothing_and_other_details_make_a_revision() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let mut request = request(mirror.file("a.exe", b"MZ 1"));
     let first = mirror.publish(&request).unwrap();
     let change = mirror.catalog.change().unwrap();
@@ -186,7 +173,7 @@ fn the_same_again_changes_nothing_and_other_details_make_a_revision() {
     assert_eq!(mirror.publish(&request).unwrap().identity.revision, 3);
 
     // The same file, title and product give the same identity on another mirror.
-    let mut other = Mirror::new();
+    let mut other = Stores::new();
     let mut same = self::request(other.file("renamed.exe", b"MZ 1"));
     same.product = "Contoso/Tools".to_owned();
     assert_eq!(other.publish(&same).unwrap().identity, first.identity);
@@ -194,7 +181,7 @@ fn the_same_again_changes_nothing_and_other_details_make_a_revision() {
 
 #[test]
 fn a_new_version_supersedes_the_old_one() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let old = mirror.publish(&request(mirror.file("old.exe", b"MZ old"))).unwrap();
     let mut newer = request(mirror.file("new.exe", b"MZ new"));
     let unknown: UpdateId = "00000000-0000-4000-8000-000000000001".parse().unwrap();
@@ -211,8 +198,8 @@ fn a_new_version_supersedes_the_old_one() {
 
 #[test]
 fn products_are_found_before_they_are_made() {
-    let mut mirror = Mirror::new();
-    let publish = |mirror: &mut Mirror, name: &str, product: &str| {
+    let mut mirror = Stores::new();
+    let publish = |mirror: &mut Stores, name: &str, product: &str| {
         let mut request = request(mirror.file(name, name.as_bytes()));
         request.product = product.to_owned();
         let published = mirror.publish(&request).unwrap();
@@ -256,7 +243,7 @@ fn installer_package(product_code: Option<&str>) -> Vec<u8> {
 #[test]
 fn an_installer_package_names_its_product_itself() {
     let code = "{0A1B2C3D-0000-4000-8000-0123456789AB}";
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let mut request = request(mirror.file("tools.msi", &installer_package(Some(code))));
     request.applies_if = None;
     request.command_line = Some("ALLUSERS=1".to_owned());
@@ -299,7 +286,7 @@ fn an_installer_package_names_its_product_itself() {
 /// Whatever is changed in a package: published, refused, never a panic that gets out.
 #[test]
 fn damaged_installer_packages_do_no_harm() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let whole = installer_package(Some("{0A1B2C3D-0000-4000-8000-0123456789AB}"));
     let mut request = request(mirror.folder.path().join("a.msi"));
     request.applies_if = None;
@@ -313,7 +300,7 @@ fn damaged_installer_packages_do_no_harm() {
 
 #[test]
 fn a_cabinet_is_a_servicing_package_or_a_box_with_a_program() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let manifest = "\u{feff}<?xml version=\"1.0\"?>\r\n<!-- c --><assembly xmlns=\"urn:schemas-microsoft-com:asm.v3\" \
         manifestVersion=\"1.0\"><assemblyIdentity name=\"Package_for_KB1\" version=\"1.2.3.4\"/><package identifier=\"KB1\"/></assembly>\r\n";
     let servicing = cabinet(&[("payload.dll", b"MZ"), ("update.mum", manifest.as_bytes())]);
@@ -360,7 +347,7 @@ fn a_cabinet_is_a_servicing_package_or_a_box_with_a_program() {
 
 #[test]
 fn an_update_package_is_installed_by_its_installer() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let package = cabinet(&[("WSUSSCAN.cab", b"x"), ("kb1.cab", b"y")]);
     let mut request = request(mirror.file("windows-kb1.msu", &package));
     request.command_line = None;
@@ -376,9 +363,9 @@ fn an_update_package_is_installed_by_its_installer() {
 
 #[test]
 fn what_cannot_become_an_update_is_refused_with_advice() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let good = request(mirror.file("a.exe", b"MZ"));
-    let refused = |mirror: &mut Mirror, change: &dyn Fn(&mut PublishRequest), expected: &str| {
+    let refused = |mirror: &mut Stores, change: &dyn Fn(&mut PublishRequest), expected: &str| {
         let mut request = good.clone();
         change(&mut request);
         let error = mirror.refused(&request);
@@ -417,7 +404,7 @@ fn what_cannot_become_an_update_is_refused_with_advice() {
 /// What others published is not ours to revise.
 #[test]
 fn an_update_of_another_publisher_is_not_revised() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let mut request = request(mirror.file("a.exe", b"MZ"));
     mirror.publish(&request).unwrap();
     request.update_id = Some(Classification::Updates.id());

@@ -13,7 +13,10 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-use super::sides::{Mirror, Site, bytes, copy_folder, document, now, update};
+use crate::support::{
+    clock::now,
+    sides::{Mirror, Site, bytes, copy_folder, document, update},
+};
 
 /// The SHA-1 of the only file of a revision.
 fn file_of(catalog: &Catalog, id: i32) -> Sha1 {

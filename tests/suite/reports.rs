@@ -2,35 +2,20 @@
 
 use std::{fs, path::Path};
 
-use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tempfile::TempDir;
 use tidegate::{
-    fleet::{ComplianceState, EVENTS_KEPT, Event, Fleet},
+    fleet::{ComplianceState, EVENTS_KEPT, Event},
     soap::{self, Element},
     update::UpdateId,
 };
 use uuid::Uuid;
 
-use crate::real_data::real_data;
-
-fn now() -> Timestamp {
-    "2026-01-02T03:04:05.678901234Z".parse().unwrap()
-}
-
-fn later() -> Timestamp {
-    now() + SignedDuration::from_hours(30)
-}
-
-fn update(n: u128) -> UpdateId {
-    UpdateId(Uuid::from_u128(n))
-}
-
-fn fresh() -> (TempDir, Fleet) {
-    let folder = tempfile::tempdir().unwrap();
-    let fleet = Fleet::open(&folder.path().join("fleet.sqlite")).unwrap();
-    (folder, fleet)
-}
+use crate::support::{
+    clock::{exactly_now, later},
+    documents::numbered,
+    real_data::real_data,
+    stores,
+};
 
 fn event(event_id: i32, about: Option<u128>, hresult: i32) -> Event {
     Event {
@@ -39,7 +24,7 @@ fn event(event_id: i32, about: Option<u128>, hresult: i32) -> Event {
         namespace_id: 1,
         event_id,
         source_id: 101,
-        update: about.map(|n| (update(n), 1)),
+        update: about.map(|n| (numbered(n), 1)),
         hresult,
         app_name: None,
         strings: Vec::new(),
@@ -54,7 +39,7 @@ fn status(lists: &[(&str, &[u128])]) -> Event {
     event.misc = lists
         .iter()
         .map(|(tag, ids)| {
-            let ids: Vec<_> = ids.iter().map(|n| update(*n).to_string().to_uppercase()).collect();
+            let ids: Vec<_> = ids.iter().map(|n| numbered(*n).to_string().to_uppercase()).collect();
             format!("{tag}={}", ids.join(";"))
         })
         .collect();
@@ -63,9 +48,9 @@ fn status(lists: &[(&str, &[u128])]) -> Event {
 
 /// Reports batches and says what is known then: update → state and code.
 fn states(batches: &[&[Event]]) -> Vec<(u128, ComplianceState, i32)> {
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     for batch in batches {
-        assert_eq!(fleet.report("pc", batch, now()).unwrap(), batch.len());
+        assert_eq!(fleet.report("pc", batch, exactly_now()).unwrap(), batch.len());
     }
     assert_eq!(fleet.change().unwrap(), 0, "reports are no change");
     let known = fleet.compliance(Some("PC")).unwrap();
@@ -102,7 +87,7 @@ fn the_inventory_says_what_is_needed_and_installed() {
     );
     let mut odd = event(156, None, 0);
     odd.misc = ["U=", "U=;;zz;", "V", "=", ""].map(str::to_owned).into();
-    odd.misc.push(format!("V={{{}}};{}", update(1), Uuid::nil()));
+    odd.misc.push(format!("V={{{}}};{}", numbered(1), Uuid::nil()));
     assert_eq!(states(&[&[odd]]), [(1, Installed, 0)]);
 }
 
@@ -159,17 +144,17 @@ fn an_installation_goes_its_way() {
 
 #[test]
 fn an_event_counts_once_for_a_computer() {
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     let failed = event(182, Some(1), -5);
     let installed = event(183, Some(1), 0);
-    assert_eq!(fleet.report("a", &[failed.clone(), failed.clone()], now()).unwrap(), 1);
+    assert_eq!(fleet.report("a", &[failed.clone(), failed.clone()], exactly_now()).unwrap(), 1);
     assert_eq!(fleet.report("A", &[installed, failed.clone()], later()).unwrap(), 1);
     assert_eq!(fleet.report("a", std::slice::from_ref(&failed), later()).unwrap(), 0);
     let known = fleet.compliance(None).unwrap();
     assert_eq!(known.len(), 1);
     assert_eq!((known[0].state, known[0].changed), (ComplianceState::Installed, later()));
     // A copy of the machine sends what the original had queued.
-    assert_eq!(fleet.report("b", &[failed], now()).unwrap(), 1);
+    assert_eq!(fleet.report("b", &[failed], exactly_now()).unwrap(), 1);
     assert_eq!(fleet.compliance(None).unwrap().len(), 2);
     assert_eq!(fleet.compliance(Some("b")).unwrap()[0].computer, "b");
     let computer = &fleet.computers().unwrap()[0];
@@ -182,7 +167,7 @@ fn an_event_counts_once_for_a_computer() {
 
 #[test]
 fn events_come_back_newest_first_and_bounded() {
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     let mut full = event(182, Some(3), -7);
     full.app_name = Some("prog".to_owned());
     full.strings = vec!["0x80246007".to_owned(), "Titel ü".to_owned()];
@@ -190,7 +175,7 @@ fn events_come_back_newest_first_and_bounded() {
     full.extended = json!({"ComputerBrand": "QEMU", "OSVersion": {"Major": 10}});
     // The clock goes back; the order is that of arrival.
     fleet.report("a", &[event(147, None, 0), event(167, Some(3), 0)], later()).unwrap();
-    fleet.report("a", std::slice::from_ref(&full), now()).unwrap();
+    fleet.report("a", std::slice::from_ref(&full), exactly_now()).unwrap();
     let events = fleet.events("A", 2).unwrap();
     assert_eq!(events[0], full);
     assert_eq!(events[1].event_id, 167);
@@ -199,9 +184,9 @@ fn events_come_back_newest_first_and_bounded() {
     let mut huge = event(156, None, 0);
     huge.strings = vec!["ä".repeat(4000); 300];
     huge.extended = json!({"deep": [[[[[[[[[[1]]]]]]]]]], "long": "x".repeat(9000)});
-    let ids: Vec<_> = (1..=30_000_u128).map(|n| update(n).to_string()).collect();
+    let ids: Vec<_> = (1..=30_000_u128).map(|n| numbered(n).to_string()).collect();
     huge.misc = vec![format!("V={}", ids.join(";"))];
-    fleet.report("a", &[huge], now()).unwrap();
+    fleet.report("a", &[huge], exactly_now()).unwrap();
     let kept = &fleet.events("a", 1).unwrap()[0];
     assert_eq!(kept.strings, vec!["ä".repeat(2048); 256]);
     assert_eq!(kept.misc[0].len(), 4096);
@@ -214,7 +199,7 @@ fn events_come_back_newest_first_and_bounded() {
     );
 
     let many: Vec<_> = (0..EVENTS_KEPT + 5).map(|_| event(147, None, 0)).collect();
-    fleet.report("b", &many, now()).unwrap();
+    fleet.report("b", &many, exactly_now()).unwrap();
     let kept = fleet.events("b", u32::MAX).unwrap();
     assert_eq!(kept.len(), EVENTS_KEPT as usize);
     assert_eq!(kept[0].instance, many[many.len() - 1].instance);
@@ -265,13 +250,13 @@ fn recorded_reports_of_a_successful_installation() {
         let path = |n| {
             folder.join(format!("captures/agent-reports/{run}-000{n}-ReportEventBatch.request.xml"))
         };
-        let (_folder, mut fleet) = fresh();
+        let (_folder, mut fleet) = stores::fleet();
         let (computer, events) = captured(&path(first));
         assert_eq!(
             events.iter().map(|e| e.event_id).collect::<Vec<_>>(),
             [147, 156, 167, 162, 181]
         );
-        assert_eq!(fleet.report(&computer, &events, now()).unwrap(), 5);
+        assert_eq!(fleet.report(&computer, &events, exactly_now()).unwrap(), 5);
         let known = fleet.compliance(Some(&computer)).unwrap();
         assert_eq!(known.len(), 1);
         assert_eq!(known[0].update, events[2].update.unwrap().0);
@@ -289,12 +274,12 @@ fn recorded_reports_of_a_successful_installation() {
 #[test]
 fn recorded_reports_of_failures() {
     let Some(folder) = real_data() else { return };
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     let mut computer = String::new();
     for n in [16, 17, 18] {
         let name = format!("captures/agent-win11-25h2/flow-0000{n}-ReportEventBatch.request.xml");
         let (id, events) = captured(&folder.join(name));
-        assert_eq!(fleet.report(&id, &events, now()).unwrap(), events.len());
+        assert_eq!(fleet.report(&id, &events, exactly_now()).unwrap(), events.len());
         computer = id;
         if n == 17 {
             let known = fleet.compliance(Some(&computer)).unwrap();
@@ -328,7 +313,7 @@ fn recorded_reports_of_a_pending_restart() {
     let (needed, installed) = (ids("U"), ids("V"));
     let subject: UpdateId = "88661612-7dd9-49d4-bb34-1e54802c99b9".parse().unwrap();
 
-    let (_folder, mut fleet) = fresh();
+    let (_folder, mut fleet) = stores::fleet();
     let mut seen = Vec::new();
     for batch in batches["batches"].as_array().unwrap() {
         let events: Vec<_> = batch["events"]
@@ -361,7 +346,7 @@ fn recorded_reports_of_a_pending_restart() {
                 event
             })
             .collect();
-        fleet.report("native", &events, now()).unwrap();
+        fleet.report("native", &events, exactly_now()).unwrap();
         let known = fleet.compliance(Some("native")).unwrap();
         seen.push(known.iter().find(|c| c.update == subject).unwrap().state);
     }

@@ -8,31 +8,14 @@ use std::{
 
 use bundle_format::digest::{Sha1, Sha256};
 use cab::{CabinetBuilder, CompressionType};
-use tempfile::TempDir;
 use tidegate::{
-    catalog::Catalog,
-    content::ContentStore,
     update::{DocumentLimits, UpdateIdentity, fragments},
     upstream::{Source, SyncError, SyncOptions, SyncReport, sync},
 };
 
-use crate::real_data::real_data;
+use crate::support::{real_data::real_data, stores::Stores};
 
-/// A mirror's stores in a folder of their own.
-struct Mirror {
-    folder: TempDir,
-    catalog: Catalog,
-    content: ContentStore,
-}
-
-impl Mirror {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let catalog = Catalog::open(&folder.path().join("catalog.sqlite")).unwrap();
-        let content = ContentStore::open(&folder.path().join("content")).unwrap();
-        Self { folder, catalog, content }
-    }
-
+impl Stores {
     fn sync(&mut self, source: &Path) -> Result<SyncReport, SyncError> {
         let source = Source::detect(source.to_str().unwrap()).unwrap();
         let options = SyncOptions::new("2026-10-04T12:00:00Z".parse().unwrap());
@@ -143,7 +126,7 @@ fn some_documents() -> Vec<(u32, u32, String)> {
 
 #[test]
 fn a_package_goes_in_once() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let path = mirror.folder.path().join("export.cab");
     let documents = some_documents();
     Package::of(&documents).write(&path);
@@ -182,7 +165,7 @@ fn a_package_goes_in_once() {
 
 #[test]
 fn what_a_package_holds_but_cannot_go_in_is_named() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let path = mirror.folder.path().join("export.cab");
     let mut documents = some_documents();
     documents[1].2 = documents[1].2.replace("</upd:Title>", "</upd:Titel>");
@@ -198,10 +181,10 @@ fn what_a_package_holds_but_cannot_go_in_is_named() {
 /// One sentence of the refusal for each kind of damage; the catalogue stays as it was.
 #[test]
 fn a_package_that_contradicts_itself_is_refused() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let path = mirror.folder.path().join("export.cab");
     let good = || Package::of(&some_documents());
-    let refused = |mirror: &mut Mirror, expected: &str| {
+    let refused = |mirror: &mut Stores, expected: &str| {
         let error = mirror.sync(&path).unwrap_err();
         assert!(matches!(error, SyncError::Damaged { .. }), "{error:?}");
         assert!(error.to_string().contains(expected), "{expected:?} is not in {error}");
@@ -279,7 +262,7 @@ fn a_source_is_recognized_or_refused_with_advice() {
 
 #[test]
 fn a_folder_gives_documents_and_the_payloads_they_name() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let folder = tempfile::tempdir().unwrap();
     let put = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
@@ -351,7 +334,7 @@ fn a_folder_gives_documents_and_the_payloads_they_name() {
 /// The payload that is here has the size of one that is still missing, and there are two of it.
 #[test]
 fn a_payload_that_is_here_is_known_by_its_digest() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let folder = tempfile::tempdir().unwrap();
     let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
     let named = files(&[("a.exe", b"MZ one"), ("b.exe", b"MZ two")]);
@@ -372,7 +355,7 @@ fn a_payload_that_is_here_is_known_by_its_digest() {
 /// lies about its SHA-256 can.
 #[test]
 fn both_digests_must_match() {
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let folder = tempfile::tempdir().unwrap();
     let lying = files(&[("a.exe", b"bytes")])
         .replace(&Sha256::hash(b"bytes").to_base64(), &Sha256::hash(b"x").to_base64());
@@ -402,7 +385,7 @@ fn our_samples_go_in_whole() {
         }
     }
     assert_eq!(listed.matches("include_bytes!").count(), count);
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let report = mirror.sync(folder.path()).unwrap();
     assert_eq!((report.new_revisions, report.payloads_added), (14, 4), "{report:?}");
     assert_eq!(report.problems, []);
@@ -447,7 +430,7 @@ fn real_packages_go_in_whole_and_once() {
     else {
         return;
     };
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let first = mirror.sync(&older).unwrap();
     let expected =
         SyncReport { changed: true, documents: 3690, new_revisions: 3690, ..Default::default() };
@@ -469,7 +452,7 @@ fn real_packages_go_in_whole_and_once() {
 fn damaged_real_packages_are_refused_and_change_nothing() {
     let Some(path) = real("WSUS-2024-06-19.cab") else { return };
     let whole = fs::read(&path).unwrap();
-    let mut mirror = Mirror::new();
+    let mut mirror = Stores::new();
     let copy = mirror.folder.path().join("copy.cab");
     let mut refused = |bytes: &[u8], what: &str| {
         fs::write(&copy, bytes).unwrap();

@@ -8,7 +8,7 @@ use bundle_format::{
     trust::Head,
 };
 use tidegate::{
-    catalog::{Catalog, Numbering, RevisionFilter},
+    catalog::{Catalog, RevisionFilter},
     content::ContentStore,
     fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
     transfer::{
@@ -16,10 +16,13 @@ use tidegate::{
         SealOptions, TransferError, TrustAdded, VerifyAgainst, VerifyOptions, check, countersign,
         export, import, inspect_root, keys_init, keys_rotate, seal, trust_add, verify,
     },
-    update::{DocumentLimits, RevisionId, UpdateDocument},
+    update::RevisionId,
 };
 
-use super::sides::{Mirror, Site, bytes, days, document, now, row, served, tree, update};
+use crate::support::{
+    clock::{days, now},
+    sides::{Mirror, Site, bytes, document, served, tree, update},
+};
 
 fn options() -> VerifyOptions {
     VerifyOptions {
@@ -552,17 +555,8 @@ fn what_was_published_here_outlives_every_switch() {
     let site = Site::new("plant-7", &mirror.root);
     site.import(&mirror.export_compacting("plant-7", 1).volumes).unwrap();
     let payload = bytes(700, 900);
-    let path = site.folder.path().join("ours");
-    fs::write(&path, &payload).unwrap();
-    let content = ContentStore::open(&site.data.content()).unwrap();
-    let digests = content.add_file(&path, &mut |_| {}).unwrap();
-    let xml = document(900, 1, std::slice::from_ref(&digests));
-    let parsed = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default()).unwrap();
-    let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
-    let mut writer = catalog.write().unwrap();
-    writer.add_revision(&parsed, xml.as_bytes(), Numbering::Local, now()).unwrap();
-    writer.put_payload(&row(digests)).unwrap();
-    writer.commit().unwrap();
+    site.publish(900, &payload);
+    let catalog = Catalog::open(&site.data.catalog()).unwrap();
 
     mirror.add(10, 1, &[bytes(10, 10)]);
     let report = site.import(&mirror.export_compacting("plant-7", 1).volumes).unwrap();

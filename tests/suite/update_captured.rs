@@ -4,7 +4,7 @@ use std::fs;
 
 use tidegate::update::{DocumentLimits, UpdateDocument, UpdateType, fragments};
 
-use crate::real_data::real_data;
+use crate::support::real_data::real_data;
 
 /// The one fragment that was sanitized, what it says, and what the server sent.
 const REDACTED: (&str, &str, &str) = (

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs, fs::File, io::Read as _, path::Path};
 
 use tidegate::update::{DocumentLimits, UpdateDocument, UpdateType, fragments};
 
-use crate::real_data::real_data;
+use crate::support::real_data::real_data;
 
 fn metadata(package: &Path) -> String {
     let mut cabinet = cab::Cabinet::new(File::open(package).unwrap()).unwrap();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tidegate::update::UpdateIdentity;
 
 use super::{
-    agent_mock::{Asked, Mock},
-    upstream_fake::{Pair, fault, plain},
-    upstream_small::{document, identity, revisions, server},
+    support::mock::{Asked, Mock},
+    support::upstream_fake::{Pair, fault, plain},
+    support::upstream_small::{document, identity, revisions, server},
 };
 
 #[test]

@@ -14,8 +14,8 @@ use tidegate::{
 use uuid::Uuid;
 
 use super::{
-    agent_mock::Reply,
-    upstream_fake::{Pair, SYNC, Uss, answer, fault, operation, plain, read_identity},
+    support::mock::Reply,
+    support::upstream_fake::{Pair, SYNC, Uss, answer, fault, operation, plain, read_identity},
 };
 
 pub(crate) const ANCHOR: &str = "1,2026-10-04 12:00:00.000";

@@ -2,14 +2,16 @@
 //! the next run finishes.
 
 use std::{
-    process::{Command, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
 use super::{
-    upstream_fake::{OPERATIONS, Pair},
-    upstream_small::{revisions, server},
+    support::upstream_fake::{OPERATIONS, Pair},
+    support::upstream_small::{revisions, server},
 };
+
+use crate::support::program;
 
 /// An answer to `operation` that goes on for ever.
 fn endless(pair: &Pair, operation: &'static str, piece: Vec<u8>, pause: Duration) {
@@ -77,8 +79,8 @@ fn floods_are_given_up_at_a_limit_with_bounded_memory() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let tidegate = || {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-            command.arg("--data").arg(&data).stdout(Stdio::null()).stderr(Stdio::piped());
+            let mut command = program::tidegate(&data);
+            command.stdout(Stdio::null()).stderr(Stdio::piped());
             command
         };
         assert!(tidegate().arg("init").status().unwrap().success());

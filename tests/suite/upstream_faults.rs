@@ -12,9 +12,9 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    agent_mock::Reply,
-    upstream_fake::{OPERATIONS, Pair, fault},
-    upstream_small::{identity, revisions, server},
+    support::mock::Reply,
+    support::upstream_fake::{OPERATIONS, Pair, fault},
+    support::upstream_small::{identity, revisions, server},
 };
 
 #[test]

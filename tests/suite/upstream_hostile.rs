@@ -1,9 +1,9 @@
 //! Answers of an upstream that want to do harm: what is in them is named and left out, the rest is in.
 
 use super::{
-    upstream_cabinets::{blob, claiming, lzx, mszip, utf16},
-    upstream_fake::{Pair, Uss, identity as written, plain},
-    upstream_small::{compressed, document, identity, revisions, server},
+    support::cabinets::{blob, claiming, lzx, mszip, utf16},
+    support::upstream_fake::{Pair, Uss, identity as written, plain},
+    support::upstream_small::{compressed, document, identity, revisions, server},
 };
 
 /// Updates 10 to 29 and two categories, with one of them replaced; its document may have 1 MB.

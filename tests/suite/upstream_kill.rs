@@ -24,14 +24,15 @@ use tempfile::TempDir;
 use tidegate::catalog::{Catalog, RevisionFilter};
 
 use super::{
-    sides::{copy_folder, tree},
+    support::sides::{copy_folder, tree},
     update_generator::generator::{Plan, Profile, output},
 };
 
-fn tidegate(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    command.arg("--data").arg(data).env_remove("TIDEGATE_CONFIG");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+use crate::support::program::{self, Program, Server};
+
+fn silent(data: &Path) -> Command {
+    let mut command = program::tidegate(data);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
@@ -42,7 +43,7 @@ struct Work(Vec<String>);
 
 impl Work {
     fn sync(server: &Server) -> Self {
-        let from = format!("http://{}", server.address);
+        let from = format!("http://{}", server.said("/address"));
         Self(["sync", "--from", &from].map(str::to_owned).to_vec())
     }
 
@@ -59,43 +60,13 @@ impl Work {
     }
 
     fn command(&self, data: &Path, proxy: &str) -> Command {
-        let mut command = tidegate(data);
+        let mut command = silent(data);
         command.args(&self.0).args(["--allow-http", "--proxy", proxy]);
         command
     }
 
     fn done(&self, data: &Path) {
         assert!(self.command(data, "none").status().unwrap().success());
-    }
-}
-
-/// `tidegate serve`, ended when dropped.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn new(data: &Path) -> Self {
-        let mut command = tidegate(data);
-        command.args(["--json", "serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
-        let mut server = Self { child: command.spawn().unwrap(), address: String::new() };
-        let mut said = String::new();
-        for line in BufReader::new(server.child.stdout.take().unwrap()).lines() {
-            said += &line.unwrap();
-            if let Ok(value) = serde_json::from_str::<serde_json::Value>(&said) {
-                value["address"].as_str().unwrap().clone_into(&mut server.address);
-                return server;
-            }
-        }
-        panic!("the server ended before it listened");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
     }
 }
 
@@ -261,7 +232,7 @@ impl Scenario {
         let status = Proxy::new(Some((exchange, moment))).run(&self.work, &data);
         let killed = status.signal() == Some(9);
         assert!(killed || status.success(), "{what}: {status}");
-        assert!(tidegate(&data).arg("check").status().unwrap().success(), "{what}: check");
+        assert!(silent(&data).arg("check").status().unwrap().success(), "{what}: check");
         if data.join("catalog.sqlite").exists() {
             let some = held(&data);
             assert!(some.iter().all(|revision| self.twin.0.contains(revision)), "{what}: numbers");
@@ -269,21 +240,26 @@ impl Scenario {
         let again = Proxy::new(None).run(&self.work, &data);
         assert!(again.success(), "{what}: the second run: {again}");
         assert_eq!(state(&data), self.twin, "{what}");
-        assert!(tidegate(&data).arg("check").status().unwrap().success(), "{what}: check");
+        assert!(silent(&data).arg("check").status().unwrap().success(), "{what}: check");
         killed
     }
 }
 
+fn serve(data: &Path) -> Server {
+    let name = data.file_name().unwrap().to_str().unwrap();
+    Program::at(data.parent().unwrap(), name).serve(&[])
+}
+
 fn connected(folder: &Path) -> PathBuf {
     let data = folder.to_owned();
-    assert!(tidegate(&data).arg("init").status().unwrap().success());
+    assert!(silent(&data).arg("init").status().unwrap().success());
     data
 }
 
 fn add(data: &Path, plan: &Plan) {
     let source = tempfile::tempdir().unwrap();
     output::folder(plan, source.path()).unwrap();
-    let mut command = tidegate(data);
+    let mut command = silent(data);
     assert!(command.arg("sync").arg("--from").arg(source.path()).status().unwrap().success());
 }
 
@@ -293,7 +269,7 @@ fn killed_at_every_exchange_the_next_run_finishes() {
     let upstream = connected(&folder.path().join("upstream"));
     let plan = Plan::new(Profile::General, 1, 600, 6);
     add(&upstream, &plan);
-    let server = Server::new(&upstream);
+    let server = serve(&upstream);
     let downstream = connected(&folder.path().join("downstream"));
     let first = Scenario::new("the first", Work::sync(&server), &downstream);
     assert!(first.twin.0.len() > 500 && first.exchanges >= 10, "{}", first.exchanges);
@@ -341,7 +317,7 @@ fn killed_many_times_in_a_row_it_goes_on_each_time() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = connected(&folder.path().join("upstream"));
     add(&upstream, &Plan::new(Profile::General, 3, 500, 0));
-    let server = Server::new(&upstream);
+    let server = serve(&upstream);
     let downstream = connected(&folder.path().join("downstream"));
     let scenario = Scenario::new("one after the other", Work::sync(&server), &downstream);
     let (mut runs, mut most) = (0, 0);

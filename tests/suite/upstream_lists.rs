@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use tidegate::upstream::{CategoryKind, SyncSelection, categories, known_upstreams};
 
 use super::{
-    upstream_fake::{Pair, plain},
-    upstream_small::{document, identity, revisions, server},
+    support::upstream_fake::{Pair, plain},
+    support::upstream_small::{document, identity, revisions, server},
 };
 
 #[test]

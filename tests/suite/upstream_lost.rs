@@ -6,8 +6,8 @@ use tidegate::upstream::Hardware;
 use uuid::Uuid;
 
 use super::{
+    support::upstream_fake::{Pair, SYNC, answer, fault, operation, plain},
     upstream_depth::{config, document, identity, prerequisites, server, sha1, software, update},
-    upstream_fake::{Pair, SYNC, answer, fault, operation, plain},
 };
 
 /// Such a key could not be packed, and no bundle could be made any more.

@@ -13,8 +13,8 @@ use std::{
 use bundle_format::digest::Sha1;
 use tidegate::{soap::Element, update::UpdateIdentity, upstream::SyncSelection};
 
-use super::upstream_fake::{Pair, Uss, fault, operation, plain, read_identity};
-use crate::real_data::real_data;
+use super::support::upstream_fake::{Pair, Uss, fault, operation, plain, read_identity};
+use crate::support::real_data::real_data;
 
 const DEFENDER: &str = "8c3fcc84-7410-4a95-8b89-a166a0190486";
 const DEFINITIONS: &str = "e0789628-ce08-4437-be74-2495b842f43b";
@@ -309,7 +309,8 @@ fn recorded_answers_become_the_exact_documents() {
     assert!(fetched.iter().all(|identity| pair.document(identity).is_none()));
     let delta = shape_of(&recorded(&captures, 11, "GetRevisionIdList", "request"));
     let requests = pair.mock.requests("GetRevisionIdList");
-    let is_of_updates = |asked: &&super::agent_mock::Asked| asked.body.contains("<GetConfig>false");
+    let is_of_updates =
+        |asked: &&super::support::mock::Asked| asked.body.contains("<GetConfig>false");
     let last = &requests.iter().rfind(is_of_updates).unwrap().body;
     assert_eq!(shape_of(last), delta);
     assert!(last.contains("<Anchor>9438,2026-10-04 16:33:26.750</Anchor>"));

@@ -17,14 +17,10 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-use crate::real_data::real_data;
-
-fn now() -> Timestamp {
-    "2026-03-04T05:06:07Z".parse().unwrap()
-}
+use crate::support::{clock::now, documents, real_data::real_data};
 
 fn update(n: u32) -> UpdateId {
-    UpdateId(Uuid::from_u128(u128::from(n)))
+    documents::numbered(n.into())
 }
 
 /// An update document of our own: update `n`, revision 1.
@@ -76,12 +72,7 @@ impl Document {
     }
 
     fn file(mut self, content: &str, name: &str) -> Self {
-        self.files += &format!(
-            r#"<File Digest="{}" DigestAlgorithm="SHA1" FileName="{name}" Size="{}" Modified="2026-01-01T00:00:00Z"><AdditionalDigest Algorithm="SHA256">{}</AdditionalDigest></File>"#,
-            Sha1::hash(content.as_bytes()).to_base64(),
-            content.len(),
-            Sha256::hash(content.as_bytes()).to_base64(),
-        );
+        self.files += &documents::file(name, content.as_bytes());
         self
     }
 

@@ -2,8 +2,6 @@
 //! "Microsoft" over HTTPS with pinned roots → connected side → bundle → isolated side → downstream
 //! replica → agent. Then a round with one new update, then a revision that is withdrawn.
 
-mod program;
-
 use std::{
     collections::BTreeSet,
     fs,
@@ -12,13 +10,16 @@ use std::{
     time::Duration,
 };
 
-use program::{Program, Server, number, text};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use super::sides::bytes;
+use crate::support::{
+    documents,
+    program::{Program, Server, number, text, utf8},
+    sides::bytes,
+};
 
 const SITE: &str = "plant-7";
 const SECURITY_UPDATE: &str = "f3cbd4e5-50d3-4da2-8e6f-80bea25d6f06";
@@ -182,8 +183,8 @@ impl Microsoft {
         fs::write(&private, key.serialize_pem()).unwrap();
 
         let program = Program::init(chain.path(), "microsoft", &[], "");
-        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/demo/samples");
-        program.run(&["sync", "--from", utf8(&take(chain, &samples))]);
+        let samples = documents::samples();
+        program.run(&["sync", "--from", utf8(samples.path())]);
         let server = program.serve(&[
             "--tls-listen",
             "127.0.0.1:0",
@@ -285,25 +286,6 @@ impl Connected {
     }
 }
 
-/// The samples as a folder of documents and payloads.
-fn take(chain: &Chain, samples: &Path) -> PathBuf {
-    let folder = chain.file("samples");
-    fs::create_dir_all(&folder).unwrap();
-    for from in [samples.to_owned(), samples.join("payloads")] {
-        for entry in fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|ext| ext == "xml" || ext == "cmd") {
-                fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
-            }
-        }
-    }
-    folder
-}
-
 fn size(path: &Path) -> u64 {
     fs::metadata(path).unwrap().len()
-}
-
-fn utf8(path: &Path) -> &str {
-    path.to_str().unwrap()
 }

@@ -4,7 +4,6 @@ mod chosen;
 mod program;
 mod refused;
 mod resume;
-mod server;
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -18,8 +17,11 @@ use tidegate::{
     },
 };
 
-use self::server::{Asked, Body, FileServer, Reply, digests};
-use super::sides::{Mirror, bytes, document, now, update};
+use crate::support::{
+    clock::now,
+    file_server::{Asked, Body, FileServer, Reply, digests},
+    sides::{Mirror, bytes, document, update},
+};
 
 /// Bytes of a payload: more than a cut has to bring for the same place to be asked again.
 const SIZE: usize = 3 * 1024 * 1024;

@@ -20,31 +20,20 @@ use tidegate::{
     upstream::{Source, SyncOptions, sync},
 };
 
-use super::{
-    Side, options,
-    server::{Body, FileServer, Reply, digests},
-};
-use crate::{
-    serve::{Running, Site},
-    sides::{bytes, copy_folder, document, now},
+use super::{Side, options};
+use crate::support::{
+    clock::now,
+    file_server::{Body, FileServer, Reply, digests},
+    program::{messages, run, tidegate},
+    server::{Running, Site},
+    sides::{bytes, copy_folder, document},
 };
 
 const SIZE: usize = 3 * 1024 * 1024;
 
-fn program(data: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    command.arg("--data").arg(data).args(arguments);
-    command.env_remove("TIDEGATE_PROXY").env("NO_PROXY", "*").stdin(Stdio::null());
-    command
-}
-
-fn run(data: &Path, arguments: &[&str]) -> Output {
-    program(data, arguments).output().unwrap()
-}
-
 /// The exit code and what was said, for messages.
 fn told(output: &Output) -> (Option<i32>, String) {
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    (output.status.code(), messages(output))
 }
 
 fn json(output: &Output) -> Value {
@@ -65,7 +54,8 @@ fn stalling(first: usize) -> (Side, FileServer) {
 
 /// Starts a download and waits until so many bytes are on the disk.
 fn until(side: &Side, length: usize) -> Child {
-    let child = program(side.mirror.data.root(), &["download", "--reserve", "0", "--json"])
+    let child = tidegate(side.mirror.data.root())
+        .args(["download", "--reserve", "0", "--json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use bundle_format::{container::VolumeNote, digest::Sha256};
+use bundle_format::{
+    container::{ObjectEntry, VolumeNote},
+    digest::Sha256,
+};
 
 use super::start;
 
@@ -98,6 +101,35 @@ impl Volume {
     pub(super) fn objects(&self) -> std::ops::Range<usize> {
         let first = self.position(|name| name.starts_with("objects/"));
         first..self.position(|name| name == "SHA256SUMS")
+    }
+
+    /// Takes the last object away, from the note too: what such a volume brings stays pending.
+    pub(super) fn without_last_object(mut self) -> Self {
+        let last = self.objects().end - 1;
+        self.members.remove(last);
+        self.edit_note(|note| {
+            note.objects.pop();
+        });
+        self.sum_again();
+        self
+    }
+
+    /// Adds an object behind the segments that only the note names.
+    pub(super) fn with_stranger(mut self, body: &[u8]) -> Self {
+        let sha256 = Sha256::hash(body);
+        let name = format!("objects/{sha256}");
+        let objects = self.objects();
+        let first_payload = objects.start + 2;
+        let at = (first_payload..objects.end)
+            .find(|at| self.members[*at].name() > name)
+            .unwrap_or(objects.end);
+        self.members.insert(at, Member::new(&name, b'0', body));
+        self.edit_note(|note| {
+            let size = body.len() as u64;
+            note.objects.insert(at - objects.start, ObjectEntry { sha256, offset: None, size });
+        });
+        self.sum_again();
+        self
     }
 
     /// Makes `SHA256SUMS` fit the members again: who changes a volume can do that too.

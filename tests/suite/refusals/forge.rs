@@ -14,7 +14,10 @@ use bundle_format::{
 use uuid::Uuid;
 
 use super::{
-    super::sides::{bytes, days, document, now, update},
+    super::support::{
+        clock::{days, now},
+        sides::{bytes, document, update},
+    },
     MIRROR, start,
 };
 

@@ -4,15 +4,17 @@ use std::fs;
 
 use bundle_format::{index::SegmentKind, policy::PolicyApproval, segment::Record};
 use tidegate::{
-    catalog::{Catalog, Numbering},
+    catalog::Catalog,
     content::ContentStore,
     fleet::Fleet,
     transfer::{KeysOptions, PolicyChangeKind, SealOptions, check, countersign, seal},
-    update::{DocumentLimits, UpdateDocument},
 };
 
 use super::{
-    super::sides::{Mirror, bytes, document, now, row, update},
+    super::support::{
+        clock::now,
+        sides::{Mirror, bytes, document, update},
+    },
     MIRROR,
     editor::Volume,
     forge::{Forge, payload_record, revision_record, volume},
@@ -72,17 +74,8 @@ fn the_second_volume_may_come_first() {
 #[test]
 fn what_is_lost_of_ours_does_not_hold_up_the_mirror() {
     let site = start().site.copy();
-    let payload = bytes(700, 900);
-    let path = write_to(&site, "ours", &payload);
+    let digests = site.publish(900, &bytes(700, 900));
     let content = ContentStore::open(&site.data.content()).unwrap();
-    let digests = content.add_file(&path, &mut |_| {}).unwrap();
-    let xml = document(900, 1, std::slice::from_ref(&digests));
-    let parsed = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default()).unwrap();
-    let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
-    let mut writer = catalog.write().unwrap();
-    writer.add_revision(&parsed, xml.as_bytes(), Numbering::Local, now()).unwrap();
-    writer.put_payload(&row(digests.clone())).unwrap();
-    writer.commit().unwrap();
     fs::remove_file(content.path(&digests.sha256)).unwrap();
     check(&site.data, now(), true, &()).unwrap();
     let path = write_to(&site, "delta.tar", &start().delta);
@@ -93,13 +86,7 @@ fn what_is_lost_of_ours_does_not_hold_up_the_mirror() {
 #[test]
 fn check_looks_at_pending_segments() {
     let site = start().site.copy();
-    let mut pending = Volume::parse(&start().delta);
-    let last = pending.objects().end - 1;
-    pending.members.remove(last);
-    pending.edit_note(|note| {
-        note.objects.pop();
-    });
-    pending.sum_again();
+    let pending = Volume::parse(&start().delta).without_last_object();
     let path = write_to(&site, "pending.tar", &pending.bytes());
     let report = site.import(&[path]).unwrap();
     assert_eq!(report.pending.len(), 1);

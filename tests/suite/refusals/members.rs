@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use bundle_format::{container::ObjectEntry, digest::Sha256};
+use bundle_format::digest::Sha256;
 use tidegate::transfer::Blame;
 
 use super::{
-    super::sides::{Site, bytes},
+    super::support::sides::{Site, bytes},
     Start,
     editor::{Member, Volume},
     refused, start,
@@ -110,20 +110,7 @@ fn an_extra_member() {
 fn an_extra_object_that_the_note_names() {
     let good = Volume::parse(&start().delta);
     for seed in [98, 99, 100, 101] {
-        let body = bytes(seed, 600);
-        let sha256 = Sha256::hash(&body);
-        let mut bad = good.clone();
-        let name = format!("objects/{sha256}");
-        let first_payload = good.objects().start + 2;
-        let at = (first_payload..good.objects().end)
-            .find(|at| good.members[*at].name() > name)
-            .unwrap_or(good.objects().end);
-        bad.members.insert(at, Member::new(&name, b'0', &body));
-        let place = at - good.objects().start;
-        bad.edit_note(|note| {
-            note.objects.insert(place, ObjectEntry { sha256, offset: None, size: 600 });
-        });
-        bad.sum_again();
+        let bad = good.clone().with_stranger(&bytes(seed, 600));
         let story = refused("an extra object", &bad.bytes());
         assert!(story.contains("not named by the signed snapshot"), "{story}");
     }

@@ -17,7 +17,10 @@ use std::{
 
 use tidegate::transfer::{Blame, ImportOptions, TransferError, import};
 
-use super::sides::{Mirror, Site, bytes, now};
+use crate::support::{
+    clock::now,
+    sides::{Mirror, Site, bytes},
+};
 
 const MIRROR: u128 = 7;
 

@@ -10,7 +10,7 @@ use bundle_format::{
 use uuid::Uuid;
 
 use super::{
-    super::sides::{Site, bytes, document},
+    super::support::sides::{Site, bytes, document},
     MIRROR,
     editor::Volume,
     forge::{Forge, digests, payload_record, revision_record},
@@ -68,13 +68,7 @@ fn two_snapshots_of_one_number() {
     assert!(story.contains("number") || story.contains("snapshot 1"), "{story}");
     // While it is still pending, too.
     let site = start().site.copy();
-    let mut pending = Volume::parse(&start().delta);
-    let last = pending.objects().end - 1;
-    pending.members.remove(last);
-    pending.edit_note(|note| {
-        note.objects.pop();
-    });
-    pending.sum_again();
+    let pending = Volume::parse(&start().delta).without_last_object();
     let path = site.folder.path().join("pending.tar");
     fs::write(&path, pending.bytes()).unwrap();
     let report = site.import(&[path]).unwrap();

@@ -12,7 +12,10 @@ use tidegate::{
 };
 
 use super::{
-    super::sides::{Mirror, Site, bytes, copy_folder, now, update},
+    super::support::{
+        clock::now,
+        sides::{Mirror, Site, bytes, copy_folder, update},
+    },
     MIRROR, Start,
     forge::{Forge, volume},
     refused_by, refused_path, start, write_to,

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use bundle_format::{container::ObjectEntry, digest::Sha256, limits::BundleLimits};
+use bundle_format::{digest::Sha256, limits::BundleLimits};
 use tidegate::transfer::{Blame, VerifyAgainst, VerifyOptions, verify};
 
 use super::{
-    super::sides::{bytes, now},
+    super::support::{clock::now, sides::bytes},
     Start,
     editor::{Member, Volume},
     start, story,
@@ -50,21 +50,7 @@ fn verify_knows_strangers_in_a_delta() {
     let Start { mirror, site, delta, .. } = start();
     let options =
         VerifyOptions { now: now(), refuse_expired: false, limits: BundleLimits::default() };
-    let good = Volume::parse(delta);
-    let body = bytes(99, 600);
-    let sha256 = Sha256::hash(&body);
-    let name = format!("objects/{sha256}");
-    let mut bad = good.clone();
-    let first_payload = good.objects().start + 2;
-    let at = (first_payload..good.objects().end)
-        .find(|at| good.members[*at].name() > name)
-        .unwrap_or(good.objects().end);
-    bad.members.insert(at, Member::new(&name, b'0', &body));
-    let place = at - good.objects().start;
-    bad.edit_note(|note| {
-        note.objects.insert(place, ObjectEntry { sha256, offset: None, size: 600 })
-    });
-    bad.sum_again();
+    let bad = Volume::parse(delta).with_stranger(&bytes(99, 600));
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("v.tar");
     fs::write(&path, bad.bytes()).unwrap();

@@ -10,12 +10,12 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-use super::{Running, Tidegate, offered, samples, stderr};
-use crate::sides;
+use super::{Tidegate, offered, probe};
+use crate::support::{documents::samples_apart, program::messages, server::Running, sides};
 
 /// A server with files, two groups and decisions of every kind.
 fn upstream() -> (Tidegate, Group, Group, Vec<UpdateId>) {
-    let (documents, payloads) = samples();
+    let (documents, payloads) = samples_apart();
     let upstream = Tidegate::new(1);
     upstream.sync(documents.path().to_str().unwrap());
     upstream.sync(payloads.path().to_str().unwrap());
@@ -42,12 +42,15 @@ fn decide(tidegate: &Tidegate, update: UpdateId, group: Uuid, action: ApprovalAc
 
 /// What an agent is offered that asks for a group by name.
 fn offers(server: &Running, group: Option<&str>) -> Vec<(String, String, u64)> {
-    let report = server.probe(ProbeOptions {
-        target_group: group.map(str::to_owned),
-        download: true,
-        report: false,
-        ..ProbeOptions::default()
-    });
+    let report = probe(
+        server,
+        ProbeOptions {
+            target_group: group.map(str::to_owned),
+            download: true,
+            report: false,
+            ..ProbeOptions::default()
+        },
+    );
     assert!(report.digests_ok);
     offered(&report)
 }
@@ -148,8 +151,8 @@ fn the_program_says_what_a_replica_may_not() {
     let run = |args: &[&str]| replica.command(args).output().unwrap();
     let refused = |args: &[&str], code, says: &str| {
         let output = run(args);
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr(&output));
-        assert!(stderr(&output).contains(says), "{args:?}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", messages(&output));
+        assert!(messages(&output).contains(says), "{args:?}: {}", messages(&output));
     };
     refused(&["sync", "--replica", "--from", "."], 2, "--replica");
     replica.synced(&server.url, &["--replica"]);
@@ -174,12 +177,12 @@ fn the_program_says_what_a_replica_may_not() {
     let config = folder.path().join("rules.toml");
     fs::write(&config, "[rules]\nafter-sync = true\n").unwrap();
     let added = run(&["rules", "add", "All", "--title", "*", "--group", "Clients"]);
-    assert!(added.status.success(), "{}", stderr(&added));
+    assert!(added.status.success(), "{}", messages(&added));
     let source = folder.path().join("source");
     fs::create_dir(&source).unwrap();
     let (config, source) = (config.to_str().unwrap(), source.to_str().unwrap());
     let synced = run(&["--config", config, "sync", "--from", source]);
-    assert!(synced.status.success(), "{}", stderr(&synced));
+    assert!(synced.status.success(), "{}", messages(&synced));
     assert!(run(&["rules", "remove", "All"]).status.success());
 
     // Alone again: what was taken over stays, and is decided here.
@@ -188,7 +191,7 @@ fn the_program_says_what_a_replica_may_not() {
     assert!(told.get("replica").is_none(), "{told}");
     assert_eq!(replica.decided(), before);
     let output = run(&["groups", "add", "New"]);
-    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(output.status.success(), "{}", messages(&output));
     assert!(replica.synced(&server.url, &[]).get("replica").is_none());
     assert_eq!(replica.fleet().groups().unwrap().len(), 5);
 }

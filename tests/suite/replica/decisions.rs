@@ -11,7 +11,7 @@ use super::{
     Tidegate,
     fake::{BUILT_IN, Decisions, Fake},
 };
-use crate::upstream_fake::{SYNC, answer};
+use crate::support::upstream_fake::{SYNC, answer};
 
 fn id(n: u128) -> Uuid {
     Uuid::from_u128(0xd000_0000_0000_4000_8000_0000_0000_0000 + n)

@@ -3,11 +3,13 @@
 
 use tidegate::{agent::ProbeOptions, fleet::ALL_COMPUTERS};
 
-use super::{Tidegate, offered, samples};
+use super::{Tidegate, offered, probe};
+
+use crate::support::documents::samples_apart;
 
 #[test]
 fn a_synchronized_mirror_serves_agents_and_further_downstreams() {
-    let (documents, payloads) = samples();
+    let (documents, payloads) = samples_apart();
     let upstream = Tidegate::new(1);
     upstream.sync(documents.path().to_str().unwrap());
     upstream.sync(payloads.path().to_str().unwrap());
@@ -31,11 +33,11 @@ fn a_synchronized_mirror_serves_agents_and_further_downstreams() {
     let full = || ProbeOptions { download: true, ..ProbeOptions::default() };
     let expected = {
         drop(server);
-        offered(&upstream.serve().probe(full()))
+        offered(&probe(&upstream.serve(), full()))
     };
     assert!(expected.len() >= 2, "{expected:?}");
     drop(second_server);
-    let without_files: Vec<_> = offered(&second.serve().probe(full()));
+    let without_files: Vec<_> = offered(&probe(&second.serve(), full()));
     assert!(without_files.len() < expected.len(), "{without_files:?}");
 
     // The files arrive while it serves.
@@ -44,7 +46,7 @@ fn a_synchronized_mirror_serves_agents_and_further_downstreams() {
     assert!(report.payloads_added > 0, "{report:?}");
     drop(running);
     let running = second.serve();
-    let report = running.probe(full());
+    let report = probe(&running, full());
     assert_eq!(offered(&report), expected);
     assert!(report.downloaded_files > 0 && report.digests_ok);
 }

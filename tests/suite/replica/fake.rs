@@ -7,8 +7,8 @@ use tidegate::soap::Element;
 use tokio::runtime::Runtime;
 
 use crate::{
-    agent_mock::{Asked, Mock, Reply},
-    upstream_fake::{AUTH, SYNC, answer, fault, operation},
+    support::mock::{Asked, Mock, Reply, runtime},
+    support::upstream_fake::{AUTH, SYNC, answer, fault, operation},
 };
 
 /// What a test answers itself: the operation by its name.
@@ -36,11 +36,7 @@ pub(super) struct Fake {
 
 impl Fake {
     pub(super) fn new(said: Decisions) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let said = Arc::new(Mutex::new(said));
         let refused = Arc::new(Mutex::new(None));
         let (says, refuses) = (Arc::clone(&said), Arc::clone(&refused));

@@ -6,14 +6,7 @@ mod downstream;
 mod fake;
 mod reporting;
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::Path,
-    process::{Command, Output},
-    thread,
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -23,15 +16,12 @@ use tidegate::{
     content::ContentStore,
     data_dir::{DataDir, Side},
     fleet::{ApprovalAction, Fleet, Origin, ReplicaReport},
-    server::{ServeOptions, Server},
     update::UpdateId,
-    upstream::{
-        ConnectionOptions, ReplicaError, Source, SyncOptions, SyncReport, UpstreamOptions,
-        replicate, sync,
-    },
+    upstream::{ReplicaError, Source, SyncOptions, SyncReport, UpstreamOptions, replicate, sync},
 };
-use tokio::sync::oneshot;
 use uuid::Uuid;
+
+use crate::support::{program, server::Running, upstream_fake::connection};
 
 /// A data folder that takes in from sources.
 struct Tidegate {
@@ -78,13 +68,8 @@ impl Tidegate {
 
     /// Runs the program on it.
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-        for name in
-            ["TIDEGATE_DATA", "TIDEGATE_CONFIG", "TIDEGATE_PROXY", "HTTP_PROXY", "http_proxy"]
-        {
-            command.env_remove(name);
-        }
-        command.arg("--data").arg(self.data.root()).args(args);
+        let mut command = program::tidegate(self.data.root());
+        command.args(args);
         command
     }
 
@@ -92,7 +77,7 @@ impl Tidegate {
     fn synced(&self, url: &str, args: &[&str]) -> serde_json::Value {
         let all = [&["--json", "sync", "--from", url, "--allow-http", "--proxy", "none"], args];
         let output = self.command(&all.concat()).output().unwrap();
-        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(output.status.success(), "{}", program::messages(&output));
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
@@ -130,77 +115,24 @@ impl Tidegate {
     }
 
     fn serve(&self) -> Running {
-        Running::new(self.data.clone())
+        Running::on(&self.data, |options| options.grace = Duration::from_millis(200))
     }
 }
 
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 fn sync_options() -> SyncOptions {
-    let connection = ConnectionOptions {
-        allow_http: true,
-        proxy: Some("none".to_owned()),
-        first_pause: Duration::from_millis(1),
-        attempts: 3,
-        ..ConnectionOptions::default()
-    };
     SyncOptions {
-        upstream: UpstreamOptions { connection, ..UpstreamOptions::default() },
+        upstream: UpstreamOptions { connection: connection(), ..UpstreamOptions::default() },
         ..SyncOptions::new(Timestamp::now())
     }
 }
 
-/// A server in a thread of its own; ends when dropped.
-struct Running {
-    url: String,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl Running {
-    fn new(data: DataDir) -> Self {
-        let mut options = ServeOptions::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-        options.poll = Duration::from_millis(10);
-        options.grace = Duration::from_millis(200);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (started, starts) = std::sync::mpsc::channel();
-        let thread = thread::spawn(move || {
-            let mut runtime = tokio::runtime::Builder::new_multi_thread();
-            runtime.worker_threads(2).enable_all().build().unwrap().block_on(async {
-                let server = Server::bind(data, options).await.unwrap();
-                started.send(server.local_addr()).unwrap();
-                server
-                    .run(async {
-                        let _ = stopped.await;
-                    })
-                    .await;
-            });
-        });
-        let address = starts.recv().expect("the server did not start");
-        Self { url: format!("http://{address}"), stop: Some(stop), thread: Some(thread) }
-    }
-
-    fn probe(&self, options: ProbeOptions) -> ProbeReport {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let mut probe = Probe::new(&self.url, options).unwrap();
-        let report = runtime.block_on(probe.run(&mut |_| {})).unwrap();
-        assert!(report.is_clean(), "{:#?}", report.findings);
-        report
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-            && !thread::panicking()
-        {
-            panic!("the server panicked");
-        }
-    }
+/// A clean probe of a server.
+fn probe(server: &Running, options: ProbeOptions) -> ProbeReport {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut probe = Probe::new(&server.url, options).unwrap();
+    let report = runtime.block_on(probe.run(&mut |_| {})).unwrap();
+    assert!(report.is_clean(), "{:#?}", report.findings);
+    report
 }
 
 /// What an agent was offered: update, title, bytes.
@@ -212,20 +144,4 @@ fn offered(report: &ProbeReport) -> Vec<(String, String, u64)> {
         .collect();
     offers.sort();
     offers
-}
-
-/// A folder with our sample documents, and one with their payloads.
-fn samples() -> (TempDir, TempDir) {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/demo/samples");
-    let copy = |from: &Path| {
-        let folder = tempfile::tempdir().unwrap();
-        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-            let name = entry.file_name().into_string().unwrap();
-            if entry.file_type().unwrap().is_file() && !name.ends_with(".rs") {
-                fs::copy(entry.path(), folder.path().join(name)).unwrap();
-            }
-        }
-        folder
-    };
-    (copy(&samples), copy(&samples.join("payloads")))
 }

@@ -16,9 +16,12 @@ use uuid::Uuid;
 use super::{
     Tidegate,
     fake::{BUILT_IN, Decisions, Fake},
-    samples, sync_options,
+    probe, sync_options,
 };
-use crate::upstream_fake::{SYNC, answer, fault};
+use crate::support::{
+    documents::samples_apart,
+    upstream_fake::{SYNC, answer, fault},
+};
 
 fn report(tidegate: &Tidegate, url: &str) -> Result<Option<RollupReport>, RollupError> {
     let Source::Server(base) = Source::detect(url).unwrap() else { panic!("{url}") };
@@ -62,7 +65,7 @@ fn needs(fleet: &mut Fleet, computer: &str, updates: &[UpdateId]) {
 
 #[test]
 fn our_upstream_knows_the_servers_below_and_their_computers() {
-    let (documents, payloads) = samples();
+    let (documents, payloads) = samples_apart();
     let upstream = Tidegate::new(1);
     upstream.sync(documents.path().to_str().unwrap());
     upstream.sync(payloads.path().to_str().unwrap());
@@ -79,7 +82,7 @@ fn our_upstream_knows_the_servers_below_and_their_computers() {
     // One agent at the leaf installs and reports; one at the middle needs what it cannot get.
     let options =
         ProbeOptions { download: true, install: true, report: true, ..ProbeOptions::default() };
-    let agent = leaf_server.probe(options);
+    let agent = probe(&leaf_server, options);
     assert!(!agent.installed.is_empty());
     let updates = upstream.deployable();
     needs(&mut middle.fleet(), "pc-middle", &updates[..2]);

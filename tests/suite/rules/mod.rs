@@ -2,11 +2,8 @@
 
 mod people;
 
-use std::process::Command;
-
 use jiff::Timestamp;
 use rusqlite::Connection;
-use serde_json::Value;
 use tidegate::{
     approval::rules::{Body, Criteria, Glob, Period, Rule, RuleChanges, RunOptions, add, run},
     catalog::Catalog,
@@ -15,7 +12,11 @@ use tidegate::{
     update::UpdateId,
 };
 
-use crate::sides::{Mirror, copy_folder, now, update};
+use crate::support::{
+    clock::now,
+    program,
+    sides::{Mirror, copy_folder, update},
+};
 
 const FAMILY: u128 = 900;
 const WINDOWS: u128 = 901;
@@ -323,18 +324,7 @@ impl Clone for One {
 #[test]
 fn through_the_command_line() {
     let mirror = mirror();
-    let tidegate = |args: &[&str], code: i32| -> Value {
-        let output = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-            .env_remove("TIDEGATE_CONFIG")
-            .args(["--json", "--data"])
-            .arg(mirror.data.root())
-            .args(args)
-            .output()
-            .unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
-        serde_json::from_slice(&output.stdout).unwrap_or(Value::String(stderr.into_owned()))
-    };
+    let tidegate = |args: &[&str], code: i32| program::run_json(mirror.data.root(), args, code);
     let added = tidegate(
         &[
             "rules",

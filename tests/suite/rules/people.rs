@@ -11,7 +11,7 @@ use super::{
     One, UPDATES, approved, days, document, fleet, mirror, names, numbers, of_security, really,
     rule,
 };
-use crate::sides::{now, update};
+use crate::support::{clock::now, sides::update};
 
 #[test]
 fn people_win() {

@@ -12,11 +12,13 @@ use tidegate::fleet::ComplianceState;
 
 use super::{
     Running, Site,
-    http::{Reply, request},
     mask::each_text,
     session::{decoded, error_code},
 };
-use crate::real_data::real_data;
+use crate::support::{
+    http::{Reply, request},
+    real_data::real_data,
+};
 
 /// The revisions whose documents we hold, with the numbers of the recorded WSUS.
 pub(super) const HELD: &[(i32, &str)] = &[

@@ -7,9 +7,9 @@ use bundle_format::digest::{Sha1, Sha256};
 use super::{
     Running, Site,
     documents::{self, PAYLOAD},
-    http::{Connection, Reply, get},
     session::{Session, between},
 };
+use crate::support::http::{Connection, Reply, get};
 
 fn path(payload: &[u8], extension: &str) -> String {
     let name = Sha1::hash(payload).to_string().to_uppercase();

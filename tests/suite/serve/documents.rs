@@ -1,10 +1,11 @@
 //! A small catalogue of our own.
 
-use bundle_format::digest::{Sha1, Sha256};
 use tidegate::update::UpdateId;
 use uuid::Uuid;
 
 use super::Site;
+
+use crate::support::documents::file;
 
 pub(super) const COMPANY: i32 = 101;
 pub(super) const PRODUCT: i32 = 102;
@@ -73,16 +74,6 @@ pub(super) fn category(revision: i32, kind: &str, name: &str, parents: &[i32]) -
     )
 }
 
-fn file(payload: &[u8], name: &str) -> String {
-    let (sha1, sha256) = (Sha1::hash(payload).to_base64(), Sha256::hash(payload).to_base64());
-    format!(
-        "<File Digest=\"{sha1}\" DigestAlgorithm=\"SHA1\" FileName=\"{name}\" Size=\"{}\" \
-         Modified=\"2026-01-01T00:00:00Z\"><AdditionalDigest Algorithm=\"SHA256\">{sha256}\
-         </AdditionalDigest></File>",
-        payload.len()
-    )
-}
-
 /// A leaf that is part of a bundle, with a file.
 pub(super) fn child(revision: i32, payload: &[u8], name: &str, rules: &str) -> String {
     document(
@@ -97,7 +88,7 @@ pub(super) fn child(revision: i32, payload: &[u8], name: &str, rules: &str) -> S
             "<ApplicabilityRules><IsInstalled><r:RegKeyExists Key=\"HKEY_LOCAL_MACHINE\" \
              Subkey=\"Software\\Tide &amp; Gate\" /></IsInstalled>{rules}</ApplicabilityRules>\
              <Files>{}</Files>",
-            file(payload, name)
+            file(name, payload)
         ),
     )
 }

@@ -19,8 +19,8 @@ use super::{
     Running, documents,
     documents::{CHILD, PARENT, PRODUCT, child, title, update},
     downstream::{DSS, Downstream, ask, cookie_for, revision},
-    http::{Connection, post},
 };
+use crate::support::http::{Connection, post};
 
 #[test]
 fn what_needs_a_newer_protocol_is_not_listed_for_an_older_server() {

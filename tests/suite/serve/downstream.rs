@@ -17,10 +17,8 @@ use tidegate::{
 };
 use uuid::Uuid;
 
-use super::{
-    documents::{COMPANY, update},
-    http::{Reply, post},
-};
+use super::documents::{COMPANY, update};
+use crate::support::http::{Reply, post};
 
 /// The id of the downstream of most tests.
 pub(super) const DSS: Uuid = Uuid::from_u128(1);

@@ -9,12 +9,12 @@ use tidegate::{
 
 use super::{
     Running, documents,
-    http::{Connection, get, post, request},
     session::{
         CLIENT, REPORTING, SIMPLE_AUTH, Session, body, call, decoded, error_code, get_cookie,
         message,
     },
 };
+use crate::support::http::{Connection, get, post, request};
 
 fn served() -> Running {
     Running::new(&documents::site())

@@ -5,9 +5,9 @@ use tidegate::update::{self, DocumentLimits};
 use super::{
     Running,
     documents::{self, DETECTOID, update},
-    http::{Connection, post},
     session::{CLIENT, Session, body, decoded, message},
 };
+use crate::support::http::{Connection, post};
 
 const LARGE: i32 = 300;
 

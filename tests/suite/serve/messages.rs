@@ -13,6 +13,7 @@ use super::{
     mask::{MASKS, assert_equal, masked},
     session::{CLIENT, REPORTING, SIMPLE_AUTH},
 };
+use crate::support::real_data::requests;
 
 /// An update with a licence in two languages, one of them for one country too.
 pub(super) const LICENSED: i32 = 107;
@@ -56,14 +57,7 @@ fn our_messages_are_answered_as_written() {
     let mut replay = Replay::new(server.address);
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages");
-    let mut names: Vec<String> = fs::read_dir(&folder)
-        .unwrap()
-        .filter_map(|entry| {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            name.strip_suffix(".request.xml").map(str::to_owned)
-        })
-        .collect();
-    names.sort();
+    let names = requests(&folder);
     assert_eq!(names.len(), 24);
     for name in names {
         let request = fs::read_to_string(folder.join(format!("{name}.request.xml"))).unwrap();

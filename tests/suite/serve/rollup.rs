@@ -22,9 +22,8 @@ use uuid::Uuid;
 use super::{
     Running, Site, documents,
     downstream::{DSS, Downstream, ask, cookie_for},
-    http::post,
 };
-use crate::real_data::real_data;
+use crate::support::{http::post, real_data::real_data};
 
 const BELOW: Uuid = Uuid::from_u128(2);
 

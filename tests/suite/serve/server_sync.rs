@@ -20,10 +20,9 @@ use super::{
     Running, Site, captured, documents,
     documents::{CHILD, CLASSIFICATION, COMPANY, DETECTOID, PARENT, PRODUCT},
     downstream::{DSS_AUTH, Downstream, ask, code, cookie_of, of, revision, sent},
-    http::post,
     mask::each_text,
 };
-use crate::real_data::real_data;
+use crate::support::{http::post, real_data::real_data, real_data::requests};
 
 const NONE: [i32; 0] = [];
 #[test]
@@ -64,7 +63,7 @@ fn a_downstream_synchronizes_and_then_fetches_changes_only() {
     assert_eq!((url.digest, url.mu_url), (Sha1::hash(documents::PAYLOAD), None));
     let path = url.uss_url.unwrap();
     assert!(path.starts_with("/Content/") && path.ends_with(".exe"), "{path}");
-    let file = super::http::get(server.address, "GET", &path, &[]);
+    let file = crate::support::http::get(server.address, "GET", &path, &[]);
     assert_eq!(file.body, documents::PAYLOAD);
 
     // Nothing new; a product that was not asked before is listed whole.
@@ -179,14 +178,7 @@ fn shape(element: &Element) -> String {
 
 fn recordings(real: &Path) -> Vec<(String, String, String)> {
     let folder = real.join("captures/upstream-wsus-2025");
-    let mut names: Vec<String> = fs::read_dir(&folder)
-        .unwrap()
-        .filter_map(|entry| {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            name.strip_suffix(".request.xml").map(str::to_owned)
-        })
-        .collect();
-    names.sort();
+    let names = requests(&folder);
     assert_eq!(names.len(), 19);
     let read = |name: &str, kind: &str| {
         fs::read_to_string(folder.join(format!("{name}.{kind}.xml"))).unwrap()

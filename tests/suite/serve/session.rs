@@ -7,7 +7,7 @@ use tidegate::{
     soap::{self, Element, MessageLimits},
 };
 
-use super::http::{Reply, post};
+use crate::support::http::{Reply, post};
 
 pub(super) const CLIENT: &str = "/ClientWebService/client.asmx";
 pub(super) const SIMPLE_AUTH: &str = "/SimpleAuthWebService/SimpleAuth.asmx";

@@ -24,7 +24,7 @@ use tokio_rustls::{
 };
 
 use super::{Running, Site};
-use crate::pki::{Authority, Pair, Wish};
+use crate::support::pki::{Authority, Pair, Wish};
 
 fn options(files: &Pair) -> TlsOptions {
     TlsOptions {

@@ -8,7 +8,7 @@ use super::{
     captured::{HELD, Replay, STAND_INS, folder, site},
     mask::{MASKS, Masks, assert_equal, is_masked, masked, mutants},
 };
-use crate::real_data::real_data;
+use crate::support::{real_data::FIRST_SCAN, real_data::real_data};
 
 /// Ours and theirs, ready to be compared with [`MASKS`].
 struct Pair {
@@ -29,21 +29,12 @@ fn pairs(real: &Path) -> Vec<Pair> {
     let mut replay = Replay::new(server.address);
     let mut pairs = Vec::new();
     // The first scan: all of it.
-    for name in [
-        "scan-000001-GetConfig",
-        "scan-000002-GetAuthorizationCookie",
-        "scan-000003-GetCookie",
-        "scan-000004-RegisterComputer",
-        "scan-000005-StartCategoryScan",
-        "scan-000006-SyncUpdates",
-        "scan-000007-SyncUpdates",
-        "scan-000008-SyncUpdates",
-        "scan-000009-SyncUpdates",
-        "scan-000010-GetExtendedUpdateInfo",
+    let reports = [
         "flow-000016-ReportEventBatch",
         "flow-000017-ReportEventBatch",
         "flow-000018-ReportEventBatch",
-    ] {
+    ];
+    for name in FIRST_SCAN.into_iter().chain(reports) {
         let (_, ours) = replay.send(&folder, name);
         // The order of the texts in theirs follows no rule that was seen.
         let by_id = |text: &str| {

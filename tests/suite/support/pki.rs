@@ -1,0 +1,93 @@
+//! Authorities and certificates for tests, made when a test runs.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+
+/// An authority, and a folder for what it makes.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: TempDir,
+}
+
+/// Files of a certificate and its key.
+pub(crate) struct Pair {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+    _folder: TempDir,
+}
+
+/// What a certificate says.
+pub(crate) struct Wish {
+    pub(crate) name: &'static str,
+    /// First and last year.
+    pub(crate) years: (i32, i32),
+}
+
+impl Default for Wish {
+    /// What the address of a test server needs, for a long time.
+    fn default() -> Self {
+        Self { name: "127.0.0.1", years: (2020, 2999) }
+    }
+}
+
+impl Authority {
+    /// A new authority of this name.
+    pub(crate) fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("root.pem"), issuer.pem()).unwrap();
+        Self { issuer, folder }
+    }
+
+    /// The file of its root.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().join("root.pem")
+    }
+
+    /// Its root as PEM.
+    pub(crate) fn root_pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// Its root as DER.
+    pub(crate) fn root_der(&self) -> Vec<u8> {
+        self.issuer.der().to_vec()
+    }
+
+    /// SHA-256 of its root, as people write it.
+    pub(crate) fn fingerprint(&self) -> String {
+        let digest = Sha256::digest(self.issuer.der());
+        digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+    }
+
+    /// Makes a certificate and its key.
+    pub(crate) fn sign(&self, wish: &Wish) -> Pair {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = Pair {
+            certificate: folder.path().join("server.pem"),
+            key: folder.path().join("server.key"),
+            _folder: folder,
+        };
+        self.sign_into(wish, &pair.certificate, &pair.key);
+        pair
+    }
+
+    /// The same, into these files.
+    pub(crate) fn sign_into(&self, wish: &Wish, certificate: &Path, key: &Path) {
+        let mut params = CertificateParams::new([wish.name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(wish.years.0, 1, 1);
+        params.not_after = date_time_ymd(wish.years.1, 1, 1);
+        let private = KeyPair::generate().unwrap();
+        let made = params.signed_by(&private, &self.issuer).unwrap();
+        std::fs::write(key, private.serialize_pem()).unwrap();
+        std::fs::write(certificate, made.pem()).unwrap();
+    }
+}
