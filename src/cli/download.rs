@@ -3,14 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use tidegate::{
-    catalog::Catalog,
-    content::ContentStore,
-    data_dir::{DataDir, Side},
-    fleet::Fleet,
+    ops::download,
     update::UpdateId,
     upstream::{
-        self, Base, ConnectionOptions, DownloadOptions, DownloadProgress, DownloadReport, Forecast,
-        Stopped, Which, Window,
+        Base, ConnectionOptions, DownloadOptions, DownloadReport, Forecast, Stopped, Which, Window,
     },
 };
 
@@ -18,7 +14,7 @@ use super::{
     Context, Outcome,
     connection::Connection,
     exit,
-    output::{self, count, human_bytes},
+    output::{count, human_bytes},
 };
 
 /// Download the files that approved updates need: from where the upstream servers say, and from the
@@ -89,31 +85,16 @@ struct Pace {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let Side::Connected { .. } = data.side() else {
-            anyhow::bail!(
-                "{} is an isolated side: its files come in bundles (`tidegate import`)",
-                data.root().display()
-            );
-        };
         let plan = self.plan;
         let options = self.options(context)?;
-        let mut catalog = Catalog::open(&data.catalog())?;
         if plan {
-            let fleet = Fleet::open(&data.fleet())?;
-            let content = ContentStore::open(&data.content())?;
-            let report = upstream::forecast(&catalog, &fleet, &content, &options)?;
-            tell(context, &report);
-            context.out.data(&report.forecast, || forecast(&report.forecast, options.rate))?;
-            return Ok(if report.forecast.fits && report.problems.is_empty() {
-                Outcome::Done
-            } else {
-                Outcome::Partial
-            });
+            let plan = download::plan(&context.ops(), &options)?;
+            context.out.data(&plan, || forecast(&plan.forecast, options.rate))?;
+            return Ok(Outcome::complete(plan.is_complete()));
         }
-        let report = download(context, &data, &mut catalog, &options)?;
+        let report = download::download(&context.ops(), &options)?;
         context.out.data(&report, || text(&report))?;
-        Ok(if report.is_complete() { Outcome::Done } else { Outcome::Partial })
+        Ok(Outcome::complete(report.is_complete()))
     }
 
     fn options(self, context: &Context) -> anyhow::Result<DownloadOptions> {
@@ -125,7 +106,7 @@ impl Args {
             _ if !update.is_empty() => Which::Updates(update),
             _ => Which::Approved,
         };
-        let mut options = configured(context, which)?;
+        let mut options = configured(context, which, self.connection.options(context)?)?;
         for place in self.location.iter().rev() {
             options.locations.insert(0, Base::detect(place).map_err(exit::usage)?);
         }
@@ -139,14 +120,17 @@ impl Args {
             reserve: pace.reserve.unwrap_or(options.reserve),
             idle_limit: Duration::from_secs(pace.idle),
             attempts: pace.attempts,
-            connection: self.connection.options(context)?,
             ..options
         })
     }
 }
 
 /// The defaults, and what the configuration says.
-fn configured(context: &Context, which: Which) -> anyhow::Result<DownloadOptions> {
+pub(super) fn configured(
+    context: &Context,
+    which: Which,
+    connection: ConnectionOptions,
+) -> anyhow::Result<DownloadOptions> {
     let config = &context.config.download;
     let default = DownloadOptions::new(which);
     let wrong = |key: &str, why: String| exit::usage(format!("[download] {key}: {why}"));
@@ -161,81 +145,13 @@ fn configured(context: &Context, which: Which) -> anyhow::Result<DownloadOptions
         parallel: config.parallel.map_or(default.parallel, |n| n.clamp(1, 64).into()),
         reserve: bytes("reserve", &config.reserve)?.unwrap_or(default.reserve),
         locations: locations.collect::<Result<_, _>>().map_err(exit::usage)?,
+        connection,
         ..default
     })
 }
 
-/// Downloads what approved updates need, after a synchronization.
-pub(super) fn after_sync(
-    context: &Context,
-    data: &DataDir,
-    catalog: &mut Catalog,
-    connection: ConnectionOptions,
-) -> anyhow::Result<DownloadReport> {
-    let options = DownloadOptions { connection, ..configured(context, Which::Approved)? };
-    download(context, data, catalog, &options)
-}
-
-/// Downloads, with a display.
-fn download(
-    context: &Context,
-    data: &DataDir,
-    catalog: &mut Catalog,
-    options: &DownloadOptions,
-) -> anyhow::Result<DownloadReport> {
-    let mut fleet = Fleet::open(&data.fleet())?;
-    let content = ContentStore::open(&data.content())?;
-    content.sweep()?;
-    let mut bar: Option<output::Progress> = None;
-    let mut waiting = false;
-    let report =
-        upstream::download(catalog, &mut fleet, &content, options, &mut |said| match said {
-            DownloadProgress::Planned(planned) => {
-                context.out.note(forecast(planned, options.rate).trim_end());
-            }
-            DownloadProgress::Bytes { done, total, .. } => {
-                waiting = false;
-                let bar = bar.get_or_insert_with(|| context.out.bytes("files", total));
-                bar.set_total(total);
-                bar.set(done);
-            }
-            DownloadProgress::Waiting(wait) => {
-                if !std::mem::replace(&mut waiting, true) {
-                    let minutes = count(wait.as_secs().div_ceil(60), "minute");
-                    context.out.note(&format!("The window is closed; it opens in {minutes}."));
-                }
-            }
-        });
-    if let Some(bar) = bar {
-        bar.finish();
-    }
-    let report = report?;
-    tell(context, &report);
-    Ok(report)
-}
-
-/// Says what went wrong, one by one.
-fn tell(context: &Context, report: &DownloadReport) {
-    for rejected in &report.rejected {
-        context.out.warn(&format!(
-            "{} ({}): {} gave something else and it was thrown away: {} {} instead of {}",
-            rejected.file,
-            rejected.sha1,
-            rejected.location,
-            rejected.what,
-            rejected.found,
-            rejected.expected,
-        ));
-    }
-    for problem in report.warnings.iter().chain(&report.problems) {
-        context.out.warn(&format!("{}: {}", problem.at, problem.what));
-    }
-    if report.not_told > 0 {
-        context.out.warn(&format!("and {} more", report.not_told));
-    }
-}
-
-fn forecast(plan: &Forecast, rate: Option<u64>) -> String {
+/// What is to be done.
+pub(super) fn forecast(plan: &Forecast, rate: Option<u64>) -> String {
     let files = |n, bytes| format!("{} ({})", count(n, "file"), human_bytes(bytes));
     let mut text = format!(
         "Needed: {}, of which {} here.\n",

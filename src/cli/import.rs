@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
-use serde::Serialize;
-use tidegate::transfer::{self, ImportOptions, ImportReport};
+use tidegate::ops::import::{self, ImportReport, ImportRequest};
 
 use super::{
     Context, Outcome,
@@ -35,32 +33,18 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let options = ImportOptions {
+        let config = &context.config.import;
+        let request = ImportRequest {
+            bundles: self.bundles,
             dry_run: self.dry_run,
-            refuse_expired: self.refuse_expired || context.config.import.refuse_expired,
+            refuse_expired: self.refuse_expired || config.refuse_expired,
             hold_policy: self.hold_policy
-                || (context.config.import.policy == OnArrival::Hold && !self.apply_policy),
-            documents: context.config.document_limits(),
-            ..ImportOptions::new(Timestamp::now())
+                || (config.policy == OnArrival::Hold && !self.apply_policy),
         };
-        let progress = context.out.phases();
-        let report = transfer::import(&data, &self.bundles, &options, &progress)?;
-        progress.finish();
-        for warning in &report.warnings {
-            context.out.warn(warning);
-        }
-        let said = Said { changed: !report.is_unchanged(), report: &report };
-        context.out.data(&said, || text(&report))?;
-        Ok(if report.is_complete() { Outcome::Done } else { Outcome::Partial })
+        let outcome = import::import(&context.ops(), &request)?;
+        context.out.data(&outcome, || text(&outcome.report))?;
+        Ok(Outcome::complete(outcome.is_complete()))
     }
-}
-
-#[derive(Serialize)]
-struct Said<'a> {
-    changed: bool,
-    #[serde(flatten)]
-    report: &'a ImportReport,
 }
 
 fn text(report: &ImportReport) -> String {
