@@ -142,3 +142,16 @@ fn the_table_names_what_is_there() {
         );
     }
 }
+
+/// What the program does is done by operations: commands open no store.
+#[test]
+fn commands_open_no_store() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli"), &mut files);
+    assert!(files.len() > 20, "the commands were not found");
+    for (path, code) in &files {
+        for word in ["::open(", "Catalog", "ContentStore", "DataDir", "Fleet::"] {
+            assert!(!code.contains(word), "{path}: {word} belongs into an operation");
+        }
+    }
+}

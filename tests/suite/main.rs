@@ -33,6 +33,8 @@ mod fleet;
 mod fleet_replicated;
 mod kill;
 mod layers;
+#[cfg(feature = "upstream")]
+mod ops;
 mod parts;
 mod pki;
 mod policy_hold;
