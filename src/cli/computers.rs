@@ -7,7 +7,10 @@ use tidegate::{
     ops::computers::{self, ComputerDetails, ComputerEntry},
 };
 
-use super::{Context, Outcome, output::count};
+use super::{
+    Context, Outcome,
+    output::{count, printable},
+};
 
 /// Computers. Without a subcommand: list them.
 #[derive(Debug, clap::Args)]
@@ -114,9 +117,4 @@ fn text(details: &ComputerDetails) -> String {
         ));
     }
     text
-}
-
-/// Text that a computer sent, without anything that could act on a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

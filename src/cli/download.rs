@@ -15,6 +15,7 @@ use super::{
     connection::Connection,
     exit,
     output::{count, human_bytes},
+    size,
 };
 
 /// Download the files that approved updates need: from where the upstream servers say, and from the
@@ -64,7 +65,7 @@ struct Pace {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     parallel: Option<u16>,
     /// Bytes per second over all connections, as 10MiB
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = size::binary)]
     rate: Option<u64>,
     /// Only at this time of day, as 22:00-06:00; outside it, wait
     #[arg(long, value_name = "FROM-TO")]
@@ -73,7 +74,7 @@ struct Pace {
     #[arg(long)]
     once: bool,
     /// Leave so much free on the file system of the content [default: 1GiB]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = size::binary)]
     reserve: Option<u64>,
     /// Give a connection up on which nothing comes for so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -135,7 +136,7 @@ pub(super) fn configured(
     let default = DownloadOptions::new(which);
     let wrong = |key: &str, why: String| exit::usage(format!("[download] {key}: {why}"));
     let bytes = |key, text: &Option<String>| {
-        text.as_deref().map(size).transpose().map_err(|why| wrong(key, why))
+        text.as_deref().map(size::binary).transpose().map_err(|why| wrong(key, why))
     };
     let window = config.window.as_deref().map(str::parse::<Window>).transpose();
     let locations = config.locations.iter().map(|place| Base::detect(place));
@@ -224,47 +225,4 @@ pub(super) fn text(report: &DownloadReport) -> String {
         None => {}
     }
     text
-}
-
-/// `10MiB`, `500K`, `1048576`: bytes.
-fn size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = text.get(digits.len()..).unwrap_or_default().trim();
-    let unit = unit.strip_suffix("/s").unwrap_or(unit);
-    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        "t" | "tib" => 1 << 40,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        "tb" => 1_000_000_000_000,
-        _ => return Err(format!("{unit:?} is no unit; write for example 10MiB")),
-    };
-    let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
-    number.ok_or_else(|| "it is no size; write for example 10MiB".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("10MiB", 10 << 20),
-            ("10M", 10 << 20),
-            ("10 MB/s", 10_000_000),
-            ("500k", 500 << 10),
-            ("3GiB", 3 << 30),
-        ] {
-            assert_eq!(size(text), Ok(bytes), "{text}");
-        }
-        for text in ["", "MiB", "1.5MiB", "10 apples", "-1", "99999999999TiB"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-    }
 }

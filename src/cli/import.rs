@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use tidegate::ops::import::{self, ImportReport, ImportRequest};
+use tidegate::{
+    ops::import::{self, ImportReport, ImportRequest},
+    transfer::{PartsReport, PendingReport},
+};
 
 use super::{
     Context, Outcome,
@@ -87,25 +90,31 @@ fn text(report: &ImportReport) -> String {
         ));
     }
     for pending in &report.pending {
-        let missing = &pending.missing;
-        let bytes = missing.segments.iter().map(|s| s.size).sum::<u64>()
-            + missing.payloads.iter().map(|(_, size)| size).sum::<u64>();
-        text.push_str(&format!(
-            "Snapshot {} is not complete: {} and {} are missing ({}). It takes effect when another bundle brings them:\n",
-            pending.snapshot,
-            count(missing.segments.len() as u64, "segment"),
-            count(missing.payloads.len() as u64, "payload"),
-            human_bytes(bytes),
-        ));
-        for segment in &missing.segments {
-            text.push_str(&format!("  segment {}\n", segment.sha256));
-        }
-        for (payload, size) in &missing.payloads {
-            let here = report.parts.iter().find(|parts| parts.payload == *payload);
-            let here = here.map(|p| format!(", {} are here in parts", human_bytes(p.here)));
-            let here = here.unwrap_or_default();
-            text.push_str(&format!("  payload {payload} ({}{here})\n", human_bytes(*size)));
-        }
+        text.push_str(&incomplete(pending, &report.parts));
+    }
+    text
+}
+
+/// What a snapshot lacks.
+fn incomplete(pending: &PendingReport, parts: &[PartsReport]) -> String {
+    let missing = &pending.missing;
+    let bytes = missing.segments.iter().map(|s| s.size).sum::<u64>()
+        + missing.payloads.iter().map(|(_, size)| size).sum::<u64>();
+    let mut text = format!(
+        "Snapshot {} is not complete: {} and {} are missing ({}). It takes effect when another bundle brings them:\n",
+        pending.snapshot,
+        count(missing.segments.len() as u64, "segment"),
+        count(missing.payloads.len() as u64, "payload"),
+        human_bytes(bytes),
+    );
+    for segment in &missing.segments {
+        text.push_str(&format!("  segment {}\n", segment.sha256));
+    }
+    for (payload, size) in &missing.payloads {
+        let here = parts.iter().find(|parts| parts.payload == *payload);
+        let here = here.map(|p| format!(", {} are here in parts", human_bytes(p.here)));
+        let here = here.unwrap_or_default();
+        text.push_str(&format!("  payload {payload} ({}{here})\n", human_bytes(*size)));
     }
     text
 }

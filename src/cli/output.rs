@@ -72,3 +72,13 @@ impl Output {
 pub(super) fn human_bytes(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
 }
+
+/// Text from outside, without anything that could act on a terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), "\u{fffd}")
+}
+
+/// A title on one line.
+pub(super) fn one_line(title: &str) -> String {
+    title.replace(['\r', '\n'], " ")
+}

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Context, Outcome,
-    output::{count, human_bytes},
+    output::{count, human_bytes, printable},
 };
 
 /// Ask a WSUS (ours or another) as a Windows 11 agent would, and judge every answer.
@@ -87,7 +87,7 @@ fn text(report: &ProbeReport) -> String {
         text.push_str(&format!(
             "{}: {} ({}, {})",
             offered.action,
-            offered.title.replace(|c: char| c.is_control(), "\u{fffd}"),
+            printable(&offered.title),
             count(offered.files as u64, "file"),
             human_bytes(offered.bytes)
         ));

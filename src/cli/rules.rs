@@ -6,7 +6,11 @@ use tidegate::{
     ops::rules::{self, NewRule, RuleEntry},
 };
 
-use super::{Context, Outcome, approve::Action, output::count};
+use super::{
+    Context, Outcome,
+    approve::Action,
+    output::{count, one_line},
+};
 
 /// Connected: rules that approve updates by themselves. Without a subcommand: list them.
 ///
@@ -274,7 +278,7 @@ fn item_text(item: &Item) -> String {
     format!(
         "{}  {}: {}{deadline} for {}",
         item.update,
-        item.title.replace(['\r', '\n'], " "),
+        one_line(&item.title),
         item.action.name(),
         item.group_name
     )

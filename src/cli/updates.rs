@@ -7,7 +7,7 @@ use tidegate::{
     update::{UpdateId, UpdateType},
 };
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, output::one_line};
 
 /// List updates (those that can be approved, if nothing else is said), or show one.
 #[derive(Debug, clap::Args)]
@@ -88,6 +88,6 @@ fn line(revision: &RevisionSummary) -> String {
         notes.push("withdrawn".into());
     }
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
-    let title = revision.title.replace(['\r', '\n'], " ");
+    let title = one_line(&revision.title);
     format!("{}  r{}  {title}{notes}\n", revision.identity.id, revision.identity.revision)
 }

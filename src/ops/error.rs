@@ -104,7 +104,7 @@ impl OpsError {
         Self::Unfit { what: what.into() }
     }
 
-    /// Who can do something about it.
+    /// Who can do something about it. Exhaustive, so that a new error forces the decision.
     pub fn concern(&self) -> Concern {
         match self {
             Self::Usage { .. } => Concern::Caller,
@@ -112,7 +112,21 @@ impl OpsError {
                 Fault::Refused => Concern::Bundle,
                 Fault::Machine => Concern::Machine,
             },
-            _ => Concern::Machine,
+            Self::Unfit { .. }
+            | Self::DataDir(_)
+            | Self::Catalog(_)
+            | Self::Content(_)
+            | Self::Fleet(_)
+            | Self::Approval(_)
+            | Self::Publish(_)
+            | Self::Server(_)
+            | Self::Runtime(_) => Concern::Machine,
+            #[cfg(feature = "upstream")]
+            Self::Source(_) | Self::Sync(_) | Self::Replica(_) | Self::Download(_) => {
+                Concern::Machine
+            }
+            #[cfg(feature = "probe")]
+            Self::Probe(_) => Concern::Machine,
         }
     }
 }

@@ -105,6 +105,22 @@ mod tests {
         }
     }
 
+    /// Id, depth, whether it is up to date and late; with this newest change.
+    fn seen(
+        fleet: &Fleet,
+        now: Timestamp,
+        mark: u64,
+        arrived: Timestamp,
+    ) -> Vec<(u128, usize, Option<bool>, bool)> {
+        let mut open = fleet.downstreams().unwrap();
+        let mut entries = Vec::new();
+        while !open.is_empty() {
+            let server = open.remove(0);
+            add(server, 0, &mut open, &mut entries, Some((mark, arrived)), now);
+        }
+        entries.into_iter().map(|e| (e.server.id.as_u128(), e.depth, e.current, e.late)).collect()
+    }
+
     #[test]
     fn the_tree_is_shown_top_first_and_the_late_are_flagged() {
         let folder = tempfile::tempdir().unwrap();
@@ -123,16 +139,6 @@ mod tests {
         for given in [Given::Categories(6), Given::Updates(6)] {
             fleet.downstream_given(Uuid::from_u128(1), given, now).unwrap();
         }
-        let seen = |fleet: &Fleet, now, mark, arrived| {
-            let mut open = fleet.downstreams().unwrap();
-            let mut entries = Vec::new();
-            while !open.is_empty() {
-                let server = open.remove(0);
-                add(server, 0, &mut open, &mut entries, Some((mark, arrived)), now);
-            }
-            let seen = |e: DownstreamEntry| (e.server.id.as_u128(), e.depth, e.current, e.late);
-            entries.into_iter().map(seen).collect::<Vec<_>>()
-        };
         // The newest change is 5 and two days old: 1 was told of it, 2 never.
         let arrived = now - hour * 48;
         let expected = [
