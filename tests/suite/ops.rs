@@ -406,7 +406,7 @@ fn a_server_and_an_agent_meet() {
         let context = Context::new(data, &());
         let ready = |serving: &serve::Serving| {
             ready.send(serving.clone()).unwrap();
-            Ok::<(), OpsError>(())
+            Ok::<(), Box<OpsError>>(())
         };
         serve::serve(&context, options, ready, async {
             let _ = stopped.await;
