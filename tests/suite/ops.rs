@@ -428,8 +428,9 @@ fn a_server_and_an_agent_meet() {
     let name = listed[0].computer.dns_name.clone();
     let shown = computers::show(&context, &name, 20).unwrap();
     same(&shown, &side.data(), &["computers", "show", &name]);
-    let assigned = computers::assign(&context, &name, vec![EVERYONE.to_owned()]).unwrap();
-    same(&assigned, &side.data(), &["computers", "assign", &name, EVERYONE]);
+    groups::add(&context, "Pilot", None).unwrap();
+    let assigned = computers::assign(&context, &name, vec!["Pilot".to_owned()]).unwrap();
+    same(&assigned, &side.data(), &["computers", "assign", &name, "Pilot"]);
     stop.send(()).unwrap();
     server.join().unwrap().unwrap();
     let removed = computers::remove(&context, &name).unwrap();
