@@ -19,10 +19,10 @@ const AWAY: SignedDuration = SignedDuration::from_hours(7 * 24);
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DownstreamEntry {
-    /// 0: it comes here itself; 1: to one of those, and so on.
+    /// 0: it synchronizes from here; 1: from one of those, and so on.
     pub depth: usize,
-    /// Whether it was told of all that is in the catalogue now; null: nobody can say, because it
-    /// comes to another server.
+    /// Whether it was given all that is in the catalogue now; null: nobody can say, because it
+    /// synchronizes from another server.
     pub current: Option<bool>,
     /// Lacks for long what is here, or was away for long.
     pub late: bool,
@@ -74,7 +74,7 @@ fn add(
     }
 }
 
-/// Whether a server was told of everything.
+/// Whether a server was given everything.
 fn current(server: &Downstream, newest: Option<(u64, Timestamp)>) -> Option<bool> {
     let Some((mark, arrived)) = newest else { return Some(true) };
     if server.parent.is_some() {
@@ -139,7 +139,7 @@ mod tests {
         for given in [Given::Categories(6), Given::Updates(6)] {
             fleet.downstream_given(Uuid::from_u128(1), given, now).unwrap();
         }
-        // The newest change is 5 and two days old: 1 was told of it, 2 never.
+        // The newest change is 5 and two days old: 1 was given it, 2 never.
         let arrived = now - hour * 48;
         let expected = [
             (1, 0, Some(true), false),
