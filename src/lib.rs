@@ -12,7 +12,8 @@
 //!
 //! | layer | modules | what lives there | never |
 //! |---|---|---|---|
-//! | 5 | `main.rs`, `cli/`, `config.rs` | parse, call one function, print, exit code | be imported |
+//! | 6 | `main.rs`, `cli/`, `config.rs` | define flags, call one operation, print, exit code | be imported |
+//! | 5 | [`ops`] | the use cases, one file each, with outcomes that serialize | print, read flags |
 //! | 4 | [`upstream`] | sources (folder, wsusutil package), sync, download | server, transfer |
 //! | 4 | [`transfer`] | seal, export, verify, intake, switch: bundle ↔ stores | HTTP, SOAP |
 //! | 4 | [`server`] | the WSUS that agents see; view and pack of a generation | upstream, transfer, HTTP clients |
@@ -57,6 +58,7 @@ pub mod data_dir;
 mod durable;
 pub mod file_error;
 pub mod fleet;
+pub mod ops;
 pub mod protocol;
 pub mod publish;
 pub mod scope;

@@ -3,11 +3,11 @@
 use anyhow::Context as _;
 use clap::ValueEnum;
 use jiff::Timestamp;
-use serde_json::json;
 use tidegate::{
-    approval::{self, ApprovalOutcome, Request, SelectedUpdate, UpdateSelection},
-    catalog::Catalog,
-    fleet::{ApprovalAction, Fleet},
+    fleet::ApprovalAction,
+    ops::approve::{
+        self, ApprovalEntry, ApprovalOutcome, ApproveRequest, SelectedUpdate, UpdateSelection,
+    },
     update::UpdateId,
 };
 
@@ -99,37 +99,36 @@ impl From<Action> for ApprovalAction {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let catalog = Catalog::open(&data.catalog())?;
-        let mut fleet = Fleet::open(&data.fleet())?;
+        let (ops, out) = (context.ops(), &context.out);
         if self.list {
-            return list(context, &catalog, &fleet);
+            let approvals = approve::list(&ops)?;
+            out.data(&approvals, || approvals.iter().map(entry).collect())?;
+            return Ok(Outcome::Done);
         }
-        let group = fleet.group(&self.group.context("no group is given")?)?;
+        let group = self.group.context("no group is given")?;
         let selection = self.which.selection()?;
         if self.remove {
-            let removed = approval::unapprove(&catalog, &mut fleet, &selection, group.id)?;
-            context.out.data(&json!({ "removed": removed }), || {
-                format!("Took {} back for {}.", count(removed.len() as u64, "approval"), group.name)
+            let outcome = approve::unapprove(&ops, &selection, &group)?;
+            out.data(&outcome, || {
+                let approvals = count(outcome.removed.len() as u64, "approval");
+                format!("Took {approvals} back for {}.", outcome.group.name)
             })?;
             return Ok(Outcome::Done);
         }
-        let request = Request {
-            group: group.id,
+        let request = ApproveRequest {
+            selection,
+            group,
             action: self.action.into(),
             deadline: self.deadline,
             accept_eulas: self.accept_eula,
             dry_run: self.dry_run,
         };
-        let now = Timestamp::now();
-        let decided = approval::approve(&catalog, &mut fleet, &selection, &request, now)?;
-        let skipped =
-            decided.iter().filter(|d| matches!(d.decision, ApprovalOutcome::Skipped { .. }));
-        let partial = skipped.count() > 0;
-        context.out.data(&json!({ "group": group, "updates": decided }), || {
-            decided.iter().map(|d| line(d, &group.name, self.dry_run)).collect()
+        let outcome = approve::approve(&ops, &request)?;
+        out.data(&outcome, || {
+            let group = &outcome.group.name;
+            outcome.updates.iter().map(|decided| line(decided, group, self.dry_run)).collect()
         })?;
-        Ok(if partial { Outcome::Partial } else { Outcome::Done })
+        Ok(Outcome::complete(outcome.is_complete()))
     }
 }
 
@@ -147,25 +146,16 @@ fn line(decided: &SelectedUpdate, group: &str, dry_run: bool) -> String {
     format!("{update}  {title}{superseded}: {result}\n")
 }
 
-fn list(context: &Context, catalog: &Catalog, fleet: &Fleet) -> anyhow::Result<Outcome> {
-    let groups = fleet.groups()?;
-    let mut rows = Vec::new();
-    let mut text = String::new();
-    for approval in fleet.approvals()? {
-        let title = catalog.newest(approval.update)?.map(|r| r.title);
-        let group = groups.iter().find(|g| g.id == approval.group).map(|g| g.name.as_str());
-        let by = approval.rule.as_ref().map(|rule| format!(" (rule {})", rule.name));
-        let deadline = approval.deadline.map(|d| format!(" by {d}")).unwrap_or_default();
-        text.push_str(&format!(
-            "{}  {}: {}{deadline} for {}{}\n",
-            approval.update,
-            title.as_deref().unwrap_or("(not in the catalogue)"),
-            approval.action.name(),
-            group.unwrap_or("?"),
-            by.unwrap_or_default(),
-        ));
-        rows.push(json!({ "approval": approval, "title": title, "group-name": group }));
-    }
-    context.out.data(&rows, || text)?;
-    Ok(Outcome::Done)
+fn entry(entry: &ApprovalEntry) -> String {
+    let ApprovalEntry { approval, title, group_name } = entry;
+    let by = approval.rule.as_ref().map(|rule| format!(" (rule {})", rule.name));
+    let deadline = approval.deadline.map(|d| format!(" by {d}")).unwrap_or_default();
+    format!(
+        "{}  {}: {}{deadline} for {}{}\n",
+        approval.update,
+        title.as_deref().unwrap_or("(not in the catalogue)"),
+        approval.action.name(),
+        group_name.as_deref().unwrap_or("?"),
+        by.unwrap_or_default(),
+    )
 }

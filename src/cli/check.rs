@@ -1,7 +1,9 @@
 //! `tidegate check`
 
-use jiff::Timestamp;
-use tidegate::transfer::{self, CheckReport};
+use tidegate::ops::{
+    can_sync::CanSyncOptions,
+    check::{self, CheckReport},
+};
 
 use super::{
     Context, Outcome, can_sync,
@@ -31,17 +33,18 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
         if self.can_sync {
-            let mut findings = Vec::new();
-            #[cfg(feature = "upstream")]
-            can_sync::upstream::look(context, &data, self.from, self.connection, &mut findings)?;
-            can_sync::look(context, &data, &mut findings)?;
-            return can_sync::tell(context, &findings);
+            let options = CanSyncOptions {
+                tls_certificate: context.config.serve.tls_cert.clone(),
+                #[cfg(feature = "upstream")]
+                from: self.from,
+                #[cfg(feature = "upstream")]
+                connection: self.connection.options(context)?,
+            };
+            let outcome = tidegate::ops::can_sync::can_sync(&context.ops(), &options)?;
+            return can_sync::print(context, &outcome);
         }
-        let progress = context.out.phases();
-        let report = transfer::check(&data, Timestamp::now(), self.put_aside, &progress)?;
-        progress.finish();
+        let report = check::check(&context.ops(), self.put_aside)?;
         context.out.data(&report, || text(&report))?;
         anyhow::ensure!(
             report.is_good(),

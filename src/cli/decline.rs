@@ -1,8 +1,6 @@
 //! `tidegate decline`
 
-use jiff::Timestamp;
-use serde_json::json;
-use tidegate::{approval, catalog::Catalog, fleet::Fleet};
+use tidegate::ops::decline::{self, DeclineOutcome};
 
 use super::{Context, Outcome, approve::Which, output::count};
 
@@ -18,19 +16,15 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let catalog = Catalog::open(&data.catalog())?;
-        let mut fleet = Fleet::open(&data.fleet())?;
         let selection = self.which.selection()?;
-        let changed =
-            approval::decline(&catalog, &mut fleet, &selection, self.undo, Timestamp::now())?;
-        let key = if self.undo { "no-longer-declined" } else { "declined" };
-        context.out.data(&json!({ key: changed }), || {
-            let updates = count(changed.len() as u64, "update");
-            if self.undo {
-                format!("{updates} no longer declined.")
-            } else {
-                format!("{updates} declined.")
+        let outcome = decline::decline(&context.ops(), &selection, self.undo)?;
+        context.out.data(&outcome, || {
+            let updates = |changed: &[_]| count(changed.len() as u64, "update");
+            match &outcome {
+                DeclineOutcome::Declined(changed) => format!("{} declined.", updates(changed)),
+                DeclineOutcome::NoLongerDeclined(changed) => {
+                    format!("{} no longer declined.", updates(changed))
+                }
             }
         })?;
         Ok(Outcome::Done)

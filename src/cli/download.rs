@@ -3,14 +3,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use tidegate::{
-    catalog::Catalog,
-    content::ContentStore,
-    data_dir::{DataDir, Side},
-    fleet::Fleet,
+    ops::download,
     update::UpdateId,
     upstream::{
-        self, ConnectionOptions, ContentBase, DownloadForecast, DownloadOptions, DownloadProgress,
-        DownloadReport, FileSelection, StopReason, Window,
+        ConnectionOptions, ContentBase, DownloadForecast, DownloadOptions, DownloadReport,
+        FileSelection, StopReason, Window,
     },
 };
 
@@ -18,7 +15,8 @@ use super::{
     Context, Outcome,
     connection::Connection,
     exit,
-    output::{self, count, human_bytes},
+    output::{count, human_bytes},
+    size,
 };
 
 /// Download the files that approved updates need: from where the upstream servers say, and from the
@@ -68,7 +66,7 @@ struct Pace {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     parallel: Option<u16>,
     /// Bytes per second over all connections, as 10MiB
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = size::binary)]
     rate: Option<u64>,
     /// Only at this time of day, as 22:00-06:00; outside it, wait
     #[arg(long, value_name = "FROM-TO")]
@@ -77,7 +75,7 @@ struct Pace {
     #[arg(long)]
     once: bool,
     /// Leave so much free on the file system of the content [default: 1GiB]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = size::binary)]
     reserve: Option<u64>,
     /// Give a connection up on which nothing comes for so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -89,31 +87,16 @@ struct Pace {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let Side::Connected { .. } = data.side() else {
-            anyhow::bail!(
-                "{} is an isolated side: its files come in bundles (`tidegate import`)",
-                data.root().display()
-            );
-        };
         let plan = self.plan;
         let options = self.options(context)?;
-        let mut catalog = Catalog::open(&data.catalog())?;
         if plan {
-            let fleet = Fleet::open(&data.fleet())?;
-            let content = ContentStore::open(&data.content())?;
-            let report = upstream::forecast(&catalog, &fleet, &content, &options)?;
-            tell(context, &report);
-            context.out.data(&report.forecast, || forecast(&report.forecast, options.rate))?;
-            return Ok(if report.forecast.fits && report.problems.is_empty() {
-                Outcome::Done
-            } else {
-                Outcome::Partial
-            });
+            let plan = download::plan(&context.ops(), &options)?;
+            context.out.data(&plan, || forecast(&plan.forecast, options.rate))?;
+            return Ok(Outcome::complete(plan.is_complete()));
         }
-        let report = download(context, &data, &mut catalog, &options)?;
+        let report = download::download(&context.ops(), &options)?;
         context.out.data(&report, || text(&report))?;
-        Ok(if report.is_complete() { Outcome::Done } else { Outcome::Partial })
+        Ok(Outcome::complete(report.is_complete()))
     }
 
     fn options(self, context: &Context) -> anyhow::Result<DownloadOptions> {
@@ -125,7 +108,7 @@ impl Args {
             _ if !update.is_empty() => FileSelection::Updates(update),
             _ => FileSelection::Approved,
         };
-        let mut options = configured(context, which)?;
+        let mut options = configured(context, which, self.connection.options(context)?)?;
         for place in self.location.iter().rev() {
             options.locations.insert(0, ContentBase::detect(place).map_err(exit::usage)?);
         }
@@ -139,19 +122,22 @@ impl Args {
             reserve: pace.reserve.unwrap_or(options.reserve),
             idle_limit: Duration::from_secs(pace.idle),
             attempts: pace.attempts,
-            connection: self.connection.options(context)?,
             ..options
         })
     }
 }
 
 /// The defaults, and what the configuration says.
-fn configured(context: &Context, which: FileSelection) -> anyhow::Result<DownloadOptions> {
+pub(super) fn configured(
+    context: &Context,
+    which: FileSelection,
+    connection: ConnectionOptions,
+) -> anyhow::Result<DownloadOptions> {
     let config = &context.config.download;
     let default = DownloadOptions::new(which);
     let wrong = |key: &str, why: String| exit::usage(format!("[download] {key}: {why}"));
     let bytes = |key, text: &Option<String>| {
-        text.as_deref().map(size).transpose().map_err(|why| wrong(key, why))
+        text.as_deref().map(size::binary).transpose().map_err(|why| wrong(key, why))
     };
     let window = config.window.as_deref().map(str::parse::<Window>).transpose();
     let locations = config.locations.iter().map(|place| ContentBase::detect(place));
@@ -161,81 +147,13 @@ fn configured(context: &Context, which: FileSelection) -> anyhow::Result<Downloa
         parallel: config.parallel.map_or(default.parallel, |n| n.clamp(1, 64).into()),
         reserve: bytes("reserve", &config.reserve)?.unwrap_or(default.reserve),
         locations: locations.collect::<Result<_, _>>().map_err(exit::usage)?,
+        connection,
         ..default
     })
 }
 
-/// Downloads what approved updates need, after a synchronization.
-pub(super) fn after_sync(
-    context: &Context,
-    data: &DataDir,
-    catalog: &mut Catalog,
-    connection: ConnectionOptions,
-) -> anyhow::Result<DownloadReport> {
-    let options = DownloadOptions { connection, ..configured(context, FileSelection::Approved)? };
-    download(context, data, catalog, &options)
-}
-
-/// Downloads, with a display.
-fn download(
-    context: &Context,
-    data: &DataDir,
-    catalog: &mut Catalog,
-    options: &DownloadOptions,
-) -> anyhow::Result<DownloadReport> {
-    let mut fleet = Fleet::open(&data.fleet())?;
-    let content = ContentStore::open(&data.content())?;
-    content.sweep()?;
-    let mut bar: Option<output::Progress> = None;
-    let mut waiting = false;
-    let report =
-        upstream::download(catalog, &mut fleet, &content, options, &mut |said| match said {
-            DownloadProgress::Planned(planned) => {
-                context.out.note(forecast(planned, options.rate).trim_end());
-            }
-            DownloadProgress::Bytes { done, total, .. } => {
-                waiting = false;
-                let bar = bar.get_or_insert_with(|| context.out.bytes("files", total));
-                bar.set_total(total);
-                bar.set(done);
-            }
-            DownloadProgress::Waiting(wait) => {
-                if !std::mem::replace(&mut waiting, true) {
-                    let minutes = count(wait.as_secs().div_ceil(60), "minute");
-                    context.out.note(&format!("The window is closed; it opens in {minutes}."));
-                }
-            }
-        });
-    if let Some(bar) = bar {
-        bar.finish();
-    }
-    let report = report?;
-    tell(context, &report);
-    Ok(report)
-}
-
-/// Says what went wrong, one by one.
-fn tell(context: &Context, report: &DownloadReport) {
-    for rejected in &report.rejected {
-        context.out.warn(&format!(
-            "{} ({}): {} gave something else and it was thrown away: {} {} instead of {}",
-            rejected.file,
-            rejected.sha1,
-            rejected.location,
-            rejected.what,
-            rejected.found,
-            rejected.expected,
-        ));
-    }
-    for problem in report.warnings.iter().chain(&report.problems) {
-        context.out.warn(&format!("{}: {}", problem.at, problem.what));
-    }
-    if report.not_told > 0 {
-        context.out.warn(&format!("and {} more", report.not_told));
-    }
-}
-
-fn forecast(plan: &DownloadForecast, rate: Option<u64>) -> String {
+/// What is to be done.
+pub(super) fn forecast(plan: &DownloadForecast, rate: Option<u64>) -> String {
     let files = |n, bytes| format!("{} ({})", count(n, "file"), human_bytes(bytes));
     let mut text = format!(
         "Needed: {}, of which {} here.\n",
@@ -308,47 +226,4 @@ pub(super) fn text(report: &DownloadReport) -> String {
         None => {}
     }
     text
-}
-
-/// `10MiB`, `500K`, `1048576`: bytes.
-fn size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = text.get(digits.len()..).unwrap_or_default().trim();
-    let unit = unit.strip_suffix("/s").unwrap_or(unit);
-    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        "t" | "tib" => 1 << 40,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        "tb" => 1_000_000_000_000,
-        _ => return Err(format!("{unit:?} is no unit; write for example 10MiB")),
-    };
-    let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
-    number.ok_or_else(|| "it is no size; write for example 10MiB".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("10MiB", 10 << 20),
-            ("10M", 10 << 20),
-            ("10 MB/s", 10_000_000),
-            ("500k", 500 << 10),
-            ("3GiB", 3 << 30),
-        ] {
-            assert_eq!(size(text), Ok(bytes), "{text}");
-        }
-        for text in ["", "MiB", "1.5MiB", "10 apples", "-1", "99999999999TiB"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-    }
 }

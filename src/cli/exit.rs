@@ -5,7 +5,7 @@ use std::{fmt, process::ExitCode};
 use bundle_format::{container::VolumeError, trust::TrustError};
 use tidegate::{
     data_dir,
-    transfer::{Blame, TransferError},
+    ops::{Concern, OpsError, join_causes},
 };
 
 use super::output::{Output, ReaderGone};
@@ -33,6 +33,13 @@ pub(super) fn usage(what: impl fmt::Display + fmt::Debug + Send + Sync + 'static
     anyhow::Error::msg(what).context(Usage)
 }
 
+impl Outcome {
+    /// Of work that is complete, or is not.
+    pub(super) fn complete(complete: bool) -> Self {
+        if complete { Self::Done } else { Self::Partial }
+    }
+}
+
 /// Says what went wrong and turns the result into the exit code.
 pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode {
     let error = match result {
@@ -43,7 +50,7 @@ pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode 
     if error.is::<ReaderGone>() {
         return ExitCode::SUCCESS;
     }
-    let mut message = told(error.chain());
+    let mut message = message(&error);
     if let Some(advice) = error.chain().find_map(data_dir::advice) {
         message.push_str("; ");
         message.push_str(advice);
@@ -52,30 +59,20 @@ pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode 
     ExitCode::from(code(&error))
 }
 
-/// The chain of causes as one line, without what a cause only repeats.
-pub(super) fn told(causes: anyhow::Chain<'_>) -> String {
-    let mut message = String::new();
-    let mut last = String::new();
-    for text in causes.map(ToString::to_string).filter(|text| *text != Usage.to_string()) {
-        if message.ends_with(&text) || (!last.is_empty() && text.ends_with(&last)) {
-            continue;
-        }
-        if !message.is_empty() {
-            message.push_str(": ");
-        }
-        message.push_str(&text);
-        last = text;
-    }
-    message
+/// The chain of causes as one line.
+fn message(error: &anyhow::Error) -> String {
+    let causes = error.chain().map(ToString::to_string);
+    join_causes(causes.filter(|text| *text != Usage.to_string()))
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<Usage>().is_some() {
+    let concern = error.downcast_ref::<OpsError>().map(OpsError::concern);
+    if error.downcast_ref::<Usage>().is_some() || concern == Some(Concern::Caller) {
         return 2;
     }
     let refused = error.chain().any(|cause| {
-        if let Some(transfer) = cause.downcast_ref::<TransferError>() {
-            return transfer.fault() == Blame::Refused;
+        if let Some(error) = cause.downcast_ref::<OpsError>() {
+            return error.concern() == Concern::Bundle;
         }
         matches!(
             cause.downcast_ref::<TrustError>(),
@@ -87,16 +84,16 @@ fn code(error: &anyhow::Error) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use tidegate::transfer::TransferError;
+
     use super::*;
 
     #[test]
-    fn a_cause_that_only_repeats_is_not_told() {
-        assert_eq!(
-            told(anyhow::anyhow!("is 2").context("it: is 2").context("x").chain()),
-            "x: it: is 2"
-        );
-        assert_eq!(told(anyhow::anyhow!("code 1: is 2").context("is 2").chain()), "is 2");
-        assert_eq!(told(usage("use --x").chain()), "use --x");
+    fn a_cause_that_only_repeats_is_left_out() {
+        let error = anyhow::anyhow!("is 2").context("it: is 2").context("x");
+        assert_eq!(message(&error), "x: it: is 2");
+        assert_eq!(message(&anyhow::anyhow!("code 1: is 2").context("is 2")), "is 2");
+        assert_eq!(message(&usage("use --x")), "use --x");
     }
 
     #[test]
@@ -105,7 +102,11 @@ mod tests {
         assert_eq!(code(&anyhow::Error::new(refused).context("importing")), 3);
         let volume = VolumeError::Refused { at: 0, what: "x".into() };
         assert_eq!(code(&anyhow::Error::new(volume)), 3);
+        let refused = OpsError::from(TransferError::NothingTrusted);
+        assert_eq!(code(&anyhow::Error::new(refused).context("importing")), 3);
         assert_eq!(code(&usage("x")), 2);
+        let asked = OpsError::Usage { what: "x".into() };
+        assert_eq!(code(&anyhow::Error::new(asked)), 2);
         assert_eq!(code(&anyhow::anyhow!("x")), 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use tidegate::transfer::{self, ExportOptions, ExportReport};
+use tidegate::ops::export::{self, ExportOptions, ExportReport, ExportRequest};
 
 use super::{
     Context, Outcome,
@@ -35,17 +35,14 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        tidegate::data_dir::check_site(&self.site).map_err(super::exit::usage)?;
         let options = ExportOptions {
             full: self.full,
             volume_size: self.volume_size,
             seal: self.sealing.options(None)?,
         };
-        let created = self.created.unwrap_or_else(Timestamp::now);
-        let progress = context.out.phases();
-        let report = transfer::export(&data, &self.site, &self.out, created, &options, &progress)?;
-        progress.finish();
+        let (site, out, created) = (self.site, self.out, self.created);
+        let request = ExportRequest { site, out, created, options };
+        let report = export::export(&context.ops(), &request)?;
         context.out.data(&report, || text(&report))?;
         Ok(Outcome::Done)
     }

@@ -1,8 +1,7 @@
 //! `tidegate groups`
 
 use clap::Subcommand;
-use serde_json::json;
-use tidegate::fleet::Fleet;
+use tidegate::ops::groups;
 
 use super::{Context, Outcome};
 
@@ -34,13 +33,12 @@ enum Command {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let mut fleet = Fleet::open(&data.fleet())?;
+        let (ops, out) = (context.ops(), &context.out);
         match self.command.unwrap_or(Command::List) {
             Command::List => {
-                let groups = fleet.groups()?;
+                let groups = groups::list(&ops)?;
                 let name = |id| groups.iter().find(|g| Some(g.id) == id).map(|g| g.name.as_str());
-                context.out.data(&groups, || {
+                out.data(&groups, || {
                     groups
                         .iter()
                         .map(|g| match name(g.parent) {
@@ -51,18 +49,12 @@ impl Args {
                 })?;
             }
             Command::Add { name, parent } => {
-                let parent = parent.map(|p| fleet.group(&p)).transpose()?.map(|g| g.id);
-                let group = fleet.create_group(&name, parent)?;
-                context
-                    .out
-                    .data(&group, || format!("Made the group {} ({}).", group.name, group.id))?;
+                let group = groups::add(&ops, &name, parent.as_deref())?;
+                out.data(&group, || format!("Made the group {} ({}).", group.name, group.id))?;
             }
             Command::Remove { group } => {
-                let group = fleet.group(&group)?;
-                fleet.remove_group(group.id)?;
-                context.out.data(&json!({ "removed": group }), || {
-                    format!("Removed the group {}.", group.name)
-                })?;
+                let outcome = groups::remove(&ops, &group)?;
+                out.data(&outcome, || format!("Removed the group {}.", outcome.removed.name))?;
             }
         }
         Ok(Outcome::Done)

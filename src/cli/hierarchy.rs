@@ -1,91 +1,11 @@
-//! The servers below this one, as `status` shows them: top first.
+//! The servers below this one for people, as `status` and `servers` show them.
 
-use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
-use tidegate::{
-    catalog::Catalog,
-    fleet::{Downstream, Fleet},
-};
-use uuid::Uuid;
+use tidegate::ops::hierarchy::DownstreamEntry;
 
 use super::output::count;
 
-/// Who lacks what arrived longer ago than this is late.
-const LATE_AFTER: SignedDuration = SignedDuration::from_hours(24);
-/// Who was away longer than this is late.
-const AWAY: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// A server below.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) struct Entry {
-    /// 0: it comes here itself; 1: to one of those, and so on.
-    depth: usize,
-    /// Whether it was told of all that is in the catalogue now; null: nobody can say, because it
-    /// comes to another server.
-    current: Option<bool>,
-    /// Lacks for long what is here, or was away for long.
-    late: bool,
-    #[serde(flatten)]
-    server: Downstream,
-}
-
-/// All servers below, each followed by those below it.
-pub(super) fn entries(
-    fleet: &Fleet,
-    catalog: &Catalog,
-    now: Timestamp,
-) -> anyhow::Result<Vec<Entry>> {
-    let newest = catalog.newest_change()?;
-    let mut open = fleet.downstreams()?;
-    let mut entries = Vec::new();
-    // What is left is a circle of claims, each below the other: it is shown too.
-    while !open.is_empty() {
-        let known = |id: Uuid| open.iter().any(|server| server.id == id);
-        let top = open.iter().position(|server| server.parent.is_none_or(|id| !known(id)));
-        let server = open.remove(top.unwrap_or(0));
-        add(server, 0, &mut open, &mut entries, newest, now);
-    }
-    Ok(entries)
-}
-
-fn add(
-    server: Downstream,
-    depth: usize,
-    open: &mut Vec<Downstream>,
-    entries: &mut Vec<Entry>,
-    newest: Option<(u64, Timestamp)>,
-    now: Timestamp,
-) {
-    let (id, current) = (server.id, current(&server, newest));
-    let long_ago = |at: Timestamp, time| now.duration_since(at) > time;
-    let lacks = current == Some(false) && newest.is_some_and(|(_, at)| long_ago(at, LATE_AFTER));
-    // Of one below another its parent tells, whether it was there or not.
-    let heard = match server.parent {
-        Some(_) => server.last_rollup.max(server.last_sync).unwrap_or(server.first_seen),
-        None => server.last_contact,
-    };
-    let late = lacks || long_ago(heard, AWAY);
-    entries.push(Entry { depth, current, late, server });
-    while let Some(at) = open.iter().position(|server| server.parent == Some(id)) {
-        let child = open.remove(at);
-        add(child, depth + 1, open, entries, newest, now);
-    }
-}
-
-/// Whether a server was told of everything.
-fn current(server: &Downstream, newest: Option<(u64, Timestamp)>) -> Option<bool> {
-    let Some((mark, arrived)) = newest else { return Some(true) };
-    if server.parent.is_some() {
-        // All that can be said is that it has not been at its parent since.
-        return (server.last_sync < Some(arrived)).then_some(false);
-    }
-    let told = |known: Option<u64>| known.is_some_and(|known| known > mark);
-    Some(told(server.categories) && told(server.updates))
-}
-
 /// The entries for people.
-pub(super) fn text(entries: &[Entry]) -> String {
+pub(super) fn text(entries: &[DownstreamEntry]) -> String {
     if entries.is_empty() {
         return String::new();
     }
@@ -101,7 +21,7 @@ pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).collect()
 }
 
-fn line(entry: &Entry) -> String {
+fn line(entry: &DownstreamEntry) -> String {
     let server = &entry.server;
     let mut about = vec![match server.replica {
         Some(true) => "replica".to_owned(),
@@ -129,86 +49,43 @@ fn line(entry: &Entry) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tidegate::fleet::{DownstreamDelivery, ServerReport};
+    use tidegate::fleet::Downstream;
+    use uuid::Uuid;
 
     use super::*;
 
-    fn report(id: u128, parent: Option<u128>, last_sync: &str) -> ServerReport {
-        ServerReport {
-            id: Uuid::from_u128(id),
-            name: format!("dss-{id}\u{1b}[2J"),
-            parent: parent.map(Uuid::from_u128),
-            version: "10.0.26100.1".to_owned(),
-            replica: parent.is_some(),
-            last_sync: Some(last_sync.parse().unwrap()),
+    fn entry(depth: usize, late: bool) -> DownstreamEntry {
+        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        let server = Downstream {
+            id: Uuid::from_u128(4),
+            name: "dss-4\u{1b}[2J".to_owned(),
+            parent: None,
+            protocol: None,
+            version: Some("10.0.26100.1".to_owned()),
+            replica: Some(true),
+            first_seen: now,
+            last_contact: now,
+            last_sync: Some(now),
             last_rollup: None,
-            summary: serde_json::Value::Null,
-            clients: Vec::new(),
-            activity: Vec::new(),
-        }
+            categories: None,
+            updates: None,
+            listed: None,
+            deployments: None,
+            deployed: None,
+            summary: None,
+            clients: None,
+        };
+        DownstreamEntry { depth, current: Some(!late), late, server }
     }
 
     #[test]
-    fn the_tree_is_shown_top_first_and_the_late_are_flagged() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut fleet = Fleet::open(&folder.path().join("fleet.sqlite")).unwrap();
-        let catalog = Catalog::open(&folder.path().join("catalog.sqlite")).unwrap();
-        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
-        let hour = SignedDuration::from_hours(1);
-        fleet.note_downstream(Uuid::from_u128(1), "dss-1", now).unwrap();
-        let reports = [
-            report(3, Some(1), "2026-11-18T00:00:00Z"),
-            report(4, Some(3), "2026-11-20T00:00:00Z"),
-            report(1, None, "2026-11-20T00:00:00Z"),
-            report(2, None, "2026-11-20T00:00:00Z"),
-        ];
-        fleet.report_servers(&reports, now).unwrap();
-        for given in [DownstreamDelivery::Categories(6), DownstreamDelivery::Updates(6)] {
-            fleet.note_delivery(Uuid::from_u128(1), given, now).unwrap();
-        }
-        let seen = |fleet: &Fleet, now, mark, arrived| {
-            let mut open = fleet.downstreams().unwrap();
-            let mut entries = Vec::new();
-            while !open.is_empty() {
-                let server = open.remove(0);
-                add(server, 0, &mut open, &mut entries, Some((mark, arrived)), now);
-            }
-            let seen = |e: Entry| (e.server.id.as_u128(), e.depth, e.current, e.late);
-            entries.into_iter().map(seen).collect::<Vec<_>>()
-        };
-        // The newest change is 5 and two days old: 1 was told of it, 2 never.
-        let arrived = now - hour * 48;
-        let expected = [
-            (1, 0, Some(true), false),
-            (3, 1, Some(false), true),
-            (4, 2, None, false),
-            (2, 0, Some(false), true),
-        ];
-        assert_eq!(seen(&fleet, now, 5, arrived), expected);
-        // A new change has just come: nobody has it, nobody is late yet.
-        let expected = [
-            (1, 0, Some(false), false),
-            (3, 1, Some(false), false),
-            (4, 2, Some(false), false),
-            (2, 0, Some(false), false),
-        ];
-        assert_eq!(seen(&fleet, now, 6, now), expected);
-        // A week later all are.
-        assert!(seen(&fleet, now + hour * 24 * 8, 5, arrived).iter().all(|(.., late)| *late));
-
-        // What a parent still tells of one that is gone does not bring it back.
-        let week = now + hour * 24 * 8;
-        fleet.report_servers(&reports, week).unwrap();
-        let late: Vec<_> = seen(&fleet, week, 5, arrived)
-            .into_iter()
-            .filter(|(.., late)| *late)
-            .map(|e| e.0)
-            .collect();
-        assert_eq!(late, [3, 4, 2], "1 has what is here, and has just been heard of");
-
-        let entries = entries(&fleet, &catalog, now).unwrap();
-        let text = text(&entries);
-        assert!(text.starts_with("Hierarchy: 4 downstream servers\n  dss-1"), "{text}");
-        assert!(text.contains("\n      dss-4[2J (replica, version 10.0.26100.1)"), "{text}");
+    fn servers_are_indented_and_names_do_not_move_the_cursor() {
+        assert_eq!(text(&[]), "");
+        let text = text(&[entry(0, false), entry(2, true)]);
+        let expected = "Hierarchy: 2 downstream servers, 1 late
+  dss-4[2J (replica, version 10.0.26100.1): synchronized 2026-11-20T12:00:00Z, has what is here
+      dss-4[2J (replica, version 10.0.26100.1): synchronized 2026-11-20T12:00:00Z, LATE: does not have all
+";
+        assert_eq!(text, expected);
     }
 }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
-use serde::Serialize;
-use tidegate::transfer::{self, ImportOptions, ImportReport};
+use tidegate::{
+    ops::import::{self, ImportReport, ImportRequest},
+    transfer::{PartsReport, PendingReport},
+};
 
 use super::{
     Context, Outcome,
@@ -35,32 +36,18 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let options = ImportOptions {
+        let config = &context.config.import;
+        let request = ImportRequest {
+            bundles: self.bundles,
             dry_run: self.dry_run,
-            refuse_expired: self.refuse_expired || context.config.import.refuse_expired,
+            refuse_expired: self.refuse_expired || config.refuse_expired,
             hold_policy: self.hold_policy
-                || (context.config.import.policy == OnArrival::Hold && !self.apply_policy),
-            documents: context.config.document_limits(),
-            ..ImportOptions::new(Timestamp::now())
+                || (config.policy == OnArrival::Hold && !self.apply_policy),
         };
-        let progress = context.out.phases();
-        let report = transfer::import(&data, &self.bundles, &options, &progress)?;
-        progress.finish();
-        for warning in &report.warnings {
-            context.out.warn(warning);
-        }
-        let said = Said { changed: !report.is_unchanged(), report: &report };
-        context.out.data(&said, || text(&report))?;
-        Ok(if report.is_complete() { Outcome::Done } else { Outcome::Partial })
+        let outcome = import::import(&context.ops(), &request)?;
+        context.out.data(&outcome, || text(&outcome.report))?;
+        Ok(Outcome::complete(outcome.is_complete()))
     }
-}
-
-#[derive(Serialize)]
-struct Said<'a> {
-    changed: bool,
-    #[serde(flatten)]
-    report: &'a ImportReport,
 }
 
 fn text(report: &ImportReport) -> String {
@@ -103,25 +90,31 @@ fn text(report: &ImportReport) -> String {
         ));
     }
     for pending in &report.pending {
-        let missing = &pending.missing;
-        let bytes = missing.segments.iter().map(|s| s.size).sum::<u64>()
-            + missing.payloads.iter().map(|(_, size)| size).sum::<u64>();
-        text.push_str(&format!(
-            "Snapshot {} is not complete: {} and {} are missing ({}). It takes effect when another bundle brings them:\n",
-            pending.snapshot,
-            count(missing.segments.len() as u64, "segment"),
-            count(missing.payloads.len() as u64, "payload"),
-            human_bytes(bytes),
-        ));
-        for segment in &missing.segments {
-            text.push_str(&format!("  segment {}\n", segment.sha256));
-        }
-        for (payload, size) in &missing.payloads {
-            let here = report.parts.iter().find(|parts| parts.payload == *payload);
-            let here = here.map(|p| format!(", {} are here in parts", human_bytes(p.here)));
-            let here = here.unwrap_or_default();
-            text.push_str(&format!("  payload {payload} ({}{here})\n", human_bytes(*size)));
-        }
+        text.push_str(&incomplete(pending, &report.parts));
+    }
+    text
+}
+
+/// What a snapshot lacks.
+fn incomplete(pending: &PendingReport, parts: &[PartsReport]) -> String {
+    let missing = &pending.missing;
+    let bytes = missing.segments.iter().map(|s| s.size).sum::<u64>()
+        + missing.payloads.iter().map(|(_, size)| size).sum::<u64>();
+    let mut text = format!(
+        "Snapshot {} is not complete: {} and {} are missing ({}). It takes effect when another bundle brings them:\n",
+        pending.snapshot,
+        count(missing.segments.len() as u64, "segment"),
+        count(missing.payloads.len() as u64, "payload"),
+        human_bytes(bytes),
+    );
+    for segment in &missing.segments {
+        text.push_str(&format!("  segment {}\n", segment.sha256));
+    }
+    for (payload, size) in &missing.payloads {
+        let here = parts.iter().find(|parts| parts.payload == *payload);
+        let here = here.map(|p| format!(", {} are here in parts", human_bytes(p.here)));
+        let here = here.unwrap_or_default();
+        text.push_str(&format!("  payload {payload} ({}{here})\n", human_bytes(*size)));
     }
     text
 }

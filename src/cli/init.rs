@@ -1,16 +1,14 @@
 //! `tidegate init`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use jiff::Timestamp;
-use serde_json::json;
 use tidegate::{
-    data_dir::{DataDir, Side},
-    transfer::{self, ImportOptions},
+    data_dir::Side,
+    ops::init::{self, InitOutcome, NewSide, SeedReport, SeedRequest},
 };
 use uuid::Uuid;
 
-use super::{Context, Outcome, exit, output::count};
+use super::{Context, Outcome, output::count};
 
 /// Make a data folder.
 #[derive(Debug, clap::Args)]
@@ -35,50 +33,42 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        if let Some(root) = &self.root {
-            return self.seed(context, root);
+        if let Some(root) = self.root {
+            let (bundles, fingerprint) = (self.seed, self.fingerprint);
+            let request = SeedRequest { bundles, root, fingerprint };
+            let report = init::seed(&context.ops(), &request)?;
+            context.out.data(&report, || seeded(context, &report))?;
+            return Ok(Outcome::Done);
         }
         let side = match self.site {
-            Some(site) => {
-                tidegate::data_dir::check_site(&site).map_err(exit::usage)?;
-                Side::Isolated { site }
-            }
-            None => Side::Connected { mirror_id: self.mirror_id.unwrap_or_else(Uuid::new_v4) },
+            Some(site) => NewSide::Isolated { site },
+            None => NewSide::Connected { mirror_id: self.mirror_id },
         };
-        let data = DataDir::init(&context.data, side)?;
-        let folder = data.root().display();
-        let text = match data.side() {
-            Side::Connected { mirror_id } => format!(
-                "Made {folder}: connected side, mirror {mirror_id}.\nNext: tidegate keys init, then tidegate sync --from SOURCE"
-            ),
-            Side::Isolated { site } => format!(
-                "Made {folder}: isolated side, site {site}.\nNext: tidegate trust add ROOT.json"
-            ),
-        };
-        context.out.data(&json!({ "data": data.root(), "side": data.side() }), || text)?;
+        let made = init::init(&context.ops(), side)?;
+        context.out.data(&made, || text(&made))?;
         Ok(Outcome::Done)
     }
+}
 
-    fn seed(&self, context: &Context, root: &Path) -> anyhow::Result<Outcome> {
-        let options = ImportOptions {
-            documents: context.config.document_limits(),
-            ..ImportOptions::new(Timestamp::now())
-        };
-        let progress = context.out.phases();
-        let fingerprint = self.fingerprint.as_deref();
-        let report =
-            transfer::seed(&context.data, &self.seed, root, fingerprint, &options, &progress)?;
-        progress.finish();
-        context.out.data(&report, || {
-            format!(
-                "Made {}: connected side, mirror {}, going on after snapshot {} with {} and {}.\nNext: bring back keys/ from the backup of the lost one (with new keys, every site has to trust a new root), then tidegate sync --from SOURCE",
-                context.data.display(),
-                report.mirror_id,
-                report.snapshot,
-                count(report.revisions, "revision"),
-                count(report.payloads, "payload"),
-            )
-        })?;
-        Ok(Outcome::Done)
+fn text(made: &InitOutcome) -> String {
+    let folder = made.data.display();
+    match &made.side {
+        Side::Connected { mirror_id } => format!(
+            "Made {folder}: connected side, mirror {mirror_id}.\nNext: tidegate keys init, then tidegate sync --from SOURCE"
+        ),
+        Side::Isolated { site } => format!(
+            "Made {folder}: isolated side, site {site}.\nNext: tidegate trust add ROOT.json"
+        ),
     }
+}
+
+fn seeded(context: &Context, report: &SeedReport) -> String {
+    format!(
+        "Made {}: connected side, mirror {}, going on after snapshot {} with {} and {}.\nNext: bring back keys/ from the backup of the lost one (with new keys, every site has to trust a new root), then tidegate sync --from SOURCE",
+        context.data.display(),
+        report.mirror_id,
+        report.snapshot,
+        count(report.revisions, "revision"),
+        count(report.payloads, "payload"),
+    )
 }

@@ -1,8 +1,7 @@
 //! `tidegate keys`
 
 use clap::Subcommand;
-use jiff::Timestamp;
-use tidegate::transfer::{self, KeyRotation, KeysOptions, KeysReport};
+use tidegate::ops::keys::{self, KeyRotation, KeysReport, NewKeys};
 
 use super::{Context, Outcome, passphrase::Passphrase};
 
@@ -50,31 +49,20 @@ enum Command {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let now = Timestamp::now();
+        let ops = context.ops();
         let report = match self.command {
             Command::Init { passphrase, root_keys, root_threshold, countersigners, threshold } => {
-                let options = KeysOptions {
-                    passphrase: passphrase.read()?,
-                    root_keys,
-                    root_threshold,
-                    countersigners,
-                    threshold: threshold.unwrap_or(1 + countersigners.min(1)),
-                    now,
-                };
-                if options.passphrase.is_none() {
+                let passphrase = passphrase.read()?;
+                if passphrase.is_none() {
                     context.out.note("The key files have no passphrase: whoever reads them can sign. See --passphrase-file.");
                 }
-                transfer::keys_init(&data, &options)?
+                let new =
+                    NewKeys { passphrase, root_keys, root_threshold, countersigners, threshold };
+                keys::init(&ops, new)?
             }
             Command::Rotate { passphrase, root, content, policy } => {
-                if !(root || content || policy) {
-                    return Err(super::exit::usage(
-                        "say what to replace: --root, --content, --policy",
-                    ));
-                }
                 let which = KeyRotation { root, content, policy };
-                transfer::keys_rotate(&data, which, passphrase.read()?.as_deref(), now)?
+                keys::rotate(&ops, which, passphrase.read()?.as_deref())?
             }
         };
         context.out.data(&report, || text(&report))?;

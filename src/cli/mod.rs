@@ -27,6 +27,7 @@ mod passphrase;
 mod policy;
 #[cfg(feature = "probe")]
 mod probe;
+mod progress;
 mod prune;
 mod publish;
 mod rules;
@@ -45,11 +46,12 @@ mod verify;
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use tidegate::data_dir::DataDir;
+use tidegate::ops;
 
 use self::{
     exit::{Outcome, Usage},
     output::Output,
+    progress::Display,
 };
 use crate::config::Config;
 
@@ -139,12 +141,13 @@ struct Context {
     data: PathBuf,
     config: Config,
     out: Output,
+    display: Display,
 }
 
 impl Context {
-    /// The data folder, which `init` must have made.
-    fn data_dir(&self) -> anyhow::Result<DataDir> {
-        Ok(DataDir::open(&self.data)?)
+    /// What the operations need.
+    fn ops(&self) -> ops::Context<'_> {
+        ops::Context::new(&self.data, &self.display).with_limits(self.config.document_limits())
     }
 }
 
@@ -157,7 +160,8 @@ pub(crate) fn main() -> ExitCode {
         Ok(config) => {
             let data = cli.data.or_else(|| config.data.clone());
             let data = data.unwrap_or_else(|| DEFAULT_DATA.into());
-            let result = run(&Context { data, config, out: out.clone() }, cli.command);
+            let display = Display::new(out.clone());
+            let result = run(&Context { data, config, out: out.clone(), display }, cli.command);
             exit::report(&out, result)
         }
         Err(error) => exit::report(&out, Err(anyhow::Error::new(error).context(Usage))),

@@ -4,19 +4,15 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use jiff::Timestamp;
-use serde_json::json;
 use tidegate::{
-    approval::{self, ApprovalOutcome, Request, UpdateSelection},
-    catalog::Catalog,
-    fleet::Fleet,
-    transfer::{
-        self, LocalDecision, PolicyChange, PolicyChangeKind, PolicyChoice, PolicyDecision,
-        PolicyOverview, PolicySummary,
+    ops::policy::{
+        self, LocalDecision, OverrideRequest, PolicyChange, PolicyChangeKind, PolicyChoice,
+        PolicyDecision, PolicyOverview, PolicySummary,
     },
     update::UpdateId,
 };
 
-use super::{Context, Outcome, approve::Action, exit, output::count};
+use super::{Context, Outcome, approve::Action, output::count};
 
 /// What the connected side decided, and what is decided here against it. Without a subcommand: show
 /// how it stands.
@@ -98,63 +94,51 @@ impl Choice {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let now = Timestamp::now();
+        let (ops, out) = (context.ops(), &context.out);
         match self.command.unwrap_or(Command::Show) {
             Command::Show => {
-                let overview = transfer::policy_show(&data)?;
-                context.out.data(&overview, || show(&overview))?;
+                let overview = policy::show(&ops)?;
+                out.data(&overview, || show(&overview))?;
             }
             Command::Diff { bundles } => {
-                let changes = transfer::policy_diff(&data, &bundles, now)?;
-                context.out.data(&changes, || match changes.is_empty() {
+                let changes = policy::diff(&ops, &bundles)?;
+                out.data(&changes, || match changes.is_empty() {
                     true => "The policy would change nothing.\n".to_owned(),
                     false => changes.iter().map(line).collect(),
                 })?;
             }
             Command::Accept { choice, take_back } => {
-                let decided = transfer::policy_accept(&data, &choice.with(take_back), now)?;
-                context.out.data(&decided, || said(&decided, "made"))?;
+                let decided = policy::accept(&ops, &choice.with(take_back))?;
+                out.data(&decided, || said(&decided, "made"))?;
             }
             Command::Reject { choice } => {
-                let decided = transfer::policy_reject(&data, &choice.with(false), now)?;
-                context.out.data(&decided, || said(&decided, "refused"))?;
+                let decided = policy::reject(&ops, &choice.with(false))?;
+                out.data(&decided, || said(&decided, "refused"))?;
             }
-            Command::Override { update, group, action, deadline, accept_eula, .. } => {
-                let mut fleet = Fleet::open(&data.fleet())?;
-                let group = fleet.group(&group)?;
-                let Some(action) = action else {
-                    let new = fleet.refuse_approval(update, group.id)?;
-                    context.out.data(&json!({ "changed": new }), || {
-                        format!("{update} is not approved for {}, whatever comes.", group.name)
-                    })?;
-                    return Ok(Outcome::Done);
-                };
-                let request = Request {
-                    group: group.id,
-                    action: action.into(),
-                    deadline,
-                    accept_eulas: accept_eula,
-                    dry_run: false,
-                };
-                let catalog = Catalog::open(&data.catalog())?;
-                let selection = UpdateSelection::Ids(vec![update]);
-                let decided = approval::approve(&catalog, &mut fleet, &selection, &request, now)?;
-                for one in &decided {
-                    if let ApprovalOutcome::Skipped { why } = &one.decision {
-                        return Err(exit::usage(format!("{update} cannot be approved: {why}")));
-                    }
-                }
-                context.out.data(&json!({ "updates": decided }), || {
-                    format!("Decided here for {update} and {}, whatever comes.", group.name)
+            Command::Override { update, group, action: None, .. } => {
+                let outcome = policy::forbid_approval(&ops, update, &group)?;
+                out.data(&outcome, || {
+                    format!("{update} is not approved for {}, whatever comes.", outcome.group.name)
+                })?;
+            }
+            Command::Override {
+                update,
+                group,
+                action: Some(action),
+                deadline,
+                accept_eula,
+                ..
+            } => {
+                let (action, accept_eulas) = (action.into(), accept_eula);
+                let request = OverrideRequest { update, group, action, deadline, accept_eulas };
+                let outcome = policy::override_approval(&ops, &request)?;
+                out.data(&outcome, || {
+                    format!("Decided here for {update} and {}, whatever comes.", outcome.group.name)
                 })?;
             }
             Command::Release { update, group } => {
-                let fleet = Fleet::open(&data.fleet())?;
-                let group = group.map(|group| fleet.group(&group)).transpose()?.map(|g| g.id);
-                drop(fleet);
-                let decided = transfer::policy_release(&data, update, group, now)?;
-                context.out.data(&decided, || {
+                let decided = policy::release(&ops, update, group.as_deref())?;
+                out.data(&decided, || {
                     let changes: String = decided.changes.iter().map(line).collect();
                     format!("{update} is left to policies and rules again.\n{changes}")
                 })?;

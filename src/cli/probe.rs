@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-use tidegate::agent::{Probe, ProbeEvent, ProbeOptions, ProbeReport, Severity};
+use tidegate::{
+    agent::Severity,
+    ops::probe::{self, ProbeOptions, ProbeReport},
+};
 use uuid::Uuid;
 
 use super::{
     Context, Outcome,
-    output::{count, human_bytes},
+    output::{count, human_bytes, printable},
 };
 
 /// Ask a WSUS (ours or another) as a Windows 11 agent would, and judge every answer.
@@ -63,31 +65,12 @@ impl Args {
             roots: self.roots,
             ..ProbeOptions::default()
         };
-        let mut probe = Probe::new(&self.url, options)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .context("cannot start the runtime")?;
-        let mut bar = None;
-        let ended = runtime.block_on(probe.run(&mut |event| match event {
-            ProbeEvent::Round { number, new, .. } => {
-                tracing::info!("round {number} brought {}", count(new as u64, "revision"));
-            }
-            ProbeEvent::Downloading { done, size, .. } => {
-                let bar = bar.get_or_insert_with(|| context.out.bytes("downloading", size));
-                bar.set_total(size);
-                bar.set(done);
-            }
-            _ => {}
-        }));
-        if let Some(bar) = bar {
-            bar.finish();
+        let outcome = probe::probe(&self.url, options, &context.display)?;
+        context.out.data(&outcome, || text(&outcome.report))?;
+        if let Some(failure) = outcome.failure {
+            return Err(failure.into());
         }
-        let report = probe.report();
-        context.out.data(&report, || text(&report))?;
-        ended?;
-        anyhow::ensure!(report.is_clean(), "a real agent would stumble: see the findings");
+        anyhow::ensure!(outcome.report.is_clean(), "a real agent would stumble: see the findings");
         Ok(Outcome::Done)
     }
 }
@@ -104,7 +87,7 @@ fn text(report: &ProbeReport) -> String {
         text.push_str(&format!(
             "{}: {} ({}, {})",
             offered.action,
-            offered.title.replace(|c: char| c.is_control(), "\u{fffd}"),
+            printable(&offered.title),
             count(offered.files as u64, "file"),
             human_bytes(offered.bytes)
         ));

@@ -1,7 +1,6 @@
 //! `tidegate prune`
 
-use jiff::Timestamp;
-use tidegate::transfer::{self, PruneOptions, PruneReport};
+use tidegate::ops::prune::{self, PruneReport, PruneRequest};
 
 use super::{
     Context, Outcome,
@@ -21,10 +20,8 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let options =
-            PruneOptions { dry_run: self.dry_run, payloads: self.payloads, now: Timestamp::now() };
-        let report = transfer::prune(&data, &options)?;
+        let request = PruneRequest { dry_run: self.dry_run, payloads: self.payloads };
+        let report = prune::prune(&context.ops(), request)?;
         context.out.data(&report, || text(&report))?;
         Ok(Outcome::Done)
     }

@@ -2,13 +2,9 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
-use serde_json::json;
 use tidegate::{
-    catalog::{Catalog, Numbering},
-    content::ContentStore,
-    data_dir::Side,
-    publish::{self, AppliesIf, Classification, PublishRequest, Published, Reboot, Severity},
+    ops::publish::{self, PublishRequest, Published},
+    publish::{AppliesIf, Classification, Reboot, Severity},
     update::UpdateId,
 };
 
@@ -71,19 +67,6 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let mut catalog = Catalog::open(&data.catalog())?;
-        let numbering = match *data.side() {
-            Side::Connected { mirror_id } => {
-                let mut writer = catalog.write()?;
-                writer.set_mirror_id(mirror_id)?;
-                writer.commit()?;
-                Numbering::Assign
-            }
-            Side::Isolated { .. } => Numbering::Local,
-        };
-        let content = ContentStore::open(&data.content())?;
-        let size = std::fs::metadata(&self.file).map_or(0, |m| m.len());
         let request = PublishRequest {
             description: self.description,
             kb: self.kb,
@@ -99,24 +82,8 @@ impl Args {
             update_id: self.update_id,
             ..PublishRequest::new(self.file, self.title, self.product)
         };
-        let mut bar = context.out.bytes("reading", size);
-        let mut read = 0;
-        let now = Timestamp::now();
-        let published =
-            publish::publish(&request, &mut catalog, &content, numbering, now, &mut |bytes| {
-                read += bytes;
-                bar.set(read);
-            })?;
-        bar.finish();
-        for warning in &published.warnings {
-            context.out.warn(warning);
-        }
-        let value = json!({
-            "update": published.identity.id,
-            "revision": published.identity.revision,
-            "published": published,
-        });
-        context.out.data(&value, || text(&published))?;
+        let outcome = publish::publish(&context.ops(), &request)?;
+        context.out.data(&outcome, || text(&outcome.published))?;
         Ok(Outcome::Done)
     }
 }

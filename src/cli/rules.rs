@@ -1,19 +1,18 @@
 //! `tidegate rules`
 
 use clap::{Subcommand, ValueEnum};
-use jiff::Timestamp;
-use serde_json::json;
 use tidegate::{
     approval::rules::{
-        self, Body, Criteria, Glob, Period, Rule, RuleApproval, RuleChanges, RuleDifference,
-        RunOptions,
+        Criteria, Glob, Period, RuleApproval, RuleChanges, RuleDifference, RunOptions,
     },
-    catalog::Catalog,
-    data_dir::Side,
-    fleet::{Fleet, StoredRule},
+    ops::rules::{self, NewRule, RuleEntry},
 };
 
-use super::{Context, Outcome, approve::Action, output::count};
+use super::{
+    Context, Outcome,
+    approve::Action,
+    output::{count, one_line},
+};
 
 /// Connected: rules that approve updates by themselves. Without a subcommand: list them.
 ///
@@ -139,14 +138,7 @@ impl Severity {
 }
 
 impl Add {
-    fn rule(self, fleet: &Fleet) -> anyhow::Result<(Rule, bool)> {
-        let mut groups = Vec::new();
-        for group in &self.group {
-            let id = fleet.group(group)?.id;
-            if !groups.contains(&id) {
-                groups.push(id);
-            }
-        }
+    fn rule(self) -> NewRule {
         let trimmed = |names: Vec<String>| -> Vec<String> {
             names.iter().map(|name| name.trim().to_owned()).collect()
         };
@@ -160,92 +152,79 @@ impl Add {
             not_titles: self.not_title.into_iter().map(Glob::new).collect(),
             superseded: self.superseded,
         };
-        let action = self.action.into();
-        let body = Body { criteria, groups, action, deadline: self.deadline };
-        Ok((Rule { name: self.name, enabled: !self.disabled, body }, self.replace))
+        NewRule {
+            name: self.name,
+            criteria,
+            groups: self.group,
+            action: self.action.into(),
+            deadline: self.deadline,
+            enabled: !self.disabled,
+            replace: self.replace,
+        }
     }
 }
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        if let Side::Isolated { .. } = data.side() {
-            anyhow::bail!(
-                "{} is an isolated side: rules are run on the connected side, and what they approve comes with the policy (`tidegate policy show`)",
-                data.root().display()
-            );
-        }
-        let mut fleet = Fleet::open(&data.fleet())?;
+        let (ops, out) = (context.ops(), &context.out);
         match self.command.unwrap_or(Command::List) {
             Command::List => {
-                let stored = fleet.rules()?;
-                if stored.is_empty() && !context.out.is_json() {
-                    context.out.note("There are no rules yet: `tidegate rules add` makes one.");
+                let all = rules::list(&ops)?;
+                if all.is_empty() && !out.is_json() {
+                    out.note("There are no rules yet: `tidegate rules add` makes one.");
                 }
-                context.out.data(&rules::list(&fleet)?, || stored.iter().map(line).collect())?;
+                out.data(&all, || all.iter().map(entry).collect())?;
             }
             Command::Show { name } => {
-                let wanted = name.trim().to_lowercase();
-                let all = rules::list(&fleet)?;
-                let found = all.into_iter().find(|rule| rule.name.to_lowercase() == wanted);
-                let Some(rule) = found else {
-                    anyhow::bail!("there is no rule {name:?}: `tidegate rules list` lists them");
-                };
-                let by =
-                    |credit: &tidegate::fleet::ApprovingRule| credit.name.to_lowercase() == wanted;
-                let approvals = fleet.approvals()?;
-                let made = approvals.iter().filter(|a| a.rule.as_ref().is_some_and(by)).count();
-                let stored = fleet.rules()?.into_iter().find(|stored| stored.name == rule.name);
-                let text = stored.map(|stored| line(&stored)).unwrap_or_default();
-                context.out.data(&json!({ "rule": rule, "approvals": made }), || {
-                    format!("{text}{} made.", count(made as u64, "approval"))
+                let details = rules::show(&ops, &name)?;
+                out.data(&details, || {
+                    let made = count(details.approvals, "approval");
+                    format!("{}{made} made.", entry(&details.rule))
                 })?;
             }
             Command::Add(add) => {
-                let catalog = Catalog::open(&data.catalog())?;
-                let (rule, replace) = add.rule(&fleet)?;
-                let stored = rules::add(&catalog, &mut fleet, &rule, replace)?;
-                context.out.data(&rule, || line(&stored))?;
+                let added = rules::add(&ops, add.rule())?;
+                out.data(&added, || entry(&added))?;
             }
             Command::Remove { name } => {
-                let rule = fleet.remove_rule(&name)?;
-                context.out.data(&json!({ "removed": rule.name }), || {
-                    format!("Removed the rule {}. The approvals that it made stay.", rule.name)
+                let outcome = rules::remove(&ops, &name)?;
+                out.data(&outcome, || {
+                    format!(
+                        "Removed the rule {}. The approvals that it made stay.",
+                        outcome.removed
+                    )
                 })?;
             }
-            Command::Enable { name } => switch(context, &mut fleet, &name, true)?,
-            Command::Disable { name } => switch(context, &mut fleet, &name, false)?,
+            Command::Enable { name } => switch(context, &name, true)?,
+            Command::Disable { name } => switch(context, &name, false)?,
             Command::Order { names } => {
-                let ordered = fleet.order_rules(&names)?;
-                let names: Vec<_> = ordered.iter().map(|rule| &rule.name).collect();
-                context.out.data(&names, || ordered.iter().map(line).collect())?;
+                let order = rules::order(&ops, &names)?;
+                out.data(&order, || {
+                    order.rules.iter().map(|r| line(&r.name, r.enabled, &r.text)).collect()
+                })?;
             }
             Command::Run { dry_run, take_back } => {
-                let catalog = Catalog::open(&data.catalog())?;
-                let options = RunOptions { dry_run, take_back };
-                let difference = rules::run(&catalog, &mut fleet, options, Timestamp::now())?;
-                context.out.data(&difference, || text(&difference))?;
-                return Ok(if difference.is_complete() { Outcome::Done } else { Outcome::Partial });
+                let difference = rules::run(&ops, RunOptions { dry_run, take_back })?;
+                out.data(&difference, || text(&difference))?;
+                return Ok(Outcome::complete(difference.is_complete()));
             }
         }
         Ok(Outcome::Done)
     }
 }
 
-/// Runs the rules after a synchronization.
-#[cfg(feature = "upstream")]
-pub(super) fn after_sync(catalog: &Catalog, fleet: &mut Fleet) -> anyhow::Result<RuleChanges> {
-    Ok(rules::run(catalog, fleet, RunOptions::default(), Timestamp::now())?)
+fn switch(context: &Context, name: &str, on: bool) -> anyhow::Result<()> {
+    let switched = rules::switch(&context.ops(), name, on)?;
+    context.out.data(&switched, || line(&switched.rule, on, &switched.text))
 }
 
-fn switch(context: &Context, fleet: &mut Fleet, name: &str, on: bool) -> anyhow::Result<()> {
-    let rule = fleet.enable_rule(name, on)?;
-    context.out.data(&json!({ "rule": rule.name, "enabled": on }), || line(&rule))
+fn entry(entry: &RuleEntry) -> String {
+    line(&entry.rule.name, entry.rule.enabled, &entry.text)
 }
 
-fn line(rule: &StoredRule) -> String {
-    let off = if rule.enabled { "" } else { " (off)" };
-    format!("{}{off}  {}\n", rule.name, rule.text)
+fn line(name: &str, enabled: bool, text: &str) -> String {
+    let off = if enabled { "" } else { " (off)" };
+    format!("{name}{off}  {text}\n")
 }
 
 /// A difference for people, rule by rule.
@@ -253,10 +232,10 @@ pub(super) fn text(difference: &RuleChanges) -> String {
     if difference.rules.is_empty() {
         return "No rule is on.\n".to_owned();
     }
-    difference.rules.iter().map(|rule| of_rule(rule, difference)).collect()
+    difference.rules.iter().map(|rule| rule_text(rule, difference)).collect()
 }
 
-fn of_rule(rule: &RuleDifference, difference: &RuleChanges) -> String {
+fn rule_text(rule: &RuleDifference, difference: &RuleChanges) -> String {
     let mut text = format!("{}: ", rule.rule);
     if let Some(problem) = &rule.problem {
         text.push_str(&format!("not run as it should: {problem}. "));
@@ -270,14 +249,14 @@ fn of_rule(rule: &RuleDifference, difference: &RuleChanges) -> String {
         rule.skipped.len(),
     ));
     for item in &rule.approve {
-        text.push_str(&format!("  approve  {}\n", of_item(item)));
+        text.push_str(&format!("  approve  {}\n", item_text(item)));
     }
     for item in &rule.change {
         let was = item.was.as_ref().map(|was| {
             let deadline = was.deadline.map(|d| format!(" by {d}")).unwrap_or_default();
             format!(" (was {}{deadline}, rule {})", was.action.name(), was.rule)
         });
-        text.push_str(&format!("  change  {}{}\n", of_item(item), was.unwrap_or_default()));
+        text.push_str(&format!("  change  {}{}\n", item_text(item), was.unwrap_or_default()));
     }
     for item in &rule.no_longer {
         let what = match (difference.take_back, difference.dry_run) {
@@ -285,7 +264,7 @@ fn of_rule(rule: &RuleDifference, difference: &RuleChanges) -> String {
             (true, false) => "taken back",
             (false, _) => "no longer meant, stays (--take-back takes it back)",
         };
-        text.push_str(&format!("  {what}  {}\n", of_item(item)));
+        text.push_str(&format!("  {what}  {}\n", item_text(item)));
     }
     for skipped in &rule.skipped {
         text.push_str(&format!(
@@ -296,12 +275,12 @@ fn of_rule(rule: &RuleDifference, difference: &RuleChanges) -> String {
     text
 }
 
-fn of_item(item: &RuleApproval) -> String {
+fn item_text(item: &RuleApproval) -> String {
     let deadline = item.deadline.map(|deadline| format!(" by {deadline}")).unwrap_or_default();
     format!(
         "{}  {}: {}{deadline} for {}",
         item.update,
-        item.title.replace(['\r', '\n'], " "),
+        one_line(&item.title),
         item.action.name(),
         item.group_name
     )

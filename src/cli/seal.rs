@@ -1,7 +1,7 @@
 //! `tidegate seal`
 
 use jiff::Timestamp;
-use tidegate::transfer::{self, SealOptions, SealOutcome};
+use tidegate::ops::seal::{self, SealOptions, SealOutcome};
 
 use super::{Context, Outcome, output::count, passphrase::Passphrase};
 
@@ -41,12 +41,8 @@ impl Sealing {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
         let options = self.options.options(self.site)?;
-        let created = self.created.unwrap_or_else(Timestamp::now);
-        let progress = context.out.phases();
-        let sealed = transfer::seal(&data, created, &options, &progress)?;
-        progress.finish();
+        let sealed = seal::seal(&context.ops(), self.created, &options)?;
         context.out.data(&sealed, || text(&sealed))?;
         Ok(Outcome::Done)
     }

@@ -2,9 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use anyhow::Context as _;
-use serde::Serialize;
-use tidegate::server::{ServeOptions, Server, TlsOptions};
+use tidegate::ops::serve::{self, ServeOptions, Serving, TlsOptions};
 
 use super::{Context, Outcome, exit::usage};
 use crate::config::{Listen, Serve};
@@ -35,43 +33,13 @@ pub(super) struct Args {
     public_url: Option<String>,
 }
 
-/// Where the server can be reached.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Serving {
-    /// What agents are given; the one with TLS if there is no other.
-    url: String,
-    address: SocketAddr,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tls_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tls_address: Option<SocketAddr>,
-}
-
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
         let options = self.options(&context.config.serve)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .context("cannot start the runtime")?;
-        runtime.block_on(async {
-            let server = Server::bind(data, options).await?;
-            let addresses = server.addresses();
-            let plain = addresses.plain.map(|address| format!("http://{}", reachable(address)));
-            let tls_url = addresses.tls.map(|address| format!("https://{}", reachable(address)));
-            let serving = Serving {
-                url: plain.or_else(|| tls_url.clone()).unwrap_or_default(),
-                address: server.local_addr(),
-                tls_url,
-                tls_address: addresses.tls,
-            };
-            context.out.data(&serving, || serving.text())?;
-            server.run(asked_to_stop()).await;
-            context.out.note("Stopped.");
-            Ok(Outcome::Done)
-        })
+        let ready = |serving: &Serving| context.out.data(serving, || text(serving));
+        serve::serve(&context.ops(), options, ready, asked_to_stop())?;
+        context.out.note("Stopped.");
+        Ok(Outcome::Done)
     }
 
     fn options(self, config: &Serve) -> anyhow::Result<ServeOptions> {
@@ -101,30 +69,15 @@ impl Args {
     }
 }
 
-impl Serving {
-    fn text(&self) -> String {
-        let mut text = format!(
-            "Serving on {}. Agents: WUServer = WUStatusServer = {}",
-            self.address, self.url
-        );
-        if let (Some(url), Some(address)) = (&self.tls_url, self.tls_address)
-            && *url != self.url
-        {
-            text.push_str(&format!("\nWith TLS on {address}: {url}"));
-        }
-        text
+fn text(serving: &Serving) -> String {
+    let Serving { url, address, tls_url, tls_address } = serving;
+    let mut text = format!("Serving on {address}. Agents: WUServer = WUStatusServer = {url}");
+    if let (Some(tls_url), Some(address)) = (tls_url, tls_address)
+        && tls_url != url
+    {
+        text.push_str(&format!("\nWith TLS on {address}: {tls_url}"));
     }
-}
-
-/// An address that can be called: all addresses of the machine are reached by its own name.
-fn reachable(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-        let name = name.trim();
-        let name = if name.is_empty() { "localhost" } else { name };
-        return format!("{name}:{}", address.port());
-    }
-    address.to_string()
+    text
 }
 
 /// Ctrl-C, or what a service manager sends.

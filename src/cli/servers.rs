@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use clap::Subcommand;
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tidegate::{
-    catalog::Catalog,
-    fleet::{Downstream, DownstreamComputer, Fleet},
+    fleet::DownstreamComputer,
+    ops::servers::{self, ServerDetails},
 };
-use uuid::Uuid;
 
 use super::{Context, Outcome, hierarchy, output::count};
 
@@ -39,77 +37,44 @@ enum Command {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let mut fleet = Fleet::open(&data.fleet())?;
+        let (ops, out) = (context.ops(), &context.out);
         match self.command.unwrap_or(Command::List) {
             Command::List => {
-                let catalog = Catalog::open(&data.catalog())?;
-                let entries = hierarchy::entries(&fleet, &catalog, Timestamp::now())?;
-                context.out.data(&json!({ "servers": entries }), || match entries.is_empty() {
+                let list = servers::list(&ops)?;
+                out.data(&list, || match list.servers.is_empty() {
                     true => "No server synchronizes from here.".to_owned(),
-                    false => hierarchy::text(&entries),
+                    false => hierarchy::text(&list.servers),
                 })?;
             }
-            Command::Show { server } => show(context, &fleet, &find(&fleet, &server)?)?,
+            Command::Show { server } => {
+                let details = servers::show(&ops, &server)?;
+                out.data(&details, || text(&details))?;
+            }
             Command::Remove { server } => {
-                let server = find(&fleet, &server)?;
-                fleet.remove_downstream(server.id)?;
-                let name = hierarchy::plain(&server.name);
-                context.out.data(&json!({ "removed": server.id }), || format!("Forgot {name}."))?;
+                let outcome = servers::remove(&ops, &server)?;
+                out.data(&outcome, || format!("Forgot {}.", hierarchy::plain(&outcome.name)))?;
             }
         }
         Ok(Outcome::Done)
     }
 }
 
-fn find(fleet: &Fleet, name_or_id: &str) -> anyhow::Result<Downstream> {
-    let id = Uuid::try_parse(name_or_id).ok();
-    let mut found = fleet.downstreams()?;
-    found.retain(|server| Some(server.id) == id || server.name.eq_ignore_ascii_case(name_or_id));
-    let ids: Vec<String> = found.iter().map(|server| server.id.to_string()).collect();
-    match (found.pop(), ids.len()) {
-        (Some(server), 1) => Ok(server),
-        (None, _) => anyhow::bail!("there is no server {name_or_id:?}: see `tidegate servers`"),
-        _ => anyhow::bail!(
-            "{} servers are called {name_or_id:?}: use one of the ids {}",
-            ids.len(),
-            ids.join(", ")
-        ),
+fn text(details: &ServerDetails) -> String {
+    let ServerDetails { server, computers, states, activity } = details;
+    let (succeeded, failed) = activity.iter().fold((0_u64, 0_u64), |(ok, bad), a| {
+        (ok.saturating_add(a.succeeded), bad.saturating_add(a.failed))
+    });
+    let mut text = format!("{} ({})\n", hierarchy::plain(&server.name), server.id);
+    text.push_str(&numbers(server.summary.as_ref()));
+    text.push_str(&format!(
+        "Installations: {succeeded} succeeded, {failed} failed, of {}\n",
+        count(activity.len() as u64, "revision")
+    ));
+    text.push_str(&format!("{}\n", count(computers.len() as u64, "computer")));
+    for computer in computers {
+        text.push_str(&line(computer, states.get(&computer.id)));
     }
-}
-
-fn show(context: &Context, fleet: &Fleet, server: &Downstream) -> anyhow::Result<()> {
-    let mut computers = fleet.downstream_computers()?;
-    computers.retain(|computer| computer.server == server.id);
-    let mut states: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-    for (computer, state, updates) in fleet.downstream_states(server.id)? {
-        states.entry(computer).or_default().insert(state, updates);
-    }
-    let activity = fleet.downstream_activity(server.id)?;
-    context.out.data(
-        &json!({
-            "server": server,
-            "computers": computers,
-            "states": states,
-            "activity": activity,
-        }),
-        || {
-            let (succeeded, failed) = activity.iter().fold((0_u64, 0_u64), |(ok, bad), a| {
-                (ok.saturating_add(a.succeeded), bad.saturating_add(a.failed))
-            });
-            let mut text = format!("{} ({})\n", hierarchy::plain(&server.name), server.id);
-            text.push_str(&numbers(server.summary.as_ref()));
-            text.push_str(&format!(
-                "Installations: {succeeded} succeeded, {failed} failed, of {}\n",
-                count(activity.len() as u64, "revision")
-            ));
-            text.push_str(&format!("{}\n", count(computers.len() as u64, "computer")));
-            for computer in &computers {
-                text.push_str(&line(computer, states.get(&computer.id)));
-            }
-            text
-        },
-    )
+    text
 }
 
 /// The numbers of a report that are not 0.

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-use tidegate::transfer;
+use tidegate::ops::sign;
 
 use super::{Context, Outcome, output::count, passphrase::Passphrase};
 
@@ -22,27 +21,24 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let before = transfer::inspect_for_signing(&data)?;
-        let index = &before.index;
+        let ops = context.ops();
+        let before = sign::inspect(&ops)?;
         context.out.note(&format!(
             "Snapshot {} of mirror {}, sealed {}, for {}: {}.",
-            index.snapshot,
-            index.mirror_id,
-            index.created,
-            index.sites.join(", "),
-            count(index.segments.len() as u64, "segment"),
+            before.snapshot,
+            before.mirror_id,
+            before.created,
+            before.sites.join(", "),
+            count(before.segments, "segment"),
         ));
         let after = if self.dry_run {
             before
         } else {
-            transfer::countersign(&data, &self.key, self.passphrase.read()?.as_deref())?
+            sign::countersign(&ops, &self.key, self.passphrase.read()?.as_deref())?
         };
-        let (there, needed) = after.signatures;
-        context.out.data(
-            &json!({ "snapshot": after.index.snapshot, "signatures": there, "needed": needed }),
-            || format!("It has {there} of {needed} signatures."),
-        )?;
+        context.out.data(&after, || {
+            format!("It has {} of {} signatures.", after.signatures, after.needed)
+        })?;
         Ok(Outcome::Done)
     }
 }

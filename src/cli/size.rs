@@ -57,6 +57,29 @@ fn wrong(text: &str) -> String {
     )
 }
 
+/// Reads `10MiB`, `500K`, `1048576`: here K, M, G and T are powers of 1024, as of what a disk holds or
+/// a line carries; KB, MB, GB and TB of 1000.
+#[cfg(feature = "upstream")]
+pub(super) fn binary(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = text.get(digits.len()..).unwrap_or_default().trim();
+    let unit = unit.strip_suffix("/s").unwrap_or(unit);
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        _ => return Err(format!("{unit:?} is no unit; write for example 10MiB")),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
+    number.ok_or_else(|| "it is no size; write for example 10MiB".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::parse;
@@ -95,6 +118,24 @@ mod tests {
         ] {
             let wrong = parse(text).unwrap_err();
             assert!(wrong.contains("is no size"), "{text}: {wrong}");
+        }
+    }
+
+    #[cfg(feature = "upstream")]
+    #[test]
+    fn sizes_of_disks_and_lines() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("10MiB", 10 << 20),
+            ("10M", 10 << 20),
+            ("10 MB/s", 10_000_000),
+            ("500k", 500 << 10),
+            ("3GiB", 3 << 30),
+        ] {
+            assert_eq!(super::binary(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MiB", "1.5MiB", "10 apples", "-1", "99999999999TiB"] {
+            assert!(super::binary(text).is_err(), "{text}");
         }
     }
 }

@@ -2,16 +2,12 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
 use tidegate::{
-    catalog::{Catalog, Numbering},
-    content::ContentStore,
-    data_dir::Side,
-    fleet::Fleet,
-    upstream::{
-        self, CategoryKind, Hardware, Source, SyncOptions, SyncProgress, SyncReport, SyncSelection,
-        UpstreamOptions,
+    ops::{
+        choices,
+        sync::{self, Role, RunRules, SyncOptions, SyncOutcome},
     },
+    upstream::{CategoryKind, FileSelection, Hardware, SyncReport, SyncSelection, UpstreamOptions},
 };
 
 use super::{
@@ -19,7 +15,7 @@ use super::{
     connection::Connection,
     download,
     downstream::{self, Downstream},
-    output::{self, count, human_bytes},
+    output::{count, human_bytes},
     rules,
 };
 
@@ -99,109 +95,45 @@ impl Server {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let Side::Connected { mirror_id } = *data.side() else {
-            anyhow::bail!(
-                "{} is an isolated side: it takes in bundles (`tidegate import`), not sources",
-                data.root().display()
-            );
-        };
         if let Some(list) = self.list {
-            return list.show(context, &Catalog::open(&data.catalog())?);
+            return list.show(context);
         }
-        let source = Source::detect(&self.from.unwrap_or_default())?;
-        let _one_at_a_time = data.begin_sync()?;
-        let mut fleet = Fleet::open(&data.fleet())?;
-        let is_replica = self.downstream.settle(&source, &mut fleet)?;
-        let mut catalog = Catalog::open(&data.catalog())?;
-        if catalog.mirror_id()?.is_none() {
-            let mut writer = catalog.write()?;
-            writer.set_mirror_id(mirror_id)?;
-            writer.commit()?;
-        }
-        let content = ContentStore::open(&data.content())?;
-        content.sweep()?;
-        let options = SyncOptions {
-            limits: context.config.document_limits(),
-            numbering: Numbering::Assign,
-            upstream: self.server.options(context)?,
-            ..SyncOptions::new(Timestamp::now())
+        let outcome = sync::sync(&context.ops(), self.options(context)?)?;
+        context.out.data(&outcome, || full_text(&outcome))?;
+        Ok(Outcome::complete(outcome.is_complete()))
+    }
+
+    fn options(self, context: &Context) -> anyhow::Result<SyncOptions> {
+        let upstream = self.server.options(context)?;
+        let rules = match (self.run_rules, context.config.rules.after_sync) {
+            (true, _) => RunRules::Always,
+            (false, true) => RunRules::UnlessReplica,
+            (false, false) => RunRules::Never,
         };
-        let mut documents = context.out.things("documents", 0);
-        let mut payloads: Option<output::Progress> = None;
-        let mut read = 0;
-        let report =
-            upstream::sync(&source, &mut catalog, &content, &options, &mut |said| match said {
-                SyncProgress::Documents { done, total } => {
-                    documents.set_total(total.unwrap_or(0));
-                    documents.set(done);
-                }
-                SyncProgress::Payload { .. } => {}
-                SyncProgress::Bytes(bytes) => {
-                    read += bytes;
-                    payloads.get_or_insert_with(|| context.out.bytes("payloads", 0)).set(read);
-                }
-            })?;
-        documents.finish();
-        if let Some(bar) = payloads {
-            bar.finish();
-        }
-        for note in &report.notes {
-            context.out.note(note);
-        }
-        for problem in &report.problems {
-            context.out.warn(&format!("{}: {}", problem.at, problem.what));
-        }
-        let replicated = if is_replica && !options.upstream.selection.categories_only {
-            downstream::replicate(context, &source, &catalog, &mut fleet, &options)?
+        let download = if self.payloads {
+            let connection = upstream.connection.clone();
+            Some(download::configured(context, FileSelection::Approved, connection)?)
         } else {
             None
         };
-        // On a replica only the upstream decides, whichever source was synchronized.
-        let decides = fleet.replica_of()?.is_none();
-        let run_rules = self.run_rules || (context.config.rules.after_sync && decides);
-        let ruled = if run_rules { Some(rules::after_sync(&catalog, &mut fleet)?) } else { None };
-        let fetched = if self.payloads {
-            let connection = options.upstream.connection.clone();
-            Some(download::after_sync(context, &data, &mut catalog, connection)?)
-        } else {
-            None
+        let Downstream { replica, autonomous, no_report } = self.downstream;
+        let role = match (replica, autonomous) {
+            (true, _) => Role::Replica,
+            (false, true) => Role::Autonomous,
+            (false, false) => Role::Unchanged,
         };
-        let reported = self.downstream.report(context, &source, &catalog, &mut fleet, &options)?;
-        let mut told = serde_json::to_value(&report)?;
-        if let (Some(told), Some(done)) = (told.as_object_mut(), &replicated) {
-            told.insert("replica".to_owned(), serde_json::to_value(done)?);
-        }
-        if let (Some(told), Some(done)) = (told.as_object_mut(), &ruled) {
-            told.insert("rules".to_owned(), serde_json::to_value(done)?);
-        }
-        if let (Some(told), Some(done)) = (told.as_object_mut(), &fetched) {
-            told.insert("download".to_owned(), serde_json::to_value(done)?);
-        }
-        if let (Some(told), Some(done)) = (told.as_object_mut(), &reported) {
-            told.insert("report".to_owned(), serde_json::to_value(done)?);
-        }
-        context.out.data(&told, || {
-            let reported = reported.as_ref().map(downstream::reported).unwrap_or_default();
-            let replicated = replicated.as_ref().map(downstream::text).unwrap_or_default();
-            let ruled = ruled.as_ref().map(rules::text).unwrap_or_default();
-            let fetched = fetched.as_ref().map(download::text).unwrap_or_default();
-            [text(&report), replicated, ruled, fetched, reported].concat()
-        })?;
-        let whole = report.problems.is_empty()
-            && ruled.is_none_or(|ruled| ruled.is_complete())
-            && fetched.is_none_or(|fetched| fetched.is_complete());
-        Ok(if whole { Outcome::Done } else { Outcome::Partial })
+        let from = self.from.unwrap_or_default();
+        Ok(SyncOptions { from, upstream, role, rules, download, report: !no_report })
     }
 }
 
 impl List {
-    fn show(self, context: &Context, catalog: &Catalog) -> anyhow::Result<Outcome> {
+    fn show(self, context: &Context) -> anyhow::Result<Outcome> {
         let kind = match self {
             Self::Products => CategoryKind::Product,
             Self::Classifications => CategoryKind::Classification,
         };
-        let found = upstream::choices(catalog, kind)?;
+        let found = choices::choices(&context.ops(), kind)?;
         if found.is_empty() {
             context.out.note(
                 "There is nothing to choose from yet: run `tidegate sync --categories-only --from URL` first.",
@@ -219,6 +151,15 @@ impl List {
         })?;
         Ok(Outcome::Done)
     }
+}
+
+/// What was done, step by step.
+fn full_text(outcome: &SyncOutcome) -> String {
+    let replica = outcome.replica.as_ref().map(downstream::text).unwrap_or_default();
+    let rules = outcome.rules.as_ref().map(rules::text).unwrap_or_default();
+    let download = outcome.download.as_ref().map(download::text).unwrap_or_default();
+    let reported = outcome.reported.as_ref().map(downstream::reported).unwrap_or_default();
+    [text(&outcome.synced), replica, rules, download, reported].concat()
 }
 
 fn text(report: &SyncReport) -> String {

@@ -6,8 +6,7 @@ use std::{
 };
 
 use clap::Subcommand;
-use serde_json::json;
-use tidegate::transfer::{self, TrustAdded};
+use tidegate::ops::trust::{self, TrustAdded};
 
 use super::{Context, Outcome, exit};
 
@@ -42,14 +41,13 @@ impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         match self.command {
             Command::Show { root } => {
-                let summary = transfer::inspect_root(&root)?;
+                let summary = trust::inspect(&root)?;
                 context.out.data(&summary, || {
                     format!("{}\n{}", summary.fingerprint, summary.fingerprint_hex)
                 })?;
             }
             Command::Add { root, fingerprint, yes } => {
-                let data = context.data_dir()?;
-                let summary = transfer::inspect_root(&root)?;
+                let summary = trust::preview(&context.ops(), &root)?;
                 if fingerprint.is_none() && !yes {
                     context.out.note(&format!(
                         "Fingerprint: {}\n             {}",
@@ -57,12 +55,10 @@ impl Args {
                     ));
                     ask(context)?;
                 }
-                let added = transfer::trust_add(&data, &root, fingerprint.as_deref())?;
-                context.out.data(&json!({ "trust": added, "root": summary }), || match added {
+                let added = trust::add(&context.ops(), &root, fingerprint.as_deref())?;
+                context.out.data(&added, || match added.trust {
                     TrustAdded::Added => format!("Trusted from now on: {}", summary.fingerprint),
-                    TrustAdded::Already => {
-                        format!("Trusted already: {}", summary.fingerprint)
-                    }
+                    TrustAdded::Already => format!("Trusted already: {}", summary.fingerprint),
                 })?;
             }
         }

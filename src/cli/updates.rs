@@ -1,13 +1,13 @@
 //! `tidegate updates`
 
 use clap::ValueEnum;
-use serde_json::json;
 use tidegate::{
-    catalog::{Catalog, RevisionFilter, RevisionSummary},
+    catalog::RevisionSummary,
+    ops::updates::{self, UpdatesQuery},
     update::{UpdateId, UpdateType},
 };
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, output::one_line};
 
 /// List updates (those that can be approved, if nothing else is said), or show one.
 #[derive(Debug, clap::Args)]
@@ -40,36 +40,33 @@ enum Kind {
     Detectoid,
 }
 
+impl From<Kind> for UpdateType {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Software => Self::Software,
+            Kind::Driver => Self::Driver,
+            Kind::Category => Self::Category,
+            Kind::Detectoid => Self::Detectoid,
+        }
+    }
+}
+
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let data = context.data_dir()?;
-        let catalog = Catalog::open(&data.catalog())?;
+        let ops = context.ops();
         if let Some(id) = self.update {
-            let newest = catalog.newest(id)?;
-            let Some(newest) = newest else { anyhow::bail!("there is no update {id} here") };
             if self.document {
-                let document = catalog.document(newest.revision_id)?.unwrap_or_default();
-                let text = String::from_utf8_lossy(&document).into_owned();
-                context.out.data(&json!({ "document": text }), || text.clone())?;
+                let found = updates::document(&ops, id)?;
+                context.out.data(&found, || found.document.clone())?;
             } else {
-                context.out.data(&newest, || line(&newest))?;
+                let found = updates::show(&ops, id)?;
+                context.out.data(&found, || line(&found))?;
             }
             return Ok(Outcome::Done);
         }
-        let filter = RevisionFilter {
-            kb: self.kb.map(|kb| kb.trim_start_matches(['K', 'k', 'B', 'b']).to_owned()),
-            title: self.title,
-            update_type: self.kind.map(|kind| match kind {
-                Kind::Software => UpdateType::Software,
-                Kind::Driver => UpdateType::Driver,
-                Kind::Category => UpdateType::Category,
-                Kind::Detectoid => UpdateType::Detectoid,
-            }),
-            deployable: !self.all && self.kind.is_none(),
-            newest: !self.all,
-        };
-        let mut found = Vec::new();
-        catalog.find(&filter, &mut |revision| found.push(revision))?;
+        let kind = self.kind.map(UpdateType::from);
+        let query = UpdatesQuery { kb: self.kb, title: self.title, kind, all: self.all };
+        let found = updates::list(&ops, query)?;
         if found.is_empty() && !context.out.is_json() {
             context.out.note("Nothing found.");
         }
@@ -91,6 +88,6 @@ fn line(revision: &RevisionSummary) -> String {
         notes.push("withdrawn".into());
     }
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
-    let title = revision.title.replace(['\r', '\n'], " ");
+    let title = one_line(&revision.title);
     format!("{}  r{}  {title}{notes}\n", revision.identity.id, revision.identity.revision)
 }

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use bundle_format::limits::BundleLimits;
-use jiff::Timestamp;
-use tidegate::transfer::{self, VerifiedVolume, VerifyAgainst, VerifyOptions};
+use tidegate::ops::verify::{self, VerifiedVolume, VerifyRequest};
 
 use super::{
     Context, Outcome,
@@ -27,27 +25,14 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let options = VerifyOptions {
-            now: Timestamp::now(),
+        let request = VerifyRequest {
+            bundles: self.bundles,
+            root: self.root,
             refuse_expired: self.refuse_expired || context.config.import.refuse_expired,
-            limits: BundleLimits::default(),
         };
-        let data;
-        let against = match &self.root {
-            Some(root) => VerifyAgainst::Root(root),
-            None => {
-                data = context.data_dir()?;
-                VerifyAgainst::Data(&data)
-            }
-        };
-        let progress = context.out.phases();
-        let report = transfer::verify(&self.bundles, against, &options, &progress)?;
-        progress.finish();
-        for warning in report.volumes.iter().flat_map(|volume| &volume.warnings) {
-            context.out.warn(warning);
-        }
+        let report = verify::verify(&context.ops(), &request)?;
         context.out.data(&report, || report.volumes.iter().map(text).collect())?;
-        Ok(if report.is_complete() { Outcome::Done } else { Outcome::Partial })
+        Ok(Outcome::complete(report.is_complete()))
     }
 }
 

@@ -34,6 +34,8 @@ mod fleet_replicated;
 mod house;
 mod kill;
 mod layers;
+#[cfg(feature = "upstream")]
+mod ops;
 mod parts;
 mod policy_hold;
 mod prune;

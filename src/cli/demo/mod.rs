@@ -14,7 +14,10 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use self::story::{Story, at, text};
-use super::{Context, Outcome, output::human_bytes};
+use super::{
+    Context, Outcome,
+    output::{count, human_bytes},
+};
 
 /// Show the whole way across an air gap, in temporary folders.
 #[derive(Debug, clap::Args)]
@@ -54,29 +57,44 @@ impl Args {
     }
 
     fn tell(&self, story: &mut Story, root: &Path) -> anyhow::Result<()> {
-        let connected = root.join("connected");
-        let isolated = root.join("isolated");
-        let medium = root.join("medium");
-        fs::create_dir_all(&medium)?;
+        let places = Places {
+            root: root.to_owned(),
+            connected: root.join("connected"),
+            isolated: root.join("isolated"),
+            medium: root.join("medium"),
+        };
+        fs::create_dir_all(&places.medium)?;
+        let mirror = self.fill(story, &places)?;
+        let volume = self.cross(story, &places, &mirror)?;
+        receive(story, &places, &mirror, &volume)?;
+        self.install(story, &places, &mirror)
+    }
 
+    /// In bytes.
+    fn payload_size(&self) -> u64 {
+        self.payload * 1024 * 1024
+    }
+
+    fn fill(&self, story: &mut Story, places: &Places) -> anyhow::Result<Mirror> {
+        let connected = &places.connected;
         story.chapter("On the connected side: a mirror, its keys, its updates");
-        story.run(&connected, &["init"])?;
-        let keys = story.run(&connected, &["keys", "init"])?;
+        story.run(connected, &["init"])?;
+        let keys = story.run(connected, &["keys", "init"])?;
         let fingerprint = text(&keys, "/fingerprint")?.to_owned();
-        let root_file = PathBuf::from(text(&keys, "/root")?);
+        let root = PathBuf::from(text(&keys, "/root")?);
         story.tell(&format!("The root's fingerprint, to compare by voice: {fingerprint}"));
 
         let source = match &self.from {
             Some(source) => source.clone(),
-            None => samples::write(&root.join("samples"))?,
+            None => samples::write(&places.root.join("samples"))?,
         };
-        let synced = story.run(&connected, &["sync", "--from", path(&source)?])?;
+        let synced = story.run(connected, &["sync", "--from", path(&source)?])?;
         story.tell(&format!("{} update documents came in.", at(&synced, "/new-revisions")));
 
-        let installer = root.join("contoso-field-tools-2.4.exe");
-        medium::make_installer(&installer, self.payload * 1024 * 1024)?;
+        let installer = places.root.join("contoso-field-tools-2.4.exe");
+        medium::make_installer(&installer, self.payload_size())?;
         let published = story.run(
-            &connected,
+            connected,
             &[
                 "publish",
                 path(&installer)?,
@@ -92,71 +110,110 @@ impl Args {
         )?;
         let update = text(&published, "/update")?.to_owned();
         fs::remove_file(&installer)?;
-        story.tell(&format!(
-            "An installer of {} is the update {update} now.",
-            human_bytes(self.payload * 1024 * 1024)
-        ));
+        let size = human_bytes(self.payload_size());
+        story.tell(&format!("An installer of {size} is the update {update} now."));
+        Ok(Mirror { source, root, fingerprint, update })
+    }
 
+    /// Returns the volume.
+    fn cross(
+        &self,
+        story: &mut Story,
+        places: &Places,
+        mirror: &Mirror,
+    ) -> anyhow::Result<PathBuf> {
+        let (connected, medium) = (&places.connected, &places.medium);
         story.chapter("Across the gap: one signed file on a medium");
-        let exported =
-            story.run(&connected, &["export", "--site", SITE, "--out", path(&medium)?])?;
+        let exported = story.run(connected, &["export", "--site", SITE, "--out", path(medium)?])?;
         let volume = PathBuf::from(text(&exported, "/volumes/0")?);
-        let carried_root = medium.join("root.json");
-        fs::copy(&root_file, &carried_root)?;
+        fs::copy(&mirror.root, places.carried_root())?;
         story.tell(&format!(
             "{} holds {}.",
             volume.file_name().unwrap_or_default().to_string_lossy(),
             human_bytes(fs::metadata(&volume)?.len())
         ));
-        fs::remove_dir_all(&connected)?;
+        fs::remove_dir_all(connected)?;
         if self.from.is_none() {
-            fs::remove_dir_all(&source)?;
+            fs::remove_dir_all(&mirror.source)?;
         }
         story.tell("The connected side's folder is removed now: nothing but the medium crosses.");
+        Ok(volume)
+    }
 
-        story.chapter("On the isolated side: check, then take in");
-        story.run(&isolated, &["init", "--site", SITE])?;
-        story.run(
-            &isolated,
-            &["trust", "add", path(&carried_root)?, "--fingerprint", &fingerprint],
-        )?;
-        let damaged = root.join("damaged.tar");
-        medium::flip_one_byte(&volume, &damaged)?;
-        let refusal = story.refused(&isolated, &["import", path(&damaged)?])?;
-        fs::remove_file(&damaged)?;
-        story.tell(&format!("One byte was changed in a copy, and it was refused: {refusal}"));
-        story.run(&isolated, &["verify", path(&volume)?])?;
-        story.run(&isolated, &["import", path(&volume)?])?;
-        let again = story.run(&isolated, &["import", path(&volume)?])?;
-        ensure!(
-            *at(&again, "/changed") == json!(false),
-            "a second import must change nothing: {again}"
-        );
-        story.tell("Imported; a second import changes nothing.");
-
+    fn install(&self, story: &mut Story, places: &Places, mirror: &Mirror) -> anyhow::Result<()> {
+        let (isolated, update) = (&places.isolated, &mirror.update);
         story.chapter("Approve, serve, and let an agent come");
-        story.run(&isolated, &["approve", "--all", "--group", "All Computers", "--accept-eula"])?;
-        let server = story.serve(&isolated)?;
-        let state = root.join("agent-state.json");
-        let probed = story
-            .run(&isolated, &["probe", server.url(), "--install", "--state", path(&state)?])?;
-        check_agent(&probed, &update, self.payload * 1024 * 1024)?;
+        story.run(isolated, &["approve", "--all", "--group", "All Computers", "--accept-eula"])?;
+        let server = story.serve(isolated)?;
+        let state = places.root.join("agent-state.json");
+        let probed =
+            story.run(isolated, &["probe", server.url(), "--install", "--state", path(&state)?])?;
+        check_agent(&probed, update, self.payload_size())?;
         story.tell(&format!(
             "The agent was offered {}, downloaded {} in {} and found every digest right.",
-            super::output::count(array(&probed, "/offered").len() as u64, "update"),
-            super::output::count(at(&probed, "/downloaded-files").as_u64().unwrap_or(0), "file"),
+            count(array(&probed, "/offered").len() as u64, "update"),
+            count(at(&probed, "/downloaded-files").as_u64().unwrap_or(0), "file"),
             human_bytes(at(&probed, "/downloaded-bytes").as_u64().unwrap_or(0)),
         ));
-        let computers = story.run(&isolated, &["computers"])?;
+        let computers = story.run(isolated, &["computers"])?;
         let installed = array(&computers, "/0/compliance")
             .iter()
             .any(|c| *at(c, "/update") == json!(update) && *at(c, "/state") == json!("installed"));
         ensure!(installed, "the computer's report of {update} did not arrive: {computers}");
         story.tell("Its report arrived: the update is installed there.");
         server.stop()?;
-        story.run(&isolated, &["check"])?;
+        story.run(isolated, &["check"])?;
         Ok(())
     }
+}
+
+/// The folders of the story.
+struct Places {
+    root: PathBuf,
+    connected: PathBuf,
+    isolated: PathBuf,
+    medium: PathBuf,
+}
+
+impl Places {
+    fn carried_root(&self) -> PathBuf {
+        self.medium.join("root.json")
+    }
+}
+
+/// What the connected side has made.
+struct Mirror {
+    source: PathBuf,
+    root: PathBuf,
+    fingerprint: String,
+    update: String,
+}
+
+fn receive(
+    story: &mut Story,
+    places: &Places,
+    mirror: &Mirror,
+    volume: &Path,
+) -> anyhow::Result<()> {
+    let isolated = &places.isolated;
+    story.chapter("On the isolated side: check, then take in");
+    story.run(isolated, &["init", "--site", SITE])?;
+    let (root, fingerprint) = (places.carried_root(), &mirror.fingerprint);
+    story.run(isolated, &["trust", "add", path(&root)?, "--fingerprint", fingerprint])?;
+    let damaged = places.root.join("damaged.tar");
+    medium::flip_one_byte(volume, &damaged)?;
+    let refusal = story.refused(isolated, &["import", path(&damaged)?])?;
+    fs::remove_file(&damaged)?;
+    story.tell(&format!("One byte was changed in a copy, and it was refused: {refusal}"));
+    story.run(isolated, &["verify", path(volume)?])?;
+    story.run(isolated, &["import", path(volume)?])?;
+    let again = story.run(isolated, &["import", path(volume)?])?;
+    ensure!(
+        *at(&again, "/changed") == json!(false),
+        "a second import must change nothing: {again}"
+    );
+    story.tell("Imported; a second import changes nothing.");
+    Ok(())
 }
 
 /// What must be true of the agent's visit.

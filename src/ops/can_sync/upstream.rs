@@ -1,20 +1,16 @@
 //! Whether upstream servers can be synchronized from.
 
 use jiff::{SignedDuration, Timestamp};
-use tidegate::{
+
+use super::{CanSyncOptions, Context, Finding, Result, State, ago, judge_certificate};
+use crate::{
     catalog::Catalog,
     data_dir::{DataDir, Side},
+    ops::{OpsError, causes, count},
     upstream::{
         ClientError, Health, Source, UpstreamError, UpstreamFacts, UpstreamRecord, health,
         known_upstreams,
     },
-};
-
-use super::{Context, Finding, State, ago, of_certificate};
-use crate::cli::{
-    connection::Connection,
-    exit::{told, usage},
-    output::count,
 };
 
 /// Clocks that differ by more deserve attention: cookies end by the server's, certificates by ours.
@@ -25,52 +21,55 @@ const CLOCK_WRONG: SignedDuration = SignedDuration::from_hours(24);
 const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Looks at the server that is named, else at all that were synchronized from.
-pub(in crate::cli) fn look(
-    context: &Context,
+pub(super) fn look(
+    context: &Context<'_>,
     data: &DataDir,
-    from: Option<String>,
-    connection: Connection,
+    options: &CanSyncOptions,
     findings: &mut Vec<Finding>,
-) -> anyhow::Result<()> {
+) -> Result<()> {
     let Side::Connected { mirror_id } = *data.side() else {
-        if from.is_some() {
-            return Err(usage("an isolated side has no upstream server: leave out --from"));
+        if options.from.is_some() {
+            return Err(OpsError::usage(
+                "an isolated side has no upstream server: leave out --from",
+            ));
         }
         return Ok(());
     };
-    let options = connection.options(context)?;
     let catalog = data.catalog();
-    let known =
+    let past =
         if catalog.exists() { known_upstreams(&Catalog::open(&catalog)?)? } else { Vec::new() };
-    let asked = match from {
-        Some(from) => vec![from],
-        None => known.iter().map(|known| known.url.clone()).collect(),
+    let asked = match &options.from {
+        Some(from) => vec![from.clone()],
+        None => past.iter().map(|upstream| upstream.url.clone()).collect(),
     };
     for text in asked {
         let source = Source::detect(&text)?;
-        let Some(base) = source.server(&options) else {
-            return Err(usage(format!("{text} is no server, so there is nothing to ask")));
+        let Some(base) = source.server(&options.connection) else {
+            return Err(OpsError::usage(format!(
+                "{text} is no server, so there is nothing to ask"
+            )));
         };
-        let of = base.as_str();
-        let health = health(base, mirror_id, &options);
-        of_health(of, base.scheme() == "https", &health, findings);
-        let known = known.iter().find(|known| known.url == of);
-        findings.push(of_past(of, known, Timestamp::now()));
+        let url = base.as_str();
+        let health = health(base, mirror_id, &options.connection);
+        judge_health(url, base.scheme() == "https", &health, findings);
+        let past = past.iter().find(|upstream| upstream.url == url);
+        findings.push(judge_past(url, past, context.now()));
     }
     Ok(())
 }
 
-fn of_health(of: &str, tls: bool, health: &Health, findings: &mut Vec<Finding>) {
-    let mut find = |check, state, what: String| findings.push(Finding::new(of, check, state, what));
+fn judge_health(url: &str, tls: bool, health: &Health, findings: &mut Vec<Finding>) {
+    let mut find =
+        |check, state, what: String| findings.push(Finding::new(url, check, state, what));
     match &health.answers {
         Ok(_) => {
             find("answers", State::Ok, "GetAuthConfig, GetCookie and GetConfigData".to_owned());
         }
-        Err(error) => find("answers", State::Fail, told(anyhow::Chain::new(error))),
+        Err(error) => find("answers", State::Fail, causes(error)),
     }
     match (&health.certificate, &health.answers) {
         (Some(validity), _) => {
-            let (state, what) = of_certificate(validity, Timestamp::now());
+            let (state, what) = judge_certificate(validity, Timestamp::now());
             find("certificate", state, what);
         }
         (None, Err(UpstreamError::Lasting { why, .. })) if tls => {
@@ -87,16 +86,16 @@ fn of_health(of: &str, tls: bool, health: &Health, findings: &mut Vec<Finding>) 
         }
     }
     if let Some(ahead) = health.clock_ahead {
-        let (state, what) = of_clock(ahead);
+        let (state, what) = judge_clock(ahead);
         find("clock", state, what);
     }
     if let Ok(facts) = &health.answers {
-        let (state, what) = of_protocol(facts);
+        let (state, what) = judge_protocol(facts);
         find("protocol", state, what);
     }
 }
 
-fn of_clock(ahead: SignedDuration) -> (State, String) {
+fn judge_clock(ahead: SignedDuration) -> (State, String) {
     let off = ahead.abs();
     let state = match off {
         off if off > CLOCK_WRONG => State::Fail,
@@ -113,7 +112,7 @@ fn of_clock(ahead: SignedDuration) -> (State, String) {
 }
 
 /// The version says what the server can have. [MS-WUSSS] 1.7
-fn of_protocol(facts: &UpstreamFacts) -> (State, String) {
+fn judge_protocol(facts: &UpstreamFacts) -> (State, String) {
     let Some(version) = &facts.protocol_version else {
         return (State::Warn, "not told: a server of 2006, newer updates will be missing".into());
     };
@@ -127,8 +126,8 @@ fn of_protocol(facts: &UpstreamFacts) -> (State, String) {
     }
 }
 
-fn of_past(of: &str, known: Option<&UpstreamRecord>, now: Timestamp) -> Finding {
-    let find = |state, what: String| Finding::new(of, "synchronized", state, what);
+fn judge_past(url: &str, known: Option<&UpstreamRecord>, now: Timestamp) -> Finding {
+    let find = |state, what: String| Finding::new(url, "synchronized", state, what);
     let Some(success) = known.and_then(|known| known.last_success) else {
         return find(State::Warn, "never: run `tidegate sync --from` with this server".to_owned());
     };
@@ -155,7 +154,7 @@ mod tests {
 
     #[test]
     fn clocks_and_versions_are_judged() {
-        let clock = |seconds| of_clock(SignedDuration::from_secs(seconds));
+        let clock = |seconds| judge_clock(SignedDuration::from_secs(seconds));
         assert_eq!(clock(-300).0, State::Ok);
         assert_eq!(clock(301).0, State::Warn);
         assert!(clock(301).1.contains("5 minutes behind"), "{}", clock(301).1);
@@ -164,7 +163,7 @@ mod tests {
 
         let protocol = |version: Option<&str>| {
             let protocol_version = version.map(str::to_owned);
-            of_protocol(&UpstreamFacts { protocol_version, ..UpstreamFacts::default() }).0
+            judge_protocol(&UpstreamFacts { protocol_version, ..UpstreamFacts::default() }).0
         };
         assert_eq!(protocol(Some("1.20")), State::Ok);
         assert_eq!(protocol(Some("1.21")), State::Ok);
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_synchronization_is_told() {
+    fn the_last_synchronization_is_judged() {
         let now: Timestamp = "2026-10-04T12:00:00Z".parse().unwrap();
         let mut known = UpstreamRecord {
             url: "https://w/".to_owned(),
@@ -183,7 +182,7 @@ mod tests {
             anchor: None,
             failed: 0,
         };
-        let state = |known: &UpstreamRecord| of_past("https://w/", Some(known), now).state;
+        let state = |known: &UpstreamRecord| judge_past("https://w/", Some(known), now).state;
         assert_eq!(state(&known), State::Warn);
         known.last_success = Some(now);
         assert_eq!(state(&known), State::Ok);
@@ -195,6 +194,6 @@ mod tests {
         known.last_attempt = known.last_success;
         known.last_success = Some(now - STALE - SignedDuration::from_secs(1));
         assert_eq!(state(&known), State::Warn);
-        assert_eq!(of_past("https://w/", None, now).state, State::Warn);
+        assert_eq!(judge_past("https://w/", None, now).state, State::Warn);
     }
 }

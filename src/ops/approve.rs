@@ -1,0 +1,118 @@
+//! Approve updates for a target group, list approvals or take them back.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Context, Result};
+pub use crate::approval::{ApprovalOutcome, SelectedUpdate, UpdateSelection};
+use crate::{
+    approval::{self, Request},
+    fleet::{Approval, ApprovalAction, Group},
+    update::UpdateId,
+};
+
+/// What to approve.
+#[derive(Debug, Clone)]
+pub struct ApproveRequest {
+    /// Which updates.
+    pub selection: UpdateSelection,
+    /// For which target group, by name or id.
+    pub group: String,
+    /// What to do.
+    pub action: ApprovalAction,
+    /// By when it has to be installed.
+    pub deadline: Option<Timestamp>,
+    /// Accept the licences on behalf of the computers.
+    pub accept_eulas: bool,
+    /// Look only.
+    pub dry_run: bool,
+}
+
+/// What became of the updates that were selected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApproveOutcome {
+    /// The group.
+    pub group: Group,
+    /// Update by update.
+    pub updates: Vec<SelectedUpdate>,
+}
+
+impl ApproveOutcome {
+    /// Whether no update was left out.
+    pub fn is_complete(&self) -> bool {
+        !self.updates.iter().any(|one| matches!(one.decision, ApprovalOutcome::Skipped { .. }))
+    }
+}
+
+/// Approvals that were taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnapproveOutcome {
+    /// The updates that had one.
+    pub removed: Vec<UpdateId>,
+    /// The group.
+    #[serde(skip)]
+    pub group: Group,
+}
+
+/// An approval with the names of what it refers to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ApprovalEntry {
+    /// The approval.
+    pub approval: Approval,
+    /// Title of the update, if it is in the catalogue.
+    pub title: Option<String>,
+    /// Name of the group.
+    pub group_name: Option<String>,
+}
+
+/// Approves what is selected for a group.
+///
+/// # Errors
+/// When nothing is selected, there is no such group, or a store fails.
+pub fn approve(context: &Context<'_>, request: &ApproveRequest) -> Result<ApproveOutcome> {
+    let (catalog, mut fleet) = context.catalog_and_fleet()?;
+    let group = fleet.group(&request.group)?;
+    let ApproveRequest { selection, action, deadline, accept_eulas, dry_run, .. } = request;
+    let request = Request {
+        group: group.id,
+        action: *action,
+        deadline: *deadline,
+        accept_eulas: *accept_eulas,
+        dry_run: *dry_run,
+    };
+    let updates = approval::approve(&catalog, &mut fleet, selection, &request, context.now())?;
+    Ok(ApproveOutcome { group, updates })
+}
+
+/// Takes the approvals of a group back.
+///
+/// # Errors
+/// When there is no such update or group, or a store fails.
+pub fn unapprove(
+    context: &Context<'_>,
+    selection: &UpdateSelection,
+    group: &str,
+) -> Result<UnapproveOutcome> {
+    let (catalog, mut fleet) = context.catalog_and_fleet()?;
+    let group = fleet.group(group)?;
+    let removed = approval::unapprove(&catalog, &mut fleet, selection, group.id)?;
+    Ok(UnapproveOutcome { removed, group })
+}
+
+/// All approvals.
+///
+/// # Errors
+/// When a store fails.
+pub fn list(context: &Context<'_>) -> Result<Vec<ApprovalEntry>> {
+    let (catalog, fleet) = context.catalog_and_fleet()?;
+    let groups = fleet.groups()?;
+    let mut entries = Vec::new();
+    for approval in fleet.approvals()? {
+        let title = catalog.newest(approval.update)?.map(|revision| revision.title);
+        let group = groups.iter().find(|group| group.id == approval.group);
+        let group_name = group.map(|group| group.name.clone());
+        entries.push(ApprovalEntry { approval, title, group_name });
+    }
+    Ok(entries)
+}

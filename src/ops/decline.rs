@@ -1,0 +1,33 @@
+//! Decline updates, or take declines back.
+
+use serde::Serialize;
+
+use super::{Context, Result, approve::UpdateSelection};
+use crate::{approval, update::UpdateId};
+
+/// For which updates that changed anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeclineOutcome {
+    /// They are offered to nobody now, and their approvals are gone.
+    Declined(Vec<UpdateId>),
+    /// They may be approved again.
+    NoLongerDeclined(Vec<UpdateId>),
+}
+
+/// Declines updates, or with `undo` takes declines back.
+///
+/// # Errors
+/// When there is no such update, or a store fails.
+pub fn decline(
+    context: &Context<'_>,
+    selection: &UpdateSelection,
+    undo: bool,
+) -> Result<DeclineOutcome> {
+    let (catalog, mut fleet) = context.catalog_and_fleet()?;
+    let changed = approval::decline(&catalog, &mut fleet, selection, undo, context.now())?;
+    Ok(match undo {
+        true => DeclineOutcome::NoLongerDeclined(changed),
+        false => DeclineOutcome::Declined(changed),
+    })
+}

@@ -1,0 +1,180 @@
+//! What may go wrong with an operation, sorted by whom it concerns.
+
+use std::{error::Error, io};
+
+#[cfg(feature = "probe")]
+use crate::agent::ProbeError;
+#[cfg(feature = "upstream")]
+use crate::upstream::{DownloadError, ReplicaError, SourceError, SyncError};
+use crate::{
+    approval::ApprovalError,
+    catalog::CatalogError,
+    content::ContentError,
+    data_dir::DataDirError,
+    fleet::FleetError,
+    publish::PublishError,
+    server::ServerError,
+    transfer::{Blame, TransferError},
+};
+
+/// Who can do something about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concern {
+    /// Who asked for the operation: the request contradicts itself or the configuration.
+    Caller,
+    /// Who made or carried the bundle: it must not be trusted, and nothing was changed.
+    Bundle,
+    /// Who runs this machine and the servers that it talks to.
+    Machine,
+}
+
+/// Why an operation failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpsError {
+    /// The request cannot be meant so.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong with it and what to do.
+        what: String,
+    },
+    /// The request does not fit what is here.
+    #[error("{what}")]
+    Unfit {
+        /// What does not fit and what to do.
+        what: String,
+    },
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The catalogue failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The store of payloads failed.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    /// The fleet database failed, or does not have what is named.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// Updates or rules cannot be decided on so.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
+    /// An installer could not be published.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// Something did not cross between bundle and stores.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    /// The server does not start.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The asynchronous machinery could not be started.
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+    /// The source of updates cannot be used.
+    #[cfg(feature = "upstream")]
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A synchronization failed.
+    #[cfg(feature = "upstream")]
+    #[error(transparent)]
+    Sync(#[from] SyncError),
+    /// The decisions of the upstream server are missing.
+    #[cfg(feature = "upstream")]
+    #[error("the updates are here, but not what the upstream server decided")]
+    Replica(#[source] ReplicaError),
+    /// A download failed as a whole.
+    #[cfg(feature = "upstream")]
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    /// A probe cannot begin.
+    #[cfg(feature = "probe")]
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+}
+
+impl OpsError {
+    /// A request that cannot be meant so.
+    pub(super) fn usage(what: impl Into<String>) -> Self {
+        Self::Usage { what: what.into() }
+    }
+
+    /// A request that does not fit what is here.
+    pub(super) fn unfit(what: impl Into<String>) -> Self {
+        Self::Unfit { what: what.into() }
+    }
+
+    /// Who can do something about it. Exhaustive, so that a new error forces the decision.
+    pub fn concern(&self) -> Concern {
+        match self {
+            Self::Usage { .. } => Concern::Caller,
+            Self::Transfer(error) => match error.fault() {
+                Blame::Refused => Concern::Bundle,
+                Blame::Machine => Concern::Machine,
+            },
+            Self::Unfit { .. }
+            | Self::DataDir(_)
+            | Self::Catalog(_)
+            | Self::Content(_)
+            | Self::Fleet(_)
+            | Self::Approval(_)
+            | Self::Publish(_)
+            | Self::Server(_)
+            | Self::Runtime(_) => Concern::Machine,
+            #[cfg(feature = "upstream")]
+            Self::Source(_) | Self::Sync(_) | Self::Replica(_) | Self::Download(_) => {
+                Concern::Machine
+            }
+            #[cfg(feature = "probe")]
+            Self::Probe(_) => Concern::Machine,
+        }
+    }
+}
+
+/// An error with all its causes as one line, without what a cause only repeats.
+pub fn causes(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| (*error).source());
+    join_causes(chain.map(ToString::to_string))
+}
+
+/// Causes, the outermost first, as one line, without what a cause only repeats.
+pub fn join_causes(causes: impl IntoIterator<Item = String>) -> String {
+    let mut message = String::new();
+    let mut last = String::new();
+    for text in causes {
+        if message.ends_with(&text) || (!last.is_empty() && text.ends_with(&last)) {
+            continue;
+        }
+        if !message.is_empty() {
+            message.push_str(": ");
+        }
+        message.push_str(&text);
+        last = text;
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_only_repeats_is_left_out() {
+        let join = |causes: &[&str]| join_causes(causes.iter().map(|cause| (*cause).to_owned()));
+        assert_eq!(join(&["x", "it: is 2", "is 2"]), "x: it: is 2");
+        assert_eq!(join(&["is 2", "code 1: is 2"]), "is 2");
+        assert_eq!(join(&["x", "y"]), "x: y");
+    }
+
+    #[test]
+    fn errors_keep_their_concern_and_their_causes() {
+        let error = OpsError::from(TransferError::NothingTrusted);
+        assert_eq!(error.concern(), Concern::Bundle);
+        assert_eq!(OpsError::usage("x").concern(), Concern::Caller);
+        let disk = io::Error::other("on fire");
+        let error =
+            OpsError::from(TransferError::Io { doing: "read", path: "/x".into(), source: disk });
+        assert_eq!(error.concern(), Concern::Machine);
+        assert_eq!(causes(&error), "cannot read /x: on fire");
+    }
+}

@@ -1,0 +1,42 @@
+//! Target groups.
+
+use serde::Serialize;
+
+use super::{Context, Result};
+use crate::fleet::Group;
+
+/// A group that was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GroupRemoved {
+    /// As it was.
+    pub removed: Group,
+}
+
+/// All groups.
+///
+/// # Errors
+/// When there is no data folder, or the fleet cannot be read.
+pub fn list(context: &Context<'_>) -> Result<Vec<Group>> {
+    Ok(context.fleet()?.groups()?)
+}
+
+/// Makes a group, inside `parent` (name or id) or directly below All Computers.
+///
+/// # Errors
+/// When the name is taken or not usable, there is no such parent, or as [`list`].
+pub fn add(context: &Context<'_>, name: &str, parent: Option<&str>) -> Result<Group> {
+    let mut fleet = context.fleet()?;
+    let parent = parent.map(|parent| fleet.group(parent)).transpose()?;
+    Ok(fleet.create_group(name, parent.map(|parent| parent.id))?)
+}
+
+/// Removes a group; its computers become unassigned, its approvals go.
+///
+/// # Errors
+/// When there is no such group, it may not be removed, or as [`list`].
+pub fn remove(context: &Context<'_>, name_or_id: &str) -> Result<GroupRemoved> {
+    let mut fleet = context.fleet()?;
+    let group = fleet.group(name_or_id)?;
+    fleet.remove_group(group.id)?;
+    Ok(GroupRemoved { removed: group })
+}

@@ -1,0 +1,61 @@
+//! Check a bundle and take it in.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Context, Result, progress::TransferPhases};
+pub use crate::transfer::ImportReport;
+use crate::transfer::{self, ImportOptions};
+
+/// What to take in, and how.
+#[derive(Debug, Clone, Default)]
+pub struct ImportRequest {
+    /// Volumes, or folders of them.
+    pub bundles: Vec<PathBuf>,
+    /// Check everything and say what would change, but change nothing.
+    pub dry_run: bool,
+    /// Refuse expired signatures instead of warning.
+    pub refuse_expired: bool,
+    /// Let approvals and declines that come with the bundle wait for a person.
+    pub hold_policy: bool,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImportOutcome {
+    /// Anything is different from before.
+    pub changed: bool,
+    /// What was taken in, what is missing.
+    #[serde(flatten)]
+    pub report: ImportReport,
+}
+
+impl ImportOutcome {
+    /// Whether nothing is missing.
+    pub fn is_complete(&self) -> bool {
+        self.report.is_complete()
+    }
+}
+
+/// Checks a bundle and takes it in. Killed anywhere, it can be run again.
+///
+/// # Errors
+/// When the bundle is refused (nothing is changed then), another run is at work, or a store fails.
+pub fn import(context: &Context<'_>, request: &ImportRequest) -> Result<ImportOutcome> {
+    let data = context.data_dir()?;
+    let options = ImportOptions {
+        dry_run: request.dry_run,
+        refuse_expired: request.refuse_expired,
+        hold_policy: request.hold_policy,
+        documents: context.limits(),
+        ..ImportOptions::new(context.now())
+    };
+    let phases = TransferPhases::new(context.observer());
+    let report = transfer::import(&data, &request.bundles, &options, &phases)?;
+    drop(phases);
+    for warning in &report.warnings {
+        context.observer().warn(warning);
+    }
+    Ok(ImportOutcome { changed: !report.is_unchanged(), report })
+}

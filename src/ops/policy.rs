@@ -1,0 +1,143 @@
+//! What the connected side decided, and what is decided here against it.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Context, OpsError, Result};
+pub use crate::transfer::{
+    LocalDecision, PolicyChange, PolicyChangeKind, PolicyChoice, PolicyDecision, PolicyOverview,
+    PolicySummary,
+};
+use crate::{
+    approval::{self, ApprovalOutcome, Request, SelectedUpdate, UpdateSelection},
+    catalog::Catalog,
+    fleet::{ApprovalAction, Fleet, Group},
+    transfer,
+    update::UpdateId,
+};
+
+/// A decision made here, for good.
+#[derive(Debug, Clone)]
+pub struct OverrideRequest {
+    /// For which update.
+    pub update: UpdateId,
+    /// For which target group, by name or id.
+    pub group: String,
+    /// What to do.
+    pub action: ApprovalAction,
+    /// By when it has to be installed.
+    pub deadline: Option<Timestamp>,
+    /// Accept the licence of the update on behalf of the computers.
+    pub accept_eulas: bool,
+}
+
+/// What was decided here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OverrideOutcome {
+    /// The update and what became of it.
+    pub updates: Vec<SelectedUpdate>,
+    /// The group.
+    #[serde(skip)]
+    pub group: Group,
+}
+
+/// An update that stays unapproved for a group, whatever a policy says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForbidOutcome {
+    /// Whether that is new.
+    pub changed: bool,
+    /// The group.
+    #[serde(skip)]
+    pub group: Group,
+}
+
+/// The policy in effect, one that is held, their rules, and what was decided here.
+///
+/// # Errors
+/// When there is no data folder, or a store fails.
+pub fn show(context: &Context<'_>) -> Result<PolicyOverview> {
+    Ok(transfer::policy_show(&context.data_dir()?)?)
+}
+
+/// What the held policy would change here, or the one in a bundle; only signed heads are read.
+///
+/// # Errors
+/// When no policy is held, a bundle is refused, or a store fails.
+pub fn diff(context: &Context<'_>, bundles: &[PathBuf]) -> Result<Vec<PolicyChange>> {
+    Ok(transfer::policy_diff(&context.data_dir()?, bundles, context.now())?)
+}
+
+/// Lets the held policy take effect, all of it or a part.
+///
+/// # Errors
+/// When no policy is held, the part is not in it, or a store fails.
+pub fn accept(context: &Context<'_>, choice: &PolicyChoice) -> Result<PolicyDecision> {
+    Ok(transfer::policy_accept(&context.data_dir()?, choice, context.now())?)
+}
+
+/// Refuses the held policy; or a part: then things stay here as they are, whatever is in later ones.
+///
+/// # Errors
+/// As [`accept`].
+pub fn reject(context: &Context<'_>, choice: &PolicyChoice) -> Result<PolicyDecision> {
+    Ok(transfer::policy_reject(&context.data_dir()?, choice, context.now())?)
+}
+
+/// Decides here, for good, for an update and a group.
+///
+/// # Errors
+/// When there is no such group or update, the update cannot be approved so, or a store fails.
+pub fn override_approval(
+    context: &Context<'_>,
+    request: &OverrideRequest,
+) -> Result<OverrideOutcome> {
+    let data = context.data_dir()?;
+    let mut fleet = Fleet::open(&data.fleet())?;
+    let group = fleet.group(&request.group)?;
+    let OverrideRequest { update, action, deadline, accept_eulas, .. } = *request;
+    let approve = Request { group: group.id, action, deadline, accept_eulas, dry_run: false };
+    let catalog = Catalog::open(&data.catalog())?;
+    let selection = UpdateSelection::Ids(vec![update]);
+    let updates = approval::approve(&catalog, &mut fleet, &selection, &approve, context.now())?;
+    for one in &updates {
+        if let ApprovalOutcome::Skipped { why } = &one.decision {
+            return Err(OpsError::usage(format!("{update} cannot be approved: {why}")));
+        }
+    }
+    Ok(OverrideOutcome { updates, group })
+}
+
+/// Forbids approvals of an update for a group, whatever a policy says.
+///
+/// # Errors
+/// When there is no such group, or a store fails.
+pub fn forbid_approval(
+    context: &Context<'_>,
+    update: UpdateId,
+    group: &str,
+) -> Result<ForbidOutcome> {
+    let mut fleet = context.fleet()?;
+    let group = fleet.group(group)?;
+    let changed = fleet.refuse_approval(update, group.id)?;
+    Ok(ForbidOutcome { changed, group })
+}
+
+/// Lets decisions made here go, for all groups or one (by name or id); policies and rules are
+/// followed again.
+///
+/// # Errors
+/// When there is no such group, nothing was decided here, or a store fails.
+pub fn release(
+    context: &Context<'_>,
+    update: UpdateId,
+    group: Option<&str>,
+) -> Result<PolicyDecision> {
+    let data = context.data_dir()?;
+    let group = match group {
+        Some(group) => Some(Fleet::open(&data.fleet())?.group(group)?.id),
+        None => None,
+    };
+    Ok(transfer::policy_release(&data, update, group, context.now())?)
+}

@@ -1,0 +1,24 @@
+//! Make and sign a snapshot of the mirror.
+
+use jiff::Timestamp;
+
+use super::{Context, Result, progress::TransferPhases};
+use crate::transfer;
+pub use crate::transfer::{SealOptions, SealOutcome};
+
+/// Makes and signs a snapshot of the mirror, if it has changed since the last one. `created`: when it
+/// shall say to be sealed, now if not given; the same mirror and time give the same bytes.
+///
+/// # Errors
+/// When this is an isolated side, there are no keys or they do not open, another run is at work, or a
+/// store fails.
+pub fn seal(
+    context: &Context<'_>,
+    created: Option<Timestamp>,
+    options: &SealOptions,
+) -> Result<SealOutcome> {
+    let data = context.data_dir()?;
+    let created = created.unwrap_or_else(|| context.now());
+    let phases = TransferPhases::new(context.observer());
+    Ok(transfer::seal(&data, created, options, &phases)?)
+}

@@ -1,0 +1,86 @@
+//! How this side stands.
+
+use serde::Serialize;
+
+use super::{
+    Context, Result,
+    hierarchy::{self, DownstreamEntry},
+};
+use crate::{
+    catalog::{Catalog, CatalogCounts, SnapshotRow},
+    data_dir::Side,
+    fleet::{Fleet, PolicyState},
+};
+
+/// How a side stands: catalogue, content, snapshots, fleet, and the servers below it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StatusOutcome {
+    /// Which side this is.
+    pub side: Side,
+    /// The sites that the mirror packs for.
+    pub sites: Vec<String>,
+    /// How much the catalogue and the content hold.
+    pub catalogue: CatalogCounts,
+    /// Files that documents name and that are not here.
+    pub missing_files: u64,
+    /// Their bytes.
+    pub missing_bytes: u64,
+    /// Snapshots that were sealed or taken in.
+    pub snapshots: Vec<SnapshotRow>,
+    /// Computers that call here.
+    pub computers: u64,
+    /// Approvals.
+    pub approvals: u64,
+    /// The address of the server that decides, on a replica.
+    pub replica_of: Option<String>,
+    /// The snapshot whose policy waits for a person.
+    pub policy_held: Option<u64>,
+    /// The servers below, top first.
+    pub downstreams: Vec<DownstreamEntry>,
+    /// Computers that call servers below.
+    pub computers_of_downstreams: u64,
+    /// Files that servers below asked for and that are not here.
+    pub missing_files_asked_for: u64,
+}
+
+/// Looks how this side stands.
+///
+/// # Errors
+/// When there is no data folder, or a store fails.
+pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
+    let data = context.data_dir()?;
+    let catalog = Catalog::open(&data.catalog())?;
+    let fleet = Fleet::open(&data.fleet())?;
+    let catalogue = catalog.counts()?;
+    let (mut missing_files, mut missing_bytes) = (0_u64, 0_u64);
+    catalog.missing_files(&mut |_, _, size, _| {
+        missing_files += 1;
+        missing_bytes = missing_bytes.saturating_add(size);
+    })?;
+    Ok(StatusOutcome {
+        side: data.side().clone(),
+        sites: catalog.sites()?,
+        catalogue,
+        missing_files,
+        missing_bytes,
+        snapshots: catalog.snapshots()?,
+        computers: fleet.computers()?.len() as u64,
+        approvals: fleet.approvals()?.len() as u64,
+        replica_of: fleet.replica_of()?,
+        policy_held: fleet.policy(PolicyState::Held)?.map(|policy| policy.snapshot),
+        downstreams: hierarchy::entries(&fleet, &catalog, context.now())?,
+        computers_of_downstreams: fleet.downstream_computer_count()?,
+        missing_files_asked_for: missing_files_asked_for(&catalog, &fleet)?,
+    })
+}
+
+/// How many of the files that servers below asked for are not here.
+fn missing_files_asked_for(catalog: &Catalog, fleet: &Fleet) -> Result<u64> {
+    let mut wanted = 0;
+    for file in fleet.missing_files_asked_for()? {
+        let here = catalog.payload_by_sha1(&file.sha1)?;
+        wanted += u64::from(!here.is_some_and(|payload| payload.present));
+    }
+    Ok(wanted)
+}

@@ -1,0 +1,182 @@
+//! Synchronize from a source, with everything that follows.
+
+use serde::Serialize;
+
+use super::{Context, Result, Unit, download, replica, rollup, rules};
+use crate::{
+    approval::rules::RuleChanges,
+    catalog::{Catalog, Numbering},
+    content::ContentStore,
+    data_dir::DataDir,
+    fleet::{Fleet, ReplicaReport},
+    upstream::{
+        self, DownloadOptions, DownloadReport, RollupReport, Source, SyncProgress, SyncReport,
+        UpstreamOptions,
+    },
+};
+
+pub use super::replica::Role;
+
+/// What an isolated side does instead.
+pub(super) const NO_SOURCES: &str = "it takes in bundles (`tidegate import`), not sources";
+
+/// What to synchronize, and what to do afterwards.
+#[derive(Debug, Clone)]
+pub struct SyncOptions {
+    /// `microsoft-update`, the address of a WSUS, a package of `wsusutil export`, or a folder.
+    pub from: String,
+    /// What to ask a server for, and how to reach it.
+    pub upstream: UpstreamOptions,
+    /// How this mirror stands to the server.
+    pub role: Role,
+    /// Whether to run the approval rules afterwards.
+    pub rules: RunRules,
+    /// Download the files that approved updates need afterwards, so.
+    pub download: Option<DownloadOptions>,
+    /// Report to the server afterwards how this one and its computers stand.
+    pub report: bool,
+}
+
+impl SyncOptions {
+    /// Only synchronize, and report.
+    pub fn new(from: impl Into<String>) -> Self {
+        Self {
+            from: from.into(),
+            upstream: UpstreamOptions::default(),
+            role: Role::Unchanged,
+            rules: RunRules::Never,
+            download: None,
+            report: true,
+        }
+    }
+}
+
+/// Whether approval rules are run after a synchronization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunRules {
+    /// No.
+    Never,
+    /// If this mirror decides for itself: on a replica only the upstream does.
+    UnlessReplica,
+    /// Yes.
+    Always,
+}
+
+/// What a synchronization and what follows did.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SyncOutcome {
+    /// What the source brought.
+    #[serde(flatten)]
+    pub synced: SyncReport,
+    /// Decisions of the upstream, on a replica.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replica: Option<ReplicaReport>,
+    /// What the rules approved, if they were run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<RuleChanges>,
+    /// What was downloaded, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub download: Option<DownloadReport>,
+    /// What was reported to the upstream, if there was anything to report.
+    #[serde(rename = "report", skip_serializing_if = "Option::is_none")]
+    pub reported: Option<RollupReport>,
+}
+
+impl SyncOutcome {
+    /// Whether all that was to be done is done.
+    pub fn is_complete(&self) -> bool {
+        self.synced.problems.is_empty()
+            && self.rules.as_ref().is_none_or(RuleChanges::is_complete)
+            && self.download.as_ref().is_none_or(DownloadReport::is_complete)
+    }
+}
+
+/// Brings what the source has into the stores; then, as asked for: decisions of the upstream, rules,
+/// files, the report to the upstream.
+///
+/// # Errors
+/// When this is an isolated side, the source cannot be used, the role contradicts the source, another
+/// synchronization is running, or a step fails; the steps before it are done then.
+pub fn sync(context: &Context<'_>, options: SyncOptions) -> Result<SyncOutcome> {
+    let (data, mirror_id) = context.connected_side(NO_SOURCES)?;
+    let source = Source::detect(&options.from)?;
+    let _one_at_a_time = data.begin_sync()?;
+    let mut fleet = Fleet::open(&data.fleet())?;
+    let is_replica = replica::adopt_role(options.role, &source, &mut fleet)?;
+    let mut catalog = Catalog::open(&data.catalog())?;
+    if catalog.mirror_id()?.is_none() {
+        let mut writer = catalog.write()?;
+        writer.set_mirror_id(mirror_id)?;
+        writer.commit()?;
+    }
+    let upstream_options = upstream::SyncOptions {
+        limits: context.limits(),
+        numbering: Numbering::Assign,
+        upstream: options.upstream,
+        ..upstream::SyncOptions::new(context.now())
+    };
+    let synced = fetch(context, &data, &source, &mut catalog, &upstream_options)?;
+    let replica = if is_replica && !upstream_options.upstream.selection.categories_only {
+        replica::replicate(context, &source, &catalog, &mut fleet, &upstream_options)?
+    } else {
+        None
+    };
+    let run_rules = match options.rules {
+        RunRules::Never => false,
+        // Whichever source was synchronized.
+        RunRules::UnlessReplica => fleet.replica_of()?.is_none(),
+        RunRules::Always => true,
+    };
+    let rules = if run_rules {
+        Some(rules::run_in(context, &catalog, &mut fleet, rules::RunOptions::default())?)
+    } else {
+        None
+    };
+    let download = match &options.download {
+        Some(how) => Some(download::download_into(context, &data, &mut catalog, how)?),
+        None => None,
+    };
+    let reported = if options.report {
+        rollup::report(context, &source, &catalog, &mut fleet, &upstream_options)?
+    } else {
+        None
+    };
+    Ok(SyncOutcome { synced, replica, rules, download, reported })
+}
+
+/// Takes in what the source has, and tells what could not be taken in.
+fn fetch(
+    context: &Context<'_>,
+    data: &DataDir,
+    source: &Source,
+    catalog: &mut Catalog,
+    options: &upstream::SyncOptions,
+) -> Result<SyncReport> {
+    let content = ContentStore::open(&data.content())?;
+    content.sweep()?;
+    let observer = context.observer();
+    let mut read: Option<u64> = None;
+    observer.phase("documents", Unit::Items, None);
+    let report =
+        upstream::sync(source, catalog, &content, options, &mut |progress| match progress {
+            SyncProgress::Documents { done, total } => observer.position(done, total),
+            SyncProgress::Payload { .. } => {}
+            SyncProgress::Bytes(bytes) => {
+                if read.is_none() {
+                    observer.phase("payloads", Unit::Bytes, None);
+                }
+                let done = read.unwrap_or(0).saturating_add(bytes);
+                read = Some(done);
+                observer.position(done, None);
+            }
+        })?;
+    observer.end();
+    for note in &report.notes {
+        observer.note(note);
+    }
+    for problem in &report.problems {
+        observer.warn(&format!("{}: {}", problem.at, problem.what));
+    }
+    Ok(report)
+}

@@ -1,0 +1,47 @@
+//! The root that bundles are checked against.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Context, Result};
+use crate::transfer;
+pub use crate::transfer::{RootSummary, TrustAdded};
+
+/// A root that is trusted from now on.
+#[derive(Debug, Clone, Serialize)]
+pub struct TrustOutcome {
+    /// Whether that is new.
+    pub trust: TrustAdded,
+    /// The root.
+    pub root: RootSummary,
+}
+
+/// Reads a root file, to show its fingerprint; trusts nothing.
+///
+/// # Errors
+/// When it cannot be read or is no valid root.
+pub fn inspect(root: &Path) -> Result<RootSummary> {
+    Ok(transfer::inspect_root(root)?)
+}
+
+/// The root that [`add`] would trust, to be shown to a person first.
+///
+/// # Errors
+/// When there is no data folder, or as [`inspect`].
+pub fn preview(context: &Context<'_>, root: &Path) -> Result<RootSummary> {
+    context.data_dir()?;
+    inspect(root)
+}
+
+/// Trusts a root from now on. Without the fingerprint that the connected side gave, the caller has
+/// shown that of [`preview`] to a person who has compared it.
+///
+/// # Errors
+/// When this is no isolated side, the fingerprint differs, another root is trusted, or the disk fails.
+pub fn add(context: &Context<'_>, root: &Path, fingerprint: Option<&str>) -> Result<TrustOutcome> {
+    let data = context.data_dir()?;
+    let summary = transfer::inspect_root(root)?;
+    let trust = transfer::trust_add(&data, root, fingerprint)?;
+    Ok(TrustOutcome { trust, root: summary })
+}

@@ -1,0 +1,71 @@
+//! List updates, or show one.
+
+use serde::Serialize;
+
+use super::{Context, OpsError, Result};
+use crate::{
+    catalog::{Catalog, RevisionFilter, RevisionSummary},
+    update::{UpdateId, UpdateType},
+};
+
+/// Which updates to list.
+#[derive(Debug, Clone, Default)]
+pub struct UpdatesQuery {
+    /// Those of a KB article: digits, `KB` before them is allowed.
+    pub kb: Option<String>,
+    /// Those whose title holds this text.
+    pub title: Option<String>,
+    /// Those of this kind; if not given, those that can be approved.
+    pub kind: Option<UpdateType>,
+    /// All revisions, withdrawn ones, members, categories and detectoids too.
+    pub all: bool,
+}
+
+/// The original document of an update.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UpdateDocument {
+    /// Its XML.
+    pub document: String,
+}
+
+/// Lists updates.
+///
+/// # Errors
+/// When there is no data folder, or the catalogue cannot be read.
+pub fn list(context: &Context<'_>, query: UpdatesQuery) -> Result<Vec<RevisionSummary>> {
+    let catalog = context.catalog()?;
+    let filter = RevisionFilter {
+        kb: query.kb.map(|kb| kb.trim_start_matches(['K', 'k', 'B', 'b']).to_owned()),
+        title: query.title,
+        update_type: query.kind,
+        deployable: !query.all && query.kind.is_none(),
+        newest: !query.all,
+    };
+    let mut found = Vec::new();
+    catalog.find(&filter, &mut |revision| found.push(revision))?;
+    Ok(found)
+}
+
+/// The newest revision of an update.
+///
+/// # Errors
+/// When there is no such update, or as [`list`].
+pub fn show(context: &Context<'_>, update: UpdateId) -> Result<RevisionSummary> {
+    newest(&context.catalog()?, update)
+}
+
+/// The document of the newest revision of an update.
+///
+/// # Errors
+/// When there is no such update, or as [`list`].
+pub fn document(context: &Context<'_>, update: UpdateId) -> Result<UpdateDocument> {
+    let catalog = context.catalog()?;
+    let revision = newest(&catalog, update)?;
+    let document = catalog.document(revision.revision_id)?.unwrap_or_default();
+    Ok(UpdateDocument { document: String::from_utf8_lossy(&document).into_owned() })
+}
+
+fn newest(catalog: &Catalog, update: UpdateId) -> Result<RevisionSummary> {
+    let newest = catalog.newest(update)?;
+    newest.ok_or_else(|| OpsError::unfit(format!("there is no update {update} here")))
+}

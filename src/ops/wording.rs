@@ -1,0 +1,25 @@
+//! Words that outcomes and texts have in common.
+
+/// `1 update`, `2 updates`, `2 categories`, `2 days`.
+pub fn count(n: u64, thing: &str) -> String {
+    if n == 1 {
+        return format!("1 {thing}");
+    }
+    match thing.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{n} {stem}ies"),
+        _ => format!("{n} {thing}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn things_are_counted_in_english() {
+        assert_eq!(count(1, "category"), "1 category");
+        assert_eq!(count(2, "category"), "2 categories");
+        assert_eq!(count(0, "day"), "0 days");
+        assert_eq!(count(3, "update"), "3 updates");
+    }
+}
