@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Context, Result};
+use super::{Result, context::Context};
 pub use crate::approval::{ApprovalOutcome, SelectedUpdate, UpdateSelection};
 use crate::{
     approval::{self, Request},

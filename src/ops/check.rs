@@ -1,6 +1,6 @@
 //! Hash everything again and compare with the catalogue.
 
-use super::{Context, Result, progress::TransferPhases};
+use super::{Result, context::Context, progress::TransferPhases};
 use crate::transfer;
 pub use crate::transfer::CheckReport;
 

@@ -1,6 +1,6 @@
 //! What can be synchronized from a server: its products and classifications.
 
-use super::{Context, Result, sync::NO_SOURCES};
+use super::{Result, context::Context, sync::NO_SOURCES};
 use crate::{
     catalog::Catalog,
     upstream::{self, Category, CategoryKind},

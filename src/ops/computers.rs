@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::{Context, OpsError, Result};
+use super::{Result, context::Context, error::OpsError};
 use crate::{
     fleet::{Compliance, Computer, Event},
     update::UpdateId,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Observer, OpsError, Result};
+use super::{Result, error::OpsError, progress::Observer};
 use crate::{
     catalog::Catalog,
     data_dir::{DataDir, Side},

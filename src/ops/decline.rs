@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
-use super::{Context, Result, approve::UpdateSelection};
-use crate::{approval, update::UpdateId};
+use super::{Result, context::Context};
+use crate::{
+    approval::{self, UpdateSelection},
+    update::UpdateId,
+};
 
 /// For which updates that changed anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use super::{Context, Observer, Result, Unit};
+use super::{
+    Result,
+    context::Context,
+    progress::{Observer, Unit},
+};
 use crate::{
     catalog::Catalog,
     content::ContentStore,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Context, OpsError, Result, progress::TransferPhases};
+use super::{Result, context::Context, error::OpsError, progress::TransferPhases};
 pub use crate::transfer::{ExportOptions, ExportReport};
 use crate::{data_dir, transfer};
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Context, Result};
+use super::{Result, context::Context};
 use crate::fleet::Group;
 
 /// A group that was removed.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Context, Result, progress::TransferPhases};
+use super::{Result, context::Context, progress::TransferPhases};
 pub use crate::transfer::ImportReport;
 use crate::transfer::{self, ImportOptions};
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Context, OpsError, Result, progress::TransferPhases};
+use super::{Result, context::Context, error::OpsError, progress::TransferPhases};
 pub use crate::transfer::SeedReport;
 use crate::{
     data_dir::{self, DataDir, Side},

@@ -1,6 +1,6 @@
 //! Signing keys of the mirror.
 
-use super::{Context, OpsError, Result};
+use super::{Result, context::Context, error::OpsError};
 use crate::transfer::{self, KeysOptions};
 pub use crate::transfer::{KeyRotation, KeysReport};
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Context, OpsError, Result};
+use super::{Result, context::Context, error::OpsError};
 pub use crate::transfer::{
     LocalDecision, PolicyChange, PolicyChangeKind, PolicyChoice, PolicyDecision, PolicyOverview,
     PolicySummary,

@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Observer, OpsError, Result, Unit, count};
+use super::{
+    Result,
+    error::OpsError,
+    progress::{Observer, Unit},
+    wording::count,
+};
 use crate::agent::{Probe, ProbeError, ProbeEvent};
 pub use crate::agent::{ProbeOptions, ProbeReport};
 

@@ -1,6 +1,6 @@
 //! Remove what belongs to past snapshots only.
 
-use super::{Context, Result};
+use super::{Result, context::Context};
 pub use crate::transfer::PruneReport;
 use crate::transfer::{self, PruneOptions};
 

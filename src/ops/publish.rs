@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Context, Result, Unit};
+use super::{Result, context::Context, progress::Unit};
 pub use crate::publish::{PublishRequest, Published};
 use crate::{
     catalog::{Catalog, Numbering},

@@ -1,6 +1,6 @@
 //! A mirror as a replica of the server that it synchronizes from.
 
-use super::{Context, OpsError, Result};
+use super::{Result, context::Context, error::OpsError};
 use crate::{
     catalog::Catalog,
     fleet::{Fleet, ReplicaReport},

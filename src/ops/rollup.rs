@@ -1,6 +1,6 @@
 //! The report to the upstream server after a synchronization.
 
-use super::{Context, Result, causes};
+use super::{Result, context::Context, error::causes};
 use crate::{
     catalog::Catalog,
     fleet::Fleet,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Context, OpsError, Result};
+use super::{Result, context::Context, error::OpsError};
 pub use crate::approval::rules::{Criteria, Period, Rule, RuleChanges, RunOptions};
 use crate::{
     approval::rules::{self, Body},

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Context, Result, progress::TransferPhases};
+use super::{Result, context::Context, progress::TransferPhases};
 use crate::transfer;
 pub use crate::transfer::{SealOptions, SealOutcome};
 

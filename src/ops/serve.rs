@@ -4,7 +4,7 @@ use std::{fs, net::SocketAddr};
 
 use serde::Serialize;
 
-use super::{Context, OpsError};
+use super::{context::Context, error::OpsError};
 use crate::server::Server;
 pub use crate::server::{ServeOptions, TlsOptions};
 

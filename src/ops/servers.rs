@@ -6,7 +6,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Context, OpsError, Result,
+    Result,
+    context::Context,
+    error::OpsError,
     hierarchy::{self, DownstreamEntry},
 };
 use crate::fleet::{Activity, Downstream, DownstreamComputer, Fleet};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Context, Result};
+use super::{Result, context::Context};
 use crate::transfer;
 
 /// The newest snapshot, and its signatures. More is in it for people who are about to sign.

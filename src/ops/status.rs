@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    Context, Result,
+    Result,
+    context::Context,
     hierarchy::{self, DownstreamEntry},
 };
 use crate::{

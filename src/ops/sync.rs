@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Context, Result, Unit, download, replica, rollup, rules};
+use super::{Result, context::Context, download, progress::Unit, replica, rollup, rules};
 use crate::{
     approval::rules::RuleChanges,
     catalog::{Catalog, Numbering},

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Context, Result};
+use super::{Result, context::Context};
 use crate::transfer;
 pub use crate::transfer::{RootSummary, TrustAdded};
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Context, OpsError, Result};
+use super::{Result, context::Context, error::OpsError};
 use crate::{
     catalog::{Catalog, RevisionFilter, RevisionSummary},
     update::{UpdateId, UpdateType},

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bundle_format::limits::BundleLimits;
 
-use super::{Context, Result, progress::TransferPhases};
+use super::{Result, context::Context, progress::TransferPhases};
 use crate::transfer::{self, VerifyAgainst, VerifyOptions};
 pub use crate::transfer::{VerifiedVolume, VerifyReport};
 

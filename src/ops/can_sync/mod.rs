@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Context, Result, count};
+use super::{Result, context::Context, wording::count};
 #[cfg(feature = "upstream")]
 use crate::upstream::ConnectionOptions;
 use crate::{

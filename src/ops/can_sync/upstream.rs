@@ -2,11 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CanSyncOptions, Context, Finding, Result, State, ago, judge_certificate};
+use super::{CanSyncOptions, Finding, State, ago, judge_certificate};
 use crate::{
     catalog::Catalog,
     data_dir::{DataDir, Side},
-    ops::{OpsError, causes, count},
+    ops::{
+        Result,
+        context::Context,
+        error::{OpsError, causes},
+        wording::count,
+    },
     upstream::{
         ClientError, Health, Source, UpstreamError, UpstreamFacts, UpstreamRecord, health,
         known_upstreams,
