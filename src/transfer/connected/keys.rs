@@ -16,10 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     data_dir::DataDir,
     durable,
-    transfer::{
-        error::{TransferError, io_error},
-        store::side::connected,
-    },
+    file_error::{Doing as _, FileError},
+    transfer::{error::TransferError, store::side::connected},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -132,7 +130,7 @@ pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
     let scratch = tempfile::Builder::new()
         .prefix("keys.")
         .tempdir_in(data.root())
-        .map_err(io_error("make a folder in", data.root()))?;
+        .doing("make a folder in", data.root())?;
     let names = |what: &str, count: u64| -> Vec<String> {
         (1..=count).map(|n| format!("{what}-{n}.pem")).collect()
     };
@@ -154,9 +152,9 @@ pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
     let root = files.sign_root(scratch.path(), passphrase, options.now, &[])?;
     write(&scratch.path().join("1.root.json"), &root)?;
     files.store(scratch.path())?;
-    private(scratch.path())?;
-    fs::rename(scratch.path(), &folder).map_err(io_error("make", &folder))?;
-    durable::sync_folder(data.root()).map_err(io_error("sync", data.root()))?;
+    make_private(scratch.path())?;
+    fs::rename(scratch.path(), &folder).doing("make", &folder)?;
+    durable::sync_folder(data.root()).doing("sync", data.root())?;
     // The temporary folder has moved away: there is nothing left for it to remove.
     drop(scratch.keep());
     files.report(&folder, &root)
@@ -197,7 +195,7 @@ pub fn keys_rotate(
         // A killed rotation may have left one; no root names it yet.
         match fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(io_error("replace", &path)(e));
+                return Err(e).doing("replace", &path)?;
             }
             _ => SigningKey::generate()?.save(&path, passphrase)?,
         }
@@ -223,11 +221,12 @@ impl KeyFiles {
                     what: "there are no keys yet: run `tidegate keys init` first".to_owned(),
                 });
             }
-            Err(e) => return Err(io_error("read", path)(e)),
+            Err(e) => Err(e).doing("read", &path)?,
         };
-        serde_json::from_slice(&json).map_err(|e| {
-            io_error("read", path)(std::io::Error::new(std::io::ErrorKind::InvalidData, e))
-        })
+        let files = serde_json::from_slice(&json)
+            .map_err(|e| std::io::Error::new(std::io::ErrorKind::InvalidData, e))
+            .doing("read", path)?;
+        Ok(files)
     }
 
     /// All root files from 1 to the newest.
@@ -238,7 +237,7 @@ impl KeyFiles {
         (1..=self.root_version.get())
             .map(|version| {
                 let path = folder.join(format!("{version}.root.json"));
-                fs::read(&path).map_err(io_error("read the root", path))
+                Ok(fs::read(&path).doing("read the root", path)?)
             })
             .collect()
     }
@@ -301,9 +300,10 @@ impl KeyFiles {
 
     fn store(&self, folder: &Path) -> Result<()> {
         let path = folder.join("keys.json");
-        let json = serde_json::to_vec_pretty(self)
-            .map_err(|e| io_error("write", &path)(std::io::Error::other(e)))?;
-        write(&path, &json)
+        let json =
+            serde_json::to_vec_pretty(self).map_err(std::io::Error::other).doing("write", &path)?;
+        write(&path, &json)?;
+        Ok(())
     }
 
     fn report(&self, folder: &Path, root: &[u8]) -> Result<KeysReport> {
@@ -334,18 +334,18 @@ pub(crate) fn later(now: Timestamp, days: i64) -> Timestamp {
     Timestamp::from_second(then.as_second()).unwrap_or(then)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    durable::write(path, bytes).map_err(io_error("write", path))
+fn write(path: &Path, bytes: &[u8]) -> std::result::Result<(), FileError> {
+    durable::write(path, bytes).doing("write", path)
 }
 
 #[cfg(unix)]
-fn private(folder: &Path) -> Result<()> {
+fn make_private(folder: &Path) -> std::result::Result<(), FileError> {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
-        .map_err(io_error("set the permissions of", folder))
+        .doing("set the permissions of", folder)
 }
 
 #[cfg(not(unix))]
-fn private(_folder: &Path) -> Result<()> {
+fn make_private(_folder: &Path) -> std::result::Result<(), FileError> {
     Ok(())
 }

@@ -10,10 +10,8 @@ use super::side;
 use crate::{
     data_dir::{DataDir, FolderLock},
     durable,
-    transfer::{
-        error::{TransferError, io_error},
-        kill,
-    },
+    file_error::Doing as _,
+    transfer::{error::TransferError, kill},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -93,7 +91,7 @@ pub(crate) fn load_state(data: &DataDir) -> Result<TrustState> {
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(TransferError::NothingTrusted),
-        Err(e) => return Err(io_error("read", path)(e)),
+        Err(e) => Err(e).doing("read", &path)?,
     };
     TrustState::from_bytes(&bytes).map_err(|source| TransferError::State { path, source })
 }
@@ -101,7 +99,7 @@ pub(crate) fn load_state(data: &DataDir) -> Result<TrustState> {
 pub(crate) fn store_state(data: &DataDir, state: &TrustState) -> Result<()> {
     let path = data.trust_state();
     kill::step("before the trust state");
-    durable::write(&path, &state.to_bytes()).map_err(io_error("write", path))?;
+    durable::write(&path, &state.to_bytes()).doing("write", path)?;
     kill::step("after the trust state");
     Ok(())
 }
@@ -115,13 +113,13 @@ pub(crate) fn state_of_root(path: &Path) -> Result<TrustState> {
 pub(crate) fn lock(data: &DataDir) -> Result<FolderLock> {
     let path = data.trust_state().with_file_name("lock");
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(io_error("make", folder))?;
+        fs::create_dir_all(folder).doing("make", folder)?;
     }
-    FolderLock::new(&path).map_err(io_error("lock", &path))?.ok_or(TransferError::Busy { path })
+    FolderLock::new(&path).doing("lock", &path)?.ok_or(TransferError::Busy { path })
 }
 
 fn read_root(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(io_error("read the root", path))
+    Ok(fs::read(path).doing("read the root", path)?)
 }
 
 fn pin(path: &Path, root: &[u8]) -> Result<TrustState> {

@@ -13,8 +13,9 @@ use crate::{
     catalog::{Catalog, PayloadRow, SnapshotState},
     content::ContentStore,
     data_dir::{DataDir, Side},
+    file_error::{Doing as _, FileError},
     transfer::{
-        error::{TransferError, io_error},
+        error::TransferError,
         kill,
         progress::Progress,
         store::{heads, segments, trust},
@@ -165,7 +166,7 @@ fn check_segments(data: &DataDir, catalog: &Catalog, report: &mut CheckReport) -
             let wrong = match segments::hash(&path) {
                 Ok(found) if found == (segment.sha256, segment.size) => None,
                 Ok(_) => Some("is damaged"),
-                Err(TransferError::Io { source, .. })
+                Err(TransferError::File(FileError { source, .. }))
                     if source.kind() == std::io::ErrorKind::NotFound =>
                 {
                     // What a pending snapshot still lacks is no damage.
@@ -241,9 +242,9 @@ fn check_snapshots(
 fn aside(data: &DataDir, path: &Path) -> Result<()> {
     let Some(name) = path.file_name() else { return Ok(()) };
     let folder = data.root().join("damaged");
-    fs::create_dir_all(&folder).map_err(io_error("make", &folder))?;
+    fs::create_dir_all(&folder).doing("make", &folder)?;
     match fs::rename(path, folder.join(name)) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io_error("put aside", path)(e)),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Ok(Err(e).doing("put aside", path)?),
         _ => Ok(()),
     }
 }

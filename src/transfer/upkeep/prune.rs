@@ -15,10 +15,8 @@ use crate::{
     catalog::{Catalog, SnapshotState},
     content::ContentStore,
     data_dir::DataDir,
-    transfer::{
-        error::{TransferError, io_error},
-        store::trust,
-    },
+    file_error::Doing as _,
+    transfer::{error::TransferError, store::trust},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -77,7 +75,7 @@ pub fn prune(data: &DataDir, options: &PruneOptions) -> Result<PruneReport> {
         if !heads.contains(&number) {
             report.heads.push(number);
             if !options.dry_run {
-                fs::remove_dir_all(&path).map_err(io_error("remove", &path))?;
+                fs::remove_dir_all(&path).doing("remove", &path)?;
             }
         }
     }
@@ -129,17 +127,16 @@ fn payloads(
 }
 
 fn is_old(path: &Path, now: Timestamp) -> Result<bool> {
-    let modified = fs::metadata(path)
-        .and_then(|metadata| metadata.modified())
-        .map_err(io_error("look at", path))?;
+    let modified =
+        fs::metadata(path).and_then(|metadata| metadata.modified()).doing("look at", path)?;
     Ok(Timestamp::try_from(modified).is_ok_and(|modified| now.duration_since(modified) > NEW))
 }
 
 /// Removes a file, unless it is only tried; gives its size.
 fn remove(path: &Path, dry_run: bool) -> Result<u64> {
-    let size = fs::metadata(path).map_err(io_error("look at", path))?.len();
+    let size = fs::metadata(path).doing("look at", path)?.len();
     if !dry_run {
-        fs::remove_file(path).map_err(io_error("remove", path))?;
+        fs::remove_file(path).doing("remove", path)?;
     }
     Ok(size)
 }
@@ -149,11 +146,11 @@ fn named<T: Ord>(folder: &Path, read: fn(&str) -> Option<T>) -> Result<Vec<(T, P
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(io_error("list", folder)(e)),
+        Err(e) => Err(e).doing("list", folder)?,
     };
     let mut found = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(io_error("list", folder))?;
+        let entry = entry.doing("list", folder)?;
         if let Some(name) = entry.file_name().to_str().and_then(read) {
             found.push((name, entry.path()));
         }

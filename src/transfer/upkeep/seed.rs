@@ -17,10 +17,11 @@ use uuid::Uuid;
 use crate::{
     catalog::Catalog,
     data_dir::{DataDir, Side},
+    file_error::Doing as _,
     fleet::Fleet,
     transfer::{
         connected::seal,
-        error::{TransferError, io_error},
+        error::TransferError,
         isolated::import::{ImportOptions, import},
         policy::gather::gather,
         progress::Progress,
@@ -64,9 +65,9 @@ pub fn seed(
     let site = site_of(bundles, root, options)?;
     let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(io_error("make", parent))?;
+    fs::create_dir_all(parent).doing("make", parent)?;
     let folder = tempfile::Builder::new().prefix(".tidegate-seed-").tempdir_in(parent);
-    let folder: TempDir = folder.map_err(io_error("make a folder in", parent))?;
+    let folder: TempDir = folder.doing("make a folder in", parent)?;
     let made = |e: crate::data_dir::DataDirError| TransferError::Unfit { what: e.to_string() };
     let data = DataDir::init(folder.path(), Side::Isolated { site }).map_err(made)?;
     trust_add(&data, root, fingerprint)?;
@@ -79,14 +80,14 @@ pub fn seed(
     let report = become_mirror(&data, snapshot)?;
     let trust = data.trust_state();
     if let Some(trust) = trust.parent() {
-        fs::remove_dir_all(trust).map_err(io_error("remove", trust))?;
+        fs::remove_dir_all(trust).doing("remove", trust)?;
     }
     data.become_connected(report.mirror_id).map_err(made)?;
     if target.exists() {
-        fs::remove_dir(target).map_err(io_error("replace the empty folder", target))?;
+        fs::remove_dir(target).doing("replace the empty folder", target)?;
     }
     let kept = folder.keep();
-    fs::rename(&kept, target).map_err(io_error("move the new data folder to", target))?;
+    fs::rename(&kept, target).doing("move the new data folder to", target)?;
     Ok(report)
 }
 
@@ -123,7 +124,7 @@ fn refuse_used(target: &Path) -> Result<()> {
     let used = match fs::read_dir(target) {
         Ok(mut entries) => entries.next().is_some(),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
-        Err(e) => return Err(io_error("look into", target)(e)),
+        Err(e) => Err(e).doing("look into", target)?,
     };
     if used {
         return Err(TransferError::Unfit {

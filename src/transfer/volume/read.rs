@@ -21,9 +21,9 @@ use super::{
     payload_table::PayloadTable,
     pump::{self, PumpError, PumpResult},
 };
-use crate::transfer::{
-    error::{TransferError, io_error},
-    progress::Progress,
+use crate::{
+    file_error::Doing as _,
+    transfer::{error::TransferError, progress::Progress},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -37,8 +37,8 @@ pub(crate) fn find(bundles: &[PathBuf]) -> Result<Vec<PathBuf>> {
             continue;
         }
         let before = found.len();
-        for entry in fs::read_dir(bundle).map_err(io_error("list", bundle))? {
-            let path = entry.map_err(io_error("list", bundle))?.path();
+        for entry in fs::read_dir(bundle).doing("list", bundle)? {
+            let path = entry.doing("list", bundle)?.path();
             if path.is_file() && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tar")) {
                 found.push(path);
             }
@@ -74,7 +74,7 @@ pub(crate) fn open(
     expect: &Expectation<'_>,
     limits: &BundleLimits,
 ) -> Result<Volume> {
-    let file = File::open(path).map_err(io_error("open the volume", path))?;
+    let file = File::open(path).doing("open the volume", path)?;
     let (reader, note, head) = VolumeReader::open(BufReader::with_capacity(1 << 16, file), limits)
         .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
     let verified = check_head(state, &head, expect, limits)
@@ -241,7 +241,7 @@ impl Volume {
             Ok(pumped) => pumped,
             Err(PumpError::Read(error)) => return Err(self.unreadable(error)),
             Err(PumpError::Write(error)) => {
-                return Err(io_error("keep in incoming/ what was read from", &self.path)(error));
+                Err(error).doing("keep in incoming/ what was read from", &self.path)?
             }
         };
         // The reader has compared the digest of a whole object with its name.

@@ -27,8 +27,9 @@ use super::{
 };
 use crate::{
     data_dir::{DataDir, Side},
+    file_error::Doing as _,
     transfer::{
-        error::{TransferError, io_error},
+        error::TransferError,
         progress::Progress,
         store::{segments, trust},
     },
@@ -253,13 +254,11 @@ impl VolumeSink for Checked<'_> {
                 }
                 continue;
             };
-            let mut file = file.lock().map_err(|_| {
-                io_error("read", segment.sha256.to_string())(std::io::Error::other(
-                    "a thread stopped",
-                ))
-            })?;
-            file.seek(SeekFrom::Start(0))
-                .map_err(io_error("read back", segment.sha256.to_string()))?;
+            let mut file = file
+                .lock()
+                .map_err(|_| std::io::Error::other("a thread stopped"))
+                .doing("read", segment.sha256.to_string())?;
+            file.seek(SeekFrom::Start(0)).doing("read back", segment.sha256.to_string())?;
             let reader =
                 SegmentReader::new(&mut *file, segment, self.limits).map_err(segments::refused)?;
             payload_table::collect(reader, &wanted, &mut table)?;

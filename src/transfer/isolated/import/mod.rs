@@ -32,8 +32,9 @@ use super::intake::{self, Stage};
 use crate::{
     catalog::Catalog,
     data_dir::DataDir,
+    file_error::Doing as _,
     transfer::{
-        error::{TransferError, io_error},
+        error::TransferError,
         progress::Progress,
         store::{side, trust},
         volume::read::{self, Volume},
@@ -213,7 +214,7 @@ fn remove(catalog: &Path) -> Result<()> {
         path.push(end);
         match fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(io_error("remove the empty catalogue", Path::new(&path))(e));
+                return Err(e).doing("remove the empty catalogue", Path::new(&path))?;
             }
             _ => {}
         }

@@ -26,12 +26,8 @@ use crate::{
     content::ContentStore,
     data_dir::DataDir,
     durable,
-    transfer::{
-        error::{TransferError, io_error},
-        kill,
-        store::segments,
-        volume::read::VolumeSink,
-    },
+    file_error::Doing as _,
+    transfer::{error::TransferError, kill, store::segments, volume::read::VolumeSink},
 };
 use parts::Parts;
 use sink::VolumeIntake;
@@ -75,9 +71,9 @@ impl Stage {
         let incoming = data.incoming();
         clear(&incoming)?;
         segments::sweep(data)?;
-        fs::create_dir_all(&incoming).map_err(io_error("make", &incoming))?;
+        fs::create_dir_all(&incoming).doing("make", &incoming)?;
         Ok(Self {
-            folder: TempDir::new_in(&incoming).map_err(io_error("make a folder in", &incoming))?,
+            folder: TempDir::new_in(&incoming).doing("make a folder in", &incoming)?,
             segments: data.segments(),
             content: ContentStore::open(&data.content())?,
             dry_run,
@@ -174,7 +170,7 @@ impl Stage {
     pub(crate) fn place(&mut self) -> Result<()> {
         let mut moves = Vec::new();
         if !self.staged_segments.is_empty() {
-            fs::create_dir_all(&self.segments).map_err(io_error("make", &self.segments))?;
+            fs::create_dir_all(&self.segments).doing("make", &self.segments)?;
         }
         for sha256 in &self.staged_segments {
             moves.push((self.staged(sha256), self.segments.join(sha256.to_string())));
@@ -188,16 +184,16 @@ impl Stage {
         for (from, to) in &moves {
             if let Some(folder) = to.parent() {
                 if !folder.is_dir() {
-                    fs::create_dir_all(folder).map_err(io_error("make", folder))?;
+                    fs::create_dir_all(folder).doing("make", folder)?;
                     folders.extend(folder.parent().map(Path::to_owned));
                 }
                 folders.insert(folder.to_owned());
             }
-            fs::rename(from, to).map_err(io_error("move to its place", to))?;
+            fs::rename(from, to).doing("move to its place", to)?;
             kill::step("object renamed");
         }
         for folder in folders {
-            durable::sync_folder(&folder).map_err(io_error("sync", &folder))?;
+            durable::sync_folder(&folder).doing("sync", &folder)?;
         }
         Ok(())
     }
@@ -228,8 +224,8 @@ impl Stage {
 /// Syncs files on several threads: a file system commits many at once about as fast as one.
 fn sync_all(moves: &[(PathBuf, PathBuf)]) -> Result<()> {
     let sync = |from: &Path| -> Result<()> {
-        let file = File::open(from).map_err(io_error("open", from))?;
-        read_only(&file).and_then(|()| file.sync_all()).map_err(io_error("sync", from))?;
+        let file = File::open(from).doing("open", from)?;
+        read_only(&file).and_then(|()| file.sync_all()).doing("sync", from)?;
         kill::step("object synced");
         Ok(())
     };
@@ -241,7 +237,7 @@ fn sync_all(moves: &[(PathBuf, PathBuf)]) -> Result<()> {
             .collect();
         threads.into_iter().try_for_each(|thread| {
             thread.join().unwrap_or_else(|_| {
-                Err(io_error("sync", "incoming/")(std::io::Error::other("a thread stopped")))
+                Ok(Err(std::io::Error::other("a thread stopped")).doing("sync", "incoming/")?)
             })
         })
     })
@@ -251,7 +247,7 @@ fn sync_all(moves: &[(PathBuf, PathBuf)]) -> Result<()> {
 pub(crate) fn clear(incoming: &Path) -> Result<()> {
     match fs::remove_dir_all(incoming) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(io_error("remove the leftovers in", incoming)(e))
+            Ok(Err(e).doing("remove the leftovers in", incoming)?)
         }
         _ => Ok(()),
     }

@@ -23,10 +23,8 @@ use bundle_format::{
 use super::is;
 use crate::{
     content::hash_file,
-    transfer::{
-        error::{TransferError, io_error},
-        kill,
-    },
+    file_error::Doing as _,
+    transfer::{error::TransferError, kill},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -109,12 +107,10 @@ impl Parts {
         let from = entry.offset.unwrap_or(0);
         let before = self.arrived.get(&entry.sha256).and_then(|arrived| arrived.before(from));
         let file = match before {
-            Some(part) => {
-                File::options().append(true).open(&part.path).map_err(io_error("write", &part.path))
-            }
+            Some(part) => File::options().append(true).open(&part.path).doing("write", &part.path),
             None => {
                 let path = staging.join(name(&entry.sha256, from));
-                File::create(&path).map_err(io_error("write", &path))
+                File::create(&path).doing("write", &path)
             }
         }?;
         Ok(Box::new(file))
@@ -222,6 +218,9 @@ impl ArrivedParts {
     }
 }
 
+/// What fails when parts cannot be joined.
+const JOIN: &str = "join the parts of a payload in";
+
 /// Makes one file of all parts under the payload's name in `incoming/`. When kept parts turn out to
 /// be damaged, gives these, and leaves the new ones as they were.
 fn assemble(
@@ -236,24 +235,23 @@ fn assemble(
     // The new part that the payload begins with is not copied, but grows.
     let target = first.map_or(&path, |part| &part.path);
     let begun = first.map_or(0, |part| part.to);
-    let failed = || io_error("join the parts of a payload in", target);
-    let mut file = File::options().create(true).append(true).open(target).map_err(failed())?;
+    let mut file = File::options().create(true).append(true).open(target).doing(JOIN, target)?;
     let mut at = begun;
     while at < record.size {
         let next = parts.iter().filter(|p| p.from <= at && p.to > at).max_by_key(|part| part.to);
         let Some(part) = next else { break };
-        let mut source = File::open(&part.path).map_err(io_error("open the part", &part.path))?;
+        let mut source = File::open(&part.path).doing("open the part", &part.path)?;
         source
             .seek(SeekFrom::Start(at - part.from))
             .and_then(|_| io::copy(&mut source.take(part.to - at), &mut file))
-            .map_err(failed())?;
+            .doing(JOIN, target)?;
         at = part.to;
         kill::step("part joined");
     }
     drop(file);
     let found = hash_file(target, &mut |_| {})?;
     if is(&found, record) {
-        fs::rename(target, &path).map_err(failed())?;
+        fs::rename(target, &path).doing(JOIN, target)?;
         return Ok(None);
     }
     let rotten: Vec<PathBuf> =
@@ -269,7 +267,7 @@ fn assemble(
             .write(true)
             .open(target)
             .and_then(|file| file.set_len(begun))
-            .map_err(failed())?,
+            .doing(JOIN, target)?,
         None => remove(target)?,
     }
     Ok(Some(rotten))
@@ -307,17 +305,17 @@ fn list(folder: &Path) -> Result<BTreeMap<Sha256, Vec<Part>>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(found),
-        Err(e) => return Err(io_error("list", folder)(e)),
+        Err(e) => Err(e).doing("list", folder)?,
     };
     for entry in entries {
-        let path = entry.map_err(io_error("list", folder))?.path();
+        let path = entry.doing("list", folder)?.path();
         let parsed = path.file_name().and_then(|name| name.to_str()).and_then(|text| {
             let (payload, from) = text.split_once('.')?;
             let (payload, from) = (payload.parse().ok()?, from.parse().ok()?);
             (name(&payload, from) == text).then_some((payload, from))
         });
         let Some((payload, from)) = parsed else { continue };
-        let length = fs::metadata(&path).map_err(io_error("look at", &path))?.len();
+        let length = fs::metadata(&path).doing("look at", &path)?.len();
         let to = from.checked_add(length).unwrap_or(from);
         found.entry(payload).or_default().push(Part { path, from, to });
     }
@@ -326,7 +324,7 @@ fn list(folder: &Path) -> Result<BTreeMap<Sha256, Vec<Part>>> {
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path)(e)),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Ok(Err(e).doing("remove", path)?),
         _ => Ok(()),
     }
 }

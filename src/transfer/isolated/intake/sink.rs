@@ -13,8 +13,9 @@ use bundle_format::{
 use super::Stage;
 use crate::{
     catalog::Catalog,
+    file_error::Doing as _,
     transfer::{
-        error::{TransferError, io_error},
+        error::TransferError,
         kill,
         volume::{
             payload_table::{self, PayloadTable},
@@ -72,7 +73,7 @@ impl VolumeSink for VolumeIntake<'_> {
             Member::Payload(entry @ ObjectEntry { offset: Some(_), .. }, _) => {
                 self.stage.parts.writer(self.stage.folder(), entry).map(Some)
             }
-            _ => Ok(Some(Box::new(File::create(&path).map_err(io_error("write", &path))?))),
+            _ => Ok(Some(Box::new(File::create(&path).doing("write", &path)?))),
         }
     }
 

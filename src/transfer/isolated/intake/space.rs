@@ -8,10 +8,8 @@ use super::Stage;
 use crate::{
     catalog::Catalog,
     data_dir::DataDir,
-    transfer::{
-        error::{TransferError, io_error},
-        volume::read::Volume,
-    },
+    file_error::Doing as _,
+    transfer::{error::TransferError, volume::read::Volume},
 };
 
 /// Room that is kept free beside the bytes that are known.
@@ -31,8 +29,8 @@ impl Stage {
     ) -> Result<(), TransferError> {
         let growth = self.growth(volumes, served, pending);
         let needed = self.arriving(volumes, catalog)?.saturating_add(growth).saturating_add(MARGIN);
-        let free = fs4::available_space(data.root())
-            .map_err(io_error("ask for the free space of", data.root()))?;
+        let free =
+            fs4::available_space(data.root()).doing("ask for the free space of", data.root())?;
         if free < needed {
             let path = data.root().to_owned();
             return Err(TransferError::NoSpace { path, needed, free, what: "this bundle" });
