@@ -31,16 +31,17 @@ pub use connected::keys::{KeyFiles, KeyRotation, KeysOptions, KeysReport, keys_i
 pub use connected::seal::{SealOptions, SealOutcome, countersign, inspect_for_signing, seal};
 pub use error::{Blame, TransferError};
 pub use isolated::import::{
-    ImportOptions, import,
+    import,
+    options::ImportOptions,
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},
 };
 pub use isolated::switch::{Changes, MissingObjects};
 pub use policy::{
     change::{PolicyChange, PolicyChangeKind, PriorApproval},
-    decide::{
-        LocalDecision, PolicyChoice, PolicyDecision, PolicyOverview, PolicySummary, policy_accept,
-        policy_diff, policy_reject, policy_release, policy_show,
-    },
+    choice::PolicyChoice,
+    decide::{PolicyDecision, policy_accept, policy_reject, policy_release},
+    overview::{LocalDecision, LocalDecisionKind, PolicyOverview, PolicySummary, policy_show},
+    preview::policy_diff,
 };
 pub use progress::Progress;
 pub use store::trust::{RootSummary, TrustAdded, inspect_root, trust_add};

@@ -22,7 +22,7 @@ use crate::{
     transfer::{
         connected::seal,
         error::TransferError,
-        isolated::import::{ImportOptions, import},
+        isolated::import::{import, options::ImportOptions},
         policy::gather::gather,
         progress::Progress,
         store::trust::{self, trust_add},

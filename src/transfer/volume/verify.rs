@@ -13,7 +13,7 @@ use bundle_format::{
     index::{SegmentKind, SegmentRef},
     limits::BundleLimits,
     segment::SegmentReader,
-    trust::{Expectation, VerifiedHead},
+    trust::{Expectation, Freshness, VerifiedHead},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -21,7 +21,6 @@ use tempfile::SpooledTempFile;
 use uuid::Uuid;
 
 use super::{
-    freshness::freshness_name,
     payload_table::{self, PayloadTable},
     read::{self, Member, Volume, VolumeSink},
 };
@@ -93,8 +92,8 @@ pub struct VerifiedVolume {
     pub created: Timestamp,
     /// Sites that may import it.
     pub sites: Vec<String>,
-    /// Against what is trusted: `newer`, `same` or `older`.
-    pub freshness: &'static str,
+    /// Against what is trusted.
+    pub freshness: Freshness,
     /// Records of catalogue segments that the snapshot names.
     pub catalogue_records: u64,
     /// Records of payload segments that the snapshot names.
@@ -124,7 +123,7 @@ pub struct VerifiedVolume {
 /// Checks every byte of the volumes named. Nothing is written.
 ///
 /// # Errors
-/// [`super::Fault::Refused`] for everything that is the bundle's fault.
+/// [`Blame::Refused`](crate::transfer::Blame) for everything that is the bundle's fault.
 pub fn verify(
     bundles: &[PathBuf],
     against: VerifyAgainst<'_>,
@@ -179,7 +178,7 @@ fn report(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
         snapshot: index.snapshot,
         created: index.created,
         sites: index.sites.clone(),
-        freshness: freshness_name(verified.freshness),
+        freshness: verified.freshness,
         catalogue_records: records(SegmentKind::Catalogue),
         payload_records: records(SegmentKind::Payloads),
         segments: index.segments.len() as u64,
