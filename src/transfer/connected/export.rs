@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 use super::{
     layout::{Object, ObjectKind, lay_out},
-    seal::{SealOptions, SealOutcome, seal_locked},
+    seal::seal_locked,
+    seal_options::{SealOptions, SealOutcome},
 };
 use crate::{
     catalog::Catalog,

@@ -20,7 +20,7 @@ use crate::{
     file_error::Doing as _,
     fleet::Fleet,
     transfer::{
-        connected::seal,
+        connected::sealed_policy::note_sealed_policy,
         error::TransferError,
         isolated::import::{import, options::ImportOptions},
         policy::gather::gather,
@@ -108,7 +108,7 @@ fn become_mirror(data: &DataDir, snapshot: u64) -> Result<SeedReport> {
     for site in &sites {
         writer.add_site(site)?;
     }
-    seal::note_sealed_policy(&mut writer, &policy, snapshot)?;
+    note_sealed_policy(&mut writer, &policy, snapshot)?;
     writer.commit()?;
     let counts = catalog.counts()?;
     Ok(SeedReport {
