@@ -13,7 +13,7 @@ use crate::{
     data_dir::DataDir,
     transfer::{
         error::TransferError,
-        store::{heads, side::connected, trust as trust_state},
+        store::{heads, side::require_connected, trust as trust_state},
     },
 };
 
@@ -34,7 +34,7 @@ pub fn inspect_for_signing(data: &DataDir) -> Result<SealSummary> {
 /// # Errors
 /// When the key may not sign it or has done so, or the disk fails.
 pub fn countersign(data: &DataDir, key: &Path, passphrase: Option<&str>) -> Result<SealSummary> {
-    connected(data)?;
+    require_connected(data)?;
     let _lock = trust_state::lock(data)?;
     let (number, mut head) = newest_snapshot(data)?;
     let key = SigningKey::load(key, passphrase)?;
@@ -46,7 +46,7 @@ pub fn countersign(data: &DataDir, key: &Path, passphrase: Option<&str>) -> Resu
 
 /// The number and the signed head of the newest snapshot.
 fn newest_snapshot(data: &DataDir) -> Result<(u64, Head)> {
-    connected(data)?;
+    require_connected(data)?;
     let last = Catalog::open(&data.catalog())?.snapshots()?.pop();
     let number = last
         .ok_or_else(|| TransferError::Unfit {

@@ -32,7 +32,7 @@ use crate::{
         error::TransferError,
         kill,
         progress::Progress,
-        store::{heads, side::connected, trust},
+        store::{heads, side::require_connected, trust},
     },
 };
 
@@ -89,7 +89,7 @@ pub fn export(
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
     let sealing = SealOptions { add_site: Some(site.to_owned()), ..options.seal.clone() };
-    connected(data)?;
+    require_connected(data)?;
     // Until what is packed is noted: another snapshot in between would mix up what it carries.
     let _lock = trust::lock(data)?;
     let sealed = seal_locked(data, created, &sealing, progress)?;
@@ -104,7 +104,7 @@ pub fn export(
     }
     let head = heads::load(data, sealed.snapshot)?;
     let mut catalog = Catalog::open(&data.catalog())?;
-    let objects = to_pack(&catalog, site, sealed.snapshot, options.full)?;
+    let objects = objects_to_pack(&catalog, site, sealed.snapshot, options.full)?;
     let notes = lay_out(&head, sealed.index, site, sealed.snapshot, &objects, options.volume_size)?;
     let bytes = notes.iter().map(|note| volume_size(note, &head)).sum();
     fs::create_dir_all(out).doing("make", out)?;
@@ -115,7 +115,7 @@ pub fn export(
     }
 
     progress.phase("packing", Some(bytes));
-    sweep(out)?;
+    remove_leftovers(out)?;
     let content = ContentStore::open(&data.content())?;
     let mut volumes = Vec::new();
     for note in &notes {
@@ -143,7 +143,12 @@ pub fn export(
 
 /// Segments in the order of the index, then payloads ascending by name: the one order that a volume
 /// may have.
-fn to_pack(catalog: &Catalog, site: &str, snapshot: u64, full: bool) -> Result<Vec<Object>> {
+fn objects_to_pack(
+    catalog: &Catalog,
+    site: &str,
+    snapshot: u64,
+    full: bool,
+) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
     for segment in catalog.segments_of(snapshot)? {
         if full || !catalog.is_packed(site, &segment.sha256)? {
@@ -181,8 +186,8 @@ fn write_volume(
     let mut writer =
         VolumeWriter::new(BufWriter::with_capacity(1 << 20, file), note, head).map_err(failed)?;
     for entry in &note.objects {
-        let source = open(data, content, entry)?;
-        writer.object(&mut Counted { source, progress }).map_err(failed)?;
+        let source = open_object(data, content, entry)?;
+        writer.object(&mut ProgressReader { source, progress }).map_err(failed)?;
     }
     kill::step("objects packed");
     let file = writer.finish().map_err(failed)?;
@@ -194,7 +199,7 @@ fn write_volume(
 }
 
 /// Removes what killed exports have left in the folder.
-fn sweep(out: &Path) -> Result<()> {
+fn remove_leftovers(out: &Path) -> Result<()> {
     for entry in fs::read_dir(out).doing("list", out)? {
         let path = entry.doing("list", out)?.path();
         let ours = path
@@ -225,7 +230,11 @@ fn file_name(note: &VolumeNote) -> String {
     )
 }
 
-fn open(data: &DataDir, content: &ContentStore, entry: &ObjectEntry) -> Result<Box<dyn Read>> {
+fn open_object(
+    data: &DataDir,
+    content: &ContentStore,
+    entry: &ObjectEntry,
+) -> Result<Box<dyn Read>> {
     let segment = data.segments().join(entry.sha256.to_string());
     let mut file = if segment.exists() {
         fs::File::open(&segment).doing("open the segment", &segment)?
@@ -237,12 +246,12 @@ fn open(data: &DataDir, content: &ContentStore, entry: &ObjectEntry) -> Result<B
     }
     if let Some(offset) = entry.offset {
         use std::io::{Seek as _, SeekFrom};
-        file.seek(SeekFrom::Start(offset)).doing("read", name(&entry.sha256))?;
+        file.seek(SeekFrom::Start(offset)).doing("read", object_name(&entry.sha256))?;
     }
     Ok(Box::new(file.take(entry.size)))
 }
 
-fn name(sha256: &Sha256) -> PathBuf {
+fn object_name(sha256: &Sha256) -> PathBuf {
     PathBuf::from(sha256.to_string())
 }
 
@@ -259,12 +268,12 @@ fn make_readable(_path: &Path) -> std::result::Result<(), FileError> {
     Ok(())
 }
 
-struct Counted<'a> {
+struct ProgressReader<'a> {
     source: Box<dyn Read>,
     progress: &'a dyn Progress,
 }
 
-impl Read for Counted<'_> {
+impl Read for ProgressReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         let n = self.source.read(buf)?;
         self.progress.advance(n as u64);

@@ -17,7 +17,7 @@ use crate::{
     data_dir::DataDir,
     durable,
     file_error::{Doing as _, FileError},
-    transfer::{error::TransferError, store::side::connected},
+    transfer::{error::TransferError, store::side::require_connected},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -106,7 +106,7 @@ pub struct KeyRotation {
 /// # Errors
 /// When there are keys already, the numbers make no sense, or the disk fails.
 pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
-    connected(data)?;
+    require_connected(data)?;
     let folder = data.keys();
     if folder.join("keys.json").exists() {
         return Err(TransferError::Unfit {
@@ -146,18 +146,18 @@ pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
         policy: "policy-1.pem".to_owned(),
     };
     let passphrase = options.passphrase.as_deref();
-    for name in files.all() {
+    for name in files.all_names() {
         SigningKey::generate()?.save(&scratch.path().join(name), passphrase)?;
     }
     let root = files.sign_root(scratch.path(), passphrase, options.now, &[])?;
-    write(&scratch.path().join("1.root.json"), &root)?;
+    write_file(&scratch.path().join("1.root.json"), &root)?;
     files.store(scratch.path())?;
     make_private(scratch.path())?;
     fs::rename(scratch.path(), &folder).doing("make", &folder)?;
     durable::sync_folder(data.root()).doing("sync", data.root())?;
     // The temporary folder has moved away: there is nothing left for it to remove.
     drop(scratch.keep());
-    files.report(&folder, &root)
+    files.describe(&folder, &root)
 }
 
 /// Makes a new root version with new keys for the chosen roles, signed by the root keys before and
@@ -171,10 +171,10 @@ pub fn keys_rotate(
     passphrase: Option<&str>,
     now: Timestamp,
 ) -> Result<KeysReport> {
-    connected(data)?;
+    require_connected(data)?;
     let folder = data.keys();
     let old = KeyFiles::load(&folder)?;
-    let also = old.load_all(&folder, &old.root, passphrase)?;
+    let more_signers = old.load_all(&folder, &old.root, passphrase)?;
     let version = old.root_version.checked_add(1).unwrap_or(NonZeroU64::MAX);
     let mut new = KeyFiles { root_version: version, ..old.clone() };
     if which.root {
@@ -189,8 +189,8 @@ pub fn keys_rotate(
     if which.policy {
         new.policy = format!("policy-1.v{version}.pem");
     }
-    let known = old.all();
-    for name in new.all().into_iter().filter(|name| !known.contains(name)) {
+    let existing = old.all_names();
+    for name in new.all_names().into_iter().filter(|name| !existing.contains(name)) {
         let path = folder.join(&name);
         // A killed rotation may have left one; no root names it yet.
         match fs::remove_file(&path) {
@@ -200,11 +200,11 @@ pub fn keys_rotate(
             _ => SigningKey::generate()?.save(&path, passphrase)?,
         }
     }
-    let also: Vec<&SigningKey> = also.iter().collect();
-    let root = new.sign_root(&folder, passphrase, now, &also)?;
-    write(&folder.join(format!("{version}.root.json")), &root)?;
+    let more_signers: Vec<&SigningKey> = more_signers.iter().collect();
+    let root = new.sign_root(&folder, passphrase, now, &more_signers)?;
+    write_file(&folder.join(format!("{version}.root.json")), &root)?;
     new.store(&folder)?;
-    new.report(&folder, &root)
+    new.describe(&folder, &root)
 }
 
 impl KeyFiles {
@@ -265,12 +265,12 @@ impl KeyFiles {
     }
 
     /// Every key file, each once.
-    fn all(&self) -> Vec<String> {
-        let mut all = self.root.clone();
-        all.push(self.content.clone());
-        all.extend(self.timestamp.iter().filter(|name| **name != self.content).cloned());
-        all.push(self.policy.clone());
-        all
+    fn all_names(&self) -> Vec<String> {
+        let mut names = self.root.clone();
+        names.push(self.content.clone());
+        names.extend(self.timestamp.iter().filter(|name| **name != self.content).cloned());
+        names.push(self.policy.clone());
+        names
     }
 
     fn sign_root(
@@ -278,7 +278,7 @@ impl KeyFiles {
         folder: &Path,
         passphrase: Option<&str>,
         now: Timestamp,
-        also: &[&SigningKey],
+        more_signers: &[&SigningKey],
     ) -> Result<Vec<u8>> {
         let root = self.load_all(folder, &self.root, passphrase)?;
         let content = self.load_key(folder, &self.content, passphrase)?;
@@ -293,7 +293,7 @@ impl KeyFiles {
                 expires: later(now, ROOT_DAYS),
             },
             self.root_version,
-            also,
+            more_signers,
         )
         .map_err(|source| TransferError::Sign { doing: "make the root", source })
     }
@@ -302,11 +302,11 @@ impl KeyFiles {
         let path = folder.join("keys.json");
         let json =
             serde_json::to_vec_pretty(self).map_err(std::io::Error::other).doing("write", &path)?;
-        write(&path, &json)?;
+        write_file(&path, &json)?;
         Ok(())
     }
 
-    fn report(&self, folder: &Path, root: &[u8]) -> Result<KeysReport> {
+    fn describe(&self, folder: &Path, root: &[u8]) -> Result<KeysReport> {
         let fingerprint = Fingerprint::from_root(root)
             .map_err(|source| TransferError::Sign { doing: "read the new root", source })?;
         let role = |role: &str, names: &[String]| -> Vec<(String, PathBuf)> {
@@ -334,7 +334,7 @@ pub(crate) fn later(now: Timestamp, days: i64) -> Timestamp {
     Timestamp::from_second(then.as_second()).unwrap_or(then)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> std::result::Result<(), FileError> {
+fn write_file(path: &Path, bytes: &[u8]) -> std::result::Result<(), FileError> {
     durable::write(path, bytes).doing("write", path)
 }
 

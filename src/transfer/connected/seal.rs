@@ -28,7 +28,7 @@ use crate::{
         kill,
         policy::gather::gather,
         progress::Progress,
-        store::{heads, segments, side::connected, trust as trust_state},
+        store::{heads, segments, side::require_connected, trust as trust_state},
     },
 };
 
@@ -49,7 +49,7 @@ pub fn seal(
     options: &SealOptions,
     progress: &dyn Progress,
 ) -> Result<SealOutcome> {
-    connected(data)?;
+    require_connected(data)?;
     let _lock = trust_state::lock(data)?;
     seal_locked(data, created, options, progress)
 }
@@ -61,7 +61,7 @@ pub(super) fn seal_locked(
     options: &SealOptions,
     progress: &dyn Progress,
 ) -> Result<SealOutcome> {
-    let mirror_id = connected(data)?;
+    let mirror_id = require_connected(data)?;
     if let Some(site) = &options.add_site {
         check_site(site).map_err(|e| TransferError::Unfit { what: e.to_string() })?;
     }
@@ -79,7 +79,7 @@ pub(super) fn seal_locked(
     // From here to the commit nobody else writes: what is read is exactly what is marked as sealed.
     let mut writer = catalog.write()?;
     writer.set_mirror_id(mirror_id)?;
-    segments::sweep(data)?;
+    segments::remove_leftovers(data)?;
     refuse_contradictions(&writer)?;
     let last = LastSnapshot::read(data, &writer)?;
     let draft = inputs.draft(&mut writer, last.as_ref(), progress)?;

@@ -47,7 +47,7 @@ pub fn policy_accept(
     choice: &PolicyChoice,
     now: Timestamp,
 ) -> Result<PolicyDecision> {
-    side::isolated(data)?;
+    side::require_isolated(data)?;
     let _lock = trust::lock(data)?;
     let catalog = Catalog::open(&data.catalog())?;
     let mut fleet = Fleet::open(&data.fleet())?;
@@ -77,7 +77,7 @@ pub fn policy_reject(
     choice: &PolicyChoice,
     now: Timestamp,
 ) -> Result<PolicyDecision> {
-    side::isolated(data)?;
+    side::require_isolated(data)?;
     let _lock = trust::lock(data)?;
     let mut fleet = Fleet::open(&data.fleet())?;
     fleet.at_once(|fleet| {

@@ -28,7 +28,7 @@ pub fn policy_diff(
     bundles: &[PathBuf],
     now: Timestamp,
 ) -> Result<Vec<PolicyChange>> {
-    let site = side::isolated(data)?;
+    let site = side::require_isolated(data)?;
     let fleet = Fleet::open(&data.fleet())?;
     if bundles.is_empty() {
         let stored = match fleet.policy(PolicyState::Held)? {
@@ -43,8 +43,9 @@ pub fn policy_diff(
     let state = trust::load_state(data)?;
     let expect = Expectation { site: Some(site), now, refuse_expired: false };
     let mut newest: Option<(u64, Policy)> = None;
-    for path in read::find(bundles)? {
-        let verified = read::open(&path, &state, &expect, &BundleLimits::default())?.verified;
+    for path in read::find_volumes(bundles)? {
+        let verified =
+            read::open_volume(&path, &state, &expect, &BundleLimits::default())?.verified;
         let number = verified.index.snapshot;
         if newest.as_ref().is_none_or(|(highest, _)| number > *highest) {
             newest = Some((number, verified.policy));

@@ -20,7 +20,7 @@ const PARTS: [&str; 2] = ["metadata", "targets"];
 pub(crate) fn store(data: &DataDir, number: u64, head: &Head) -> Result<()> {
     let folder = data.snapshot(number);
     if folder.exists() {
-        return update(&folder, head);
+        return update_files(&folder, head);
     }
     let parent = folder.parent().unwrap_or(data.root());
     fs::create_dir_all(parent).doing("make", parent)?;
@@ -43,7 +43,7 @@ pub(crate) fn store(data: &DataDir, number: u64, head: &Head) -> Result<()> {
 
 /// Brings a stored head up to date file by file, so that there is a valid head at every moment: only
 /// a signature on the timestamp or a root can be new, and every state in between verifies.
-fn update(folder: &Path, head: &Head) -> Result<()> {
+fn update_files(folder: &Path, head: &Head) -> Result<()> {
     for (name, bytes) in &head.files {
         let path = folder.join(name);
         if fs::read(&path).is_ok_and(|stored| stored == *bytes) {
@@ -55,7 +55,7 @@ fn update(folder: &Path, head: &Head) -> Result<()> {
     // What is left of a run that was killed before it counted.
     for part in PARTS {
         let path = folder.join(part);
-        for name in names(&path).doing("list", &path)? {
+        for name in list_names(&path).doing("list", &path)? {
             if !head.files.contains_key(&format!("{part}/{name}")) {
                 let path = path.join(name);
                 fs::remove_file(&path).doing("remove the leftover", &path)?;
@@ -71,7 +71,7 @@ pub(crate) fn load(data: &DataDir, number: u64) -> Result<Head> {
     let mut head = Head::default();
     for part in PARTS {
         let path = folder.join(part);
-        for name in names(&path).doing("list", &path)? {
+        for name in list_names(&path).doing("list", &path)? {
             // A temporary file of a killed run is no part of it.
             if !name.starts_with('.') {
                 let path = path.join(&name);
@@ -83,7 +83,7 @@ pub(crate) fn load(data: &DataDir, number: u64) -> Result<Head> {
     Ok(head)
 }
 
-fn names(folder: &Path) -> std::io::Result<Vec<String>> {
+fn list_names(folder: &Path) -> std::io::Result<Vec<String>> {
     fs::read_dir(folder)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect()

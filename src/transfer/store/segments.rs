@@ -51,7 +51,7 @@ impl SegmentSpool {
             }
         };
         writer.push(record).map_err(failed)?;
-        *unpacked += weight(record);
+        *unpacked += unpacked_bytes(record);
         if *unpacked >= self.full {
             self.close()?;
         }
@@ -84,7 +84,7 @@ impl SegmentSpool {
 
 /// Removes what killed runs have left half-written in `segments/` and `snapshots/`. The caller is
 /// the only one who writes there.
-pub(crate) fn sweep(data: &DataDir) -> Result<()> {
+pub(crate) fn remove_leftovers(data: &DataDir) -> Result<()> {
     let snapshots = data.snapshot(0).with_file_name("");
     for folder in [data.segments(), snapshots] {
         let entries = match fs::read_dir(&folder) {
@@ -162,7 +162,7 @@ pub(crate) fn refused(source: SegmentError) -> TransferError {
 }
 
 /// Roughly what a record adds to the unpacked stream.
-fn weight(record: &Record) -> u64 {
+fn unpacked_bytes(record: &Record) -> u64 {
     match record {
         Record::Revision(revision) => revision.xml.len() as u64 + 64,
         Record::Withdrawal { .. } => 32,

@@ -42,7 +42,7 @@ pub enum TrustAdded {
 /// When it cannot be read or is no valid root.
 pub fn inspect_root(path: &Path) -> Result<RootSummary> {
     let root = read_root(path)?;
-    pin(path, &root)?;
+    pin_root(path, &root)?;
     let fingerprint = fingerprint(path, &root)?;
     Ok(RootSummary { fingerprint: fingerprint.words(), fingerprint_hex: fingerprint.0.to_string() })
 }
@@ -56,9 +56,9 @@ pub fn inspect_root(path: &Path) -> Result<RootSummary> {
 /// When this is no isolated side, the fingerprint differs, another root is trusted, the trust state
 /// is damaged, or the disk fails.
 pub fn trust_add(data: &DataDir, path: &Path, expected: Option<&str>) -> Result<TrustAdded> {
-    side::isolated(data)?;
+    side::require_isolated(data)?;
     let root = read_root(path)?;
-    let state = pin(path, &root)?;
+    let state = pin_root(path, &root)?;
     let found = fingerprint(path, &root)?;
     if expected.is_some_and(|expected| !found.matches(expected)) {
         return Err(TransferError::Fingerprint { found: found.words() });
@@ -106,7 +106,7 @@ pub(crate) fn store_state(data: &DataDir, state: &TrustState) -> Result<()> {
 
 /// A trust state of a root file alone, for `verify`.
 pub(crate) fn state_of_root(path: &Path) -> Result<TrustState> {
-    pin(path, &read_root(path)?)
+    pin_root(path, &read_root(path)?)
 }
 
 /// To be held while something is imported or trusted.
@@ -122,7 +122,7 @@ fn read_root(path: &Path) -> Result<Vec<u8>> {
     Ok(fs::read(path).doing("read the root", path)?)
 }
 
-fn pin(path: &Path, root: &[u8]) -> Result<TrustState> {
+fn pin_root(path: &Path, root: &[u8]) -> Result<TrustState> {
     TrustState::pin(root).map_err(|source| TransferError::Trust { path: path.to_owned(), source })
 }
 

@@ -142,8 +142,8 @@ fn site_of(bundles: &[PathBuf], root: &Path, options: &ImportOptions) -> Result<
     let state = trust::state_of_root(root)?;
     let expect = Expectation { site: None, now: options.now, refuse_expired: false };
     let mut newest = None;
-    for path in read::find(bundles)? {
-        let index = read::open(&path, &state, &expect, &options.limits)?.verified.index;
+    for path in read::find_volumes(bundles)? {
+        let index = read::open_volume(&path, &state, &expect, &options.limits)?.verified.index;
         newest = newest.max(index.sites.into_iter().next().map(|site| (index.snapshot, site)));
     }
     newest.map(|(_, site)| site).ok_or_else(|| TransferError::Unfit {

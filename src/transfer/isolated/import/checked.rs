@@ -34,8 +34,8 @@ pub(super) fn check_volumes(
         refuse_expired: options.refuse_expired,
     };
     let mut volumes = Vec::new();
-    for path in read::find(bundles)? {
-        volumes.push(read::open(&path, context.trust, &expect, &options.limits)?);
+    for path in read::find_volumes(bundles)? {
+        volumes.push(read::open_volume(&path, context.trust, &expect, &options.limits)?);
     }
     volumes.sort_by_key(|v| (v.verified.index.snapshot, v.note.set, v.note.volume));
     let path = context.data.catalog();

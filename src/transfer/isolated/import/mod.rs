@@ -7,7 +7,7 @@
 //! | `checked` | every head is checked and compared with the site | `CheckedVolumes` |
 //! | `taken` | the free space is proven; every volume is read once; what is new goes to `incoming/` | `TakenVolumes` |
 //! | `commit` | one transaction: rows of what came, the newest complete snapshot; files move to their places before it is committed | `Committed` |
-//! | `settle` | the trust state follows, then the policy | `Settled` |
+//! | `settled` | the trust state follows, then the policy | `Settled` |
 //! | `summary` | the report of all phases | `ImportReport` |
 //! | `candidates` | which snapshots may be switched to | |
 //! | `site_state` | what the site has before the import | |
@@ -23,7 +23,7 @@ mod context;
 pub(in crate::transfer) mod options;
 mod policy_note;
 pub(in crate::transfer) mod report;
-mod settle;
+mod settled;
 mod site_state;
 mod summary;
 mod taken;
@@ -44,7 +44,7 @@ use commit::commit;
 use context::ImportContext;
 use options::ImportOptions;
 use report::ImportReport;
-use settle::settle;
+use settled::apply_trust_and_policy;
 use summary::summarize;
 use taken::take_in;
 
@@ -59,7 +59,7 @@ pub fn import(
     options: &ImportOptions,
     progress: &dyn Progress,
 ) -> Result<ImportReport, TransferError> {
-    let site = side::isolated(data)?;
+    let site = side::require_isolated(data)?;
     // Before the lock, so that a site that trusts nothing is left as it is; and again under it.
     trust::load_state(data)?;
     let _lock = trust::lock(data)?;
@@ -67,21 +67,21 @@ pub fn import(
     let context = ImportContext { data, site, options, trust: &trust, progress };
     let checked = check_volumes(&context, bundles)?;
     let stage = Stage::new(data, options.dry_run)?;
-    let imported = run(&context, checked, stage);
-    let cleared = stage::clear(&data.incoming());
+    let imported = run_phases(&context, checked, stage);
+    let cleared = stage::clear_incoming(&data.incoming());
     let report = imported?;
     cleared?;
     Ok(report)
 }
 
 /// The phases that fill and empty the stage, which goes at the end.
-fn run(
+fn run_phases(
     context: &ImportContext<'_>,
     checked: CheckedVolumes,
     stage: Stage,
 ) -> Result<ImportReport, TransferError> {
     let taken = take_in(context, checked, stage)?;
     let mut committed = commit(context, taken)?;
-    let settled = settle(context, &mut committed)?;
+    let settled = apply_trust_and_policy(context, &mut committed)?;
     Ok(summarize(context, committed, settled))
 }

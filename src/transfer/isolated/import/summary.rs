@@ -4,7 +4,7 @@ use super::{
     commit::Committed,
     context::ImportContext,
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},
-    settle::Settled,
+    settled::Settled,
 };
 use crate::transfer::{isolated::intake::stage::Stage, volume::read::Volume};
 

@@ -64,7 +64,7 @@ impl<'a> VolumeIntake<'a> {
 }
 
 impl VolumeSink for VolumeIntake<'_> {
-    fn begin(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
+    fn begin_member(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
         self.is_stored = false;
         let name = match member {
             Member::Segment(segment) => {
@@ -102,7 +102,7 @@ impl VolumeSink for VolumeIntake<'_> {
         }
     }
 
-    fn end(&mut self, member: &Member<'_>) -> Result<()> {
+    fn end_member(&mut self, member: &Member<'_>) -> Result<()> {
         kill::step("object staged");
         if !self.is_stored {
             if let Member::Payload(ObjectEntry { sha256, offset: None, .. }, Some(_)) = member {
@@ -131,7 +131,11 @@ impl VolumeSink for VolumeIntake<'_> {
         Ok(())
     }
 
-    fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<PayloadTable> {
+    fn payload_table(
+        &mut self,
+        verified: &VerifiedHead,
+        note: &VolumeNote,
+    ) -> Result<PayloadTable> {
         let wanted: HashSet<Sha256> = note.objects.iter().map(|object| object.sha256).collect();
         let find = |segment: &SegmentRef| self.stage.find_segment(segment);
         let mut table = PayloadTable::default();

@@ -56,8 +56,8 @@ impl Stage {
     /// A new, empty stage; what killed runs left is removed. The caller holds the lock.
     pub(crate) fn new(data: &DataDir, dry_run: bool) -> Result<Self> {
         let incoming = data.incoming();
-        clear(&incoming)?;
-        segments::sweep(data)?;
+        clear_incoming(&incoming)?;
+        segments::remove_leftovers(data)?;
         fs::create_dir_all(&incoming).doing("make", &incoming)?;
         Ok(Self {
             folder: TempDir::new_in(&incoming).doing("make a folder in", &incoming)?,
@@ -179,7 +179,7 @@ impl Stage {
 }
 
 /// Removes what an earlier, killed import left; the caller holds the lock.
-pub(crate) fn clear(incoming: &Path) -> std::result::Result<(), FileError> {
+pub(crate) fn clear_incoming(incoming: &Path) -> std::result::Result<(), FileError> {
     match fs::remove_dir_all(incoming) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
             Err(e).doing("remove the leftovers in", incoming)

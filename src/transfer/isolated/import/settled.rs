@@ -48,7 +48,10 @@ impl Settled {
 
 /// Does what follows the commit of this import, or of one that was killed after it. A dry run only
 /// says what the policy would change.
-pub(super) fn settle(context: &ImportContext<'_>, committed: &mut Committed) -> Result<Settled> {
+pub(super) fn apply_trust_and_policy(
+    context: &ImportContext<'_>,
+    committed: &mut Committed,
+) -> Result<Settled> {
     let in_force = committed.in_force();
     let Committed { taken, switched, pending, .. } = committed;
     let site = &taken.checked.site;
