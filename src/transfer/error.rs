@@ -1,15 +1,14 @@
 //! What may go wrong between bundle and stores, sorted by whose fault it is.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
 use bundle_format::{
     container::VolumeError, keys::KeyError, segment::SegmentError, trust::TrustError,
 };
 
-use crate::{catalog::CatalogError, content::ContentError, fleet::FleetError};
+use crate::{
+    catalog::CatalogError, content::ContentError, file_error::FileError, fleet::FleetError,
+};
 
 /// Whose fault an error is; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,16 +91,8 @@ pub enum TransferError {
         what: &'static str,
     },
     /// The disk failed.
-    #[error("cannot {doing} {path}")]
-    Io {
-        /// What was attempted.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Another run is at work.
     #[error(
         "another import, seal or export is at work on this data folder ({path} is locked): wait for it to end"
@@ -186,7 +177,7 @@ impl TransferError {
             }
             Self::OtherRoot { .. } => Blame::Refused,
             Self::NoSpace { .. }
-            | Self::Io { .. }
+            | Self::File(_)
             | Self::Busy { .. }
             | Self::Unfit { .. }
             | Self::Note { .. }
@@ -212,13 +203,4 @@ impl TransferError {
     ) -> Self {
         Self::Refused { what: what.into(), source: Some(Box::new(source)) }
     }
-}
-
-/// For `map_err` on what the disk says.
-pub(super) fn io_error(
-    doing: &'static str,
-    path: impl AsRef<Path>,
-) -> impl FnOnce(io::Error) -> TransferError {
-    let path = path.as_ref().to_owned();
-    move |source| TransferError::Io { doing, path, source }
 }

@@ -26,21 +26,24 @@ mod store;
 mod upkeep;
 mod volume;
 
+pub use connected::countersign::{countersign, inspect_for_signing};
 pub use connected::export::{ExportOptions, ExportReport, export};
 pub use connected::keys::{KeyFiles, KeyRotation, KeysOptions, KeysReport, keys_init, keys_rotate};
-pub use connected::seal::{SealOptions, SealOutcome, countersign, inspect_for_signing, seal};
+pub use connected::seal::seal;
+pub use connected::seal_options::{SealOptions, SealOutcome, SealReason};
 pub use error::{Blame, TransferError};
 pub use isolated::import::{
-    ImportOptions, import,
+    import,
+    options::ImportOptions,
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},
 };
 pub use isolated::switch::{Changes, MissingObjects};
 pub use policy::{
     change::{PolicyChange, PolicyChangeKind, PriorApproval},
-    decide::{
-        LocalDecision, PolicyChoice, PolicyDecision, PolicyOverview, PolicySummary, policy_accept,
-        policy_diff, policy_reject, policy_release, policy_show,
-    },
+    choice::PolicyChoice,
+    decide::{PolicyDecision, policy_accept, policy_reject, policy_release},
+    overview::{LocalDecision, LocalDecisionKind, PolicyOverview, PolicySummary, policy_show},
+    preview::policy_diff,
 };
 pub use progress::Progress;
 pub use store::trust::{RootSummary, TrustAdded, inspect_root, trust_add};

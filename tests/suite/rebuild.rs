@@ -63,7 +63,7 @@ fn keys_and_driver_sets_travel_change_and_go() {
 
     // Nothing new: nothing is sealed.
     let again = seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap();
-    assert!(!again.new, "{:?}", again.because);
+    assert!(!again.new, "{:?}", again.reasons);
 
     put_key(&mirror, &one, b"changed key");
     put_key(&mirror, &two, b"second key");
@@ -130,7 +130,7 @@ fn a_mirror_that_was_lost_goes_on_numbering_from_its_own_bundle() {
     // With the keys of the backup there is nothing to seal: it is what was sealed last.
     copy_folder(&lost.data.keys(), &data.keys());
     let again = seal(&data, now(), &SealOptions::default(), &()).unwrap();
-    assert_eq!((again.new, again.snapshot), (false, 2), "{:?}", again.because);
+    assert_eq!((again.new, again.snapshot), (false, 2), "{:?}", again.reasons);
 
     // Known revisions keep their numbers, a new one gets the next; the site takes it all.
     let mut catalog = Catalog::open(&data.catalog()).unwrap();

@@ -7,14 +7,15 @@ use bundle_format::{
     digest::{CHUNK_SIZE, Sha256},
     trust::Head,
 };
+use serde_json::json;
 use tidegate::{
     catalog::{Catalog, RevisionFilter},
     content::ContentStore,
     fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
     transfer::{
         Blame, ExportOptions, ImportOptions, KeyRotation, KeysOptions, PolicyChangeKind,
-        SealOptions, TransferError, TrustAdded, VerifyAgainst, VerifyOptions, check, countersign,
-        export, import, inspect_root, keys_init, keys_rotate, seal, trust_add, verify,
+        SealOptions, SealOutcome, TransferError, TrustAdded, VerifyAgainst, VerifyOptions, check,
+        countersign, export, import, inspect_root, keys_init, keys_rotate, seal, trust_add, verify,
     },
     update::RevisionId,
 };
@@ -30,6 +31,11 @@ fn options() -> VerifyOptions {
         refuse_expired: false,
         limits: bundle_format::limits::BundleLimits::default(),
     }
+}
+
+/// Why a snapshot was sealed, as its JSON says.
+fn reasons(sealed: &SealOutcome) -> serde_json::Value {
+    serde_json::to_value(sealed).unwrap()["because"].clone()
 }
 
 /// [`CHUNK_SIZE`], as a length of bytes in memory.
@@ -100,7 +106,7 @@ fn after_no_change_an_export_carries_little_more_than_the_signatures() {
     let mirror = mirror();
     mirror.export("plant-7");
     let second = mirror.export("plant-7");
-    assert!(!second.sealed.new, "{:?}", second.sealed.because);
+    assert!(!second.sealed.new, "{:?}", second.sealed.reasons);
     assert_eq!((second.snapshot, second.segments, second.payloads), (1, 0, 0));
     assert!(second.bytes < 16 * 1024, "{}", second.bytes);
 
@@ -303,7 +309,7 @@ fn approvals_travel_and_what_was_decided_here_stays() {
         .approve(update(2), ALL_COMPUTERS, ApprovalAction::Uninstall, None, Origin::Local, now())
         .unwrap();
     let exported = mirror.export("plant-7");
-    assert_eq!(exported.sealed.because, ["approvals, declines or groups changed"]);
+    assert_eq!(reasons(&exported.sealed), json!(["approvals, declines or groups changed"]));
     assert_eq!((exported.segments, exported.payloads), (0, 0));
     let dry = site.dry_run(&exported.volumes).unwrap();
     let report = site.import(&exported.volumes).unwrap();
@@ -404,7 +410,7 @@ fn a_root_is_trusted_once_and_its_successors_follow_by_themselves() {
     let all = KeyRotation { root: true, content: true, policy: true };
     let rotated = keys_rotate(&mirror.data, all, None, now()).unwrap();
     let exported = mirror.export("plant-7");
-    assert_eq!(exported.sealed.because, ["the root changed"]);
+    assert_eq!(reasons(&exported.sealed), json!(["the root changed"]));
     let report = site.import(&exported.volumes).unwrap();
     assert_eq!(report.in_force, Some(2));
     // A new site pins the newest root.
@@ -533,7 +539,7 @@ fn an_expired_bundle_warns_or_is_refused() {
     // The mirror seals anew in time, although nothing else has changed.
     let again =
         export(&mirror.data, "plant-7", &mirror.out(), days(700), &ExportOptions::default(), &());
-    assert_eq!(again.unwrap().sealed.because, ["the signatures expire soon"]);
+    assert_eq!(reasons(&again.unwrap().sealed), json!(["the signatures expire soon"]));
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::io::{self, Read, Write};
 
 use super::{
     VolumeError, VolumeNote,
-    layout::{BLOCK, NOTE_NAME, SUMS_NAME, Sums, TAIL, header, member_size, padding},
+    layout::{BLOCK, NOTE_NAME, SUMS_NAME, Sums, TAIL, header, member_size},
     note::ObjectEntry,
 };
 use crate::{
-    digest::{HashingWriter, Sha256},
+    digest::{HashingReader, Sha256},
     limits::BundleLimits,
     trust::Head,
 };
@@ -33,9 +33,11 @@ fn members(note: &VolumeNote, head: &Head) -> impl Iterator<Item = (String, u64)
     std::iter::once((NOTE_NAME.to_owned(), note_size)).chain(files).chain(objects)
 }
 
-/// Writes one volume.
+/// Writes one volume. The `tar` crate copies, pads and ends it; the headers are our one form. A
+/// writer that is dropped before [`VolumeWriter::finish`] leaves an archive without `SHA256SUMS`,
+/// which no reader accepts.
 pub struct VolumeWriter<W: Write> {
-    inner: W,
+    archive: tar::Builder<W>,
     objects: std::vec::IntoIter<ObjectEntry>,
     sums: Sums,
 }
@@ -60,8 +62,11 @@ impl<W: Write> VolumeWriter<W> {
             )));
         }
         let parts = head.parts(&limits).map_err(misuse)?;
-        let mut writer =
-            Self { inner, objects: note.objects.clone().into_iter(), sums: Sums::default() };
+        let mut writer = Self {
+            archive: tar::Builder::new(inner),
+            objects: note.objects.clone().into_iter(),
+            sums: Sums::default(),
+        };
         writer.member(NOTE_NAME, &note_bytes)?;
         for (part, bytes) in parts {
             writer.member(&part.name(), bytes)?;
@@ -78,10 +83,10 @@ impl<W: Write> VolumeWriter<W> {
         let object =
             self.objects.next().ok_or_else(|| misuse("all its objects are written already"))?;
         let name = object.name();
-        self.inner.write_all(header(&name, object.size)?.as_bytes())?;
-        let mut hashing = HashingWriter::new(&mut self.inner);
-        let copied = io::copy(&mut source.take(object.size), &mut hashing)?;
-        let (_, digest, _) = hashing.finish();
+        let header = header(&name, object.size)?;
+        let mut hashing = HashingReader::new(Read::take(&mut *source, object.size));
+        self.archive.append(&header, &mut hashing)?;
+        let (digest, copied) = hashing.finish();
         if copied != object.size || source.read(&mut [0])? != 0 {
             return Err(misuse(format!("{name} does not have the {} bytes named", object.size)));
         }
@@ -90,7 +95,6 @@ impl<W: Write> VolumeWriter<W> {
                 "{name} has the digest {digest}: the store is damaged; run `tidegate check`"
             )));
         }
-        self.pad(object.size)?;
         self.sums.push(&name, digest);
         Ok(())
     }
@@ -105,21 +109,14 @@ impl<W: Write> VolumeWriter<W> {
         }
         let sums = std::mem::take(&mut self.sums);
         self.member(SUMS_NAME, sums.as_bytes())?;
-        self.inner.write_all(&[0; TAIL])?;
-        self.inner.flush()?;
-        Ok(self.inner)
+        let mut inner = self.archive.into_inner()?;
+        inner.flush()?;
+        Ok(inner)
     }
 
     fn member(&mut self, name: &str, bytes: &[u8]) -> Result<(), VolumeError> {
-        self.inner.write_all(header(name, bytes.len() as u64)?.as_bytes())?;
-        self.inner.write_all(bytes)?;
-        self.pad(bytes.len() as u64)?;
+        self.archive.append(&header(name, bytes.len() as u64)?, bytes)?;
         self.sums.push(name, Sha256::hash(bytes));
-        Ok(())
-    }
-
-    fn pad(&mut self, size: u64) -> Result<(), VolumeError> {
-        self.inner.write_all([0; 512].get(..padding(size)).unwrap_or_default())?;
         Ok(())
     }
 }

@@ -1,22 +1,22 @@
 //! The isolated side: checking the head of a volume.
 
 use jiff::{SignedDuration, Timestamp};
-use tough::schema::{
-    self, DelegatedRole, Delegations, PathSet, Role, RoleType, Root, Signed, Targets,
-};
+use serde::Serialize;
+use tough::schema::Root;
 
 use super::{
     TrustError, document,
-    error::{DAMAGED, is_rollback},
-    head::{Head, INDEX_TARGET, POLICY_ROLE, POLICY_TARGET, Part},
-    load::{LoadError, Loaded, load, load_by_hand},
+    error::is_rollback,
+    head::{Head, POLICY_ROLE, Part},
+    load::{LoadError, Loaded, load},
     root::{Fingerprint, check_chain},
-    sign::POLICY_PATHS,
+    shape::{check_shape, policy_role},
+    signers::{valid_policy_signers, valid_signers},
     state::{Accepted, TrustState, counters_hold},
 };
 use crate::{
     digest::Sha256,
-    index::{self, Index, MAX_SNAPSHOT},
+    index::{self, Index},
     limits::BundleLimits,
     policy::Policy,
 };
@@ -33,7 +33,8 @@ pub struct Expectation<'a> {
 }
 
 /// How a snapshot stands to the newest accepted one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Freshness {
     /// Newer, or the first. After the keys were replaced for good its number may be lower than the
     /// one accepted before: this value decides, not the number.
@@ -138,61 +139,9 @@ fn same_mirror(pinned: &Root, head: &Head) -> Result<(), TrustError> {
     )))
 }
 
-/// The rules of format version 1 for the metadata, beyond TUF's own.
-fn check_shape(head: &Head, loaded: &Loaded) -> Result<(), TrustError> {
-    let refused = |what: &str| Err(TrustError::refused(format!("its metadata are wrong: {what}")));
-    document::check_root(&loaded.root.signed).map_err(|what| {
-        TrustError::refused(format!("its root (version {}): {what}", loaded.root.signed.version))
-    })?;
-    let number = loaded.number();
-    if number > MAX_SNAPSHOT {
-        return refused("the snapshot's number is out of range");
-    }
-    if loaded.timestamp.signed.version.get() != number
-        || loaded.targets.signed.version.get() != number
-    {
-        return refused("timestamp, snapshot and targets do not have the same version");
-    }
-    let Some(policy) = policy_role(&loaded.targets.signed) else {
-        return refused("targets must delegate policy.* to the role policy, and nothing else");
-    };
-    let keys = loaded.targets.signed.delegations.iter().flat_map(|d| d.keys.values());
-    document::distinct(POLICY_ROLE, keys)
-        .map_err(|what| TrustError::refused(format!("its targets metadata: {what}")))?;
-    let Some(policy_targets) = &policy.targets else {
-        return refused("the snapshot does not list the policy role");
-    };
-    if policy_targets.signed.delegations.is_some()
-        || !only_target(&policy_targets.signed, POLICY_TARGET)
-        || !only_target(&loaded.targets.signed, INDEX_TARGET)
-    {
-        return refused("a role names other targets than its own");
-    }
-    // Each file in its one form: what is not pinned by a digest could else be altered unnoticed.
-    let timestamp = head.get(Part::Timestamp).map(AsRef::as_ref).unwrap_or_default();
-    document::parse_slot::<schema::Timestamp>(timestamp)
-        .map_err(|what| TrustError::refused(format!("timestamp.json {what}: {DAMAGED}")))?;
-    Ok(())
-}
-
-/// The one delegation that there may be.
-fn policy_role(targets: &Targets) -> Option<&DelegatedRole> {
-    let delegations = targets.delegations.as_ref()?;
-    let [role] = delegations.roles.as_slice() else { return None };
-    let paths = match &role.paths {
-        PathSet::Paths(paths) => paths.iter().map(|path| path.value()).collect::<Vec<_>>(),
-        PathSet::PathHashPrefixes(_) => return None,
-    };
-    (role.name == POLICY_ROLE && role.terminating && paths == [POLICY_PATHS]).then_some(role)
-}
-
-fn only_target(targets: &Targets, name: &str) -> bool {
-    targets.targets.len() == 1 && targets.targets.keys().all(|key| key.raw() == name)
-}
-
 /// Site, mirror and format version from the signed `custom`; only then the index itself, which must
 /// say the same.
-fn open_index(
+pub(super) fn open_index(
     state: &TrustState,
     loaded: &Loaded,
     expect: &Expectation<'_>,
@@ -349,72 +298,4 @@ fn signers(loaded: &Loaded) -> Vec<(String, Vec<String>)> {
         ("targets".to_owned(), valid_signers(root, &loaded.targets)),
         (POLICY_ROLE.to_owned(), policy_signers),
     ]
-}
-
-/// The key ids of `root` whose signatures on `document` hold. Asks the TUF library key by key, by
-/// way of a root that names this one key with threshold one.
-pub(super) fn valid_signers<T: Role>(root: &Root, document: &Signed<T>) -> Vec<String> {
-    let holds = |keyid: &_| {
-        let mut single = root.clone();
-        if let Some(role) = single.roles.get_mut(&T::TYPE) {
-            role.keyids.retain(|id| id == keyid);
-            role.threshold = std::num::NonZeroU64::MIN;
-        }
-        single.verify_role(document).is_ok()
-    };
-    document
-        .signatures
-        .iter()
-        .filter(|signature| holds(&signature.keyid))
-        .map(|signature| hex::encode(signature.keyid.as_ref()))
-        .collect()
-}
-
-/// The same for the policy role, whose keys targets names.
-fn valid_policy_signers(delegations: &Delegations, policy: &Signed<Targets>) -> Vec<String> {
-    let holds = |keyid: &_| {
-        let mut single = delegations.clone();
-        for role in &mut single.roles {
-            role.keyids.retain(|id| id == keyid);
-            role.threshold = std::num::NonZeroU64::MIN;
-        }
-        single.verify_role(policy, POLICY_ROLE).is_ok()
-    };
-    policy
-        .signatures
-        .iter()
-        .filter(|signature| holds(&signature.keyid))
-        .map(|signature| hex::encode(signature.keyid.as_ref()))
-        .collect()
-}
-
-/// What is to be signed, for a countersigner.
-#[derive(Debug, Clone)]
-pub struct SealSummary {
-    /// The index that the signatures cover.
-    pub index: Index,
-    /// Valid timestamp signatures now, and how many are needed.
-    pub signatures: (u64, u64),
-}
-
-/// Checks a head that lacks timestamp signatures, for a countersigner.
-///
-/// # Errors
-/// When anything but the number of timestamp signatures is wrong.
-pub fn inspect_for_signing(head: &Head, limits: &BundleLimits) -> Result<SealSummary, TrustError> {
-    head.parts(limits).map_err(TrustError::refused)?;
-    let head_roots = head.roots();
-    let chain = check_chain(head_roots.iter().map(AsRef::as_ref))?;
-    let root = chain.last().ok_or_else(|| TrustError::refused("the head holds no root"))?;
-    let loaded = load_by_hand(root, head)?;
-    check_shape(head, &loaded)?;
-    let state = TrustState { root: head_roots.last().cloned().unwrap_or_default(), accepted: None };
-    let expect = Expectation { site: None, now: Timestamp::UNIX_EPOCH, refuse_expired: false };
-    let (index, _) = open_index(&state, &loaded, &expect, limits)?;
-    Policy::from_zst(&loaded.policy_file, limits)
-        .map_err(|e| TrustError::refused(e.to_string()))?;
-    let needed =
-        document::role(&root.signed, RoleType::Timestamp).map_err(TrustError::refused)?.threshold;
-    let valid = valid_signers(&root.signed, &loaded.timestamp).len() as u64;
-    Ok(SealSummary { index, signatures: (valid, needed.get()) })
 }

@@ -1,7 +1,7 @@
 //! What is wrong with a head, sorted by whose fault it is.
 
 use tough::{
-    TransportErrorKind,
+    TransportError, TransportErrorKind,
     error::Error,
     schema::{self, RoleType},
 };
@@ -75,6 +75,13 @@ pub(super) fn is_rollback(error: &Error) -> bool {
 
 /// What the TUF client's refusal means to the one who carries the bundle.
 pub(super) fn explain(error: Error) -> TrustError {
+    if is_scratch_copy(&error) {
+        return TrustError::machine(
+            "the scratch copy of the trust state cannot be read or written; is the temporary \
+             folder full?",
+            error,
+        );
+    }
     let what = match &error {
         Error::VerifyMetadata { role, source, .. } => signatures(&role.to_string(), source),
         Error::VerifyTrustedMetadata { .. } | Error::ParseTrustedMetadata { .. } => {
@@ -103,20 +110,7 @@ pub(super) fn explain(error: Error) -> TrustError {
              bundles are mixed"
         ),
         Error::Transport { source, url, .. } => {
-            let file = url.path().trim_start_matches('/');
-            let inner = std::error::Error::source(source).and_then(|s| s.downcast_ref::<Error>());
-            match inner {
-                Some(Error::HashMismatch { .. }) => {
-                    format!("{file} does not have the digest that was signed: {DAMAGED}")
-                }
-                Some(Error::MaxSizeExceeded { max_size, .. }) => {
-                    format!("{file} is longer than the {max_size} bytes allowed: {DAMAGED}")
-                }
-                _ if source.kind() == TransportErrorKind::FileNotFound => format!(
-                    "{file} is missing from it: files of two bundles are mixed, or {DAMAGED}"
-                ),
-                _ => format!("{file} cannot be read from it"),
-            }
+            missing_or_damaged(url.path().trim_start_matches('/'), source)
         }
         Error::ParseMetadata { role, .. } => {
             format!("its {role} metadata does not parse: {DAMAGED}")
@@ -133,21 +127,39 @@ pub(super) fn explain(error: Error) -> TrustError {
         Error::InvalidPath { .. } => {
             "its policy role names a target that it has no say over".to_owned()
         }
-        Error::DatastoreInit { .. }
-        | Error::DatastoreOpen { .. }
-        | Error::DatastoreCreate { .. }
-        | Error::DatastoreRemove { .. }
-        | Error::DatastoreSerialize { .. }
-        | Error::SystemTimeSteppedBackward { .. } => {
-            return TrustError::machine(
-                "the scratch copy of the trust state cannot be read or written; is the temporary \
-                 folder full?",
-                error,
-            );
-        }
         _ => "its metadata are not as they must be".to_owned(),
     };
     TrustError::refused_because(what, error)
+}
+
+/// Whether the TUF client could not read or write its copy of the trust state.
+fn is_scratch_copy(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::DatastoreInit { .. }
+            | Error::DatastoreOpen { .. }
+            | Error::DatastoreCreate { .. }
+            | Error::DatastoreRemove { .. }
+            | Error::DatastoreSerialize { .. }
+            | Error::SystemTimeSteppedBackward { .. }
+    )
+}
+
+/// What it means that a file of the head could not be fetched as it was signed.
+fn missing_or_damaged(file: &str, source: &TransportError) -> String {
+    let inner = std::error::Error::source(source).and_then(|s| s.downcast_ref::<Error>());
+    match inner {
+        Some(Error::HashMismatch { .. }) => {
+            format!("{file} does not have the digest that was signed: {DAMAGED}")
+        }
+        Some(Error::MaxSizeExceeded { max_size, .. }) => {
+            format!("{file} is longer than the {max_size} bytes allowed: {DAMAGED}")
+        }
+        _ if source.kind() == TransportErrorKind::FileNotFound => {
+            format!("{file} is missing from it: files of two bundles are mixed, or {DAMAGED}")
+        }
+        _ => format!("{file} cannot be read from it"),
+    }
 }
 
 /// What a failed signature check of a role means.

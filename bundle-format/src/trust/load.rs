@@ -15,11 +15,11 @@ use url::Url;
 
 use super::{
     TrustError,
-    check::valid_signers,
     document::{self, parse_slot},
     error::{DAMAGED, explain, signatures},
     head::{Head, INDEX_TARGET, POLICY_ROLE, POLICY_TARGET, Part},
     sign::target_name,
+    signers::valid_signers,
     state::Accepted,
 };
 use crate::{digest::Sha256, limits::BundleLimits};

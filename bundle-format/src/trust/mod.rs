@@ -6,25 +6,30 @@
 //! | `root.rs`, `words.rs` | roots, and their fingerprints to compare by voice |
 //! | `sign.rs` | the connected side: sealing and countersigning |
 //! | `check.rs`, `load.rs` | the isolated side: checking a head, with the TUF client |
+//! | `shape.rs` | our own rules for the metadata, beyond TUF's |
+//! | `signers.rs` | whose signatures hold |
+//! | `countersigner.rs` | what a countersigner is shown |
 //! | `state.rs` | the trust state: newest root and rollback counters in one record |
 //! | `document.rs` | the one form of each metadata file |
 //! | `error.rs` | whose fault it is, and what to do about it |
 
 mod check;
+mod countersigner;
 mod document;
 mod error;
 mod head;
 mod load;
 mod root;
+mod shape;
 mod sign;
+mod signers;
 mod state;
 #[cfg(test)]
 mod tests;
 mod words;
 
-pub use check::{
-    Expectation, Freshness, SealSummary, VerifiedHead, check_head, inspect_for_signing,
-};
+pub use check::{Expectation, Freshness, VerifiedHead, check_head};
+pub use countersigner::{SealSummary, inspect_for_signing};
 pub(crate) use error::DAMAGED;
 pub use error::TrustError;
 pub(crate) use head::Part;

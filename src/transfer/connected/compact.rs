@@ -22,23 +22,23 @@ use crate::{
 /// What a later record replaces an earlier one of. A withdrawal does not replace the revision: a
 /// site keeps what it has, only no longer offers it.
 #[derive(PartialEq, Eq, Hash)]
-enum Key {
+enum RecordKey {
     Revision(Uuid, u32),
     Withdrawal(Uuid, u32),
     Payload(Sha256),
-    Opens(Sha1),
+    DecryptionKey(Sha1),
     DriverSet(Uuid),
 }
 
-fn key(record: &Record) -> Key {
+fn record_key(record: &Record) -> RecordKey {
     match record {
-        Record::Revision(r) => Key::Revision(r.update_id, r.revision_number),
+        Record::Revision(r) => RecordKey::Revision(r.update_id, r.revision_number),
         Record::Withdrawal { update_id, revision_number } => {
-            Key::Withdrawal(*update_id, *revision_number)
+            RecordKey::Withdrawal(*update_id, *revision_number)
         }
-        Record::Payload(p) => Key::Payload(p.sha256),
-        Record::Key { sha1, .. } => Key::Opens(*sha1),
-        Record::DriverSet { id, .. } => Key::DriverSet(*id),
+        Record::Payload(p) => RecordKey::Payload(p.sha256),
+        Record::Key { sha1, .. } => RecordKey::DecryptionKey(*sha1),
+        Record::DriverSet { id, .. } => RecordKey::DriverSet(*id),
     }
 }
 
@@ -47,46 +47,50 @@ type RecordPlace = (usize, usize);
 
 /// Whether a record still counts: nothing later replaces it, and a revision that came back is no
 /// longer withdrawn.
-fn counts(record: &Record, place: RecordPlace, last: &HashMap<Key, RecordPlace>) -> bool {
-    let key = key(record);
+fn is_current(
+    record: &Record,
+    place: RecordPlace,
+    newest: &HashMap<RecordKey, RecordPlace>,
+) -> bool {
+    let key = record_key(record);
     let came_back = match key {
-        Key::Withdrawal(update, number) => {
-            last.get(&Key::Revision(update, number)).is_some_and(|revision| *revision > place)
-        }
+        RecordKey::Withdrawal(update, number) => newest
+            .get(&RecordKey::Revision(update, number))
+            .is_some_and(|revision| *revision > place),
         _ => false,
     };
-    !came_back && last.get(&key) == Some(&place)
+    !came_back && newest.get(&key) == Some(&place)
 }
 
-/// Merges the end of a list of segments of one kind when it has more than `most`.
+/// Merges the end of a list of segments of one kind when it has more than `max_segments`.
 pub(crate) fn merge_tail(
     data: &DataDir,
     kind: SegmentKind,
     mut segments: Vec<SegmentRef>,
-    most: usize,
-    full: u64,
+    max_segments: usize,
+    segment_bytes: u64,
 ) -> Result<Vec<SegmentRef>, TransferError> {
-    if segments.len() <= most {
+    if segments.len() <= max_segments {
         return Ok(segments);
     }
-    let tail = segments.split_off(merge_from(&segments, most));
+    let tail = segments.split_off(merge_from(&segments, max_segments));
     let limits = BundleLimits::default();
     let folder = data.segments();
     let read = |segment: &SegmentRef| {
         let path = folder.join(segment.sha256.to_string());
         segments::open(&path, segment, &limits, segments::failed)
     };
-    let mut last = HashMap::new();
+    let mut newest = HashMap::new();
     for (s, segment) in tail.iter().enumerate() {
         for (r, record) in read(segment)?.enumerate() {
-            last.insert(key(&record.map_err(segments::failed)?), (s, r));
+            newest.insert(record_key(&record.map_err(segments::failed)?), (s, r));
         }
     }
-    let mut merged = SegmentSpool::new(data, kind, full);
+    let mut merged = SegmentSpool::new(data, kind, segment_bytes);
     for (s, segment) in tail.iter().enumerate() {
         for (r, record) in read(segment)?.enumerate() {
             let record = record.map_err(segments::failed)?;
-            if counts(&record, (s, r), &last) {
+            if is_current(&record, (s, r), &newest) {
                 merged.push(&record)?;
             }
         }
@@ -97,10 +101,10 @@ pub(crate) fn merge_tail(
 
 /// Where the merged end begins: at least half of what is allowed, and on while the segment before
 /// is not much larger than all that is merged already.
-fn merge_from(segments: &[SegmentRef], most: usize) -> usize {
+fn merge_from(segments: &[SegmentRef], max_segments: usize) -> usize {
     let (mut from, mut merged) = (segments.len(), 0_u64);
     for segment in segments.iter().rev() {
-        let enough = segments.len() - from > most / 2;
+        let enough = segments.len() - from > max_segments / 2;
         if enough && segment.size > merged.saturating_mul(2) {
             break;
         }

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufWriter, Cursor, Read},
+    io::{BufWriter, Cursor, IntoInnerError, Read},
     path::{Path, PathBuf},
 };
 
@@ -19,18 +19,20 @@ use uuid::Uuid;
 
 use super::{
     layout::{Object, ObjectKind, lay_out},
-    seal::{SealOptions, SealOutcome, seal_locked},
+    seal::seal_locked,
+    seal_options::{SealOptions, SealOutcome},
 };
 use crate::{
     catalog::Catalog,
     content::ContentStore,
     data_dir::DataDir,
     durable,
+    file_error::{Doing as _, FileError},
     transfer::{
-        error::{TransferError, io_error},
+        error::TransferError,
         kill,
         progress::Progress,
-        store::{heads, side::connected, trust},
+        store::{heads, side::require_connected, trust},
     },
 };
 
@@ -87,7 +89,7 @@ pub fn export(
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
     let sealing = SealOptions { add_site: Some(site.to_owned()), ..options.seal.clone() };
-    connected(data)?;
+    require_connected(data)?;
     // Until what is packed is noted: another snapshot in between would mix up what it carries.
     let _lock = trust::lock(data)?;
     let sealed = seal_locked(data, created, &sealing, progress)?;
@@ -102,24 +104,24 @@ pub fn export(
     }
     let head = heads::load(data, sealed.snapshot)?;
     let mut catalog = Catalog::open(&data.catalog())?;
-    let objects = to_pack(&catalog, site, sealed.snapshot, options.full)?;
+    let objects = objects_to_pack(&catalog, site, sealed.snapshot, options.full)?;
     let notes = lay_out(&head, sealed.index, site, sealed.snapshot, &objects, options.volume_size)?;
     let bytes = notes.iter().map(|note| volume_size(note, &head)).sum();
-    fs::create_dir_all(out).map_err(io_error("make", out))?;
-    let free = fs4::available_space(out).map_err(io_error("ask for the free space of", out))?;
+    fs::create_dir_all(out).doing("make", out)?;
+    let free = fs4::available_space(out).doing("ask for the free space of", out)?;
     if free < bytes {
         let path = out.to_owned();
         return Err(TransferError::NoSpace { path, needed: bytes, free, what: "the volumes" });
     }
 
     progress.phase("packing", Some(bytes));
-    sweep(out)?;
+    remove_leftovers(out)?;
     let content = ContentStore::open(&data.content())?;
     let mut volumes = Vec::new();
     for note in &notes {
         volumes.push(write_volume(data, &content, &head, note, out, progress)?);
     }
-    durable::sync_folder(out).map_err(io_error("sync", out))?;
+    durable::sync_folder(out).doing("sync", out)?;
     let mut writer = catalog.write()?;
     for object in &objects {
         writer.mark_packed(site, &object.sha256, sealed.snapshot)?;
@@ -141,7 +143,12 @@ pub fn export(
 
 /// Segments in the order of the index, then payloads ascending by name: the one order that a volume
 /// may have.
-fn to_pack(catalog: &Catalog, site: &str, snapshot: u64, full: bool) -> Result<Vec<Object>> {
+fn objects_to_pack(
+    catalog: &Catalog,
+    site: &str,
+    snapshot: u64,
+    full: bool,
+) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
     for segment in catalog.segments_of(snapshot)? {
         if full || !catalog.is_packed(site, &segment.sha256)? {
@@ -173,29 +180,28 @@ fn write_volume(
         .prefix(".tidegate-")
         .suffix(".partial")
         .tempfile_in(out)
-        .map_err(io_error("write in", out))?;
-    // Who finds it locked knows that it is still being written. Not every medium can lock.
+        .doing("write in", out)?;
+    // The lock says that this file is still being written. Not every medium can lock.
     let _ = file.as_file().try_lock_shared();
     let mut writer =
         VolumeWriter::new(BufWriter::with_capacity(1 << 20, file), note, head).map_err(failed)?;
     for entry in &note.objects {
-        let source = open(data, content, entry)?;
-        writer.object(&mut Counted { source, progress }).map_err(failed)?;
+        let source = open_object(data, content, entry)?;
+        writer.object(&mut ProgressReader { source, progress }).map_err(failed)?;
     }
     kill::step("objects packed");
     let file = writer.finish().map_err(failed)?;
-    let file = file.into_inner().map_err(|e| io_error("write", &path)(e.into_error()))?;
-    file.as_file().sync_all().map_err(io_error("sync", &path))?;
-    readable(file.path())?;
-    file.persist(&path).map_err(|e| io_error("keep", &path)(e.error))?;
+    let file = file.into_inner().map_err(IntoInnerError::into_error).doing("write", &path)?;
+    make_readable(file.path())?;
+    durable::rename(file, &path).doing("keep", &path)?;
     kill::step("volume renamed");
     Ok(path)
 }
 
 /// Removes what killed exports have left in the folder.
-fn sweep(out: &Path) -> Result<()> {
-    for entry in fs::read_dir(out).map_err(io_error("list", out))? {
-        let path = entry.map_err(io_error("list", out))?.path();
+fn remove_leftovers(out: &Path) -> Result<()> {
+    for entry in fs::read_dir(out).doing("list", out)? {
+        let path = entry.doing("list", out)?.path();
         let ours = path
             .file_name()
             .and_then(|name| name.to_str())
@@ -203,9 +209,9 @@ fn sweep(out: &Path) -> Result<()> {
         if !ours {
             continue;
         }
-        let file = fs::File::open(&path).map_err(io_error("open the leftover", &path))?;
+        let file = fs::File::open(&path).doing("open the leftover", &path)?;
         if file.try_lock().is_ok() {
-            fs::remove_file(&path).map_err(io_error("remove the leftover", &path))?;
+            fs::remove_file(&path).doing("remove the leftover", &path)?;
         }
     }
     Ok(())
@@ -224,10 +230,14 @@ fn file_name(note: &VolumeNote) -> String {
     )
 }
 
-fn open(data: &DataDir, content: &ContentStore, entry: &ObjectEntry) -> Result<Box<dyn Read>> {
+fn open_object(
+    data: &DataDir,
+    content: &ContentStore,
+    entry: &ObjectEntry,
+) -> Result<Box<dyn Read>> {
     let segment = data.segments().join(entry.sha256.to_string());
     let mut file = if segment.exists() {
-        fs::File::open(&segment).map_err(io_error("open the segment", &segment))?
+        fs::File::open(&segment).doing("open the segment", &segment)?
     } else {
         content.read(&entry.sha256)?
     };
@@ -236,34 +246,34 @@ fn open(data: &DataDir, content: &ContentStore, entry: &ObjectEntry) -> Result<B
     }
     if let Some(offset) = entry.offset {
         use std::io::{Seek as _, SeekFrom};
-        file.seek(SeekFrom::Start(offset)).map_err(io_error("read", name(&entry.sha256)))?;
+        file.seek(SeekFrom::Start(offset)).doing("read", object_name(&entry.sha256))?;
     }
     Ok(Box::new(file.take(entry.size)))
 }
 
-fn name(sha256: &Sha256) -> PathBuf {
+fn object_name(sha256: &Sha256) -> PathBuf {
     PathBuf::from(sha256.to_string())
 }
 
 /// Temporary files belong to their owner alone; a volume is for everybody who carries it.
 #[cfg(unix)]
-fn readable(path: &Path) -> Result<()> {
+fn make_readable(path: &Path) -> std::result::Result<(), FileError> {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(path, fs::Permissions::from_mode(0o644))
-        .map_err(io_error("set the permissions of", path))
+        .doing("set the permissions of", path)
 }
 
 #[cfg(not(unix))]
-fn readable(_path: &Path) -> Result<()> {
+fn make_readable(_path: &Path) -> std::result::Result<(), FileError> {
     Ok(())
 }
 
-struct Counted<'a> {
+struct ProgressReader<'a> {
     source: Box<dyn Read>,
     progress: &'a dyn Progress,
 }
 
-impl Read for Counted<'_> {
+impl Read for ProgressReader<'_> {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         let n = self.source.read(buf)?;
         self.progress.advance(n as u64);

@@ -16,10 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     data_dir::DataDir,
     durable,
-    transfer::{
-        error::{TransferError, io_error},
-        store::side::connected,
-    },
+    file_error::{Doing as _, FileError},
+    transfer::{error::TransferError, store::side::require_connected},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -108,7 +106,7 @@ pub struct KeyRotation {
 /// # Errors
 /// When there are keys already, the numbers make no sense, or the disk fails.
 pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
-    connected(data)?;
+    require_connected(data)?;
     let folder = data.keys();
     if folder.join("keys.json").exists() {
         return Err(TransferError::Unfit {
@@ -132,7 +130,7 @@ pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
     let scratch = tempfile::Builder::new()
         .prefix("keys.")
         .tempdir_in(data.root())
-        .map_err(io_error("make a folder in", data.root()))?;
+        .doing("make a folder in", data.root())?;
     let names = |what: &str, count: u64| -> Vec<String> {
         (1..=count).map(|n| format!("{what}-{n}.pem")).collect()
     };
@@ -148,18 +146,18 @@ pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
         policy: "policy-1.pem".to_owned(),
     };
     let passphrase = options.passphrase.as_deref();
-    for name in files.all() {
+    for name in files.all_names() {
         SigningKey::generate()?.save(&scratch.path().join(name), passphrase)?;
     }
     let root = files.sign_root(scratch.path(), passphrase, options.now, &[])?;
-    write(&scratch.path().join("1.root.json"), &root)?;
+    write_file(&scratch.path().join("1.root.json"), &root)?;
     files.store(scratch.path())?;
-    private(scratch.path())?;
-    fs::rename(scratch.path(), &folder).map_err(io_error("make", &folder))?;
-    durable::sync_folder(data.root()).map_err(io_error("sync", data.root()))?;
+    make_private(scratch.path())?;
+    fs::rename(scratch.path(), &folder).doing("make", &folder)?;
+    durable::sync_folder(data.root()).doing("sync", data.root())?;
     // The temporary folder has moved away: there is nothing left for it to remove.
     drop(scratch.keep());
-    files.report(&folder, &root)
+    files.describe(&folder, &root)
 }
 
 /// Makes a new root version with new keys for the chosen roles, signed by the root keys before and
@@ -173,10 +171,10 @@ pub fn keys_rotate(
     passphrase: Option<&str>,
     now: Timestamp,
 ) -> Result<KeysReport> {
-    connected(data)?;
+    require_connected(data)?;
     let folder = data.keys();
     let old = KeyFiles::load(&folder)?;
-    let also = old.load_all(&folder, &old.root, passphrase)?;
+    let more_signers = old.load_all(&folder, &old.root, passphrase)?;
     let version = old.root_version.checked_add(1).unwrap_or(NonZeroU64::MAX);
     let mut new = KeyFiles { root_version: version, ..old.clone() };
     if which.root {
@@ -191,22 +189,22 @@ pub fn keys_rotate(
     if which.policy {
         new.policy = format!("policy-1.v{version}.pem");
     }
-    let known = old.all();
-    for name in new.all().into_iter().filter(|name| !known.contains(name)) {
+    let existing = old.all_names();
+    for name in new.all_names().into_iter().filter(|name| !existing.contains(name)) {
         let path = folder.join(&name);
         // A killed rotation may have left one; no root names it yet.
         match fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(io_error("replace", &path)(e));
+                return Err(e).doing("replace", &path)?;
             }
             _ => SigningKey::generate()?.save(&path, passphrase)?,
         }
     }
-    let also: Vec<&SigningKey> = also.iter().collect();
-    let root = new.sign_root(&folder, passphrase, now, &also)?;
-    write(&folder.join(format!("{version}.root.json")), &root)?;
+    let more_signers: Vec<&SigningKey> = more_signers.iter().collect();
+    let root = new.sign_root(&folder, passphrase, now, &more_signers)?;
+    write_file(&folder.join(format!("{version}.root.json")), &root)?;
     new.store(&folder)?;
-    new.report(&folder, &root)
+    new.describe(&folder, &root)
 }
 
 impl KeyFiles {
@@ -223,11 +221,12 @@ impl KeyFiles {
                     what: "there are no keys yet: run `tidegate keys init` first".to_owned(),
                 });
             }
-            Err(e) => return Err(io_error("read", path)(e)),
+            Err(e) => Err(e).doing("read", &path)?,
         };
-        serde_json::from_slice(&json).map_err(|e| {
-            io_error("read", path)(std::io::Error::new(std::io::ErrorKind::InvalidData, e))
-        })
+        let files = serde_json::from_slice(&json)
+            .map_err(|e| std::io::Error::new(std::io::ErrorKind::InvalidData, e))
+            .doing("read", path)?;
+        Ok(files)
     }
 
     /// All root files from 1 to the newest.
@@ -238,7 +237,7 @@ impl KeyFiles {
         (1..=self.root_version.get())
             .map(|version| {
                 let path = folder.join(format!("{version}.root.json"));
-                fs::read(&path).map_err(io_error("read the root", path))
+                Ok(fs::read(&path).doing("read the root", path)?)
             })
             .collect()
     }
@@ -266,12 +265,12 @@ impl KeyFiles {
     }
 
     /// Every key file, each once.
-    fn all(&self) -> Vec<String> {
-        let mut all = self.root.clone();
-        all.push(self.content.clone());
-        all.extend(self.timestamp.iter().filter(|name| **name != self.content).cloned());
-        all.push(self.policy.clone());
-        all
+    fn all_names(&self) -> Vec<String> {
+        let mut names = self.root.clone();
+        names.push(self.content.clone());
+        names.extend(self.timestamp.iter().filter(|name| **name != self.content).cloned());
+        names.push(self.policy.clone());
+        names
     }
 
     fn sign_root(
@@ -279,7 +278,7 @@ impl KeyFiles {
         folder: &Path,
         passphrase: Option<&str>,
         now: Timestamp,
-        also: &[&SigningKey],
+        more_signers: &[&SigningKey],
     ) -> Result<Vec<u8>> {
         let root = self.load_all(folder, &self.root, passphrase)?;
         let content = self.load_key(folder, &self.content, passphrase)?;
@@ -294,19 +293,20 @@ impl KeyFiles {
                 expires: later(now, ROOT_DAYS),
             },
             self.root_version,
-            also,
+            more_signers,
         )
         .map_err(|source| TransferError::Sign { doing: "make the root", source })
     }
 
     fn store(&self, folder: &Path) -> Result<()> {
         let path = folder.join("keys.json");
-        let json = serde_json::to_vec_pretty(self)
-            .map_err(|e| io_error("write", &path)(std::io::Error::other(e)))?;
-        write(&path, &json)
+        let json =
+            serde_json::to_vec_pretty(self).map_err(std::io::Error::other).doing("write", &path)?;
+        write_file(&path, &json)?;
+        Ok(())
     }
 
-    fn report(&self, folder: &Path, root: &[u8]) -> Result<KeysReport> {
+    fn describe(&self, folder: &Path, root: &[u8]) -> Result<KeysReport> {
         let fingerprint = Fingerprint::from_root(root)
             .map_err(|source| TransferError::Sign { doing: "read the new root", source })?;
         let role = |role: &str, names: &[String]| -> Vec<(String, PathBuf)> {
@@ -334,18 +334,18 @@ pub(crate) fn later(now: Timestamp, days: i64) -> Timestamp {
     Timestamp::from_second(then.as_second()).unwrap_or(then)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    durable::write(path, bytes).map_err(io_error("write", path))
+fn write_file(path: &Path, bytes: &[u8]) -> std::result::Result<(), FileError> {
+    durable::write(path, bytes).doing("write", path)
 }
 
 #[cfg(unix)]
-fn private(folder: &Path) -> Result<()> {
+fn make_private(folder: &Path) -> std::result::Result<(), FileError> {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
-        .map_err(io_error("set the permissions of", folder))
+        .doing("set the permissions of", folder)
 }
 
 #[cfg(not(unix))]
-fn private(_folder: &Path) -> Result<()> {
+fn make_private(_folder: &Path) -> std::result::Result<(), FileError> {
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Which object goes on which volume.
 
 use bundle_format::{
-    container::{ObjectEntry, VolumeNote, volume_size},
+    container::{ObjectEntry, PART_MAX, VolumeNote, volume_size},
     digest::{CHUNK_SIZE, Sha256},
     index::FORMAT_VERSION,
     trust::Head,
@@ -11,9 +11,6 @@ use uuid::Uuid;
 use crate::transfer::error::TransferError;
 
 type Result<T> = std::result::Result<T, TransferError>;
-
-/// A member of a strict ustar file is smaller than 8 GiB; parts end at chunk borders.
-const MOST_OF_A_MEMBER: u64 = 8 * 1024 * 1024 * 1024 - CHUNK_SIZE;
 
 /// What one more member adds to a volume at most: header, padding, its lines in `VOLUME.json` and
 /// `SHA256SUMS`.
@@ -63,67 +60,68 @@ pub(crate) fn lay_out(
     let most = most.unwrap_or(u64::MAX);
     let space = most.checked_sub(base).ok_or_else(|| too_small(most, base))?;
     let tables: Vec<&Object> = objects.iter().filter(|o| o.kind == ObjectKind::Table).collect();
-    let volumes = match divide(objects, &tables, space) {
+    let volumes = match divide_over_volumes(objects, &tables, space) {
         Ok(volumes) => volumes,
         // Each table once.
-        Err(_) => divide(objects, &[], space).map_err(|needed| too_small(most, base + needed))?,
+        Err(_) => divide_over_volumes(objects, &[], space)
+            .map_err(|needed| too_small(most, base + needed))?,
     };
-    number(empty, index, volumes)
+    number_volumes(empty, index, volumes)
 }
 
 /// Divides objects over volumes with room for `space` bytes each; `tables` are on each volume with
 /// payloads. The error is the room that would do.
-fn divide(
+fn divide_over_volumes(
     objects: &[Object],
     tables: &[&Object],
     space: u64,
 ) -> std::result::Result<Vec<Vec<ObjectEntry>>, u64> {
-    if cost(tables) > space / 8 {
-        return Err(cost(tables).saturating_mul(8));
+    if packed_size(tables) > space / 8 {
+        return Err(packed_size(tables).saturating_mul(8));
     }
     let (mut volumes, mut volume, mut room) = (Vec::new(), Vec::new(), space);
     // Whether the volume has nothing yet but tables, and whether it has all of them.
-    let (mut fresh, mut tabled) = (true, false);
+    let (mut is_fresh, mut has_tables) = (true, false);
     for object in objects {
         let payload = object.kind == ObjectKind::Payload;
         let mut offset = 0;
         loop {
-            if payload && !tabled {
-                let missing = missing(tables, &volume);
-                if cost(&missing) <= room {
-                    room -= cost(&missing);
+            if payload && !has_tables {
+                let missing = missing_tables(tables, &volume);
+                if packed_size(&missing) <= room {
+                    room -= packed_size(&missing);
                     // What is here already stands behind them in the index.
-                    volume.splice(0..0, missing.into_iter().map(whole));
-                    tabled = true;
+                    volume.splice(0..0, missing.into_iter().map(whole_entry));
+                    has_tables = true;
                 }
             }
             let left = object.size - offset;
-            let fits = room.saturating_sub(MEMBER_COST).min(MOST_OF_A_MEMBER);
+            let fits = room.saturating_sub(MEMBER_COST).min(PART_MAX);
             let take = match (payload, left <= fits && room >= MEMBER_COST) {
-                (true, _) if !tabled => 0,
+                (true, _) if !has_tables => 0,
                 (_, true) => left,
                 (true, false) => fits - fits % CHUNK_SIZE,
                 (false, false) => 0,
             };
-            let last = take == left && (tabled || !payload) && room >= MEMBER_COST;
+            let last = take == left && (has_tables || !payload) && room >= MEMBER_COST;
             if last || take > 0 {
                 volume.push(ObjectEntry {
                     sha256: object.sha256,
                     offset: (offset > 0 || !last).then_some(offset),
                     size: take,
                 });
-                fresh = false;
+                is_fresh = false;
                 room -= take + MEMBER_COST;
                 offset += take;
                 if last {
                     break;
                 }
-            } else if fresh {
+            } else if is_fresh {
                 let needed = if payload { CHUNK_SIZE } else { object.size };
-                return Err(cost(tables) + MEMBER_COST + needed);
+                return Err(packed_size(tables) + MEMBER_COST + needed);
             } else {
                 volumes.push(std::mem::take(&mut volume));
-                (room, fresh, tabled) = (space, true, false);
+                (room, is_fresh, has_tables) = (space, true, false);
             }
         }
     }
@@ -131,23 +129,23 @@ fn divide(
     Ok(volumes)
 }
 
-fn missing<'a>(tables: &[&'a Object], volume: &[ObjectEntry]) -> Vec<&'a Object> {
+fn missing_tables<'a>(tables: &[&'a Object], volume: &[ObjectEntry]) -> Vec<&'a Object> {
     let here = |table: &Object| volume.iter().any(|entry| entry.sha256 == table.sha256);
     tables.iter().copied().filter(|table| !here(table)).collect()
 }
 
-fn whole(object: &Object) -> ObjectEntry {
+fn whole_entry(object: &Object) -> ObjectEntry {
     ObjectEntry { sha256: object.sha256, offset: None, size: object.size }
 }
 
 /// What objects take on a volume.
-fn cost(objects: &[&Object]) -> u64 {
+fn packed_size(objects: &[&Object]) -> u64 {
     objects.iter().map(|object| object.size + MEMBER_COST).sum()
 }
 
 /// Numbers the volumes and names the set after what it holds: the same snapshot, site and layout
 /// give the same set.
-fn number(
+fn number_volumes(
     empty: VolumeNote,
     index: Sha256,
     volumes: Vec<Vec<ObjectEntry>>,
@@ -198,7 +196,7 @@ mod tests {
         let volumes = lay(&[object(1, 10, false), object(2, 20_000_000_000, true)], None).unwrap();
         assert_eq!(volumes.len(), 1);
         let sizes: Vec<_> = volumes[0].objects.iter().map(|o| (o.offset, o.size)).collect();
-        let first = MOST_OF_A_MEMBER;
+        let first = PART_MAX;
         assert_eq!(
             sizes,
             [

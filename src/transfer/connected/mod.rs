@@ -3,13 +3,23 @@
 //! | file | what it owns | writes |
 //! |---|---|---|
 //! | `keys` | key files, roots, rotation | `keys/` |
-//! | `seal` | a snapshot, made and signed | `segments/`, `snapshots/`, the catalogue's snapshot tables |
-//! | `compact` | small segments become one | through `seal` |
+//! | `seal` | a snapshot, made and signed | `snapshots/`, the catalogue's snapshot tables |
+//! | `seal_options` | how it is made, and what came of it | nothing |
+//! | `new_segments` | what has changed since the last snapshot | `segments/` |
+//! | `sealed_policy` | the policy that was sealed last | a note in the catalogue |
+//! | `signing` | the keys sign a snapshot | nothing |
+//! | `countersign` | a second person signs it | `snapshots/` |
+//! | `compact` | small segments become one | `segments/` |
 //! | `export` | the volumes of a bundle | the medium |
 //! | `layout` | which object goes on which volume | nothing |
 
-pub(super) mod compact;
+mod compact;
+pub(super) mod countersign;
 pub(super) mod export;
 pub(super) mod keys;
-pub(super) mod layout;
+mod layout;
+mod new_segments;
 pub(super) mod seal;
+pub(super) mod seal_options;
+pub(super) mod sealed_policy;
+mod signing;

@@ -11,7 +11,7 @@ use bundle_format::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::intake::Stage;
+use super::intake::stage::Stage;
 use crate::{
     catalog::{
         AddOutcome, CatalogError, CatalogWriter, FIRST_LOCAL_REVISION_ID, Numbering, PayloadRow,
@@ -80,13 +80,13 @@ impl Switch<'_> {
         index: &Index,
     ) -> Result<SwitchAttempt> {
         writer.mark_point()?;
-        let segments: Vec<SegmentRef> = index
+        let missing_segments: Vec<SegmentRef> = index
             .segments
             .iter()
             .filter(|segment| self.stage.find_segment(segment).is_none())
             .cloned()
             .collect();
-        let (todo, replace) = match self.appended(index) {
+        let (segments_to_read, replace) = match self.appended_segments(index) {
             Some(new) => (new, false),
             None => (index.segments.iter().collect(), true),
         };
@@ -94,19 +94,22 @@ impl Switch<'_> {
             writer.start_list()?;
         }
         let mut changes = Changes::default();
-        self.payloads(writer, &todo, replace, &mut changes)?;
-        if replace && segments.is_empty() {
+        self.put_payloads(writer, &segments_to_read, replace, &mut changes)?;
+        if replace && missing_segments.is_empty() {
             changes.payloads_removed = writer.drop_unlisted_payloads()?;
         }
-        let mut payloads = Vec::new();
-        writer.absent_payloads(&mut |sha256, size| payloads.push((sha256, size)))?;
-        if !segments.is_empty() || !payloads.is_empty() {
+        let mut missing_payloads = Vec::new();
+        writer.absent_payloads(&mut |sha256, size| missing_payloads.push((sha256, size)))?;
+        if !missing_segments.is_empty() || !missing_payloads.is_empty() {
             writer.back_to_mark()?;
-            return Ok(SwitchAttempt::Incomplete(MissingObjects { segments, payloads }));
+            return Ok(SwitchAttempt::Incomplete(MissingObjects {
+                segments: missing_segments,
+                payloads: missing_payloads,
+            }));
         }
-        writer.set_mirror_id(index.mirror_id).map_err(conflict)?;
-        self.revisions(writer, &todo, replace, &mut changes)?;
-        self.extras(writer, &todo, replace, &mut changes)?;
+        writer.set_mirror_id(index.mirror_id).map_err(blame_bundle)?;
+        self.put_revisions(writer, &segments_to_read, replace, &mut changes)?;
+        self.put_keys_and_driver_sets(writer, &segments_to_read, replace, &mut changes)?;
         if replace {
             changes.revisions_removed = writer.drop_unlisted_revisions()?;
             writer.drop_unlisted_extras()?;
@@ -121,7 +124,7 @@ impl Switch<'_> {
     }
 
     /// The new segments, if the list of each kind only grew at its end.
-    fn appended<'i>(&self, index: &'i Index) -> Option<Vec<&'i SegmentRef>> {
+    fn appended_segments<'i>(&self, index: &'i Index) -> Option<Vec<&'i SegmentRef>> {
         for kind in SegmentKind::ALL {
             let mut new = index.segments.iter().filter(|s| s.kind == kind);
             let mut served = self.served.iter().filter(|s| s.kind == kind);
@@ -133,7 +136,7 @@ impl Switch<'_> {
         Some(index.segments.iter().filter(|s| !served.contains(&s.sha256)).collect())
     }
 
-    fn payloads(
+    fn put_payloads(
         &self,
         writer: &mut CatalogWriter<'_>,
         segments: &[&SegmentRef],
@@ -143,17 +146,17 @@ impl Switch<'_> {
         for segment in segments.iter().filter(|s| s.kind == SegmentKind::Payloads) {
             let Some(path) = self.stage.find_segment(segment) else { continue };
             for record in segments::open(&path, segment, self.limits, segments::refused)? {
-                let record = payload_table::payload(record.map_err(segments::refused)?)?;
+                let record = payload_table::expect_payload(record.map_err(segments::refused)?)?;
                 if replace {
                     writer.list_payload(&record.sha256)?;
                 }
-                changes.payloads_changed += u64::from(self.payload(writer, record)?);
+                changes.payloads_changed += u64::from(self.put_payload(writer, record)?);
             }
         }
         Ok(())
     }
 
-    fn payload(&self, writer: &mut CatalogWriter<'_>, record: PayloadRecord) -> Result<bool> {
+    fn put_payload(&self, writer: &mut CatalogWriter<'_>, record: PayloadRecord) -> Result<bool> {
         let present = match writer.payload(&record.sha256)? {
             Some(row) => row.present,
             None if record.not_carried.is_some() => false,
@@ -167,10 +170,10 @@ impl Switch<'_> {
             present,
             not_carried: record.not_carried,
         };
-        writer.put_payload(&row).map_err(conflict)
+        writer.put_payload(&row).map_err(blame_bundle)
     }
 
-    fn revisions(
+    fn put_revisions(
         &self,
         writer: &mut CatalogWriter<'_>,
         segments: &[&SegmentRef],
@@ -185,7 +188,7 @@ impl Switch<'_> {
                         if replace {
                             writer.list_revision(record.revision_id)?;
                         }
-                        match self.revision(writer, &record)? {
+                        match self.put_revision(writer, &record)? {
                             Some(AddOutcome::New(_)) => changes.revisions_added += 1,
                             Some(AddOutcome::OtherBytes(_)) => changes.revisions_differing += 1,
                             Some(AddOutcome::Same(_)) | None => {}
@@ -207,8 +210,7 @@ impl Switch<'_> {
         Ok(())
     }
 
-    /// Keys and driver sets.
-    fn extras(
+    fn put_keys_and_driver_sets(
         &self,
         writer: &mut CatalogWriter<'_>,
         segments: &[&SegmentRef],
@@ -246,8 +248,8 @@ impl Switch<'_> {
         Ok(())
     }
 
-    /// What became of a revision; nothing if it is offered here as it is.
-    fn revision(
+    /// Adds a revision; `None` if it is offered here already, exactly as it is.
+    fn put_revision(
         &self,
         writer: &mut CatalogWriter<'_>,
         record: &RevisionRecord,
@@ -273,12 +275,15 @@ impl Switch<'_> {
             )));
         }
         let numbering = Numbering::Given(RevisionId(record.revision_id));
-        writer.add_revision(&document, &record.xml, numbering, self.now).map(Some).map_err(conflict)
+        writer
+            .add_revision(&document, &record.xml, numbering, self.now)
+            .map(Some)
+            .map_err(blame_bundle)
     }
 }
 
-/// What contradicts the catalogue is the bundle's fault; everything else is ours.
-fn conflict(error: CatalogError) -> TransferError {
+/// A contradiction to the catalogue is the bundle's fault; every other error is this machine's.
+fn blame_bundle(error: CatalogError) -> TransferError {
     match error {
         CatalogError::Conflict { what } => TransferError::refused(what),
         other => other.into(),

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use crate::{
     fleet::{ApprovalAction, Origin},
-    transfer::error::TransferError,
     update::UpdateId,
 };
 
@@ -82,14 +81,22 @@ impl PolicyChangeKind {
     }
 }
 
-/// Groups are one in any letter case.
-pub(super) fn key(group: &str) -> String {
+/// Whether any of these changes is made when the policy takes effect.
+pub(super) fn any_effective(changes: &[PolicyChange]) -> bool {
+    changes.iter().any(|change| change.kind.is_effective())
+}
+
+/// Those of the changes that are made when the policy takes effect.
+pub(super) fn effective(changes: &[PolicyChange]) -> Vec<PolicyChange> {
+    changes.iter().filter(|change| change.kind.is_effective()).cloned().collect()
+}
+
+/// The name of a group for comparing: letter case and outer spaces do not count.
+pub(super) fn group_key(group: &str) -> String {
     group.trim().to_lowercase()
 }
 
-/// Text of others without what a terminal would act on, and not without end.
-pub(super) fn clean(text: &str) -> String {
+/// A text from outside for a terminal: no control characters, at most 128 characters.
+pub(super) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(128).collect()
 }
-
-pub(super) type Result<T> = std::result::Result<T, TransferError>;

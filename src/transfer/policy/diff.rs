@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use bundle_format::policy::{Policy, PolicyApproval};
 use uuid::Uuid;
 
-use super::{
-    change::PolicyChange, change::PolicyChangeKind, change::PriorApproval, change::Result,
-    change::clean, change::key,
-};
+use super::change::{PolicyChange, PolicyChangeKind, PriorApproval, group_key, printable};
 use crate::{
     fleet::{Approval, ApprovalAction, Fleet, Origin, unfit_group_name},
+    transfer::error::TransferError,
     update::UpdateId,
 };
+
+type Result<T> = std::result::Result<T, TransferError>;
 
 /// Longest licence id that the fleet keeps, in bytes.
 const EULA_ID: usize = 256;
@@ -24,25 +24,25 @@ pub(in crate::transfer) fn plan(
     policy: &Policy,
     exact: bool,
 ) -> Result<Vec<PolicyChange>> {
-    let here = FleetDecisions::read(fleet)?;
+    let fleet_now = FleetDecisions::read(fleet)?;
     let mut changes = Vec::new();
-    let to_be_made = here.groups(policy, &mut changes);
-    here.gone(policy, exact, &mut changes);
-    here.approvals(policy, &to_be_made, &mut changes);
+    let to_be_made = fleet_now.plan_groups(policy, &mut changes);
+    fleet_now.plan_missing_approvals(policy, exact, &mut changes);
+    fleet_now.plan_approvals(policy, &to_be_made, &mut changes);
     let accepted: HashSet<String> = fleet.accepted_eulas()?.into_iter().collect();
     for eula in policy.accepted_eulas.iter().filter(|eula| !accepted.contains(*eula)) {
         let kind = match eula.len() {
             1..=EULA_ID => PolicyChangeKind::AcceptEula,
             _ => PolicyChangeKind::NotUnderstood,
         };
-        changes.push(PolicyChange { detail: Some(eula.clone()), ..PolicyChange::of(kind) });
+        changes.push(PolicyChange { detail: Some(eula.clone()), ..PolicyChange::new(kind) });
     }
-    here.declines(policy, &mut changes);
+    fleet_now.plan_declines(policy, &mut changes);
     Ok(changes)
 }
 
 impl PolicyChange {
-    fn of(kind: PolicyChangeKind) -> Self {
+    fn new(kind: PolicyChangeKind) -> Self {
         Self {
             kind,
             update: None,
@@ -55,8 +55,8 @@ impl PolicyChange {
         }
     }
 
-    fn on(kind: PolicyChangeKind, update: UpdateId, why: Option<&str>) -> Self {
-        Self { update: Some(update), detail: why.map(str::to_owned), ..Self::of(kind) }
+    fn on_update(kind: PolicyChangeKind, update: UpdateId, why: Option<&str>) -> Self {
+        Self { update: Some(update), detail: why.map(str::to_owned), ..Self::new(kind) }
     }
 }
 
@@ -73,22 +73,22 @@ struct FleetDecisions {
 impl FleetDecisions {
     fn read(fleet: &Fleet) -> Result<Self> {
         let groups = fleet.groups()?;
-        let lasting = fleet.withdrawn_approvals()?.into_iter().filter(|one| one.lasting);
+        let permanent = fleet.withdrawn_approvals()?.into_iter().filter(|one| one.lasting);
         Ok(Self {
-            kept_unapproved: lasting.map(|one| (one.update, one.group)).collect(),
+            kept_unapproved: permanent.map(|one| (one.update, one.group)).collect(),
             kept_undeclined: fleet.undeclined()?.into_iter().collect(),
             approvals: fleet.approvals()?.into_iter().map(|a| ((a.update, a.group), a)).collect(),
             declines: fleet.declines()?.into_iter().collect(),
-            groups: groups.iter().map(|group| (key(&group.name), group.id)).collect(),
+            groups: groups.iter().map(|group| (group_key(&group.name), group.id)).collect(),
             names: groups.into_iter().map(|group| (group.id, group.name)).collect(),
         })
     }
 
-    /// Groups that have to be made; returns their keys.
-    fn groups(&self, policy: &Policy, changes: &mut Vec<PolicyChange>) -> HashSet<String> {
+    /// Plans the groups that have to be made; gives their keys.
+    fn plan_groups(&self, policy: &Policy, changes: &mut Vec<PolicyChange>) -> HashSet<String> {
         let mut to_be_made = HashSet::new();
         for name in &policy.groups {
-            let key = key(name);
+            let key = group_key(name);
             if self.groups.contains_key(&key) || to_be_made.contains(&key) {
                 continue;
             }
@@ -101,24 +101,29 @@ impl FleetDecisions {
                 to_be_made.insert(key);
             }
             let group = Some(name.trim().to_owned());
-            changes.push(PolicyChange { group, detail: unfit, ..PolicyChange::of(kind) });
+            changes.push(PolicyChange { group, detail: unfit, ..PolicyChange::new(kind) });
         }
         to_be_made
     }
 
-    /// Approvals of earlier policies that are not in this one.
-    fn gone(&self, policy: &Policy, exact: bool, changes: &mut Vec<PolicyChange>) {
+    /// Plans what becomes of approvals of earlier policies that are not in this one.
+    fn plan_missing_approvals(
+        &self,
+        policy: &Policy,
+        exact: bool,
+        changes: &mut Vec<PolicyChange>,
+    ) {
         let named: HashSet<(Uuid, String)> =
-            policy.approvals.iter().map(|a| (a.update, key(&a.group))).collect();
+            policy.approvals.iter().map(|a| (a.update, group_key(&a.group))).collect();
         let declined: HashSet<Uuid> = policy.declined.iter().copied().collect();
         let stated: Option<HashSet<(Uuid, String)>> = policy
             .taken_back
             .as_ref()
-            .map(|list| list.iter().map(|one| (one.update, key(&one.group))).collect());
+            .map(|list| list.iter().map(|one| (one.update, group_key(&one.group))).collect());
         let by_policy = self.approvals.values().filter(|a| a.origin == Origin::Policy);
         for approval in by_policy {
             let Some(name) = self.names.get(&approval.group) else { continue };
-            let id = (approval.update.0, key(name));
+            let id = (approval.update.0, group_key(name));
             if named.contains(&id) {
                 continue;
             }
@@ -131,14 +136,14 @@ impl FleetDecisions {
             };
             changes.push(PolicyChange {
                 group: Some(name.clone()),
-                was: Some(was(approval)),
+                was: Some(prior(approval)),
                 rule: approval.rule.as_ref().map(|rule| rule.name.clone()),
-                ..PolicyChange::on(kind, approval.update, why)
+                ..PolicyChange::on_update(kind, approval.update, why)
             });
         }
     }
 
-    fn approvals(
+    fn plan_approvals(
         &self,
         policy: &Policy,
         to_be_made: &HashSet<String>,
@@ -147,14 +152,14 @@ impl FleetDecisions {
         let declined: HashSet<Uuid> = policy.declined.iter().copied().collect();
         // Of two for the same update and group the last one counts.
         let named: BTreeMap<(Uuid, String), &PolicyApproval> =
-            policy.approvals.iter().map(|a| ((a.update, key(&a.group)), a)).collect();
+            policy.approvals.iter().map(|a| ((a.update, group_key(&a.group)), a)).collect();
         for ((_, key), approval) in named {
             let update = UpdateId(approval.update);
             let group = self.groups.get(&key).copied();
             let old = group.and_then(|group| self.approvals.get(&(update, group)));
             let kept = group.is_some_and(|group| self.kept_unapproved.contains(&(update, group)));
             let action = ApprovalAction::parse(&approval.action);
-            let same = old
+            let is_unchanged = old
                 .is_some_and(|old| Some(old.action) == action && old.deadline == approval.deadline);
             use PolicyChangeKind::{Approve, Change, KeptLocal, NotUnderstood};
             let (kind, why) = if action.is_none() {
@@ -163,7 +168,7 @@ impl FleetDecisions {
                 (NotUnderstood, Some("there is no such group"))
             } else if declined.contains(&approval.update) {
                 (NotUnderstood, Some("the policy declines it, too"))
-            } else if same {
+            } else if is_unchanged {
                 continue;
             } else if kept {
                 (KeptLocal, Some("a person here keeps it unapproved"))
@@ -178,21 +183,21 @@ impl FleetDecisions {
             };
             changes.push(PolicyChange {
                 group: Some(approval.group.trim().to_owned()),
-                action: Some(clean(&approval.action)),
+                action: Some(printable(&approval.action)),
                 deadline: approval.deadline,
-                was: old.map(was),
-                rule: approval.rule.as_deref().map(clean),
-                ..PolicyChange::on(kind, update, why)
+                was: old.map(prior),
+                rule: approval.rule.as_deref().map(printable),
+                ..PolicyChange::on_update(kind, update, why)
             });
         }
     }
 
-    fn declines(&self, policy: &Policy, changes: &mut Vec<PolicyChange>) {
+    fn plan_declines(&self, policy: &Policy, changes: &mut Vec<PolicyChange>) {
         use PolicyChangeKind::{Decline, KeptLocal, Undecline};
         let declined: BTreeSet<UpdateId> = policy.declined.iter().copied().map(UpdateId).collect();
         let by_policy = self.declines.iter().filter(|(_, origin)| **origin == Origin::Policy);
         for (update, _) in by_policy.filter(|(update, _)| !declined.contains(update)) {
-            changes.push(PolicyChange::on(Undecline, *update, None));
+            changes.push(PolicyChange::on_update(Undecline, *update, None));
         }
         let locally: HashSet<UpdateId> = self
             .approvals
@@ -202,21 +207,21 @@ impl FleetDecisions {
             .collect();
         for update in declined.into_iter().filter(|update| !self.declines.contains_key(update)) {
             changes.push(if locally.contains(&update) {
-                PolicyChange::on(KeptLocal, update, Some("a person here has approved it"))
+                PolicyChange::on_update(KeptLocal, update, Some("a person here has approved it"))
             } else if self.kept_undeclined.contains(&update) {
-                PolicyChange::on(
+                PolicyChange::on_update(
                     KeptLocal,
                     update,
                     Some("a person here does not let it be declined"),
                 )
             } else {
-                PolicyChange::on(Decline, update, None)
+                PolicyChange::on_update(Decline, update, None)
             });
         }
     }
 }
 
-fn was(approval: &Approval) -> PriorApproval {
+fn prior(approval: &Approval) -> PriorApproval {
     let Approval { action, deadline, origin, .. } = *approval;
     PriorApproval { action, deadline, origin }
 }

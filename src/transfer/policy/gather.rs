@@ -8,11 +8,13 @@ use bundle_format::{
 };
 use uuid::Uuid;
 
-use super::change::Result;
-use crate::fleet::{ALL_COMPUTERS, Fleet, UNASSIGNED_COMPUTERS};
+use crate::{
+    fleet::{ALL_COMPUTERS, Fleet, UNASSIGNED_COMPUTERS},
+    transfer::error::TransferError,
+};
 
 /// What the connected side's fleet says, in a fixed order.
-pub(in crate::transfer) fn gather(fleet: &Fleet) -> Result<Policy> {
+pub(in crate::transfer) fn gather(fleet: &Fleet) -> Result<Policy, TransferError> {
     let groups: BTreeMap<Uuid, String> =
         fleet.groups()?.into_iter().map(|group| (group.id, group.name)).collect();
     let mut approvals: Vec<_> = fleet

@@ -4,7 +4,11 @@
 //! |---|---|
 //! | `gather` | connected side: the policy that goes into a snapshot |
 //! | `diff` | what a policy would change here |
-//! | `decide` | what a person decides about a policy that waits |
+//! | `arrival` | a policy that arrives takes effect, or is held |
+//! | `preview` | what a policy would change, for a person |
+//! | `decide`, `choice` | what a person decides about a policy that waits, and about which part |
+//! | `overview` | the policies and local decisions that there are |
+//! | `stored` | a policy as the fleet keeps it |
 //! | `perform` | the changes, made |
 //! | `change` | the words for them |
 //!
@@ -12,8 +16,13 @@
 //! matter which policies came before, or whether a run was killed. What an administrator here decided
 //! stays, whatever comes.
 
+pub(super) mod arrival;
 pub(super) mod change;
+pub(super) mod choice;
 pub(super) mod decide;
 pub(super) mod diff;
 pub(super) mod gather;
+pub(super) mod overview;
 mod perform;
+pub(super) mod preview;
+mod stored;

@@ -6,16 +6,19 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{change::PolicyChange, change::PolicyChangeKind, change::Result, change::key};
+use super::change::{PolicyChange, PolicyChangeKind, group_key};
 use crate::{
     fleet::{ApprovalAction, ApprovingRule, Fleet, NewApproval, Origin},
+    transfer::error::TransferError,
     update::UpdateId,
 };
+
+type Result<T> = std::result::Result<T, TransferError>;
 
 /// Makes these changes.
 pub(super) fn perform(fleet: &mut Fleet, changes: &[PolicyChange], now: Timestamp) -> Result<()> {
     make_groups(fleet, changes)?;
-    let groups = groups(fleet)?;
+    let groups = groups_by_key(fleet)?;
     for change in changes {
         let target = target(change, &groups);
         match (change.kind, target) {
@@ -51,10 +54,14 @@ pub(super) fn perform(fleet: &mut Fleet, changes: &[PolicyChange], now: Timestam
     Ok(())
 }
 
-/// Decides here that things stay as they are, whatever these changes say.
-pub(super) fn keep(fleet: &mut Fleet, changes: &[PolicyChange], now: Timestamp) -> Result<()> {
+/// Decides against these changes: what they would change stays as it is, now and later.
+pub(super) fn keep_as_is(
+    fleet: &mut Fleet,
+    changes: &[PolicyChange],
+    now: Timestamp,
+) -> Result<()> {
     make_groups(fleet, changes)?;
-    let groups = groups(fleet)?;
+    let groups = groups_by_key(fleet)?;
     for change in changes {
         let target = target(change, &groups);
         match (change.kind, target, change.update) {
@@ -88,10 +95,10 @@ fn make_groups(fleet: &mut Fleet, changes: &[PolicyChange]) -> Result<()> {
     Ok(())
 }
 
-fn groups(fleet: &Fleet) -> Result<HashMap<String, Uuid>> {
-    Ok(fleet.groups()?.into_iter().map(|group| (key(&group.name), group.id)).collect())
+fn groups_by_key(fleet: &Fleet) -> Result<HashMap<String, Uuid>> {
+    Ok(fleet.groups()?.into_iter().map(|group| (group_key(&group.name), group.id)).collect())
 }
 
 fn target(change: &PolicyChange, groups: &HashMap<String, Uuid>) -> Option<(UpdateId, Uuid)> {
-    Some((change.update?, *groups.get(&key(change.group.as_deref()?))?))
+    Some((change.update?, *groups.get(&group_key(change.group.as_deref()?))?))
 }

@@ -7,10 +7,8 @@ use bundle_format::trust::Head;
 use crate::{
     data_dir::DataDir,
     durable,
-    transfer::{
-        error::{TransferError, io_error},
-        kill,
-    },
+    file_error::Doing as _,
+    transfer::{error::TransferError, kill},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -22,55 +20,45 @@ const PARTS: [&str; 2] = ["metadata", "targets"];
 pub(crate) fn store(data: &DataDir, number: u64, head: &Head) -> Result<()> {
     let folder = data.snapshot(number);
     if folder.exists() {
-        return update(&folder, head);
+        return update_files(&folder, head);
     }
     let parent = folder.parent().unwrap_or(data.root());
-    fs::create_dir_all(parent).map_err(io_error("make", parent))?;
+    fs::create_dir_all(parent).doing("make", parent)?;
     let scratch = tempfile::Builder::new()
         .prefix("tmp.")
         .tempdir_in(parent)
-        .map_err(io_error("make a folder in", parent))?;
+        .doing("make a folder in", parent)?;
     for (name, bytes) in &head.files {
         let path = scratch.path().join(name);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(io_error("make", folder))?;
-        }
-        fs::write(&path, bytes)
-            .and_then(|()| fs::File::open(&path)?.sync_all())
-            .map_err(io_error("write", &path))?;
+        durable::write(&path, bytes).doing("write", &path)?;
         kill::step("head file");
     }
-    for folder in PARTS {
-        let folder = scratch.path().join(folder);
-        if folder.exists() {
-            durable::sync_folder(&folder).map_err(io_error("sync", &folder))?;
-        }
-    }
-    durable::sync_folder(scratch.path()).map_err(io_error("sync", scratch.path()))?;
-    fs::rename(scratch.path(), &folder).map_err(io_error("make", &folder))?;
+    durable::sync_folder(scratch.path()).doing("sync", scratch.path())?;
+    fs::rename(scratch.path(), &folder).doing("make", &folder)?;
     drop(scratch.keep());
     kill::step("head renamed");
-    durable::sync_folder(parent).map_err(io_error("sync", parent))
+    durable::sync_folder(parent).doing("sync", parent)?;
+    Ok(())
 }
 
-/// Brings a head that is there up to date file by file, so that it is never away: of one that counts,
-/// a signature on the timestamp or a root is new, and each state on the way holds.
-fn update(folder: &Path, head: &Head) -> Result<()> {
+/// Brings a stored head up to date file by file, so that there is a valid head at every moment: only
+/// a signature on the timestamp or a root can be new, and every state in between verifies.
+fn update_files(folder: &Path, head: &Head) -> Result<()> {
     for (name, bytes) in &head.files {
         let path = folder.join(name);
         if fs::read(&path).is_ok_and(|stored| stored == *bytes) {
             continue;
         }
-        durable::write(&path, bytes).map_err(io_error("write", &path))?;
+        durable::write(&path, bytes).doing("write", &path)?;
         kill::step("head file replaced");
     }
     // What is left of a run that was killed before it counted.
     for part in PARTS {
         let path = folder.join(part);
-        for name in names(&path).map_err(io_error("list", &path))? {
+        for name in list_names(&path).doing("list", &path)? {
             if !head.files.contains_key(&format!("{part}/{name}")) {
                 let path = path.join(name);
-                fs::remove_file(&path).map_err(io_error("remove the leftover", &path))?;
+                fs::remove_file(&path).doing("remove the leftover", &path)?;
             }
         }
     }
@@ -83,11 +71,11 @@ pub(crate) fn load(data: &DataDir, number: u64) -> Result<Head> {
     let mut head = Head::default();
     for part in PARTS {
         let path = folder.join(part);
-        for name in names(&path).map_err(io_error("list", &path))? {
+        for name in list_names(&path).doing("list", &path)? {
             // A temporary file of a killed run is no part of it.
             if !name.starts_with('.') {
                 let path = path.join(&name);
-                let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+                let bytes = fs::read(&path).doing("read", &path)?;
                 head.files.insert(format!("{part}/{name}"), bytes.into());
             }
         }
@@ -95,7 +83,7 @@ pub(crate) fn load(data: &DataDir, number: u64) -> Result<Head> {
     Ok(head)
 }
 
-fn names(folder: &Path) -> std::io::Result<Vec<String>> {
+fn list_names(folder: &Path) -> std::io::Result<Vec<String>> {
     fs::read_dir(folder)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect()

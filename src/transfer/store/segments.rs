@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufReader, BufWriter, Read},
+    io::{BufReader, BufWriter, IntoInnerError, Read},
     path::{Path, PathBuf},
 };
 
@@ -18,10 +18,8 @@ use tempfile::NamedTempFile;
 use crate::{
     data_dir::DataDir,
     durable,
-    transfer::{
-        error::{TransferError, io_error},
-        kill,
-    },
+    file_error::Doing as _,
+    transfer::{error::TransferError, kill},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -45,15 +43,15 @@ impl SegmentSpool {
         let (writer, unpacked) = match &mut self.current {
             Some(current) => current,
             none => {
-                fs::create_dir_all(&self.folder).map_err(io_error("make", &self.folder))?;
+                fs::create_dir_all(&self.folder).doing("make", &self.folder)?;
                 let file = NamedTempFile::with_prefix_in("tmp.", &self.folder)
-                    .map_err(io_error("write a segment in", &self.folder))?;
+                    .doing("write a segment in", &self.folder)?;
                 let writer = SegmentWriter::new(BufWriter::new(file), self.kind).map_err(failed)?;
                 none.insert((writer, 0))
             }
         };
         writer.push(record).map_err(failed)?;
-        *unpacked += weight(record);
+        *unpacked += unpacked_bytes(record);
         if *unpacked >= self.full {
             self.close()?;
         }
@@ -64,7 +62,7 @@ impl SegmentSpool {
     pub(crate) fn finish(mut self) -> Result<Vec<SegmentRef>> {
         self.close()?;
         if !self.done.is_empty() {
-            durable::sync_folder(&self.folder).map_err(io_error("sync", &self.folder))?;
+            durable::sync_folder(&self.folder).doing("sync", &self.folder)?;
         }
         Ok(self.done)
     }
@@ -73,10 +71,11 @@ impl SegmentSpool {
         let Some((writer, _)) = self.current.take() else { return Ok(()) };
         let (file, segment) = writer.finish().map_err(failed)?;
         let path = self.folder.join(segment.sha256.to_string());
-        let file =
-            file.into_inner().map_err(|e| io_error("write the segment", &path)(e.into_error()))?;
-        file.as_file().sync_all().map_err(io_error("sync the segment", &path))?;
-        file.persist(&path).map_err(|e| io_error("keep the segment", &path)(e.error))?;
+        let file = file
+            .into_inner()
+            .map_err(IntoInnerError::into_error)
+            .doing("write the segment", &path)?;
+        durable::rename(file, &path).doing("keep the segment", &path)?;
         kill::step("segment renamed");
         self.done.push(segment);
         Ok(())
@@ -85,23 +84,23 @@ impl SegmentSpool {
 
 /// Removes what killed runs have left half-written in `segments/` and `snapshots/`. The caller is
 /// the only one who writes there.
-pub(crate) fn sweep(data: &DataDir) -> Result<()> {
+pub(crate) fn remove_leftovers(data: &DataDir) -> Result<()> {
     let snapshots = data.snapshot(0).with_file_name("");
     for folder in [data.segments(), snapshots] {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(io_error("list", &folder)(e)),
+            Err(e) => Err(e).doing("list", &folder)?,
         };
         for entry in entries {
-            let entry = entry.map_err(io_error("list", &folder))?;
+            let entry = entry.doing("list", &folder)?;
             if !entry.file_name().to_string_lossy().starts_with("tmp.") {
                 continue;
             }
             let path = entry.path();
             let removed =
                 if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(io_error("remove the leftover", &path))?;
+            removed.doing("remove the leftover", &path)?;
         }
     }
     Ok(())
@@ -127,18 +126,18 @@ pub(crate) fn open(
             },
         });
     }
-    let file = fs::File::open(path).map_err(io_error("open the segment", path))?;
+    let file = fs::File::open(path).doing("open the segment", path)?;
     SegmentReader::new(BufReader::with_capacity(1 << 16, file), segment, limits).map_err(fault)
 }
 
 /// SHA-256 and size of a file.
 pub(crate) fn hash(path: &Path) -> Result<(Sha256, u64)> {
-    let mut file = fs::File::open(path).map_err(io_error("open", path))?;
+    let mut file = fs::File::open(path).doing("open", path)?;
     let mut hasher = sha2::Sha256::new();
     let mut block = vec![0; 1 << 16];
     let mut size = 0;
     loop {
-        let n = file.read(&mut block).map_err(io_error("read", path))?;
+        let n = file.read(&mut block).doing("read", path)?;
         let Some(bytes) = block.get(..n).filter(|b| !b.is_empty()) else { break };
         hasher.update(bytes);
         size += bytes.len() as u64;
@@ -163,7 +162,7 @@ pub(crate) fn refused(source: SegmentError) -> TransferError {
 }
 
 /// Roughly what a record adds to the unpacked stream.
-fn weight(record: &Record) -> u64 {
+fn unpacked_bytes(record: &Record) -> u64 {
     match record {
         Record::Revision(revision) => revision.xml.len() as u64 + 64,
         Record::Withdrawal { .. } => 32,

@@ -8,7 +8,7 @@ use crate::{
 type Result<T> = std::result::Result<T, TransferError>;
 
 /// The site, if this is an isolated side.
-pub(crate) fn isolated(data: &DataDir) -> Result<&str> {
+pub(crate) fn require_isolated(data: &DataDir) -> Result<&str> {
     match data.side() {
         Side::Isolated { site } => Ok(site),
         Side::Connected { .. } => Err(TransferError::Unfit {
@@ -17,7 +17,7 @@ pub(crate) fn isolated(data: &DataDir) -> Result<&str> {
     }
 }
 /// The mirror's id, if this is a connected side.
-pub(crate) fn connected(data: &DataDir) -> Result<uuid::Uuid> {
+pub(crate) fn require_connected(data: &DataDir) -> Result<uuid::Uuid> {
     match data.side() {
         Side::Connected { mirror_id } => Ok(*mirror_id),
         Side::Isolated { site } => Err(TransferError::Unfit {

@@ -10,10 +10,8 @@ use super::side;
 use crate::{
     data_dir::{DataDir, FolderLock},
     durable,
-    transfer::{
-        error::{TransferError, io_error},
-        kill,
-    },
+    file_error::Doing as _,
+    transfer::{error::TransferError, kill},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -44,7 +42,7 @@ pub enum TrustAdded {
 /// When it cannot be read or is no valid root.
 pub fn inspect_root(path: &Path) -> Result<RootSummary> {
     let root = read_root(path)?;
-    pin(path, &root)?;
+    pin_root(path, &root)?;
     let fingerprint = fingerprint(path, &root)?;
     Ok(RootSummary { fingerprint: fingerprint.words(), fingerprint_hex: fingerprint.0.to_string() })
 }
@@ -58,9 +56,9 @@ pub fn inspect_root(path: &Path) -> Result<RootSummary> {
 /// When this is no isolated side, the fingerprint differs, another root is trusted, the trust state
 /// is damaged, or the disk fails.
 pub fn trust_add(data: &DataDir, path: &Path, expected: Option<&str>) -> Result<TrustAdded> {
-    side::isolated(data)?;
+    side::require_isolated(data)?;
     let root = read_root(path)?;
-    let state = pin(path, &root)?;
+    let state = pin_root(path, &root)?;
     let found = fingerprint(path, &root)?;
     if expected.is_some_and(|expected| !found.matches(expected)) {
         return Err(TransferError::Fingerprint { found: found.words() });
@@ -93,7 +91,7 @@ pub(crate) fn load_state(data: &DataDir) -> Result<TrustState> {
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(TransferError::NothingTrusted),
-        Err(e) => return Err(io_error("read", path)(e)),
+        Err(e) => Err(e).doing("read", &path)?,
     };
     TrustState::from_bytes(&bytes).map_err(|source| TransferError::State { path, source })
 }
@@ -101,30 +99,30 @@ pub(crate) fn load_state(data: &DataDir) -> Result<TrustState> {
 pub(crate) fn store_state(data: &DataDir, state: &TrustState) -> Result<()> {
     let path = data.trust_state();
     kill::step("before the trust state");
-    durable::write(&path, &state.to_bytes()).map_err(io_error("write", path))?;
+    durable::write(&path, &state.to_bytes()).doing("write", path)?;
     kill::step("after the trust state");
     Ok(())
 }
 
 /// A trust state of a root file alone, for `verify`.
 pub(crate) fn state_of_root(path: &Path) -> Result<TrustState> {
-    pin(path, &read_root(path)?)
+    pin_root(path, &read_root(path)?)
 }
 
 /// To be held while something is imported or trusted.
 pub(crate) fn lock(data: &DataDir) -> Result<FolderLock> {
     let path = data.trust_state().with_file_name("lock");
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(io_error("make", folder))?;
+        fs::create_dir_all(folder).doing("make", folder)?;
     }
-    FolderLock::new(&path).map_err(io_error("lock", &path))?.ok_or(TransferError::Busy { path })
+    FolderLock::new(&path).doing("lock", &path)?.ok_or(TransferError::Busy { path })
 }
 
 fn read_root(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(io_error("read the root", path))
+    Ok(fs::read(path).doing("read the root", path)?)
 }
 
-fn pin(path: &Path, root: &[u8]) -> Result<TrustState> {
+fn pin_root(path: &Path, root: &[u8]) -> Result<TrustState> {
     TrustState::pin(root).map_err(|source| TransferError::Trust { path: path.to_owned(), source })
 }
 

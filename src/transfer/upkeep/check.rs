@@ -13,8 +13,9 @@ use crate::{
     catalog::{Catalog, PayloadRow, SnapshotState},
     content::ContentStore,
     data_dir::{DataDir, Side},
+    file_error::{Doing as _, FileError},
     transfer::{
-        error::{TransferError, io_error},
+        error::TransferError,
         kill,
         progress::Progress,
         store::{heads, segments, trust},
@@ -86,10 +87,10 @@ pub fn check(
         writer.commit()?;
         kill::step("lost payloads noted");
         for payload in &report.damaged_payloads {
-            aside(data, &content.path(payload))?;
+            move_aside(data, &content.path(payload))?;
         }
         for segment in &report.damaged_segments {
-            aside(data, &data.segments().join(segment.to_string()))?;
+            move_aside(data, &data.segments().join(segment.to_string()))?;
         }
     }
     Ok(report)
@@ -153,10 +154,10 @@ fn check_segments(data: &DataDir, catalog: &Catalog, report: &mut CheckReport) -
     let mut seen = std::collections::BTreeSet::new();
     let snapshots = catalog.snapshots()?;
     let sealed = snapshots.iter().rfind(|s| s.state == SnapshotState::Sealed);
-    let taken = snapshots
+    let in_use = snapshots
         .iter()
         .filter(|s| matches!(s.state, SnapshotState::InForce | SnapshotState::Pending));
-    for snapshot in sealed.into_iter().chain(taken) {
+    for snapshot in sealed.into_iter().chain(in_use) {
         for segment in catalog.segments_of(snapshot.number)? {
             if !seen.insert(segment.sha256) {
                 continue;
@@ -165,7 +166,7 @@ fn check_segments(data: &DataDir, catalog: &Catalog, report: &mut CheckReport) -
             let wrong = match segments::hash(&path) {
                 Ok(found) if found == (segment.sha256, segment.size) => None,
                 Ok(_) => Some("is damaged"),
-                Err(TransferError::Io { source, .. })
+                Err(TransferError::File(FileError { source, .. }))
                     if source.kind() == std::io::ErrorKind::NotFound =>
                 {
                     // What a pending snapshot still lacks is no damage.
@@ -238,12 +239,12 @@ fn check_snapshots(
     Ok(())
 }
 
-fn aside(data: &DataDir, path: &Path) -> Result<()> {
+fn move_aside(data: &DataDir, path: &Path) -> Result<()> {
     let Some(name) = path.file_name() else { return Ok(()) };
     let folder = data.root().join("damaged");
-    fs::create_dir_all(&folder).map_err(io_error("make", &folder))?;
+    fs::create_dir_all(&folder).doing("make", &folder)?;
     match fs::rename(path, folder.join(name)) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io_error("put aside", path)(e)),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Ok(Err(e).doing("put aside", path)?),
         _ => Ok(()),
     }
 }

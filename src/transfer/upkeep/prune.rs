@@ -15,10 +15,8 @@ use crate::{
     catalog::{Catalog, SnapshotState},
     content::ContentStore,
     data_dir::DataDir,
-    transfer::{
-        error::{TransferError, io_error},
-        store::trust,
-    },
+    file_error::Doing as _,
+    transfer::{error::TransferError, store::trust},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -72,44 +70,44 @@ pub fn prune(data: &DataDir, options: &PruneOptions) -> Result<PruneReport> {
     }
     let _lock = trust::lock(data)?;
     let catalog = Catalog::open(&data.catalog())?;
-    let (heads, segments) = kept(&catalog)?;
-    for (number, path) in named(&data.snapshots(), |name| name.parse::<u64>().ok())? {
+    let (heads, segments) = needed_by_snapshots(&catalog)?;
+    for (number, path) in list_named(&data.snapshots(), |name| name.parse::<u64>().ok())? {
         if !heads.contains(&number) {
             report.heads.push(number);
             if !options.dry_run {
-                fs::remove_dir_all(&path).map_err(io_error("remove", &path))?;
+                fs::remove_dir_all(&path).doing("remove", &path)?;
             }
         }
     }
-    for (sha256, path) in named(&data.segments(), |name| name.parse::<Sha256>().ok())? {
+    for (sha256, path) in list_named(&data.segments(), |name| name.parse::<Sha256>().ok())? {
         if !segments.contains(&sha256) {
-            let size = remove(&path, options.dry_run)?;
+            let size = remove_file(&path, options.dry_run)?;
             report.segments.push((sha256, size));
         }
     }
     if options.payloads {
-        payloads(data, &catalog, options, &mut report)?;
+        prune_payloads(data, &catalog, options, &mut report)?;
     }
     report.bytes = report.segments.iter().chain(&report.payloads).map(|(_, size)| size).sum();
     Ok(report)
 }
 
 /// Numbers of the snapshots that matter, and the segments that they name.
-fn kept(catalog: &Catalog) -> Result<(BTreeSet<u64>, BTreeSet<Sha256>)> {
+fn needed_by_snapshots(catalog: &Catalog) -> Result<(BTreeSet<u64>, BTreeSet<Sha256>)> {
     let (mut heads, mut segments) = (BTreeSet::new(), BTreeSet::new());
     let snapshots = catalog.snapshots()?;
     let sealed = snapshots.iter().rfind(|s| s.state == SnapshotState::Sealed);
-    let taken = snapshots
+    let in_use = snapshots
         .iter()
         .filter(|s| matches!(s.state, SnapshotState::InForce | SnapshotState::Pending));
-    for snapshot in sealed.into_iter().chain(taken) {
+    for snapshot in sealed.into_iter().chain(in_use) {
         heads.insert(snapshot.number);
         segments.extend(catalog.segments_of(snapshot.number)?.iter().map(|s| s.sha256));
     }
     Ok((heads, segments))
 }
 
-fn payloads(
+fn prune_payloads(
     data: &DataDir,
     catalog: &Catalog,
     options: &PruneOptions,
@@ -121,7 +119,7 @@ fn payloads(
     for (sha256, size) in found {
         let path = content.path(&sha256);
         if catalog.payload(&sha256)?.is_none() && is_old(&path, options.now)? {
-            remove(&path, options.dry_run)?;
+            remove_file(&path, options.dry_run)?;
             report.payloads.push((sha256, size));
         }
     }
@@ -129,31 +127,30 @@ fn payloads(
 }
 
 fn is_old(path: &Path, now: Timestamp) -> Result<bool> {
-    let modified = fs::metadata(path)
-        .and_then(|metadata| metadata.modified())
-        .map_err(io_error("look at", path))?;
+    let modified =
+        fs::metadata(path).and_then(|metadata| metadata.modified()).doing("look at", path)?;
     Ok(Timestamp::try_from(modified).is_ok_and(|modified| now.duration_since(modified) > NEW))
 }
 
 /// Removes a file, unless it is only tried; gives its size.
-fn remove(path: &Path, dry_run: bool) -> Result<u64> {
-    let size = fs::metadata(path).map_err(io_error("look at", path))?.len();
+fn remove_file(path: &Path, dry_run: bool) -> Result<u64> {
+    let size = fs::metadata(path).doing("look at", path)?.len();
     if !dry_run {
-        fs::remove_file(path).map_err(io_error("remove", path))?;
+        fs::remove_file(path).doing("remove", path)?;
     }
     Ok(size)
 }
 
 /// What is in a folder under names of one kind, sorted; nothing if it is not there.
-fn named<T: Ord>(folder: &Path, read: fn(&str) -> Option<T>) -> Result<Vec<(T, PathBuf)>> {
+fn list_named<T: Ord>(folder: &Path, read: fn(&str) -> Option<T>) -> Result<Vec<(T, PathBuf)>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(io_error("list", folder)(e)),
+        Err(e) => Err(e).doing("list", folder)?,
     };
     let mut found = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(io_error("list", folder))?;
+        let entry = entry.doing("list", folder)?;
         if let Some(name) = entry.file_name().to_str().and_then(read) {
             found.push((name, entry.path()));
         }

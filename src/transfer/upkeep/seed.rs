@@ -17,11 +17,12 @@ use uuid::Uuid;
 use crate::{
     catalog::Catalog,
     data_dir::{DataDir, Side},
+    file_error::Doing as _,
     fleet::Fleet,
     transfer::{
-        connected::seal,
-        error::{TransferError, io_error},
-        isolated::import::{ImportOptions, import},
+        connected::sealed_policy::note_sealed_policy,
+        error::TransferError,
+        isolated::import::{import, options::ImportOptions},
         policy::gather::gather,
         progress::Progress,
         store::trust::{self, trust_add},
@@ -64,9 +65,9 @@ pub fn seed(
     let site = site_of(bundles, root, options)?;
     let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(io_error("make", parent))?;
+    fs::create_dir_all(parent).doing("make", parent)?;
     let folder = tempfile::Builder::new().prefix(".tidegate-seed-").tempdir_in(parent);
-    let folder: TempDir = folder.map_err(io_error("make a folder in", parent))?;
+    let folder: TempDir = folder.doing("make a folder in", parent)?;
     let made = |e: crate::data_dir::DataDirError| TransferError::Unfit { what: e.to_string() };
     let data = DataDir::init(folder.path(), Side::Isolated { site }).map_err(made)?;
     trust_add(&data, root, fingerprint)?;
@@ -79,14 +80,14 @@ pub fn seed(
     let report = become_mirror(&data, snapshot)?;
     let trust = data.trust_state();
     if let Some(trust) = trust.parent() {
-        fs::remove_dir_all(trust).map_err(io_error("remove", trust))?;
+        fs::remove_dir_all(trust).doing("remove", trust)?;
     }
     data.become_connected(report.mirror_id).map_err(made)?;
     if target.exists() {
-        fs::remove_dir(target).map_err(io_error("replace the empty folder", target))?;
+        fs::remove_dir(target).doing("replace the empty folder", target)?;
     }
     let kept = folder.keep();
-    fs::rename(&kept, target).map_err(io_error("move the new data folder to", target))?;
+    fs::rename(&kept, target).doing("move the new data folder to", target)?;
     Ok(report)
 }
 
@@ -107,7 +108,7 @@ fn become_mirror(data: &DataDir, snapshot: u64) -> Result<SeedReport> {
     for site in &sites {
         writer.add_site(site)?;
     }
-    seal::note_sealed_policy(&mut writer, &policy, snapshot)?;
+    note_sealed_policy(&mut writer, &policy, snapshot)?;
     writer.commit()?;
     let counts = catalog.counts()?;
     Ok(SeedReport {
@@ -123,7 +124,7 @@ fn refuse_used(target: &Path) -> Result<()> {
     let used = match fs::read_dir(target) {
         Ok(mut entries) => entries.next().is_some(),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
-        Err(e) => return Err(io_error("look into", target)(e)),
+        Err(e) => Err(e).doing("look into", target)?,
     };
     if used {
         return Err(TransferError::Unfit {
@@ -141,8 +142,8 @@ fn site_of(bundles: &[PathBuf], root: &Path, options: &ImportOptions) -> Result<
     let state = trust::state_of_root(root)?;
     let expect = Expectation { site: None, now: options.now, refuse_expired: false };
     let mut newest = None;
-    for path in read::find(bundles)? {
-        let index = read::open(&path, &state, &expect, &options.limits)?.verified.index;
+    for path in read::find_volumes(bundles)? {
+        let index = read::open_volume(&path, &state, &expect, &options.limits)?.verified.index;
         newest = newest.max(index.sites.into_iter().next().map(|site| (index.snapshot, site)));
     }
     newest.map(|(_, site)| site).ok_or_else(|| TransferError::Unfit {

@@ -5,10 +5,8 @@
 //! | `read` | finding volumes, checking their beginning, walking them |
 //! | `pump` | copying and hashing on several threads |
 //! | `payload_table` | which payloads a snapshot names |
-//! | `freshness` | newer, same or older than what is trusted |
 //! | `verify` | a whole bundle checked with nothing but a root |
 
-pub(super) mod freshness;
 pub(super) mod payload_table;
 pub(super) mod pump;
 pub(super) mod read;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bundle_format::{
-    digest::Sha256,
+    digest::{PayloadDigests, Sha256},
     index::{SegmentKind, SegmentRef},
     limits::BundleLimits,
     segment::{PayloadRecord, Record, SegmentError},
@@ -32,7 +32,7 @@ pub(crate) fn collect(
     table: &mut PayloadTable,
 ) -> Result<()> {
     for record in records {
-        let record = payload(record.map_err(segments::refused)?)?;
+        let record = expect_payload(record.map_err(segments::refused)?)?;
         if wanted.contains(&record.sha256) {
             table.records.insert(record.sha256, record);
         }
@@ -41,7 +41,7 @@ pub(crate) fn collect(
 }
 
 /// The payload record in a record of a payload segment.
-pub(crate) fn payload(record: Record) -> Result<PayloadRecord> {
+pub(crate) fn expect_payload(record: Record) -> Result<PayloadRecord> {
     match record {
         Record::Payload(record) => Ok(record),
         _ => Err(TransferError::refused(
@@ -74,4 +74,10 @@ pub(crate) fn collect_stored(
         }
     }
     Ok(())
+}
+
+/// Whether bytes with these digests are what a signed record says.
+pub(crate) fn digests_match(found: &PayloadDigests, record: &PayloadRecord) -> bool {
+    (found.sha256, found.sha1, found.size) == (record.sha256, record.sha1, record.size)
+        && found.chunks == record.chunks
 }

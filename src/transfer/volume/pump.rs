@@ -41,21 +41,21 @@ type Block = Arc<Vec<u8>>;
 type Writer = Box<dyn Write + Send>;
 
 /// Reads exactly `size` bytes, writes them if there is somewhere to, and hashes them.
-pub(crate) fn run(
+pub(crate) fn pump(
     source: &mut dyn Read,
     size: u64,
     writer: Option<Writer>,
     progress: &dyn Progress,
 ) -> Result<PumpResult, PumpError> {
     if size > BLOCK as u64 {
-        return large(source, size, writer, progress);
+        return pump_large(source, size, writer, progress);
     }
-    let read = small(source, size, writer)?;
+    let read = pump_small(source, size, writer)?;
     progress.advance(size);
     Ok(read)
 }
 
-fn small(
+fn pump_small(
     source: &mut dyn Read,
     size: u64,
     writer: Option<Writer>,
@@ -69,7 +69,7 @@ fn small(
     Ok(PumpResult { sha1: Sha1::hash(&bytes), size, chunks })
 }
 
-fn large(
+fn pump_large(
     source: &mut dyn Read,
     size: u64,
     writer: Option<Writer>,
@@ -84,7 +84,7 @@ fn large(
         let writing = writer.map(|writer| {
             let (to_disk, blocks) = sync_channel(WAITING);
             to.push(to_disk);
-            scope.spawn(|| write(writer, blocks))
+            scope.spawn(|| write_blocks(writer, blocks))
         });
         let read = fan_out(source, size, &to, progress);
         drop(to);
@@ -152,7 +152,7 @@ fn chunks_of(blocks: Receiver<Block>) -> Vec<Sha256> {
     chunks
 }
 
-fn write(mut writer: Writer, blocks: Receiver<Block>) -> io::Result<()> {
+fn write_blocks(mut writer: Writer, blocks: Receiver<Block>) -> io::Result<()> {
     for block in blocks {
         writer.write_all(&block)?;
     }
@@ -202,7 +202,7 @@ mod tests {
             let data = bytes(len);
             let out = Shared::default();
             let pumped =
-                run(&mut data.as_slice(), len as u64, Some(Box::new(out.clone())), &()).unwrap();
+                pump(&mut data.as_slice(), len as u64, Some(Box::new(out.clone())), &()).unwrap();
             let mut one = PayloadHasher::new();
             one.update(&data);
             let one = one.finish();
@@ -216,11 +216,11 @@ mod tests {
     fn a_source_that_ends_early_and_a_full_disk_are_told_apart() {
         for len in [10, 5 * BLOCK] {
             let data = bytes(len);
-            let short = run(&mut data.as_slice(), len as u64 + 1, None, &());
+            let short = pump(&mut data.as_slice(), len as u64 + 1, None, &());
             assert!(
                 matches!(short, Err(PumpError::Read(e)) if e.kind() == io::ErrorKind::UnexpectedEof)
             );
-            let full = run(&mut data.as_slice(), len as u64, Some(Box::new(Full)), &());
+            let full = pump(&mut data.as_slice(), len as u64, Some(Box::new(Full)), &());
             assert!(
                 matches!(full, Err(PumpError::Write(e)) if e.kind() == io::ErrorKind::StorageFull)
             );

@@ -21,15 +21,15 @@ use super::{
     payload_table::PayloadTable,
     pump::{self, PumpError, PumpResult},
 };
-use crate::transfer::{
-    error::{TransferError, io_error},
-    progress::Progress,
+use crate::{
+    file_error::Doing as _,
+    transfer::{error::TransferError, progress::Progress},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
 
 /// The volumes that were named: files as given, and of a folder every `.tar` in it, by name.
-pub(crate) fn find(bundles: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub(crate) fn find_volumes(bundles: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for bundle in bundles {
         if !bundle.is_dir() {
@@ -37,8 +37,8 @@ pub(crate) fn find(bundles: &[PathBuf]) -> Result<Vec<PathBuf>> {
             continue;
         }
         let before = found.len();
-        for entry in fs::read_dir(bundle).map_err(io_error("list", bundle))? {
-            let path = entry.map_err(io_error("list", bundle))?.path();
+        for entry in fs::read_dir(bundle).doing("list", bundle)? {
+            let path = entry.doing("list", bundle)?.path();
             if path.is_file() && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tar")) {
                 found.push(path);
             }
@@ -68,13 +68,13 @@ pub(crate) struct Volume {
 }
 
 /// Reads and checks the head of a volume.
-pub(crate) fn open(
+pub(crate) fn open_volume(
     path: &Path,
     state: &TrustState,
     expect: &Expectation<'_>,
     limits: &BundleLimits,
 ) -> Result<Volume> {
-    let file = File::open(path).map_err(io_error("open the volume", path))?;
+    let file = File::open(path).doing("open the volume", path)?;
     let (reader, note, head) = VolumeReader::open(BufReader::with_capacity(1 << 16, file), limits)
         .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
     let verified = check_head(state, &head, expect, limits)
@@ -95,11 +95,12 @@ pub(crate) enum Member<'a> {
 /// Takes what a walk finds.
 pub(crate) trait VolumeSink {
     /// Where to write a member's bytes, if anywhere.
-    fn begin(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>>;
+    fn begin_member(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>>;
     /// The member was read and written whole, and is what its name says.
-    fn end(&mut self, member: &Member<'_>) -> Result<()>;
+    fn end_member(&mut self, member: &Member<'_>) -> Result<()>;
     /// All segments on the volume were read; now its payloads need their records.
-    fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<PayloadTable>;
+    fn payload_table(&mut self, verified: &VerifiedHead, note: &VolumeNote)
+    -> Result<PayloadTable>;
 }
 
 impl Volume {
@@ -122,7 +123,7 @@ impl Volume {
                 next_segment = at + 1;
                 let segment = self.verified.index.segments.get(at).cloned();
                 if let Some(segment) = segment {
-                    self.segment(&entry, &segment, sink, progress)?;
+                    self.read_segment(&entry, &segment, sink, progress)?;
                 }
             } else {
                 let offset = entry.offset.unwrap_or(0);
@@ -134,15 +135,15 @@ impl Volume {
                 last = Some((entry.sha256, end));
                 let table = match &mut table {
                     Some(table) => table,
-                    none => none.insert(sink.table(&self.verified, &self.note)?),
+                    none => none.insert(sink.payload_table(&self.verified, &self.note)?),
                 };
-                self.payload(&entry, table, sink, progress)?;
+                self.read_payload(&entry, table, sink, progress)?;
             }
         }
         Ok(())
     }
 
-    fn segment(
+    fn read_segment(
         &mut self,
         entry: &ObjectEntry,
         segment: &SegmentRef,
@@ -156,11 +157,11 @@ impl Volume {
             )));
         }
         let member = Member::Segment(segment);
-        self.read(&member, entry, sink, progress)?;
-        sink.end(&member)
+        self.pump_member(&member, entry, sink, progress)?;
+        sink.end_member(&member)
     }
 
-    fn payload(
+    fn read_payload(
         &mut self,
         entry: &ObjectEntry,
         table: &PayloadTable,
@@ -175,19 +176,19 @@ impl Volume {
                     entry.sha256
                 )));
             }
-            Some(record) => self.fits(entry, record)?,
+            Some(record) => self.check_size(entry, record)?,
             None => {}
         }
         let member = Member::Payload(entry, record);
-        let pumped = self.read(&member, entry, sink, progress)?;
+        let pumped = self.pump_member(&member, entry, sink, progress)?;
         if let Some(record) = record {
-            self.same_bytes(entry, record, &pumped)?;
+            self.check_digests(entry, record, &pumped)?;
         }
-        sink.end(&member)
+        sink.end_member(&member)
     }
 
     /// The sizes that the volume and the signed table give must agree.
-    fn fits(&self, entry: &ObjectEntry, record: &PayloadRecord) -> Result<()> {
+    fn check_size(&self, entry: &ObjectEntry, record: &PayloadRecord) -> Result<()> {
         let fits = match entry.offset {
             None => entry.size == record.size,
             Some(offset) => offset.checked_add(entry.size).is_some_and(|end| {
@@ -208,7 +209,7 @@ impl Volume {
     }
 
     /// SHA-1 and chunk digests of the signed table, the second and third anchor of a payload.
-    fn same_bytes(
+    fn check_digests(
         &self,
         entry: &ObjectEntry,
         record: &PayloadRecord,
@@ -229,19 +230,19 @@ impl Volume {
         )))
     }
 
-    fn read(
+    fn pump_member(
         &mut self,
         member: &Member<'_>,
         entry: &ObjectEntry,
         sink: &mut dyn VolumeSink,
         progress: &dyn Progress,
     ) -> Result<PumpResult> {
-        let writer = sink.begin(member)?;
-        let pumped = match pump::run(&mut self.reader, entry.size, writer, progress) {
+        let writer = sink.begin_member(member)?;
+        let pumped = match pump::pump(&mut self.reader, entry.size, writer, progress) {
             Ok(pumped) => pumped,
             Err(PumpError::Read(error)) => return Err(self.unreadable(error)),
             Err(PumpError::Write(error)) => {
-                return Err(io_error("keep in incoming/ what was read from", &self.path)(error));
+                Err(error).doing("keep in incoming/ what was read from", &self.path)?
             }
         };
         // The reader has compared the digest of a whole object with its name.

@@ -13,7 +13,7 @@ use bundle_format::{
     index::{SegmentKind, SegmentRef},
     limits::BundleLimits,
     segment::SegmentReader,
-    trust::{Expectation, VerifiedHead},
+    trust::{Expectation, Freshness, VerifiedHead},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -21,14 +21,14 @@ use tempfile::SpooledTempFile;
 use uuid::Uuid;
 
 use super::{
-    freshness::freshness_name,
     payload_table::{self, PayloadTable},
     read::{self, Member, Volume, VolumeSink},
 };
 use crate::{
     data_dir::{DataDir, Side},
+    file_error::Doing as _,
     transfer::{
-        error::{TransferError, io_error},
+        error::TransferError,
         progress::Progress,
         store::{segments, trust},
     },
@@ -92,8 +92,8 @@ pub struct VerifiedVolume {
     pub created: Timestamp,
     /// Sites that may import it.
     pub sites: Vec<String>,
-    /// Against what is trusted: `newer`, `same` or `older`.
-    pub freshness: &'static str,
+    /// Against what is trusted.
+    pub freshness: Freshness,
     /// Records of catalogue segments that the snapshot names.
     pub catalogue_records: u64,
     /// Records of payload segments that the snapshot names.
@@ -123,7 +123,7 @@ pub struct VerifiedVolume {
 /// Checks every byte of the volumes named. Nothing is written.
 ///
 /// # Errors
-/// [`super::Fault::Refused`] for everything that is the bundle's fault.
+/// [`Blame::Refused`](crate::transfer::Blame) for everything that is the bundle's fault.
 pub fn verify(
     bundles: &[PathBuf],
     against: VerifyAgainst<'_>,
@@ -143,20 +143,20 @@ pub fn verify(
     };
     let expect = Expectation { site, now: options.now, refuse_expired: options.refuse_expired };
     let mut sink =
-        Checked { limits: &options.limits, tables: BTreeMap::new(), stored, uncheckable: 0 };
+        VerifySink { limits: &options.limits, tables: BTreeMap::new(), stored, uncheckable: 0 };
     let mut volumes = Vec::new();
-    for path in read::find(bundles)? {
-        let mut volume = read::open(&path, &state, &expect, &options.limits)?;
+    for path in read::find_volumes(bundles)? {
+        let mut volume = read::open_volume(&path, &state, &expect, &options.limits)?;
         let total = volume.note.objects.iter().map(|object| object.size).sum();
         progress.phase("verifying", Some(total));
         sink.uncheckable = 0;
         volume.walk(&mut sink, progress)?;
-        volumes.push(report(&volume, sink.uncheckable));
+        volumes.push(describe_volume(&volume, sink.uncheckable));
     }
     Ok(VerifyReport { volumes })
 }
 
-fn report(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
+fn describe_volume(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
     let Volume { note, verified, .. } = volume;
     let index = &verified.index;
     let segments: HashSet<Sha256> = index.segments.iter().map(|s| s.sha256).collect();
@@ -178,7 +178,7 @@ fn report(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
         snapshot: index.snapshot,
         created: index.created,
         sites: index.sites.clone(),
-        freshness: freshness_name(verified.freshness),
+        freshness: verified.freshness,
         catalogue_records: records(SegmentKind::Catalogue),
         payload_records: records(SegmentKind::Payloads),
         segments: index.segments.len() as u64,
@@ -195,7 +195,7 @@ fn report(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
 }
 
 /// Keeps the payload tables of the volumes that were walked.
-struct Checked<'a> {
+struct VerifySink<'a> {
     limits: &'a BundleLimits,
     tables: BTreeMap<Sha256, SharedWriter>,
     /// The segments of the data folder, which may name what is on a volume.
@@ -217,8 +217,8 @@ impl Write for SharedWriter {
     }
 }
 
-impl VolumeSink for Checked<'_> {
-    fn begin(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
+impl VolumeSink for VerifySink<'_> {
+    fn begin_member(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
         match member {
             Member::Segment(SegmentRef { kind: SegmentKind::Payloads, sha256, .. }) => {
                 let file = SharedWriter(Arc::new(Mutex::new(SpooledTempFile::new(IN_MEMORY))));
@@ -233,11 +233,15 @@ impl VolumeSink for Checked<'_> {
         }
     }
 
-    fn end(&mut self, _member: &Member<'_>) -> Result<()> {
+    fn end_member(&mut self, _member: &Member<'_>) -> Result<()> {
         Ok(())
     }
 
-    fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<PayloadTable> {
+    fn payload_table(
+        &mut self,
+        verified: &VerifiedHead,
+        note: &VolumeNote,
+    ) -> Result<PayloadTable> {
         let wanted: HashSet<Sha256> = note.objects.iter().map(|object| object.sha256).collect();
         let mut table = PayloadTable { complete: true, ..PayloadTable::default() };
         for segment in payload_table::payload_segments(&verified.index.segments) {
@@ -253,13 +257,11 @@ impl VolumeSink for Checked<'_> {
                 }
                 continue;
             };
-            let mut file = file.lock().map_err(|_| {
-                io_error("read", segment.sha256.to_string())(std::io::Error::other(
-                    "a thread stopped",
-                ))
-            })?;
-            file.seek(SeekFrom::Start(0))
-                .map_err(io_error("read back", segment.sha256.to_string()))?;
+            let mut file = file
+                .lock()
+                .map_err(|_| std::io::Error::other("a thread stopped"))
+                .doing("read", segment.sha256.to_string())?;
+            file.seek(SeekFrom::Start(0)).doing("read back", segment.sha256.to_string())?;
             let reader =
                 SegmentReader::new(&mut *file, segment, self.limits).map_err(segments::refused)?;
             payload_table::collect(reader, &wanted, &mut table)?;

@@ -2,17 +2,12 @@
 
 use std::path::PathBuf;
 
-use bundle_format::digest::Sha256;
+use bundle_format::{digest::Sha256, trust::Freshness};
 use serde::Serialize;
 
-use super::Run;
 use crate::transfer::{
-    isolated::{
-        intake::Stage,
-        switch::{Changes, MissingObjects},
-    },
+    isolated::switch::{Changes, MissingObjects},
     policy::change::PolicyChange,
-    volume::freshness::freshness_name,
 };
 
 /// What an import did.
@@ -57,8 +52,8 @@ pub struct VolumeReport {
     pub path: PathBuf,
     /// Its snapshot.
     pub snapshot: u64,
-    /// `newer`, `same` or `older` than what was accepted before.
-    pub freshness: &'static str,
+    /// Against what was accepted before.
+    pub freshness: Freshness,
     /// Key ids that signed, by role.
     pub signers: Vec<(String, Vec<String>)>,
 }
@@ -87,17 +82,6 @@ pub struct PartsReport {
 }
 
 impl ImportReport {
-    /// Notes of what is missing how much is here in parts.
-    pub(super) fn note_parts(&mut self, stage: &Stage) {
-        let missing = self.pending.iter().flat_map(|pending| &pending.missing.payloads);
-        for (payload, size) in missing {
-            let here = stage.in_parts(payload);
-            if here > 0 && !self.parts.iter().any(|parts| parts.payload == *payload) {
-                self.parts.push(PartsReport { payload: *payload, here, size: *size });
-            }
-        }
-    }
-
     /// Whether nothing is missing (otherwise exit code 4).
     pub fn is_complete(&self) -> bool {
         self.pending.is_empty()
@@ -106,38 +90,5 @@ impl ImportReport {
     /// Whether nothing was new: no object, no snapshot, no decision.
     pub fn is_unchanged(&self) -> bool {
         self.new_objects == 0 && self.switched.is_none() && self.policy.is_empty()
-    }
-}
-
-impl Run<'_> {
-    /// What can be said when everything has been read.
-    pub(super) fn report(&self, stage: &Stage) -> ImportReport {
-        let mut warnings: Vec<String> = Vec::new();
-        for warning in self.volumes.iter().flat_map(|volume| &volume.verified.warnings) {
-            if !warnings.contains(warning) {
-                warnings.push(warning.clone());
-            }
-        }
-        ImportReport {
-            dry_run: self.options.dry_run,
-            volumes: self
-                .volumes
-                .iter()
-                .map(|volume| VolumeReport {
-                    path: volume.path.clone(),
-                    snapshot: volume.verified.index.snapshot,
-                    freshness: freshness_name(volume.verified.freshness),
-                    signers: volume.verified.signers.clone(),
-                })
-                .collect(),
-            before: self.known.in_force,
-            in_force: self.known.in_force,
-            new_objects: stage.counts.new,
-            new_bytes: stage.counts.new_bytes,
-            held_objects: stage.counts.held,
-            skipped_objects: stage.counts.skipped,
-            warnings,
-            ..ImportReport::default()
-        }
     }
 }

@@ -1,20 +1,22 @@
-//! What is known before the first object is read, and what can be refused with it.
+//! What the site has before the first object is read, and what is refused because of it.
 
 use bundle_format::{
     index::SegmentRef,
     trust::{Freshness, VerifiedHead},
 };
 
-use super::Result;
 use crate::{
     catalog::{Catalog, SnapshotRow, SnapshotState},
-    transfer::{isolated::intake::Stage, volume::read::Volume},
+    transfer::{error::TransferError, isolated::intake::stage::Stage, volume::read::Volume},
 };
+
+type Result<T> = std::result::Result<T, TransferError>;
 
 /// What the catalogue says of snapshots.
 #[derive(Default)]
 pub(super) struct SiteState {
     pub(super) snapshots: Vec<SnapshotRow>,
+    /// The snapshot that is served.
     pub(super) in_force: Option<u64>,
     /// The newest snapshot of the trust state.
     pub(super) trusted: Option<u64>,
@@ -25,31 +27,36 @@ pub(super) struct SiteState {
 }
 
 impl SiteState {
+    /// Reads it from the catalogue, if there is one. `trusted` is the trust state's newest snapshot.
     pub(super) fn read(catalog: Option<&Catalog>, trusted: Option<u64>) -> Result<Self> {
-        let mut known = Self { trusted, ..Self::default() };
-        let Some(catalog) = catalog else { return Ok(known) };
-        known.snapshots = catalog.snapshots()?;
-        for snapshot in &known.snapshots {
+        let mut site = Self { trusted, ..Self::default() };
+        let Some(catalog) = catalog else { return Ok(site) };
+        site.snapshots = catalog.snapshots()?;
+        for snapshot in &site.snapshots {
             let segments = match snapshot.state {
                 SnapshotState::InForce => {
-                    known.in_force = Some(snapshot.number);
-                    known.served = catalog.segments_of(snapshot.number)?;
-                    known.served.clone()
+                    site.in_force = Some(snapshot.number);
+                    site.served = catalog.segments_of(snapshot.number)?;
+                    site.served.clone()
                 }
                 SnapshotState::Pending => catalog.segments_of(snapshot.number)?,
                 SnapshotState::Sealed | SnapshotState::Past => continue,
             };
             for segment in segments {
-                if !known.asked_for.contains(&segment) {
-                    known.asked_for.push(segment);
+                if !site.asked_for.contains(&segment) {
+                    site.asked_for.push(segment);
                 }
             }
         }
-        Ok(known)
+        Ok(site)
     }
 
     /// Refuses what can be seen from the heads alone: another mirror, two snapshots of one number.
-    pub(super) fn admit(&self, volumes: &[Volume], catalog: Option<&Catalog>) -> Result<()> {
+    pub(super) fn check_admission(
+        &self,
+        volumes: &[Volume],
+        catalog: Option<&Catalog>,
+    ) -> Result<()> {
         let mirror = match catalog {
             Some(catalog) => catalog.mirror_id()?,
             None => None,
@@ -68,9 +75,9 @@ impl SiteState {
                 .snapshots
                 .iter()
                 .find(|s| s.number == index.snapshot && !self.starts_over(&volume.verified));
-            let here = volumes.iter().find(|v| v.verified.index.snapshot == index.snapshot);
+            let first = volumes.iter().find(|v| v.verified.index.snapshot == index.snapshot);
             if stored.is_some_and(|stored| stored.index_sha256 != digest)
-                || here.is_some_and(|other| other.verified.index_digest != digest)
+                || first.is_some_and(|other| other.verified.index_digest != digest)
             {
                 return Err(volume.refused(format!(
                     "there is another snapshot with the number {}: the mirror was restored from a backup, or runs twice. Seal there until its number is higher, then export again",
@@ -81,9 +88,8 @@ impl SiteState {
         Ok(())
     }
 
-    /// Older bundles may fill gaps. When there are only such and none of them has, this is said as
-    /// what it is: somebody tried to bring an older snapshot.
-    pub(super) fn refuse_bygone(&self, volumes: &[Volume], stage: &Stage) -> Result<()> {
+    /// Refuses older bundles of which none fills a gap: somebody tried to bring an older snapshot.
+    pub(super) fn refuse_useless(&self, volumes: &[Volume], stage: &Stage) -> Result<()> {
         let Some(newest) = volumes.last() else { return Ok(()) };
         let older = volumes.iter().all(|v| v.verified.freshness == Freshness::Older);
         if !older || !stage.is_empty() {
@@ -96,14 +102,15 @@ impl SiteState {
         )))
     }
 
+    /// Whether a snapshot is newer than the one that is served.
     pub(super) fn is_news(&self, verified: &VerifiedHead) -> bool {
         let number = verified.index.snapshot;
         self.in_force.is_none_or(|in_force| number > in_force) || self.starts_over(verified)
     }
 
     /// Whether the keys were replaced for good and the counters began anew: newer for the trust
-    /// state, although its number is not. (A trust state that a killed run left behind what is
-    /// served says nothing about that.)
+    /// state, although its number is not. (A trust state older than what is served, left by a
+    /// killed run, proves nothing of the kind.)
     pub(super) fn starts_over(&self, verified: &VerifiedHead) -> bool {
         verified.freshness == Freshness::Newer
             && self.in_force.is_some_and(|in_force| {

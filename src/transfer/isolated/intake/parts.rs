@@ -1,10 +1,10 @@
-//! Payloads that come in parts, on several volumes. What has come is kept from one import to the
-//! next, so that volumes can be taken in one at a time and in any order.
+//! Payloads that come in parts, on several volumes. Parts are kept from one import to the next, so
+//! that volumes can be taken in one at a time and in any order.
 //!
 //! `parts/<sha256>.<offset>` holds bytes of a payload from that offset on. They were compared with
 //! the signed chunk digests when they came, and are never changed. When nothing of a payload is
-//! missing any more, its parts are joined and the whole is hashed; what has rotted meanwhile shows
-//! then, and is asked for again.
+//! missing any more, its parts are joined and the whole is hashed; a part that was damaged meanwhile is
+//! found then, and asked for again.
 
 use std::{
     cmp::Reverse,
@@ -20,13 +20,10 @@ use bundle_format::{
     segment::PayloadRecord,
 };
 
-use super::is;
 use crate::{
     content::hash_file,
-    transfer::{
-        error::{TransferError, io_error},
-        kill,
-    },
+    file_error::{Doing as _, FileError},
+    transfer::{error::TransferError, kill, volume::payload_table::digests_match},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -37,7 +34,7 @@ pub(super) struct Parts {
     kept: BTreeMap<Sha256, Vec<Part>>,
     arrived: BTreeMap<Sha256, ArrivedParts>,
     /// Kept ones that turned out to be damaged.
-    rotten: Vec<PathBuf>,
+    damaged: Vec<PathBuf>,
 }
 
 /// The parts of one payload in `incoming/`. Nothing is written in a dry run.
@@ -68,8 +65,8 @@ pub(super) struct JoinOutcome {
 impl Parts {
     /// Looks at what is kept.
     pub(super) fn open(folder: PathBuf) -> Result<Self> {
-        let kept = list(&folder)?;
-        Ok(Self { folder, kept, arrived: BTreeMap::new(), rotten: Vec::new() })
+        let kept = list_parts(&folder)?;
+        Ok(Self { folder, kept, arrived: BTreeMap::new(), damaged: Vec::new() })
     }
 
     /// Whether nothing new has come that is to be kept.
@@ -78,14 +75,15 @@ impl Parts {
     }
 
     /// Whether the bytes of a part are here already.
-    pub(super) fn holds(&self, entry: &ObjectEntry) -> bool {
+    pub(super) fn has_part(&self, entry: &ObjectEntry) -> bool {
         let Some(from) = entry.offset else { return false };
-        self.of(&entry.sha256).any(|p| p.from <= from && p.to >= from.saturating_add(entry.size))
+        self.parts_of(&entry.sha256)
+            .any(|p| p.from <= from && p.to >= from.saturating_add(entry.size))
     }
 
     /// How many bytes of a payload are here.
-    pub(super) fn here(&self, payload: &Sha256) -> u64 {
-        let mut parts: Vec<&Part> = self.of(payload).collect();
+    pub(super) fn bytes_of(&self, payload: &Sha256) -> u64 {
+        let mut parts: Vec<&Part> = self.parts_of(payload).collect();
         parts.sort_by_key(|part| part.from);
         let (mut end, mut sum) = (0, 0);
         for part in parts {
@@ -100,8 +98,8 @@ impl Parts {
         self.kept.get(payload).into_iter().flatten().map(|part| part.to - part.from).sum()
     }
 
-    /// Where to write a part: to the end of the one before it, if that has just come.
-    pub(super) fn writer(
+    /// Opens the file for a part: the end of the part before it, if that has just come.
+    pub(super) fn open_writer(
         &self,
         staging: &Path,
         entry: &ObjectEntry,
@@ -109,19 +107,17 @@ impl Parts {
         let from = entry.offset.unwrap_or(0);
         let before = self.arrived.get(&entry.sha256).and_then(|arrived| arrived.before(from));
         let file = match before {
-            Some(part) => {
-                File::options().append(true).open(&part.path).map_err(io_error("write", &part.path))
-            }
+            Some(part) => File::options().append(true).open(&part.path).doing("write", &part.path),
             None => {
-                let path = staging.join(name(&entry.sha256, from));
-                File::create(&path).map_err(io_error("write", &path))
+                let path = staging.join(part_name(&entry.sha256, from));
+                File::create(&path).doing("write", &path)
             }
         }?;
         Ok(Box::new(file))
     }
 
-    /// A part has come and is what the signed chunk digests say.
-    pub(super) fn came(&mut self, staging: &Path, entry: &ObjectEntry, record: &PayloadRecord) {
+    /// Adds a part that has come and is what the signed chunk digests say.
+    pub(super) fn add(&mut self, staging: &Path, entry: &ObjectEntry, record: &PayloadRecord) {
         let from = entry.offset.unwrap_or(0);
         let to = from.saturating_add(entry.size);
         let arrived = self
@@ -131,7 +127,7 @@ impl Parts {
         match arrived.parts.iter_mut().find(|part| part.to == from) {
             Some(part) => part.to = to,
             None => {
-                let path = staging.join(name(&entry.sha256, from));
+                let path = staging.join(part_name(&entry.sha256, from));
                 arrived.parts.push(Part { path, from, to });
             }
         }
@@ -146,27 +142,27 @@ impl Parts {
             let mut parts: Vec<&Part> = arrived.parts.iter().chain(kept).collect();
             // Of two that begin at one place, the longer one; a new one before one that was kept.
             parts.sort_by_key(|part| (part.from, Reverse(part.to)));
-            let whole = reach(&parts) >= size;
+            let whole = contiguous_end(&parts) >= size;
             if whole && dry_run {
                 joined.whole.push(arrived.record);
                 continue;
             }
-            let rotten = if whole { assemble(staging, &arrived, &parts, kept)? } else { None };
-            match rotten {
+            let damaged = if whole { assemble(staging, &arrived, &parts, kept)? } else { None };
+            match damaged {
                 None if whole => {
                     joined.whole.push(arrived.record);
                     continue;
                 }
                 None => {}
-                Some(rotten) => {
+                Some(damaged) => {
                     joined.warnings.push(format!(
                         "parts of the payload {sha256} that were kept in {} have been damaged since: they are asked for again",
                         self.folder.display()
                     ));
                     if let Some(kept) = self.kept.get_mut(&sha256) {
-                        kept.retain(|part| !rotten.contains(&part.path));
+                        kept.retain(|part| !damaged.contains(&part.path));
                     }
-                    self.rotten.extend(rotten);
+                    self.damaged.extend(damaged);
                 }
             }
             joined.partial += 1;
@@ -182,7 +178,7 @@ impl Parts {
             let kept = self.kept.get(sha256).map(Vec::as_slice).unwrap_or_default();
             for part in &arrived.parts {
                 if !kept.iter().any(|kept| kept.from <= part.from && kept.to >= part.to) {
-                    let to = self.folder.join(name(sha256, part.from));
+                    let to = self.folder.join(part_name(sha256, part.from));
                     moves.push((part.path.clone(), to));
                 }
             }
@@ -193,15 +189,15 @@ impl Parts {
     /// Removes what is damaged, and the parts of payloads that nothing asks for any more: they are
     /// whole, or no snapshot names them.
     pub(super) fn sweep(&self, wanted: &mut dyn FnMut(&Sha256) -> Result<bool>) -> Result<()> {
-        for path in &self.rotten {
-            remove(path)?;
+        for path in &self.damaged {
+            remove_file(path)?;
         }
-        for (sha256, parts) in list(&self.folder)? {
+        for (sha256, parts) in list_parts(&self.folder)? {
             if wanted(&sha256)? {
                 continue;
             }
             for part in parts {
-                remove(&part.path)?;
+                remove_file(&part.path)?;
                 kill::step("part removed");
             }
         }
@@ -210,7 +206,7 @@ impl Parts {
         Ok(())
     }
 
-    fn of(&self, payload: &Sha256) -> impl Iterator<Item = &Part> {
+    fn parts_of(&self, payload: &Sha256) -> impl Iterator<Item = &Part> {
         let arrived = self.arrived.get(payload).into_iter().flat_map(|arrived| &arrived.parts);
         self.kept.get(payload).into_iter().flatten().chain(arrived)
     }
@@ -221,6 +217,9 @@ impl ArrivedParts {
         self.parts.iter().find(|part| part.to == from)
     }
 }
+
+/// What fails when parts cannot be joined.
+const JOIN: &str = "join the parts of a payload in";
 
 /// Makes one file of all parts under the payload's name in `incoming/`. When kept parts turn out to
 /// be damaged, gives these, and leaves the new ones as they were.
@@ -236,29 +235,31 @@ fn assemble(
     // The new part that the payload begins with is not copied, but grows.
     let target = first.map_or(&path, |part| &part.path);
     let begun = first.map_or(0, |part| part.to);
-    let failed = || io_error("join the parts of a payload in", target);
-    let mut file = File::options().create(true).append(true).open(target).map_err(failed())?;
+    let mut file = File::options().create(true).append(true).open(target).doing(JOIN, target)?;
     let mut at = begun;
     while at < record.size {
         let next = parts.iter().filter(|p| p.from <= at && p.to > at).max_by_key(|part| part.to);
         let Some(part) = next else { break };
-        let mut source = File::open(&part.path).map_err(io_error("open the part", &part.path))?;
+        let mut source = File::open(&part.path).doing("open the part", &part.path)?;
         source
             .seek(SeekFrom::Start(at - part.from))
             .and_then(|_| io::copy(&mut source.take(part.to - at), &mut file))
-            .map_err(failed())?;
+            .doing(JOIN, target)?;
         at = part.to;
         kill::step("part joined");
     }
     drop(file);
     let found = hash_file(target, &mut |_| {})?;
-    if is(&found, record) {
-        fs::rename(target, &path).map_err(failed())?;
+    if digests_match(&found, record) {
+        fs::rename(target, &path).doing(JOIN, target)?;
         return Ok(None);
     }
-    let rotten: Vec<PathBuf> =
-        kept.iter().filter(|part| differs(part, &found, record)).map(|p| p.path.clone()).collect();
-    if rotten.is_empty() {
+    let damaged: Vec<PathBuf> = kept
+        .iter()
+        .filter(|part| is_damaged(part, &found, record))
+        .map(|p| p.path.clone())
+        .collect();
+    if damaged.is_empty() {
         return Err(TransferError::refused(format!(
             "the parts of the payload {} (chunks of {CHUNK_SIZE} bytes) do not make the whole that the signed snapshot names",
             record.sha256
@@ -269,14 +270,14 @@ fn assemble(
             .write(true)
             .open(target)
             .and_then(|file| file.set_len(begun))
-            .map_err(failed())?,
-        None => remove(target)?,
+            .doing(JOIN, target)?,
+        None => remove_file(target)?,
     }
-    Ok(Some(rotten))
+    Ok(Some(damaged))
 }
 
 /// Whether a chunk that a part touches is another than the signed one.
-fn differs(part: &Part, found: &PayloadDigests, record: &PayloadRecord) -> bool {
+fn is_damaged(part: &Part, found: &PayloadDigests, record: &PayloadRecord) -> bool {
     (0..).zip(&record.chunks).any(|(number, chunk)| {
         let from = number * CHUNK_SIZE;
         let touched = part.from < from.saturating_add(CHUNK_SIZE) && part.to > from;
@@ -286,7 +287,7 @@ fn differs(part: &Part, found: &PayloadDigests, record: &PayloadRecord) -> bool 
 }
 
 /// How far parts reach from the beginning on without a gap; they are sorted by where they begin.
-fn reach(parts: &[&Part]) -> u64 {
+fn contiguous_end(parts: &[&Part]) -> u64 {
     let mut end = 0;
     for part in parts {
         if part.from > end {
@@ -297,36 +298,36 @@ fn reach(parts: &[&Part]) -> u64 {
     end
 }
 
-fn name(payload: &Sha256, from: u64) -> String {
+fn part_name(payload: &Sha256, from: u64) -> String {
     format!("{payload}.{from}")
 }
 
 /// The parts in a folder; none if it is not there.
-fn list(folder: &Path) -> Result<BTreeMap<Sha256, Vec<Part>>> {
+fn list_parts(folder: &Path) -> Result<BTreeMap<Sha256, Vec<Part>>> {
     let mut found: BTreeMap<Sha256, Vec<Part>> = BTreeMap::new();
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(found),
-        Err(e) => return Err(io_error("list", folder)(e)),
+        Err(e) => Err(e).doing("list", folder)?,
     };
     for entry in entries {
-        let path = entry.map_err(io_error("list", folder))?.path();
+        let path = entry.doing("list", folder)?.path();
         let parsed = path.file_name().and_then(|name| name.to_str()).and_then(|text| {
             let (payload, from) = text.split_once('.')?;
             let (payload, from) = (payload.parse().ok()?, from.parse().ok()?);
-            (name(&payload, from) == text).then_some((payload, from))
+            (part_name(&payload, from) == text).then_some((payload, from))
         });
         let Some((payload, from)) = parsed else { continue };
-        let length = fs::metadata(&path).map_err(io_error("look at", &path))?.len();
+        let length = fs::metadata(&path).doing("look at", &path)?.len();
         let to = from.checked_add(length).unwrap_or(from);
         found.entry(payload).or_default().push(Part { path, from, to });
     }
     Ok(found)
 }
 
-fn remove(path: &Path) -> Result<()> {
+fn remove_file(path: &Path) -> std::result::Result<(), FileError> {
     match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path)(e)),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e).doing("remove", path),
         _ => Ok(()),
     }
 }

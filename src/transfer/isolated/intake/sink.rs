@@ -1,4 +1,4 @@
-//! What is kept of a volume while it is read.
+//! Storing what a volume brings while it is read.
 
 use std::{collections::HashSet, fs::File, io::Write};
 
@@ -7,14 +7,15 @@ use bundle_format::{
     digest::Sha256,
     index::SegmentRef,
     limits::BundleLimits,
-    trust::VerifiedHead,
+    trust::{Freshness, VerifiedHead},
 };
 
-use super::Stage;
+use super::stage::Stage;
 use crate::{
     catalog::Catalog,
+    file_error::Doing as _,
     transfer::{
-        error::{TransferError, io_error},
+        error::TransferError,
         kill,
         volume::{
             payload_table::{self, PayloadTable},
@@ -25,60 +26,85 @@ use crate::{
 
 type Result<T> = std::result::Result<T, TransferError>;
 
-/// One volume being taken.
-pub(super) struct VolumeIntake<'a> {
-    pub(super) stage: &'a mut Stage,
-    pub(super) catalog: Option<&'a Catalog>,
-    pub(super) older: bool,
-    pub(super) asked_for: &'a [SegmentRef],
+/// Takes in one volume while it is read.
+pub(in crate::transfer::isolated) struct VolumeIntake<'a> {
+    stage: &'a mut Stage,
+    catalog: Option<&'a Catalog>,
+    /// The bundle is older than what is trusted: it may only fill gaps.
+    is_older: bool,
+    /// The segments of what is served and of what is pending.
+    asked_for: &'a [SegmentRef],
     /// Payloads that an older bundle may bring.
-    pub(super) gaps: HashSet<Sha256>,
-    pub(super) limits: &'a BundleLimits,
-    /// The member being read is to be kept.
-    pub(super) keep: bool,
+    gaps: HashSet<Sha256>,
+    limits: &'a BundleLimits,
+    /// Whether the member being read is stored.
+    is_stored: bool,
+}
+
+impl<'a> VolumeIntake<'a> {
+    /// Takes in a volume of this freshness. `asked_for` are the segments of what is served and of
+    /// what is pending: an older bundle may only fill their gaps.
+    pub(in crate::transfer::isolated) fn new(
+        stage: &'a mut Stage,
+        catalog: Option<&'a Catalog>,
+        freshness: Freshness,
+        asked_for: &'a [SegmentRef],
+        limits: &'a BundleLimits,
+    ) -> Self {
+        Self {
+            stage,
+            catalog,
+            is_older: freshness == Freshness::Older,
+            asked_for,
+            gaps: HashSet::new(),
+            limits,
+            is_stored: false,
+        }
+    }
 }
 
 impl VolumeSink for VolumeIntake<'_> {
-    fn begin(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
-        self.keep = false;
+    fn begin_member(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
+        self.is_stored = false;
         let name = match member {
             Member::Segment(segment) => {
                 if self.stage.find_segment(segment).is_some() {
                     self.stage.counts.held += 1;
                     return Ok(None);
                 }
-                if self.older && !self.asked_for.iter().any(|s| s.sha256 == segment.sha256) {
+                if self.is_older && !self.asked_for.iter().any(|s| s.sha256 == segment.sha256) {
                     self.stage.counts.skipped += 1;
                     return Ok(None);
                 }
                 segment.sha256
             }
             Member::Payload(entry, record) => {
-                let wanted = record.is_some() && (!self.older || self.gaps.contains(&entry.sha256));
-                let held = self.stage.staged_payloads.contains_key(&entry.sha256)
-                    || self.stage.holds(entry, self.catalog)?;
-                if held || !wanted {
+                let wanted =
+                    record.is_some() && (!self.is_older || self.gaps.contains(&entry.sha256));
+                let is_held = self.stage.staged_payloads.contains_key(&entry.sha256)
+                    || self.stage.has_object(entry, self.catalog)?;
+                if is_held || !wanted {
                     let counts = &mut self.stage.counts;
-                    *if held { &mut counts.held } else { &mut counts.skipped } += 1;
+                    *if is_held { &mut counts.held } else { &mut counts.skipped } += 1;
                     return Ok(None);
                 }
                 entry.sha256
             }
         };
-        self.keep = true;
-        let path = self.stage.staged(&name);
+        self.is_stored = true;
+        let path = self.stage.staged_path(&name);
         match member {
             Member::Payload(..) if self.stage.dry_run => Ok(None),
             Member::Payload(entry @ ObjectEntry { offset: Some(_), .. }, _) => {
-                self.stage.parts.writer(self.stage.folder(), entry).map(Some)
+                self.stage.parts.open_writer(self.stage.folder(), entry).map(Some)
             }
-            _ => Ok(Some(Box::new(File::create(&path).map_err(io_error("write", &path))?))),
+            _ => Ok(Some(Box::new(File::create(&path).doing("write", &path)?))),
         }
     }
 
-    fn end(&mut self, member: &Member<'_>) -> Result<()> {
+    fn end_member(&mut self, member: &Member<'_>) -> Result<()> {
         kill::step("object staged");
-        if !self.keep {
+        if !self.is_stored {
             if let Member::Payload(ObjectEntry { sha256, offset: None, .. }, Some(_)) = member {
                 self.stage.compared.insert(*sha256);
             }
@@ -93,19 +119,23 @@ impl VolumeSink for VolumeIntake<'_> {
                 self.stage.counts.new_bytes += entry.size;
                 if entry.offset.is_some() {
                     let folder = self.stage.folder().to_owned();
-                    self.stage.parts.came(&folder, entry, record);
+                    self.stage.parts.add(&folder, entry, record);
                     return Ok(());
                 }
                 self.stage.staged_payloads.insert(record.sha256, (*record).clone());
             }
-            // Never kept: nothing says what it should be.
+            // Never stored: nothing says what it should be.
             Member::Payload(_, None) => return Ok(()),
         }
         self.stage.counts.new += 1;
         Ok(())
     }
 
-    fn table(&mut self, verified: &VerifiedHead, note: &VolumeNote) -> Result<PayloadTable> {
+    fn payload_table(
+        &mut self,
+        verified: &VerifiedHead,
+        note: &VolumeNote,
+    ) -> Result<PayloadTable> {
         let wanted: HashSet<Sha256> = note.objects.iter().map(|object| object.sha256).collect();
         let find = |segment: &SegmentRef| self.stage.find_segment(segment);
         let mut table = PayloadTable::default();
@@ -116,7 +146,7 @@ impl VolumeSink for VolumeIntake<'_> {
             &find,
             &mut table,
         )?;
-        if table.complete && !self.older {
+        if table.complete && !self.is_older {
             return Ok(table);
         }
         let mut elsewhere = PayloadTable::default();

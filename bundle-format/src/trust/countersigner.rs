@@ -1,0 +1,48 @@
+//! What a countersigner is shown: a head whose timestamp signatures may still be missing.
+
+use jiff::Timestamp;
+use tough::schema::RoleType;
+
+use super::{
+    TrustError,
+    check::{Expectation, open_index},
+    document,
+    head::Head,
+    load::load_by_hand,
+    root::check_chain,
+    shape::check_shape,
+    signers::valid_signers,
+    state::TrustState,
+};
+use crate::{index::Index, limits::BundleLimits, policy::Policy};
+
+/// What is to be signed, for a countersigner.
+#[derive(Debug, Clone)]
+pub struct SealSummary {
+    /// The index that the signatures cover.
+    pub index: Index,
+    /// Valid timestamp signatures now, and how many are needed.
+    pub signatures: (u64, u64),
+}
+
+/// Checks a head that lacks timestamp signatures, for a countersigner.
+///
+/// # Errors
+/// When anything but the number of timestamp signatures is wrong.
+pub fn inspect_for_signing(head: &Head, limits: &BundleLimits) -> Result<SealSummary, TrustError> {
+    head.parts(limits).map_err(TrustError::refused)?;
+    let head_roots = head.roots();
+    let chain = check_chain(head_roots.iter().map(AsRef::as_ref))?;
+    let root = chain.last().ok_or_else(|| TrustError::refused("the head holds no root"))?;
+    let loaded = load_by_hand(root, head)?;
+    check_shape(head, &loaded)?;
+    let state = TrustState { root: head_roots.last().cloned().unwrap_or_default(), accepted: None };
+    let expect = Expectation { site: None, now: Timestamp::UNIX_EPOCH, refuse_expired: false };
+    let (index, _) = open_index(&state, &loaded, &expect, limits)?;
+    Policy::from_zst(&loaded.policy_file, limits)
+        .map_err(|e| TrustError::refused(e.to_string()))?;
+    let needed =
+        document::role(&root.signed, RoleType::Timestamp).map_err(TrustError::refused)?.threshold;
+    let valid = valid_signers(&root.signed, &loaded.timestamp).len() as u64;
+    Ok(SealSummary { index, signatures: (valid, needed.get()) })
+}

@@ -1,0 +1,72 @@
+//! What an import says when all phases are done.
+
+use super::{
+    commit::Committed,
+    context::ImportContext,
+    report::{ImportReport, PartsReport, PendingReport, VolumeReport},
+    settled::Settled,
+};
+use crate::transfer::{isolated::intake::stage::Stage, volume::read::Volume};
+
+/// Makes the report of what the phases have done.
+pub(super) fn summarize(
+    context: &ImportContext<'_>,
+    committed: Committed,
+    settled: Settled,
+) -> ImportReport {
+    let in_force = committed.in_force();
+    let Committed { taken, switched, pending, warnings } = committed;
+    let counts = taken.stage.counts;
+    let mut all_warnings = distinct_warnings(&taken.checked.volumes);
+    all_warnings.extend(taken.warnings);
+    all_warnings.extend(warnings);
+    all_warnings.extend(settled.warnings);
+    ImportReport {
+        dry_run: context.options.dry_run,
+        volumes: taken.checked.volumes.iter().map(describe_volume).collect(),
+        before: taken.checked.site.in_force,
+        in_force,
+        switched: switched.map(|switched| switched.changes),
+        new_objects: counts.new,
+        new_bytes: counts.new_bytes,
+        held_objects: counts.held,
+        skipped_objects: counts.skipped,
+        parts: list_parts(&taken.stage, &pending),
+        pending,
+        policy: settled.policy,
+        policy_held: settled.policy_held,
+        warnings: all_warnings,
+    }
+}
+
+fn describe_volume(volume: &Volume) -> VolumeReport {
+    VolumeReport {
+        path: volume.path.clone(),
+        snapshot: volume.verified.index.snapshot,
+        freshness: volume.verified.freshness,
+        signers: volume.verified.signers.clone(),
+    }
+}
+
+/// The warnings of the heads, each once: the volumes of a set have the same head.
+fn distinct_warnings(volumes: &[Volume]) -> Vec<String> {
+    let mut warnings: Vec<String> = Vec::new();
+    for warning in volumes.iter().flat_map(|volume| &volume.verified.warnings) {
+        if !warnings.contains(warning) {
+            warnings.push(warning.clone());
+        }
+    }
+    warnings
+}
+
+/// The missing payloads of which parts are here.
+fn list_parts(stage: &Stage, pending: &[PendingReport]) -> Vec<PartsReport> {
+    let mut parts: Vec<PartsReport> = Vec::new();
+    for (payload, size) in pending.iter().flat_map(|pending| &pending.missing.payloads) {
+        let here = stage.bytes_in_parts(payload);
+        if here > 0 && !parts.iter().any(|parts| parts.payload == *payload) {
+            parts.push(PartsReport { payload: *payload, here, size: *size });
+        }
+    }
+    parts
+}

@@ -1,0 +1,158 @@
+//! The policies that a site keeps, and what its people have decided against them.
+
+use std::fmt;
+
+use bundle_format::policy::PolicyRule;
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{change::printable, stored::parse};
+use crate::{
+    data_dir::DataDir,
+    fleet::{ApprovalAction, Fleet, FleetError, Origin, PolicyState, StoredPolicy},
+    transfer::error::TransferError,
+    update::UpdateId,
+};
+
+type Result<T> = std::result::Result<T, TransferError>;
+
+/// How it stands with policies and local decisions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PolicyOverview {
+    /// The policy that was applied last.
+    pub applied: Option<PolicySummary>,
+    /// The one that waits for a person.
+    pub held: Option<PolicySummary>,
+    /// The one that a person has refused, if nothing has come since.
+    pub rejected: Option<PolicySummary>,
+    /// What was decided here, and no policy changes.
+    pub local: Vec<LocalDecision>,
+}
+
+/// A policy in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PolicySummary {
+    /// Its snapshot.
+    pub snapshot: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// Approvals in it.
+    pub approvals: u64,
+    /// Declines in it.
+    pub declined: u64,
+    /// The rules of the connected side, with the number of approvals by each.
+    pub rules: Vec<(PolicyRule, u64)>,
+}
+
+/// Something that was decided here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LocalDecision {
+    /// The update.
+    pub update: UpdateId,
+    /// The group, if it is about one.
+    pub group: Option<String>,
+    /// What was decided.
+    pub decision: LocalDecisionKind,
+    /// By when it has to be installed.
+    pub deadline: Option<Timestamp>,
+}
+
+/// What a person here has decided on an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LocalDecisionKind {
+    /// It stays unapproved.
+    KeepUnapproved,
+    /// It is declined.
+    Declined,
+    /// It stays undeclined.
+    NotDeclined,
+    /// It is approved with an action, by whose name this goes.
+    #[serde(untagged)]
+    Approval(ApprovalAction),
+}
+
+impl fmt::Display for LocalDecisionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::KeepUnapproved => "keep-unapproved",
+            Self::Declined => "declined",
+            Self::NotDeclined => "not-declined",
+            Self::Approval(action) => action.name(),
+        })
+    }
+}
+
+/// How it stands with policies and local decisions.
+///
+/// # Errors
+/// When a store fails.
+pub fn policy_show(data: &DataDir) -> Result<PolicyOverview> {
+    let fleet = Fleet::open(&data.fleet())?;
+    let summary = |state| match fleet.policy(state)? {
+        Some(stored) => summarize(&stored).map(Some),
+        None => Ok(None),
+    };
+    Ok(PolicyOverview {
+        applied: summary(PolicyState::Applied)?,
+        held: summary(PolicyState::Held)?,
+        rejected: summary(PolicyState::Rejected)?,
+        local: local_decisions(&fleet)?,
+    })
+}
+
+fn summarize(stored: &StoredPolicy) -> Result<PolicySummary> {
+    let policy = parse(stored)?;
+    let approvals_by = |name: &str| {
+        policy.approvals.iter().filter(|a| a.rule.as_deref() == Some(name)).count() as u64
+    };
+    let rules = policy.rules.iter().map(|rule| {
+        let text = rule.text.chars().filter(|c| !c.is_control()).take(4096).collect();
+        (PolicyRule { name: printable(&rule.name), text }, approvals_by(&rule.name))
+    });
+    Ok(PolicySummary {
+        snapshot: stored.snapshot,
+        since: stored.received,
+        approvals: policy.approvals.len() as u64,
+        declined: policy.declined.len() as u64,
+        rules: rules.collect(),
+    })
+}
+
+fn local_decisions(fleet: &Fleet) -> std::result::Result<Vec<LocalDecision>, FleetError> {
+    let groups = fleet.groups()?;
+    let name = |id: Uuid| groups.iter().find(|group| group.id == id).map(|g| g.name.clone());
+    let mut all = Vec::new();
+    for approval in fleet.approvals()? {
+        if approval.origin == Origin::Local && approval.rule.is_none() {
+            all.push(LocalDecision {
+                update: approval.update,
+                group: name(approval.group),
+                decision: LocalDecisionKind::Approval(approval.action),
+                deadline: approval.deadline,
+            });
+        }
+    }
+    let without_deadline =
+        |update, group, decision| LocalDecision { update, group, decision, deadline: None };
+    for one in fleet.withdrawn_approvals()?.into_iter().filter(|one| one.lasting) {
+        all.push(without_deadline(one.update, name(one.group), LocalDecisionKind::KeepUnapproved));
+    }
+    for (update, origin) in fleet.declines()? {
+        if origin == Origin::Local {
+            all.push(without_deadline(update, None, LocalDecisionKind::Declined));
+        }
+    }
+    all.extend(
+        fleet
+            .undeclined()?
+            .into_iter()
+            .map(|update| without_deadline(update, None, LocalDecisionKind::NotDeclined)),
+    );
+    all.sort_by(|a, b| (a.update, &a.group).cmp(&(b.update, &b.group)));
+    Ok(all)
+}
