@@ -63,7 +63,7 @@ pub fn body_of(root: Element) -> Result<Element, EnvelopeError> {
     if &*root.namespace != ENVELOPE {
         return Err(EnvelopeError::Version);
     }
-    let mut bodies = root.children.into_iter().filter(|child| child.is(ENVELOPE, "Body"));
+    let mut bodies = root.children.into_iter().filter(|child| child.has_name(ENVELOPE, "Body"));
     let body = bodies.next().ok_or(EnvelopeError::NoOperation)?;
     let mut operations = body.children.into_iter();
     match (operations.next(), operations.next(), bodies.next()) {

@@ -60,7 +60,7 @@ impl Fault {
 
     /// Reads the element in the body of an answer; `None` when it is no fault.
     pub fn read(body: &Element) -> Option<Self> {
-        if !body.is(ENVELOPE, "Fault") {
+        if !body.has_name(ENVELOPE, "Fault") {
             return None;
         }
         let text = |name| body.child_in("", name).map_or("", |child| child.text.trim());

@@ -165,7 +165,7 @@ impl UpdateData {
         let document = item
             .children
             .iter_mut()
-            .find(|child| child.is(NAMESPACE, PLAIN) && child.text.len() > LARGE)
+            .find(|child| child.has_name(NAMESPACE, PLAIN) && child.text.len() > LARGE)
             .map(|child| std::mem::replace(&mut child.text, "-".to_owned()));
         let mut data = Self::read(&Fields::of(&item))?;
         if let (Blob::Plain(blob), Some(document)) = (&mut data.blob, document) {

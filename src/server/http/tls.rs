@@ -21,8 +21,8 @@ use tokio_rustls::{
     },
 };
 
-use crate::certificate::Validity;
 use crate::server::{error::TlsError, options::TlsOptions};
+use crate::{certificate::Validity, error_chain};
 
 /// More than any certificate chain or key has, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -81,7 +81,7 @@ impl Tls {
             }
             // Perhaps one of the two is still being written.
             Err(error) => {
-                let error = crate::server::failure::chain(&error);
+                let error = error_chain::chain(&error);
                 tracing::warn!(%error, "the certificate has changed, but cannot be used");
                 seen
             }
