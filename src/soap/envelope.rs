@@ -2,7 +2,11 @@
 
 use std::convert::Infallible;
 
-use super::{ENVELOPE, Element, Piece, Writer, XSD, XSI};
+use super::{
+    ENVELOPE, XSD, XSI,
+    element::Element,
+    write::{Piece, Writer},
+};
 
 /// Why a message has no operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,11 @@
 //! SOAP 1.1 faults as the services of WSUS send them: the children of `detail` have no namespace.
 //! [MS-WUSP] 2.2.2.4
 
-use super::{ENVELOPE, Element, Style, envelope::whole};
+use super::{
+    ENVELOPE,
+    element::Element,
+    envelope::{Style, whole},
+};
 
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -62,7 +62,7 @@ pub fn fragments(xml: &[u8], limits: &DocumentLimits) -> Result<Fragments, Docum
     // The core fragment of a cumulative update is nearly all of its document: one allocation,
     // because doubling would need three times that.
     let mut core = FragmentWriter::with_capacity(xml.len());
-    let mut extended = FragmentWriter::new();
+    let mut extended = FragmentWriter::default();
     let mut fragments = Fragments::default();
     sections(xml, limits, |reader, section, tag| match section {
         Section::Identity | Section::Relationships | Section::ApplicabilityRules => {
@@ -135,7 +135,7 @@ fn localized(reader: &mut Reader<'_>, fragments: &mut Fragments) -> Result<(), D
         if tag.namespace != Namespace::Update {
             return Ok(());
         }
-        let mut out = FragmentWriter::new();
+        let mut out = FragmentWriter::default();
         out.start(&tag);
         match tag.local {
             "LocalizedProperties" => {

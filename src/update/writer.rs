@@ -25,11 +25,13 @@ struct Open<'a> {
     default: Namespace,
 }
 
-impl<'a> FragmentWriter<'a> {
-    pub(super) fn new() -> Self {
+impl Default for FragmentWriter<'_> {
+    fn default() -> Self {
         Self::with_capacity(0)
     }
+}
 
+impl<'a> FragmentWriter<'a> {
     pub(super) fn with_capacity(bytes: usize) -> Self {
         Self { xml: XmlWriter::with_capacity(STYLE, bytes), open: Vec::new() }
     }

@@ -11,8 +11,8 @@ use std::{
 
 use super::{
     error::PackError,
-    file::PackWriter,
     packed::{CompressedFragment, Packed, PackedText},
+    writer::PackWriter,
 };
 use crate::{
     catalog::CatalogError,

@@ -9,7 +9,7 @@ use crate::{
     protocol::CookieSealer,
     server::{
         error::ServerError,
-        view::{View, ViewOptions},
+        view::{query::ViewOptions, serving_view::View},
     },
 };
 

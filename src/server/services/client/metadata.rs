@@ -12,10 +12,10 @@ use crate::{
     server::{
         call::{Call, Pieces, Service, StoredPiece},
         failure::Failure,
-        pack::{FragmentKind, fragment::PackedFragment},
+        pack::fragment::{FragmentKind, PackedFragment},
         services::agent_session::AgentSession,
         state::server_state::ServerState,
-        view::View,
+        view::serving_view::View,
     },
     soap::Element,
     update::RevisionId,

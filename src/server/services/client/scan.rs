@@ -12,10 +12,13 @@ use crate::{
     server::{
         call::{Call, Pieces, Service, StoredPiece},
         failure::{Failure, sealed},
-        pack::FragmentKind,
+        pack::fragment::FragmentKind,
         services::agent_session::AgentSession,
         state::{server_state::ServerState, serving::Serving},
-        view::{self, SyncAnswer, SyncQuery, deployments::Offer},
+        view::{
+            deployments::{self, Offer},
+            query::{SyncAnswer, SyncQuery},
+        },
     },
     soap::Element,
 };
@@ -153,7 +156,7 @@ fn update_info(offer: &Offer, xml: Option<StoredPiece>) -> UpdateInfo<StoredPiec
     }
 }
 
-fn on_the_wire(deployment: &view::Deployment) -> Deployment {
+fn on_the_wire(deployment: &deployments::Deployment) -> Deployment {
     Deployment {
         id: deployment.id,
         action: deployment.action,
