@@ -56,6 +56,7 @@ pub mod certificate;
 pub mod content;
 pub mod data_dir;
 mod durable;
+pub mod error_chain;
 pub mod file_error;
 pub mod fleet;
 pub mod ops;
@@ -69,3 +70,4 @@ pub mod transfer;
 pub mod update;
 #[cfg(feature = "upstream")]
 pub mod upstream;
+mod xml;

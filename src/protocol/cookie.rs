@@ -148,7 +148,7 @@ impl CookieSealer {
             let expires = input.instant()?;
             let version = ProtocolVersion { major: input.u16()?, minor: input.u16()? };
             let last_change = input.instant()?;
-            let anchor = u64::from_le_bytes(input.take()?);
+            let anchor = u64::from_le_bytes(input.array()?);
             let client = input.client()?;
             Some((server, Cookie { client, expires, version, last_change, anchor }))
         };
@@ -194,22 +194,22 @@ impl CookieSealer {
 struct Input<'a>(&'a [u8]);
 
 impl Input<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*bytes)
     }
 
     fn uuid(&mut self) -> Option<Uuid> {
-        self.take().map(Uuid::from_bytes)
+        self.array().map(Uuid::from_bytes)
     }
 
     fn u16(&mut self) -> Option<u16> {
-        self.take().map(u16::from_le_bytes)
+        self.array().map(u16::from_le_bytes)
     }
 
     fn instant(&mut self) -> Option<Timestamp> {
-        Timestamp::from_microsecond(i64::from_le_bytes(self.take()?)).ok()
+        Timestamp::from_microsecond(i64::from_le_bytes(self.array()?)).ok()
     }
 
     fn client(&mut self) -> Option<String> {

@@ -20,7 +20,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The operation itself; its children are named without a path.
-    pub(super) fn of(operation: &'a Element) -> Self {
+    pub(super) fn new(operation: &'a Element) -> Self {
         Self { element: operation, path: String::new() }
     }
 

@@ -30,7 +30,7 @@ impl ReportEventBatch {
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         Ok(Self { cookie: read_cookie(&fields, "cookie")?, events: events(&fields)? })
     }
 }
@@ -50,7 +50,7 @@ impl ReportEventBatch2 {
     /// # Errors
     /// `InvalidParameters` with the path.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let computer = fields.text("computerId")?;
         if computer.len() > 255 {
             return Err(ProtocolFault::invalid("computerId"));

@@ -27,10 +27,10 @@ impl GetAuthorizationCookie {
     /// `InvalidParameters` when the client id or the DNS name is missing, too long, or the id holds
     /// anything but letters, digits and hyphens.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let client = fields.text("clientId")?;
-        let known = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-        if client.len() > 255 || !client.bytes().all(known) {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if client.len() > 255 || !client.bytes().all(is_allowed) {
             return Err(ProtocolFault::invalid("clientId"));
         }
         let dns_name = fields.text("dnsName")?;

@@ -1,55 +1,62 @@
-//! Writing XML: everything is escaped, nothing is indented, as the field's documents are.
+//! The form of published documents: everything is escaped, nothing is indented, as the field's
+//! documents are.
 
-use std::fmt::Write as _;
+use crate::xml::{Escaping, XmlStyle, XmlWriter};
 
-use quick_xml::escape::escape;
+/// As the publishing tools of the field write.
+const STYLE: XmlStyle = XmlStyle { escaping: Escaping::Predefined, empty: " />" };
 
 /// XML in the making. Namespaces are declared by whoever opens the root.
-#[derive(Default)]
-pub(super) struct Xml(String);
+pub(super) struct Xml(XmlWriter);
+
+impl Default for Xml {
+    fn default() -> Self {
+        Self(XmlWriter::new(STYLE))
+    }
+}
 
 impl Xml {
     /// `<name a="b">`
     pub(super) fn open(&mut self, name: &str, attributes: &[(&str, &str)]) -> &mut Self {
-        self.tag(name, attributes, ">")
+        self.start(name, attributes);
+        self.0.end_start_tag();
+        self
     }
 
     /// `<name a="b" />`
     pub(super) fn empty(&mut self, name: &str, attributes: &[(&str, &str)]) -> &mut Self {
-        self.tag(name, attributes, " />")
+        self.start(name, attributes);
+        self.close(name)
     }
 
     /// `</name>`
     pub(super) fn close(&mut self, name: &str) -> &mut Self {
-        let _ = write!(self.0, "</{name}>");
+        self.0.end("", name);
         self
     }
 
     /// `<name>text</name>`
     pub(super) fn text(&mut self, name: &str, text: &str) -> &mut Self {
         self.open(name, &[]);
-        self.0.push_str(&escape(text));
+        self.0.text(text);
         self.close(name)
     }
 
     /// What is XML already.
     pub(super) fn raw(&mut self, xml: &str) -> &mut Self {
-        self.0.push_str(xml);
+        self.0.raw(xml);
         self
     }
 
     /// All of it.
     pub(super) fn finish(self) -> String {
-        self.0
+        self.0.finish()
     }
 
-    fn tag(&mut self, name: &str, attributes: &[(&str, &str)], end: &str) -> &mut Self {
-        self.0.push('<');
-        self.0.push_str(name);
+    fn start(&mut self, name: &str, attributes: &[(&str, &str)]) {
+        self.0.start("", name);
         for (attribute, value) in attributes {
-            let _ = write!(self.0, " {attribute}=\"{}\"", escape(*value));
+            self.0.attribute("", attribute, value);
         }
-        self.0.push_str(end);
-        self
     }
 }

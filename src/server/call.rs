@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     protocol,
-    soap::{MessageLimits, Piece, Style},
+    soap::{MessageLimits, Piece, Style, Writer, envelope},
 };
 
 /// Who asks, and how.
@@ -23,7 +23,8 @@ pub(super) struct Peer {
     /// Over TLS.
     pub(super) tls: bool,
 }
-/// A written message, what is held elsewhere apart.
+
+/// A written message; what is stored elsewhere is in pieces of its own.
 pub(super) type Pieces = Vec<Piece<StoredPiece>>;
 
 /// The services that agents and downstream servers call.
@@ -52,6 +53,11 @@ impl Service {
             Self::Client => Style::Client,
             _ => Style::Asmx,
         }
+    }
+
+    /// Writes an answer of this service: the envelope around what `content` writes.
+    pub(super) fn write(self, content: impl FnOnce(&mut Writer<StoredPiece>)) -> Pieces {
+        envelope(self.style(), content)
     }
 
     pub(super) fn cache_control(self) -> &'static str {
@@ -121,6 +127,7 @@ fn is_host(host: &str) -> bool {
     (1..=255).contains(&host.len())
         && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
 }
+
 /// A part of an answer that is held elsewhere.
 #[derive(Debug)]
 pub(super) enum StoredPiece {
@@ -130,12 +137,9 @@ pub(super) enum StoredPiece {
     Spooled(SpooledAnswer),
 }
 
-impl From<Piece<PackedFragment>> for Piece<StoredPiece> {
-    fn from(piece: Piece<PackedFragment>) -> Self {
-        match piece {
-            Piece::Text(text) => Self::Text(text),
-            Piece::Foreign(fragment) => Self::Foreign(StoredPiece::Fragment(fragment)),
-        }
+impl From<PackedFragment> for StoredPiece {
+    fn from(fragment: PackedFragment) -> Self {
+        Self::Fragment(fragment)
     }
 }
 

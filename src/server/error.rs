@@ -1,12 +1,14 @@
 //! Why a server does not start.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use tokio::task::JoinError;
 
 use super::view::error::ViewError;
-use crate::{catalog::CatalogError, content::ContentError, fleet::FleetError};
-use std::path::PathBuf;
+use crate::{
+    catalog::CatalogError, content::ContentError, file_error::FileError, fleet::FleetError,
+};
+
 use tokio_rustls::rustls;
 
 /// Why a server does not start.
@@ -67,14 +69,8 @@ pub enum ServerError {
 #[non_exhaustive]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("cannot read {path}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file holds no PEM of the kind.
     #[error(
         "{path} holds no {what} in PEM (a .pfx is converted by `openssl pkcs12 -nodes -in FILE.pfx`)"

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use super::pack::error::PackError;
 use crate::{
+    catalog::CatalogError,
     fleet::FleetError,
     protocol::{ErrorCode, ProtocolFault},
     soap::{EnvelopeError, ReadError},
@@ -44,6 +45,12 @@ impl From<ProtocolFault> for Failure {
     }
 }
 
+impl From<CatalogError> for Failure {
+    fn from(error: CatalogError) -> Self {
+        Self::internal(error)
+    }
+}
+
 impl From<FleetError> for Failure {
     fn from(error: FleetError) -> Self {
         Self::internal(error)
@@ -71,13 +78,7 @@ impl From<EnvelopeError> for Failure {
     }
 }
 
-/// An error with all its sources, on one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
+/// A sealed cookie; `None` when the system has no randomness.
+pub(super) fn sealed<T>(cookie: Option<T>) -> Result<T, Failure> {
+    cookie.ok_or_else(|| Failure::internal("cannot seal a cookie"))
 }

@@ -33,12 +33,12 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::data_dir::DataDir;
 use http::{listen::Listener, tls::Tls};
-use state::server_state::ServerState;
+use state::{server_state::ServerState, watcher::watch};
 
 /// A server that has its addresses and its view, and waits for [`Server::run`].
 pub struct Server {
-    app: Arc<ServerState>,
-    doors: Vec<Listener>,
+    state: Arc<ServerState>,
+    listeners: Vec<Listener>,
     tls: Option<Arc<Tls>>,
 }
 
@@ -48,44 +48,45 @@ impl Server {
     /// # Errors
     /// When an address is taken, a certificate is of no use or a store cannot be opened.
     pub async fn bind(data: DataDir, options: ServeOptions) -> Result<Self, ServerError> {
-        let mut doors = Vec::new();
+        let mut listeners = Vec::new();
         let mut addresses = Addresses { plain: None, tls: None };
         if let Some(address) = options.listen {
             let (listener, local) = listen_at(address).await?;
             addresses.plain = Some(local);
-            doors.push(Listener { listener, tls: None });
+            listeners.push(Listener { listener, tls: None });
         }
         let mut tls = None;
-        if let Some(with) = options.tls.clone() {
-            let (listener, local) = listen_at(with.listen).await?;
+        if let Some(tls_options) = options.tls.clone() {
+            let (listener, local) = listen_at(tls_options.listen).await?;
             addresses.tls = Some(local);
-            let loaded = tokio::task::spawn_blocking(move || Tls::load(with)).await??;
+            let loaded = tokio::task::spawn_blocking(move || Tls::load(tls_options)).await??;
             tls = Some(Arc::new(loaded));
-            doors.push(Listener { listener, tls: tls.clone() });
+            listeners.push(Listener { listener, tls: tls.clone() });
         }
-        let app = tokio::task::spawn_blocking(move || ServerState::open(data, options, addresses))
-            .await??;
-        Ok(Self { app: Arc::new(app), doors, tls })
+        let state =
+            tokio::task::spawn_blocking(move || ServerState::open(data, options, addresses))
+                .await??;
+        Ok(Self { state: Arc::new(state), listeners, tls })
     }
 
     /// The first address.
     pub fn local_addr(&self) -> SocketAddr {
-        self.app.local()
+        self.state.settings.local()
     }
 
     /// All addresses.
     pub fn addresses(&self) -> Addresses {
-        self.app.addresses()
+        self.state.settings.addresses()
     }
 
     /// Serves until `shutdown` comes, then lets running requests finish.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let mut watchers = JoinSet::new();
-        watchers.spawn(Arc::clone(&self.app).watch());
+        watchers.spawn(watch(Arc::clone(&self.state)));
         if let Some(tls) = self.tls {
-            watchers.spawn(tls.watch(self.app.options().poll));
+            watchers.spawn(tls.watch(self.state.settings.options().poll));
         }
-        http::listen::serve(&self.app, self.doors, shutdown).await;
+        http::listen::serve(&self.state, self.listeners, shutdown).await;
         watchers.abort_all();
     }
 }

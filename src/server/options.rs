@@ -1,11 +1,10 @@
 //! How a server serves, and where.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use uuid::Uuid;
 
-use super::view::ViewOptions;
-use std::path::PathBuf;
+use super::view::query::ViewOptions;
 
 /// How a server serves.
 #[derive(Debug, Clone)]

@@ -32,7 +32,7 @@ pub struct Attribute {
 
 impl Element {
     /// Whether it is this one.
-    pub fn is(&self, namespace: &str, name: &str) -> bool {
+    pub fn has_name(&self, namespace: &str, name: &str) -> bool {
         *self.namespace == *namespace && *self.name == *name
     }
 
@@ -51,7 +51,7 @@ impl Element {
 
     /// The first child of this name in a namespace.
     pub fn child_in(&self, namespace: &str, name: &str) -> Option<&Self> {
-        self.children.iter().find(|child| child.is(namespace, name))
+        self.children.iter().find(|child| child.has_name(namespace, name))
     }
 
     /// The first child of this name in the namespace of this element, unless it is nil. Elements of
@@ -62,7 +62,9 @@ impl Element {
 
     /// All children of this name in the namespace of this element that are not nil.
     pub fn children<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
-        self.children.iter().filter(move |child| child.is(&self.namespace, name) && !child.is_nil())
+        self.children
+            .iter()
+            .filter(move |child| child.has_name(&self.namespace, name) && !child.is_nil())
     }
 
     /// Items of an array: absent, empty and nil are alike.

@@ -2,7 +2,11 @@
 
 use std::convert::Infallible;
 
-use super::{ENVELOPE, Element, Piece, Writer, XSD, XSI};
+use super::{
+    ENVELOPE, XSD, XSI,
+    element::Element,
+    write::{Piece, Writer},
+};
 
 /// Why a message has no operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -63,7 +67,7 @@ pub fn body_of(root: Element) -> Result<Element, EnvelopeError> {
     if &*root.namespace != ENVELOPE {
         return Err(EnvelopeError::Version);
     }
-    let mut bodies = root.children.into_iter().filter(|child| child.is(ENVELOPE, "Body"));
+    let mut bodies = root.children.into_iter().filter(|child| child.has_name(ENVELOPE, "Body"));
     let body = bodies.next().ok_or(EnvelopeError::NoOperation)?;
     let mut operations = body.children.into_iter();
     match (operations.next(), operations.next(), bodies.next()) {

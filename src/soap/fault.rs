@@ -1,7 +1,11 @@
 //! SOAP 1.1 faults as the services of WSUS send them: the children of `detail` have no namespace.
 //! [MS-WUSP] 2.2.2.4
 
-use super::{ENVELOPE, Element, Style, envelope::whole};
+use super::{
+    ENVELOPE,
+    element::Element,
+    envelope::{Style, whole},
+};
 
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +64,7 @@ impl Fault {
 
     /// Reads the element in the body of an answer; `None` when it is no fault.
     pub fn read(body: &Element) -> Option<Self> {
-        if !body.is(ENVELOPE, "Fault") {
+        if !body.has_name(ENVELOPE, "Fault") {
             return None;
         }
         let text = |name| body.child_in("", name).map_or("", |child| child.text.trim());

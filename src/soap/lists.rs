@@ -5,8 +5,8 @@ use std::io::{self, BufRead, Read};
 use quick_xml::{NsReader, events::Event};
 
 use super::{
-    Element, MessageLimits, ReadError,
-    read::{ReadFailure, Tree},
+    element::Element,
+    read::{MessageLimits, ReadError, ReadFailure, Tree},
 };
 
 /// Envelope, body, answer, result, list.

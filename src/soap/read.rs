@@ -8,7 +8,7 @@ use quick_xml::{
     name::{NamespaceResolver, QName, ResolveResult},
 };
 
-use super::{Attribute, Element};
+use super::element::{Attribute, Element};
 
 /// Bounds on a message.
 #[derive(Debug, Clone)]
@@ -201,8 +201,8 @@ impl<'l> Tree<'l> {
                 return Err(ReadFailure::Xml(format!("the prefix {prefix:?} is not declared")));
             }
         };
-        if let Some(known) = self.names.iter().find(|known| ***known == *name) {
-            return Ok(Arc::clone(known));
+        if let Some(shared) = self.names.iter().find(|shared| ***shared == *name) {
+            return Ok(Arc::clone(shared));
         }
         let shared: Arc<str> = checked(name)?.into();
         if self.names.len() < 16 {

@@ -25,7 +25,7 @@ fn names_are_resolved_whatever_the_prefixes() {
          </E:Body></E:Envelope>\n"
     );
     let op = body_of(read_text(&xml).unwrap()).unwrap();
-    assert!(op.is(NS, "Op"));
+    assert!(op.has_name(NS, "Op"));
     assert_eq!(op.value("b"), Some("te<xt&amp;"));
     assert_eq!(op.value("c"), None);
     assert_eq!(op.children("a").map(|a| a.text.as_str()).collect::<Vec<_>>(), ["1", "2"]);

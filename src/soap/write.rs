@@ -1,6 +1,8 @@
 //! Writing XML as the services of WSUS do, in pieces where something larger is put in.
 
-use std::{convert::Infallible, fmt::Display};
+use std::{borrow::Cow, convert::Infallible, fmt::Display};
+
+use crate::xml::{Escaping, XmlStyle, XmlWriter, push_escaped, text_reference};
 
 /// A part of a written message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,29 +17,34 @@ pub enum Piece<F> {
 #[derive(Debug)]
 pub struct Writer<F = Infallible> {
     done: Vec<Piece<F>>,
-    text: String,
-    empty: &'static str,
+    xml: XmlWriter,
 }
 
 impl<F> Writer<F> {
     /// Empty elements end in `empty`: `/>` or ` />`.
     pub(super) fn new(empty: &'static str) -> Self {
-        Self { done: Vec::new(), text: String::new(), empty }
+        let style = XmlStyle { escaping: Escaping::Wsus, empty };
+        Self { done: Vec::new(), xml: XmlWriter::new(style) }
     }
 
     /// Writes markup as it is.
     pub(super) fn raw(&mut self, markup: &str) {
-        self.text.push_str(markup);
+        self.xml.raw(markup);
     }
 
     /// An element with whatever `content` writes.
     pub fn element(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
-        self.tag(name, "", content);
+        self.xml.start("", name);
+        content(self);
+        self.xml.end("", name);
     }
 
     /// An element that sets the default namespace.
     pub fn element_in(&mut self, namespace: &str, name: &str, content: impl FnOnce(&mut Self)) {
-        self.tag(name, &format!(" xmlns=\"{}\"", escape_text(namespace)), content);
+        self.xml.start("", name);
+        self.xml.attribute("", "xmlns", namespace);
+        content(self);
+        self.xml.end("", name);
     }
 
     /// An element with attributes; those without a value are left out.
@@ -47,37 +54,19 @@ impl<F> Writer<F> {
         attributes: &[(&str, Option<String>)],
         content: impl FnOnce(&mut Self),
     ) {
-        let mut text = String::new();
+        self.xml.start("", name);
         for (name, value) in attributes {
             if let Some(value) = value {
-                let value = escape_text(value).replace('"', "&quot;");
-                let value = value.replace('\n', "&#xA;").replace('\t', "&#x9;");
-                text.push_str(&format!(" {name}=\"{value}\""));
+                self.xml.attribute("", name, &readable(value));
             }
         }
-        self.tag(name, &text, content);
-    }
-
-    fn tag(&mut self, name: &str, attributes: &str, content: impl FnOnce(&mut Self)) {
-        self.raw("<");
-        self.raw(name);
-        self.raw(attributes);
-        let (before, pieces) = (self.text.len(), self.done.len());
-        self.raw(">");
         content(self);
-        if self.done.len() == pieces && self.text.len() == before + 1 {
-            self.text.truncate(before);
-            self.raw(self.empty);
-            return;
-        }
-        self.raw("</");
-        self.raw(name);
-        self.raw(">");
+        self.xml.end("", name);
     }
 
     /// An element with a text.
     pub fn value(&mut self, name: &str, value: impl Display) {
-        self.element(name, |w| w.text.push_str(&escape_text(&value.to_string())));
+        self.element(name, |w| w.xml.text(&readable(&value.to_string())));
     }
 
     /// An element with a text, if there is one.
@@ -90,15 +79,16 @@ impl<F> Writer<F> {
     /// An element whose text is held elsewhere and escaped already.
     pub fn foreign(&mut self, name: &str, text: F) {
         self.element(name, |w| {
-            let before = std::mem::take(&mut w.text);
+            let before = w.xml.take_written();
             w.done.push(Piece::Text(before));
             w.done.push(Piece::Foreign(text));
         });
     }
 
     pub(super) fn finish(mut self) -> Vec<Piece<F>> {
-        if !self.text.is_empty() {
-            self.done.push(Piece::Text(self.text));
+        let text = self.xml.finish();
+        if !text.is_empty() {
+            self.done.push(Piece::Text(text));
         }
         self.done
     }
@@ -107,18 +97,16 @@ impl<F> Writer<F> {
 /// Escapes text as WSUS does: `&`, `<` and `>`; quotes stay.
 pub fn escape_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            // What XML cannot carry must not make the whole answer unreadable.
-            '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}' => {
-                out.push('\u{fffd}');
-            }
-            '\r' => out.push_str("&#xD;"),
-            c => out.push(c),
-        }
-    }
+    push_escaped(&mut out, &readable(text), text_reference);
     out
+}
+
+/// What XML cannot carry becomes U+FFFD: it must not make the whole answer unreadable.
+fn readable(text: &str) -> Cow<'_, str> {
+    let is_forbidden = |c: char| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
+    if text.contains(is_forbidden) {
+        Cow::Owned(text.replace(is_forbidden, "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }

@@ -1,4 +1,4 @@
-//! Which characters XML 1.0 allows where, and how values are written back.
+//! Which characters XML 1.0 allows where.
 
 /// The first byte that cannot be part of any XML 1.0 document, by offset.
 pub(super) fn first_forbidden(text: &str) -> Option<usize> {
@@ -31,46 +31,6 @@ fn is_name_character(c: char) -> bool {
             | '\u{203F}'..='\u{2040}')
 }
 
-/// Appends element content. A carriage return is there only when the document gave it as a
-/// reference, and would be lost if it were not written as one.
-pub(super) fn push_text(out: &mut String, text: &str) {
-    push(out, text, |byte| match byte {
-        b'&' => Some("&amp;"),
-        b'<' => Some("&lt;"),
-        b'>' => Some("&gt;"),
-        b'\r' => Some("&#xD;"),
-        _ => None,
-    });
-}
-
-/// Appends a value between double quotes.
-pub(super) fn push_attribute_value(out: &mut String, value: &str) {
-    push(out, value, |byte| match byte {
-        b'&' => Some("&amp;"),
-        b'<' => Some("&lt;"),
-        b'>' => Some("&gt;"),
-        b'"' => Some("&quot;"),
-        b'\t' => Some("&#x9;"),
-        b'\n' => Some("&#xA;"),
-        b'\r' => Some("&#xD;"),
-        _ => None,
-    });
-}
-
-fn push(out: &mut String, text: &str, reference: impl Fn(u8) -> Option<&'static str>) {
-    let mut rest = text;
-    while let Some((at, written)) =
-        rest.bytes().enumerate().find_map(|(at, byte)| Some((at, reference(byte)?)))
-    {
-        // Whatever has a reference is one byte long.
-        let (before, after) = rest.split_at(at);
-        out.push_str(before);
-        out.push_str(written);
-        rest = after.get(1..).unwrap_or_default();
-    }
-    out.push_str(rest);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,15 +51,5 @@ mod tests {
         for bad in ["", "1a", "-a", "a b", "a:b", "a\"", "a/", "<"] {
             assert!(!is_name(bad), "{bad}");
         }
-    }
-
-    #[test]
-    fn writes_references() {
-        let mut out = String::new();
-        push_text(&mut out, "a<b>&\"'\r\n\té");
-        assert_eq!(out, "a&lt;b&gt;&amp;\"'&#xD;\n\té");
-        out.clear();
-        push_attribute_value(&mut out, "<a>&\"'\r\n\té");
-        assert_eq!(out, "&lt;a&gt;&amp;&quot;'&#xD;&#xA;&#x9;é");
     }
 }

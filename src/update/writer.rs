@@ -1,18 +1,19 @@
 //! Writes elements the way agents get them: no prefixes, no declarations but foreign ones.
 
 use super::{
-    characters::{push_attribute_value, push_text},
     namespace::Namespace,
     reader::{Attribute, Tag},
 };
+use crate::xml::{Escaping, XmlStyle, XmlWriter};
+
+/// As servers write fragments.
+const STYLE: XmlStyle = XmlStyle { escaping: Escaping::Wsus, empty: " />" };
 
 /// Collects one fragment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FragmentWriter<'a> {
-    out: String,
+    xml: XmlWriter,
     open: Vec<Open<'a>>,
-    /// The start tag written last still lacks its `>`, in case it becomes an empty element.
-    pending: bool,
 }
 
 /// An element that is not closed yet.
@@ -24,9 +25,15 @@ struct Open<'a> {
     default: Namespace,
 }
 
+impl Default for FragmentWriter<'_> {
+    fn default() -> Self {
+        Self::with_capacity(0)
+    }
+}
+
 impl<'a> FragmentWriter<'a> {
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self { out: String::with_capacity(bytes), ..Self::default() }
+        Self { xml: XmlWriter::with_capacity(STYLE, bytes), open: Vec::new() }
     }
 
     pub(super) fn start(&mut self, tag: &Tag<'a>) {
@@ -40,11 +47,8 @@ impl<'a> FragmentWriter<'a> {
         name: &'a str,
         attributes: Vec<&Attribute<'a>>,
     ) {
-        self.close_pending();
         let prefix = tag.namespace.element_prefix();
-        self.out.push('<');
-        self.out.push_str(prefix);
-        self.out.push_str(name);
+        self.xml.start(prefix, name);
 
         // Off-spec: servers keep the declaration of what is not Microsoft's update vocabulary,
         // where the document has it, once. Without it agents could not read component manifests.
@@ -61,62 +65,37 @@ impl<'a> FragmentWriter<'a> {
 
         for (index, attribute) in attributes.iter().enumerate() {
             if place == Some(index) {
-                push_declaration(&mut self.out, declaration);
+                self.declare(declaration);
             }
-            self.out.push(' ');
-            if attribute.namespace == Namespace::Xml {
-                self.out.push_str("xml:");
-            }
-            self.out.push_str(attribute.local);
-            self.out.push_str("=\"");
-            push_attribute_value(&mut self.out, &attribute.value);
-            self.out.push('"');
+            let prefix = if attribute.namespace == Namespace::Xml { "xml:" } else { "" };
+            self.xml.attribute(prefix, attribute.local, &attribute.value);
         }
         if place == Some(attributes.len()) {
-            push_declaration(&mut self.out, declaration);
+            self.declare(declaration);
         }
         self.open.push(Open { prefix, name, default });
-        self.pending = true;
     }
 
     pub(super) fn text(&mut self, text: &str) {
-        if !text.is_empty() {
-            self.close_pending();
-            push_text(&mut self.out, text);
-        }
+        self.xml.text(text);
     }
 
     pub(super) fn end(&mut self) {
-        let Some(open) = self.open.pop() else { return };
-        if self.pending {
-            self.out.push_str(" />");
-            self.pending = false;
-        } else {
-            self.out.push_str("</");
-            self.out.push_str(open.prefix);
-            self.out.push_str(open.name);
-            self.out.push('>');
+        if let Some(open) = self.open.pop() {
+            self.xml.end(open.prefix, open.name);
         }
     }
 
     /// The fragment, once all its elements are closed.
-    pub(super) fn finish(mut self) -> String {
-        self.out.shrink_to_fit();
-        self.out
+    pub(super) fn finish(self) -> String {
+        let mut fragment = self.xml.finish();
+        fragment.shrink_to_fit();
+        fragment
     }
 
-    fn close_pending(&mut self) {
-        if self.pending {
-            self.out.push('>');
-            self.pending = false;
+    fn declare(&mut self, namespace: Option<&str>) {
+        if let Some(namespace) = namespace {
+            self.xml.attribute("", "xmlns", namespace);
         }
-    }
-}
-
-fn push_declaration(out: &mut String, uri: Option<&str>) {
-    if let Some(uri) = uri {
-        out.push_str(" xmlns=\"");
-        push_attribute_value(out, uri);
-        out.push('"');
     }
 }

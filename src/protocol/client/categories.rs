@@ -33,7 +33,7 @@ impl StartCategoryScan {
     /// `InvalidParameters`, also when nothing or too much is asked for.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "requestedCategories";
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let requested = fields
             .each_within(LIST, "CategoryRelationship", MAX_REQUESTED_CATEGORIES - 1)?
             .iter()

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::Offset};
 
-use super::Action;
+use super::action::Action;
 use crate::{
     protocol::{DateTime, ProtocolVersion},
     soap::Writer,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bundle_format::digest::Sha1;
 
-use super::{FileLocations, NAMESPACE, sync::write_ids};
+use super::{NAMESPACE, files::FileLocations, sync::write_ids};
 use crate::{
     protocol::{ProtocolFault, cookie::read_cookie, fields::Fields},
     soap::{Element, Writer},
@@ -95,7 +95,7 @@ impl GetExtendedUpdateInfo {
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let revision_ids = fields.list("revisionIDs", "int", MAX_EXTENDED_UPDATES)?;
         let (info_types, locales) = wanted(&fields)?;
@@ -109,7 +109,7 @@ impl GetExtendedUpdateInfo2 {
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let identities = fields.each_within("updateIDs", "UpdateIdentity", MAX_EXTENDED_UPDATES)?;
         let identities = identities.iter().map(Fields::identity).collect::<Result<_, _>>()?;

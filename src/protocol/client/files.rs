@@ -24,7 +24,7 @@ impl GetFileLocations {
     /// `InvalidParameters` when a digest has not 20 bytes, `InvalidCookie`.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "fileDigests";
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let digests = fields
             .base64_list(LIST, "base64Binary", 10_000)?

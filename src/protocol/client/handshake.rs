@@ -24,7 +24,7 @@ impl GetConfig {
     /// # Errors
     /// `InvalidParameters`.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        Ok(Self { version: Fields::of(operation).get("protocolVersion")? })
+        Ok(Self { version: Fields::new(operation).get("protocolVersion")? })
     }
 }
 
@@ -86,7 +86,7 @@ impl GetCookie {
     /// `InvalidAuthorizationCookie` when there is not exactly one, `InvalidCookie`,
     /// `InvalidParameters`.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let bad = |why| ProtocolFault::new(ErrorCode::InvalidAuthorizationCookie, why);
         let cookies = fields
             .each_within("authCookies", "AuthorizationCookie", 1)

@@ -1,6 +1,6 @@
 //! RefreshCache: a client learns the numbers anew after the server changed.
 
-use super::{Deployment, NAMESPACE};
+use super::{NAMESPACE, deployment::Deployment};
 use crate::{
     protocol::{ProtocolFault, ProtocolVersion, cookie::read_cookie, fields::Fields},
     soap::{Element, Writer},
@@ -22,7 +22,7 @@ impl RefreshCache {
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let identities = fields.each_within("globalIDs", "UpdateIdentity", 50_000)?;
         let identities = identities.iter().map(Fields::identity).collect::<Result<_, _>>()?;

@@ -106,7 +106,7 @@ impl RegisterComputer {
     /// # Errors
     /// `InvalidParameters` when there is no `computerInfo` with a `DnsName`; `InvalidCookie`.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let info = fields.within("computerInfo")?;
         info.text("DnsName")?;

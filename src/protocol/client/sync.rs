@@ -1,6 +1,6 @@
 //! SyncUpdates and SyncPrinterCatalog.
 
-use super::{Deployment, NAMESPACE};
+use super::{NAMESPACE, deployment::Deployment};
 use crate::{
     protocol::{
         EncodedCookie, ProtocolFault, ProtocolVersion, cookie::read_cookie, fields::Fields,
@@ -37,7 +37,7 @@ impl SyncUpdates {
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let fields = fields.within("parameters")?;
         let skip_software = fields.flag("SkipSoftwareSync")?;
@@ -75,7 +75,7 @@ impl SyncPrinterCatalog {
     /// # Errors
     /// `InvalidParameters` with the path, `InvalidCookie`.
     pub fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         Ok(Self {
             cookie: read_cookie(&fields, "cookie")?,
             cached: fields.list("printerUpdateIDs", "int", MOST_IDS)?,

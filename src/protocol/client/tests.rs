@@ -261,12 +261,12 @@ proptest! {
             reporting::ReportEventBatch2::read(&request).err(),
         ];
         for fault in faults.into_iter().flatten() {
-            let known = [
+            let codes = [
                 ErrorCode::InvalidParameters,
                 ErrorCode::InvalidCookie,
                 ErrorCode::InvalidAuthorizationCookie,
             ];
-            prop_assert!(known.contains(&fault.code), "{}", fault);
+            prop_assert!(codes.contains(&fault.code), "{}", fault);
         }
     }
 }

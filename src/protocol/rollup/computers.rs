@@ -12,7 +12,7 @@ use crate::{
     protocol::{
         DateTime, ProtocolFault,
         fields::Fields,
-        server_sync::{Operation, write_result},
+        server_sync::operation::{Operation, write_result},
     },
     soap::{Element, Writer},
 };
@@ -122,7 +122,7 @@ impl Operation for RollupComputers {
     const NAME: &'static str = "RollupComputers";
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let computers = fields.each_within("computers", "ComputerRollupInfo", MAX_ITEMS)?;
         Ok(Self {
             client_time: fields.get("clientTime")?,
@@ -137,7 +137,7 @@ impl Operation for RollupComputers {
     }
 
     fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
-        let changed = Fields::of(answer).each_within(
+        let changed = Fields::new(answer).each_within(
             "RollupComputersResult",
             "ChangedComputer",
             MAX_ITEMS,

@@ -29,7 +29,7 @@ use uuid::Uuid;
 use super::{
     DateTime, ProtocolFault,
     fields::Fields,
-    server_sync::{Operation, write_result},
+    server_sync::operation::{Operation, write_result},
 };
 use crate::soap::{Element, Writer};
 
@@ -80,7 +80,7 @@ impl Operation for GetRollupConfiguration {
     }
 
     fn read_answer(answer: &Element) -> Result<RollupConfiguration, ProtocolFault> {
-        let result = Fields::of(answer).within("GetRollupConfigurationResult")?;
+        let result = Fields::new(answer).within("GetRollupConfigurationResult")?;
         let size = |name| {
             let size: usize = result.get(name)?;
             if size == 0 { Err(ProtocolFault::invalid(name)) } else { Ok(size) }

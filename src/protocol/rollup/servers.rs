@@ -10,7 +10,7 @@ use crate::{
     protocol::{
         DateTime, ProtocolFault,
         fields::Fields,
-        server_sync::{NAMESPACE, Operation},
+        server_sync::{NAMESPACE, operation::Operation},
     },
     soap::{Element, Writer},
     update::UpdateIdentity,
@@ -159,7 +159,7 @@ impl Operation for RollupDownstreamServers {
     const NAME: &'static str = "RollupDownstreamServers";
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let servers =
             fields.each_within("downstreamServers", "DownstreamServerRollupInfo", MAX_ITEMS)?;
         Ok(Self {

@@ -9,7 +9,7 @@ use crate::{
     protocol::{
         DateTime, ProtocolFault,
         fields::Fields,
-        server_sync::{Operation, write_result},
+        server_sync::operation::{Operation, write_result},
     },
     soap::{Element, Writer},
     update::UpdateId,
@@ -120,7 +120,7 @@ impl Operation for GetOutOfSyncComputers {
     const NAME: &'static str = "GetOutOfSyncComputers";
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let computers =
             fields.each_within("lastRollupNumbers", "ComputerLastRollupNumber", MAX_ITEMS)?;
         Ok(Self {
@@ -151,7 +151,7 @@ impl Operation for GetOutOfSyncComputers {
     }
 
     fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
-        Fields::of(answer).list("GetOutOfSyncComputersResult", "string", MAX_ITEMS)
+        Fields::new(answer).list("GetOutOfSyncComputersResult", "string", MAX_ITEMS)
     }
 }
 
@@ -168,7 +168,7 @@ impl Operation for RollupComputerStatus {
     const NAME: &'static str = "RollupComputerStatus";
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let computers = fields.each_within("computers", "ComputerStatusRollupInfo", MAX_ITEMS)?;
         Ok(Self {
             client_time: fields.get("clientTime")?,
@@ -189,7 +189,7 @@ impl Operation for RollupComputerStatus {
     }
 
     fn read_answer(answer: &Element) -> Result<bool, ProtocolFault> {
-        Fields::of(answer).flag("RollupComputerStatusResult")
+        Fields::new(answer).flag("RollupComputerStatusResult")
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The upstream reads what the downstream wrote.
-fn there<O: Operation>(request: &O) -> O {
+fn read_request<O: Operation>(request: &O) -> O {
     let message = request.message();
     let body = body_of(read(message.as_bytes(), &MessageLimits::default()).unwrap()).unwrap();
     assert_eq!((&*body.name, &*body.namespace), (O::NAME, O::NAMESPACE));
@@ -64,12 +64,12 @@ fn servers_go_there_and_back() {
         status_batch: 500,
     };
     assert_eq!(back::<GetRollupConfiguration>(|w| config.write(w)), config);
-    there(&GetRollupConfiguration);
+    read_request(&GetRollupConfiguration);
     let report = RollupDownstreamServers {
         client_time: at("2026-11-23T03:28:02Z"),
         servers: vec![server(), server()],
     };
-    assert_eq!(there(&report), report);
+    assert_eq!(read_request(&report), report);
     assert!(report.message().contains("<LastSyncTime>1753-01-01T00:00:00Z</LastSyncTime>"));
     back::<RollupDownstreamServers>(RollupDownstreamServers::write_answer);
 }
@@ -137,7 +137,7 @@ fn computers_are_attributes() {
         client_time: at("2026-11-23T03:28:02Z"),
         computers: vec![computer, bare],
     };
-    assert_eq!(there(&report), report);
+    assert_eq!(read_request(&report), report);
     let changed = vec![
         ChangedComputer { id: "a".to_owned(), change: RollupChange::Deleted },
         ChangedComputer { id: "b".to_owned(), change: RollupChange::NewParent },
@@ -147,11 +147,11 @@ fn computers_are_attributes() {
 
 #[test]
 fn states_go_there_and_back() {
-    let asked = GetOutOfSyncComputers {
+    let request = GetOutOfSyncComputers {
         parent: Uuid::from_u128(1),
         computers: vec![LastRollupNumber { computer: "a".to_owned(), number: 3 }],
     };
-    assert_eq!(there(&asked), asked);
+    assert_eq!(read_request(&request), request);
     let answer = vec!["a".to_owned(), "b & c".to_owned()];
     let read = back::<GetOutOfSyncComputers>(|w| GetOutOfSyncComputers::write_answer(&answer, w));
     assert_eq!(read, answer);
@@ -182,7 +182,7 @@ fn states_go_there_and_back() {
         parent: Uuid::from_u128(1),
         computers: vec![status],
     };
-    assert_eq!(there(&report), report);
+    assert_eq!(read_request(&report), report);
     for taken in [true, false] {
         let read = back::<RollupComputerStatus>(|w| RollupComputerStatus::write_answer(taken, w));
         assert_eq!(read, taken);

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use super::Operation;
 use crate::{
     protocol::{ErrorCode, ProtocolFault},
     soap::{self, Element, EnvelopeError, ListError, ReadError, body_of},
@@ -13,7 +12,7 @@ use crate::{
 #[non_exhaustive]
 pub enum AnswerError {
     /// The upstream refuses. [MS-WSUSSS] 2.2.9.3
-    #[error("the upstream answers {word} to {operation}{}", said(.message))]
+    #[error("the upstream answers {word} to {operation}{}", with_colon(.message))]
     Fault {
         /// What was asked.
         operation: &'static str,
@@ -70,7 +69,7 @@ impl From<ListError> for AnswerError {
     }
 }
 
-fn said(message: &str) -> String {
+fn with_colon(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
@@ -79,24 +78,28 @@ fn short(text: &str) -> String {
 }
 
 /// The answer to an operation, once it is known to be one.
-pub(super) fn body<O: Operation>(root: Element) -> Result<Element, AnswerError> {
+pub(super) fn body(
+    root: Element,
+    namespace: &str,
+    operation: &'static str,
+) -> Result<Element, AnswerError> {
     let body = body_of(root)?;
     if let Some(fault) = soap::Fault::read(&body) {
         let word = fault.detail("ErrorCode").unwrap_or_default();
         return Err(AnswerError::Fault {
-            operation: O::NAME,
+            operation,
             code: word.parse().ok(),
             word: short(if word.is_empty() { &fault.string } else { word }),
             message: short(fault.detail("Message").unwrap_or_default()),
         });
     }
     let expected = body.name.strip_suffix("Response");
-    if *body.namespace != *O::NAMESPACE || expected != Some(O::NAME) {
-        return Err(AnswerError::Other { operation: O::NAME, found: short(&body.name) });
+    if *body.namespace != *namespace || expected != Some(operation) {
+        return Err(AnswerError::Other { operation, found: short(&body.name) });
     }
     Ok(body)
 }
 
-pub(super) fn malformed<O: Operation>(fault: &ProtocolFault) -> AnswerError {
-    AnswerError::Malformed { operation: O::NAME, path: fault.message.clone() }
+pub(super) fn malformed(operation: &'static str, fault: &ProtocolFault) -> AnswerError {
+    AnswerError::Malformed { operation, path: fault.message.clone() }
 }

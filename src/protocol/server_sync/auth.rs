@@ -5,7 +5,10 @@ use std::convert::Infallible;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use uuid::Uuid;
 
-use super::{DSS_AUTH_NAMESPACE, Operation, write_result};
+use super::{
+    DSS_AUTH_NAMESPACE,
+    operation::{Operation, write_result},
+};
 use crate::{
     protocol::{
         DateTime, EncodedCookie, ErrorCode, ProtocolFault, ProtocolVersion, fields::Fields,
@@ -42,7 +45,7 @@ impl Operation for GetAuthConfig {
     fn write_fields(&self, _: &mut Writer<Infallible>) {}
 
     fn read_answer(answer: &Element) -> Result<AuthConfig, ProtocolFault> {
-        let result = Fields::of(answer).within("GetAuthConfigResult")?;
+        let result = Fields::new(answer).within("GetAuthConfigResult")?;
         let plug_ins = result.each_within("AuthInfo", "AuthPlugInInfo", 100)?;
         let service_url = plug_ins
             .iter()
@@ -97,10 +100,10 @@ impl Operation for GetAuthorizationCookie {
 
     /// Microsoft's library swaps name and GUID; both of its are GUIDs of zeros.
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let name = fields.text("accountName")?;
-        let known = |b: u8| b.is_ascii_alphanumeric() || b"-._:".contains(&b);
-        if name.len() > 255 || !name.bytes().all(known) {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._:".contains(&b);
+        if name.len() > 255 || !name.bytes().all(is_allowed) {
             return Err(ProtocolFault::invalid("accountName"));
         }
         let guid = Uuid::try_parse(fields.text("accountGuid")?);
@@ -114,7 +117,7 @@ impl Operation for GetAuthorizationCookie {
     }
 
     fn read_answer(answer: &Element) -> Result<DssAuthorization, ProtocolFault> {
-        DssAuthorization::read(&Fields::of(answer).within("GetAuthorizationCookieResult")?)
+        DssAuthorization::read(&Fields::new(answer).within("GetAuthorizationCookieResult")?)
     }
 }
 
@@ -165,7 +168,7 @@ impl Operation for GetCookie {
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "authCookies";
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let cookies = fields.each_within(LIST, "AuthorizationCookie", 1)?;
         let cookie = cookies.first().ok_or_else(|| ProtocolFault::invalid(LIST))?;
         Ok(Self {
@@ -190,7 +193,8 @@ impl Operation for GetCookie {
 
     fn read_answer(answer: &Element) -> Result<SyncCookie, ProtocolFault> {
         const RESULT: &str = "GetCookieResult";
-        SyncCookie::read(&Fields::of(answer), RESULT)?.ok_or_else(|| ProtocolFault::invalid(RESULT))
+        SyncCookie::read(&Fields::new(answer), RESULT)?
+            .ok_or_else(|| ProtocolFault::invalid(RESULT))
     }
 }
 

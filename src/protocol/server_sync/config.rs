@@ -2,7 +2,10 @@
 
 use std::convert::Infallible;
 
-use super::{Operation, SyncCookie, write_result};
+use super::{
+    auth::SyncCookie,
+    operation::{Operation, write_result},
+};
 use crate::{
     protocol::{ProtocolFault, fields::Fields},
     soap::{Element, Writer},
@@ -62,7 +65,7 @@ impl Operation for GetConfigData {
     const NAME: &'static str = "GetConfigData";
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         Ok(Self {
             cookie: SyncCookie::read(&fields, "cookie")?,
             anchor: fields.maybe_text("configAnchor").map(str::to_owned),
@@ -77,7 +80,7 @@ impl Operation for GetConfigData {
     }
 
     fn read_answer(answer: &Element) -> Result<ConfigData, ProtocolFault> {
-        let result = Fields::of(answer).within("GetConfigDataResult")?;
+        let result = Fields::new(answer).within("GetConfigDataResult")?;
         let number = |name| Ok::<usize, ProtocolFault>(result.maybe(name)?.unwrap_or(0));
         let languages =
             result.each_within("LanguageUpdateList", "ServerSyncLanguageData", 10_000)?;

@@ -4,7 +4,10 @@ use std::convert::Infallible;
 
 use uuid::Uuid;
 
-use super::{Operation, SyncCookie, write_result};
+use super::{
+    auth::SyncCookie,
+    operation::{Operation, write_result},
+};
 use crate::{
     protocol::{DateTime, ProtocolFault, fields::Fields},
     soap::{Element, Writer},
@@ -113,7 +116,7 @@ impl Operation for GetDeployments {
     const NAME: &'static str = "GetDeployments";
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         Ok(Self {
             cookie: SyncCookie::read(&fields, "cookie")?,
             deployment_anchor: fields.maybe_text("deploymentAnchor").map(str::to_owned),
@@ -130,7 +133,7 @@ impl Operation for GetDeployments {
     }
 
     fn read_answer(answer: &Element) -> Result<Deployments, ProtocolFault> {
-        let result = Fields::of(answer).within("GetDeploymentsResult")?;
+        let result = Fields::new(answer).within("GetDeploymentsResult")?;
         let groups = result.each_within("Groups", "ServerSyncTargetGroup", MAX_ROWS)?;
         let deployments = result.each_within("Deployments", "ServerSyncDeployment", MAX_ROWS)?;
         Ok(Deployments {

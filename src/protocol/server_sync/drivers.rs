@@ -5,9 +5,9 @@ use std::convert::Infallible;
 use uuid::Uuid;
 
 use super::{
-    IdAndDelta, Operation, SyncCookie,
-    revisions::{write_identity, write_pairs},
-    write_result,
+    auth::SyncCookie,
+    operation::{Operation, write_result},
+    revisions::{IdAndDelta, write_identity, write_pairs},
 };
 use crate::{
     protocol::{ProtocolFault, fields::Fields},
@@ -60,7 +60,7 @@ impl Operation for GetDriverIdList {
     const NAME: &'static str = "GetDriverIdList";
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let cookie = SyncCookie::read(&fields, "cookie")?;
         let filter = fields.within("filter")?;
         let pairs = |list| {
@@ -109,7 +109,7 @@ impl Operation for GetDriverIdList {
     }
 
     fn read_answer(answer: &Element) -> Result<DriverIdList, ProtocolFault> {
-        let result = Fields::of(answer).within("GetDriverIdListResult")?;
+        let result = Fields::new(answer).within("GetDriverIdListResult")?;
         let revisions = result.each_within("NewRevisions", "UpdateIdentity", usize::MAX - 1)?;
         Ok(DriverIdList {
             anchor: result.text("Anchor")?.to_owned(),
@@ -162,7 +162,7 @@ impl Operation for GetDriverSetData {
     const NAME: &'static str = "GetDriverSetData";
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         Ok(Self {
             cookie: SyncCookie::read(&fields, "cookie")?,
             sets: fields.list("driverSets", "guid", MAX_IDS)?,
@@ -179,7 +179,7 @@ impl Operation for GetDriverSetData {
     }
 
     fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
-        let result = Fields::of(answer).within("GetDriverSetDataResult")?;
+        let result = Fields::new(answer).within("GetDriverSetDataResult")?;
         result
             .each_within("DriverSets", "ServerSyncDriverSetData", MAX_IDS)?
             .iter()

@@ -6,8 +6,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bundle_format::digest::Sha1;
 
 use super::{
-    MAX_UPDATES_PER_REQUEST, NAMESPACE, Operation, SyncCookie, revisions::write_identity,
-    write_result,
+    MAX_UPDATES_PER_REQUEST, NAMESPACE,
+    auth::SyncCookie,
+    operation::{Operation, write_result},
+    revisions::write_identity,
 };
 use crate::{
     protocol::{ProtocolFault, fields::Fields},
@@ -33,7 +35,7 @@ impl Operation for DownloadFiles {
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "fileDigestList";
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let cookie = SyncCookie::read(&fields, "cookie")?;
         let digests = fields
             .base64_list(LIST, "base64Binary", MAX_DIGESTS_PER_REQUEST)?
@@ -100,7 +102,7 @@ impl Operation for GetUpdateDecryptionData {
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "updateIds";
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let cookie = SyncCookie::read(&fields, "cookie")?;
         let list = fields.each_within(LIST, "UpdateIdentity", MAX_UPDATES_PER_REQUEST)?;
         let updates = list.iter().map(Fields::identity).collect::<Result<_, _>>();
@@ -119,7 +121,7 @@ impl Operation for GetUpdateDecryptionData {
     }
 
     fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
-        let result = Fields::of(answer).within("GetUpdateDecryptionDataResult")?;
+        let result = Fields::new(answer).within("GetUpdateDecryptionDataResult")?;
         let updates = result.each_within(
             "UpdateFileDecryptionData",
             "ServerSyncUpdateFileDecryption",

@@ -16,6 +16,7 @@ mod config;
 mod deployments;
 mod drivers;
 mod files;
+pub(super) mod operation;
 mod ping;
 mod revisions;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use files::{
     DownloadFiles, FileKey, GetUpdateDecryptionData, MAX_DIGESTS_PER_REQUEST, UpdateKeys,
     write_downloading, write_keys,
 };
+pub use operation::Operation;
 pub use ping::{Ping, Pong};
 pub use revisions::{
     GetRelatedRevisionsForUpdates, GetRevisionIdList, IdAndDelta, LanguageAndDelta,
@@ -43,11 +45,6 @@ pub use revisions::{
 pub use updates::{
     FileUrl, GetUpdateData, UpdateData, UpdateItem, write_spooled_update_data, write_update_data,
 };
-
-use std::convert::Infallible;
-
-use super::ProtocolFault;
-use crate::soap::{Element, MessageLimits, Style, Writer, whole};
 
 /// Namespace of ServerSync, and of the SOAPAction before `/` and the operation.
 pub const NAMESPACE: &str = "http://www.microsoft.com/SoftwareDistribution";
@@ -58,60 +55,3 @@ pub const DSS_AUTH_NAMESPACE: &str =
 pub const SERVER_SYNC_PATH: &str = "ServerSyncWebService/ServerSyncWebService.asmx";
 /// Ids that one request may hold, if the upstream does not say.
 pub const MAX_UPDATES_PER_REQUEST: usize = 100;
-
-/// An operation of one of the two services: its request.
-pub trait Operation: Sized {
-    /// What is answered, if it is no list that grows with the catalogue.
-    type Answer;
-    /// Its name.
-    const NAME: &'static str;
-    /// Namespace of its service.
-    const NAMESPACE: &'static str = NAMESPACE;
-
-    /// Reads the request: the element in the body.
-    ///
-    /// # Errors
-    /// What the upstream answers: `InvalidParameters`, `InvalidCookie`, `InvalidAuthorizationCookie`.
-    fn read(operation: &Element) -> Result<Self, ProtocolFault>;
-
-    /// Writes what is in the element of the request.
-    fn write_fields(&self, w: &mut Writer<Infallible>);
-
-    /// Reads the answer: the element in the body.
-    ///
-    /// # Errors
-    /// The path of what is missing or malformed, as `InvalidParameters`.
-    fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault>;
-
-    /// The SOAPAction, without the quotes that stand around it in the header.
-    fn action() -> String {
-        format!("{}/{}", Self::NAMESPACE, Self::NAME)
-    }
-
-    /// The whole message of the request.
-    fn message(&self) -> String {
-        whole(Style::Asmx, |w| {
-            w.element_in(Self::NAMESPACE, Self::NAME, |w| self.write_fields(w));
-        })
-    }
-
-    /// Reads the whole message of the answer, whatever its HTTP status was.
-    ///
-    /// # Errors
-    /// When it is a fault or not what was asked for.
-    fn answer(bytes: &[u8], limits: &MessageLimits) -> Result<Self::Answer, AnswerError> {
-        let root = crate::soap::read(bytes, limits)?;
-        let body = answer::body::<Self>(root)?;
-        Self::read_answer(&body).map_err(|fault| answer::malformed::<Self>(&fault))
-    }
-}
-
-/// Writes an answer: `<NameResponse><NameResult>`.
-pub(super) fn write_result<O: Operation, F>(
-    w: &mut Writer<F>,
-    content: impl FnOnce(&mut Writer<F>),
-) {
-    w.element_in(O::NAMESPACE, &format!("{}Response", O::NAME), |w| {
-        w.element(&format!("{}Result", O::NAME), content);
-    });
-}

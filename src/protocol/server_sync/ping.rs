@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::Operation;
+use super::operation::{Operation, write_result};
 use crate::{
     protocol::{DateTime, ProtocolFault, fields::Fields},
     soap::{Element, Writer},
@@ -31,7 +31,7 @@ impl Operation for Ping {
         "http://www.microsoft.com/SoftwareDistribution/Server/IMonitorable";
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        Ok(Self { level: Fields::of(operation).maybe("pingLevel")?.unwrap_or_default() })
+        Ok(Self { level: Fields::new(operation).maybe("pingLevel")?.unwrap_or_default() })
     }
 
     fn write_fields(&self, w: &mut Writer<Infallible>) {
@@ -39,7 +39,7 @@ impl Operation for Ping {
     }
 
     fn read_answer(answer: &Element) -> Result<Pong, ProtocolFault> {
-        let result = Fields::of(answer).within("PingResult")?;
+        let result = Fields::new(answer).within("PingResult")?;
         Ok(Pong { success: result.flag("SuccessFlag")?, time: result.get("ServicesTime")? })
     }
 }
@@ -47,7 +47,7 @@ impl Operation for Ping {
 impl Pong {
     /// Writes the answer. There is no configuration file whose times could be told.
     pub fn write<F>(&self, service: &str, w: &mut Writer<F>) {
-        super::write_result::<Ping, F>(w, |w| {
+        write_result::<Ping, F>(w, |w| {
             w.value("SuccessFlag", self.success);
             w.value("ServicesTime", self.time);
             w.value("ServicesName", service);

@@ -4,7 +4,12 @@ use std::{convert::Infallible, io::BufRead};
 
 use uuid::Uuid;
 
-use super::{AnswerError, NAMESPACE, Operation, SyncCookie, answer, write_result};
+use super::{
+    NAMESPACE,
+    answer::{self, AnswerError},
+    auth::SyncCookie,
+    operation::{Operation, write_result},
+};
 use crate::{
     protocol::{ProtocolFault, fields::Fields},
     soap::{Element, MessageLimits, Writer, read_lists},
@@ -64,7 +69,7 @@ pub struct LanguageAndDelta {
 
 impl ServerSyncFilter {
     /// Everything of these products that is of these classifications.
-    pub fn of(categories: Vec<IdAndDelta>, classifications: Vec<IdAndDelta>) -> Self {
+    pub fn matching(categories: Vec<IdAndDelta>, classifications: Vec<IdAndDelta>) -> Self {
         Self {
             categories,
             classifications,
@@ -106,7 +111,7 @@ impl Operation for GetRevisionIdList {
     const NAME: &'static str = "GetRevisionIdList";
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         // The cookie first: without one nothing else is said.
         let cookie = SyncCookie::read(&fields, "cookie")?;
         // As a WSUS: the whole filter is named.
@@ -123,8 +128,8 @@ impl Operation for GetRevisionIdList {
             cookie.write("cookie", w);
         }
         let filter = &self.filter;
-        let pairs = |w: &mut Writer<Infallible>, name, there, list: &[IdAndDelta]| {
-            if there || !list.is_empty() {
+        let pairs = |w: &mut Writer<Infallible>, name, is_present, list: &[IdAndDelta]| {
+            if is_present || !list.is_empty() {
                 write_pairs(w, name, list);
             }
         };
@@ -148,7 +153,7 @@ impl Operation for GetRevisionIdList {
     }
 
     fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
-        let result = Fields::of(answer).within("GetRevisionIdListResult")?;
+        let result = Fields::new(answer).within("GetRevisionIdListResult")?;
         let list = result.each_within("NewRevisions", "UpdateIdentity", usize::MAX - 1)?;
         let ids = list.iter().map(Fields::identity).collect::<Result<_, _>>()?;
         Ok((result.text("Anchor")?.to_owned(), ids))
@@ -167,13 +172,13 @@ impl GetRevisionIdList {
     ) -> Result<String, AnswerError> {
         let limits = MessageLimits { bytes: 1 << 20, elements: 1000, ..MessageLimits::default() };
         let rest = read_lists(source, &limits, NAMESPACE, &["NewRevisions"], &mut |_, item| {
-            let identity = Fields::of(&item).identity();
-            each(identity.map_err(|fault| answer::malformed::<Self>(&fault))?);
+            let identity = Fields::new(&item).identity();
+            each(identity.map_err(|fault| answer::malformed(Self::NAME, &fault))?);
             Ok::<_, AnswerError>(())
         })?;
-        let body = answer::body::<Self>(rest)?;
+        let body = answer::body(rest, Self::NAMESPACE, Self::NAME)?;
         let (anchor, _) =
-            Self::read_answer(&body).map_err(|fault| answer::malformed::<Self>(&fault))?;
+            Self::read_answer(&body).map_err(|fault| answer::malformed(Self::NAME, &fault))?;
         Ok(anchor)
     }
 }
@@ -208,7 +213,7 @@ impl Operation for GetRelatedRevisionsForUpdates {
     const NAME: &'static str = "GetRelatedRevisionsForUpdates";
 
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         Ok(Self {
             cookie: SyncCookie::read(&fields, "cookie")?,
             updates: fields.list("updateIDs", "guid", MAX_FILTER_IDS)?,
@@ -227,7 +232,7 @@ impl Operation for GetRelatedRevisionsForUpdates {
     }
 
     fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
-        let list = Fields::of(answer).each_within(
+        let list = Fields::new(answer).each_within(
             "GetRelatedRevisionsForUpdatesResult",
             "UpdateIdentity",
             usize::MAX - 1,

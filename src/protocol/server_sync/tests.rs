@@ -1,10 +1,12 @@
+use std::convert::Infallible;
+
 use proptest::prelude::*;
 use uuid::uuid;
 
 use super::*;
 use crate::{
-    protocol::{EncodedCookie, ErrorCode},
-    soap::{body_of, read},
+    protocol::{EncodedCookie, ErrorCode, ProtocolFault},
+    soap::{MessageLimits, Style, Writer, body_of, read, whole},
     update::{UpdateId, UpdateIdentity},
 };
 
@@ -17,7 +19,7 @@ fn cookie() -> SyncCookie {
 }
 
 /// The upstream reads what the downstream wrote.
-fn there<O: Operation>(request: &O) -> O {
+fn read_request<O: Operation>(request: &O) -> O {
     let message = request.message();
     let body = body_of(read(message.as_bytes(), &MessageLimits::default()).unwrap()).unwrap();
     assert_eq!((&*body.name, &*body.namespace), (O::NAME, O::NAMESPACE));
@@ -36,7 +38,7 @@ fn back<O: Operation>(content: impl FnOnce(&mut Writer<Infallible>)) -> O::Answe
 
 #[test]
 fn the_handshake_goes_there_and_back() {
-    assert_eq!(there(&GetAuthConfig), GetAuthConfig);
+    assert_eq!(read_request(&GetAuthConfig), GetAuthConfig);
     let config = AuthConfig {
         last_change: "2026-10-04T13:16:35.433Z".parse().unwrap(),
         service_url: SERVICE_URL.to_owned(),
@@ -47,16 +49,16 @@ fn the_handshake_goes_there_and_back() {
         account_name: "dss.example".to_owned(),
         account_guid: uuid!("6f1c2f6e-3f0b-4d3a-9b1e-0d2f6a1c5e12"),
     };
-    assert_eq!(there(&who), who);
+    assert_eq!(read_request(&who), who);
     assert!(
         GetAuthorizationCookie::action().ends_with("/DssAuthWebService/GetAuthorizationCookie")
     );
     let authorization = DssAuthorization { plug_in: PLUG_IN.to_owned(), data: vec![0; 40] };
     assert_eq!(back::<GetAuthorizationCookie>(|w| authorization.write(w)), authorization);
 
-    let asked =
+    let request =
         GetCookie { authorization, old_cookie: Some(cookie()), version: "1.20".parse().unwrap() };
-    assert_eq!(there(&asked), asked);
+    assert_eq!(read_request(&request), request);
     let expiration = cookie().expires().unwrap().0;
     let sealed = EncodedCookie { expiration, data: vec![1, 2, 3] };
     let kept = back::<GetCookie>(|w| SyncCookie::write_answer(&sealed, w));
@@ -116,8 +118,8 @@ fn config() -> ConfigData {
 
 #[test]
 fn both_element_orders_of_the_configuration_are_read() {
-    let asked = GetConfigData { cookie: Some(cookie()), anchor: Some("1,x".to_owned()) };
-    assert_eq!(there(&asked), asked);
+    let request = GetConfigData { cookie: Some(cookie()), anchor: Some("1,x".to_owned()) };
+    assert_eq!(read_request(&request), request);
     assert_eq!(back::<GetConfigData>(|w| config().write(w)), config());
     let ours = String::from_utf8(sent(|w| config().write(w))).unwrap();
     let other =
@@ -139,18 +141,18 @@ fn both_element_orders_of_the_configuration_are_read() {
 #[test]
 fn revision_lists_go_there_and_back() {
     let pair = |n, delta| IdAndDelta { id: identity(n, 0).id, delta };
-    let asked = GetRevisionIdList {
+    let request = GetRevisionIdList {
         cookie: Some(cookie()),
         filter: ServerSyncFilter {
             anchor: Some("1,2026-10-04 16:09:27.167".to_owned()),
             languages: vec![LanguageAndDelta { id: 1033, delta: true }],
-            ..ServerSyncFilter::of(vec![pair(1, true), pair(2, false)], vec![])
+            ..ServerSyncFilter::matching(vec![pair(1, true), pair(2, false)], vec![])
         },
     };
-    assert_eq!(there(&asked), asked);
-    assert!(there(&asked).filter.has_classifications, "an empty list is not none");
+    assert_eq!(read_request(&request), request);
+    assert!(read_request(&request).filter.has_classifications, "an empty list is not none");
     let plain = GetRevisionIdList { cookie: None, filter: ServerSyncFilter::default() };
-    assert!(!there(&plain).filter.has_classifications);
+    assert!(!read_request(&plain).filter.has_classifications);
 
     let ids: Vec<_> = (0..2000).map(|n| identity(n / 2, u32::try_from(n % 2).unwrap())).collect();
     let bytes = sent(|w| write_revision_ids("7,x", ids.clone(), w));
@@ -165,8 +167,8 @@ fn revision_lists_go_there_and_back() {
 
 #[test]
 fn documents_go_there_and_back_item_by_item() {
-    let asked = GetUpdateData { cookie: Some(cookie()), updates: vec![identity(1, 2)] };
-    assert_eq!(there(&asked), asked);
+    let request = GetUpdateData { cookie: Some(cookie()), updates: vec![identity(1, 2)] };
+    assert_eq!(read_request(&request), request);
     let many = GetUpdateData { cookie: Some(cookie()), updates: vec![identity(1, 2); 101] };
     let body =
         body_of(read(many.message().as_bytes(), &MessageLimits::default()).unwrap()).unwrap();
@@ -226,12 +228,12 @@ fn a_document_is_never_unpacked_beyond_its_limit() {
 
 #[test]
 fn deployments_and_drivers_go_there_and_back() {
-    let asked = GetDeployments {
+    let request = GetDeployments {
         cookie: Some(cookie()),
         deployment_anchor: Some("1,a".to_owned()),
         sync_anchor: "1,b".to_owned(),
     };
-    assert_eq!(there(&asked), asked);
+    assert_eq!(read_request(&request), request);
     let id = uuid::Uuid::from_u128;
     let answer = Deployments {
         anchor: "2,c".to_owned(),
@@ -264,14 +266,14 @@ fn deployments_and_drivers_go_there_and_back() {
     let soon = GetDeployments::answer(soon.as_bytes(), &MessageLimits::default()).unwrap();
     assert_eq!(soon.deployments[0].deadline, Some("2026-11-01T00:00:00Z".parse().unwrap()));
 
-    let asked = GetDriverIdList {
+    let request = GetDriverIdList {
         cookie: Some(cookie()),
         anchor: None,
         categories: vec![IdAndDelta { id: identity(1, 0).id, delta: true }],
         computers: vec![],
         hardware: vec![HardwareIdAndDelta { id: r"pci\ven_8086&x".to_owned(), delta: false }],
     };
-    assert_eq!(there(&asked), asked);
+    assert_eq!(read_request(&request), request);
     let list = DriverIdList {
         anchor: "3,d".to_owned(),
         revisions: vec![identity(1, 1)],
@@ -279,29 +281,29 @@ fn deployments_and_drivers_go_there_and_back() {
         removed_sets: vec![],
     };
     assert_eq!(back::<GetDriverIdList>(|w| list.write(w)), list);
-    let asked = GetDriverSetData { cookie: None, sets: vec![id(1), id(2)] };
-    assert_eq!(there(&asked), asked);
+    let request = GetDriverSetData { cookie: None, sets: vec![id(1), id(2)] };
+    assert_eq!(read_request(&request), request);
 }
 
 #[test]
 fn files_and_keys_go_there_and_back() {
     let digest = bundle_format::digest::Sha1::hash(b"x");
-    let asked = DownloadFiles { cookie: Some(cookie()), digests: vec![digest] };
-    assert_eq!(there(&asked), asked);
+    let request = DownloadFiles { cookie: Some(cookie()), digests: vec![digest] };
+    assert_eq!(read_request(&request), request);
     back::<DownloadFiles>(write_downloading);
-    let asked = GetUpdateDecryptionData { cookie: Some(cookie()), updates: vec![identity(1, 2)] };
-    assert_eq!(there(&asked), asked);
+    let request = GetUpdateDecryptionData { cookie: Some(cookie()), updates: vec![identity(1, 2)] };
+    assert_eq!(read_request(&request), request);
     let keys = vec![UpdateKeys {
         identity: identity(1, 2),
         files: vec![FileKey { digest, key: Some(vec![1]) }, FileKey { digest, key: None }],
     }];
     assert_eq!(back::<GetUpdateDecryptionData>(|w| write_keys(&keys, w)), keys);
-    let asked = GetRelatedRevisionsForUpdates { cookie: None, updates: vec![uuid::Uuid::max()] };
-    assert_eq!(there(&asked), asked);
+    let request = GetRelatedRevisionsForUpdates { cookie: None, updates: vec![uuid::Uuid::max()] };
+    assert_eq!(read_request(&request), request);
     let related = vec![identity(3, 4)];
     assert_eq!(back::<GetRelatedRevisionsForUpdates>(|w| write_related(&related, w)), related);
     let pong = Pong { success: true, time: "2026-10-04T20:33:26Z".parse().unwrap() };
-    assert_eq!(there(&Ping { level: 1 }), Ping { level: 1 });
+    assert_eq!(read_request(&Ping { level: 1 }), Ping { level: 1 });
     assert_eq!(back::<Ping>(|w| pong.write("ServerSync", w)), pong);
 }
 

@@ -6,8 +6,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bundle_format::digest::Sha1;
 
 use super::{
-    AnswerError, Blob, MAX_UPDATES_PER_REQUEST, NAMESPACE, Operation, SyncCookie, answer,
-    revisions::write_identity, write_result,
+    MAX_UPDATES_PER_REQUEST, NAMESPACE,
+    answer::{self, AnswerError},
+    auth::SyncCookie,
+    blob::Blob,
+    operation::{Operation, write_result},
+    revisions::write_identity,
 };
 use crate::{
     protocol::{ErrorCode, ProtocolFault, fields::Fields},
@@ -68,7 +72,7 @@ impl Operation for GetUpdateData {
     /// With more than [`MAX_UPDATES_PER_REQUEST`] ids, or none, it is not read.
     fn read(operation: &Element) -> Result<Self, ProtocolFault> {
         const LIST: &str = "updateIds";
-        let fields = Fields::of(operation);
+        let fields = Fields::new(operation);
         let cookie = SyncCookie::read(&fields, "cookie")?;
         let list = fields.each_within(LIST, "UpdateIdentity", MAX_UPDATES_PER_REQUEST)?;
         let updates: Vec<_> = list
@@ -94,7 +98,7 @@ impl Operation for GetUpdateData {
     }
 
     fn read_answer(answer: &Element) -> Result<Self::Answer, ProtocolFault> {
-        let result = Fields::of(answer).within("GetUpdateDataResult")?;
+        let result = Fields::new(answer).within("GetUpdateDataResult")?;
         let mut items = Vec::new();
         for update in result.each_within("updates", "ServerSyncUpdateData", usize::MAX - 1)? {
             items.push(UpdateItem::Update(UpdateData::read(&update)?));
@@ -125,11 +129,11 @@ impl GetUpdateData {
     ) -> Result<(), E> {
         const LISTS: &[&str] = &["updates", "fileUrls"];
         let limits = MessageLimits { bytes: item_bytes, ..MessageLimits::default() };
-        let malformed = |fault: ProtocolFault| answer::malformed::<Self>(&fault);
+        let malformed = |fault: ProtocolFault| answer::malformed(Self::NAME, &fault);
         let rest = read_lists(source, &limits, NAMESPACE, LISTS, &mut |list, item| {
             let read = match list {
-                "updates" => UpdateData::take(item).map(UpdateItem::Update).map(Some),
-                _ => FileUrl::read(&Fields::of(&item)).map(|url| url.map(UpdateItem::Url)),
+                "updates" => UpdateData::read_item(item).map(UpdateItem::Update).map(Some),
+                _ => FileUrl::read(&Fields::new(&item)).map(|url| url.map(UpdateItem::Url)),
             };
             match read.map_err(malformed).map_err(Step::Answer)? {
                 Some(item) => each(item).map_err(Step::Each),
@@ -140,8 +144,8 @@ impl GetUpdateData {
             Step::Answer(error) => error.into(),
             Step::Each(error) => error,
         })?;
-        let body = answer::body::<Self>(rest)?;
-        Fields::of(&body).within("GetUpdateDataResult").map_err(malformed)?;
+        let body = answer::body(rest, Self::NAMESPACE, Self::NAME)?;
+        Fields::new(&body).within("GetUpdateDataResult").map_err(malformed)?;
         Ok(())
     }
 }
@@ -160,14 +164,14 @@ impl<E> From<crate::soap::ListError> for Step<E> {
 
 impl UpdateData {
     /// Reads an item without holding its document twice.
-    fn take(mut item: Element) -> Result<Self, ProtocolFault> {
+    fn read_item(mut item: Element) -> Result<Self, ProtocolFault> {
         const PLAIN: &str = "XmlUpdateBlob";
         let document = item
             .children
             .iter_mut()
-            .find(|child| child.is(NAMESPACE, PLAIN) && child.text.len() > LARGE)
+            .find(|child| child.has_name(NAMESPACE, PLAIN) && child.text.len() > LARGE)
             .map(|child| std::mem::replace(&mut child.text, "-".to_owned()));
-        let mut data = Self::read(&Fields::of(&item))?;
+        let mut data = Self::read(&Fields::new(&item))?;
         if let (Blob::Plain(blob), Some(document)) = (&mut data.blob, document) {
             *blob = document;
         }

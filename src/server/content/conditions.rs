@@ -53,9 +53,9 @@ impl<'a> Version<'a> {
             if self.is_among(headers, &IF_NONE_MATCH, true) {
                 return Condition::NotModified;
             }
-        } else if let (Some(known), Some(modified)) =
+        } else if let (Some(held), Some(modified)) =
             (date(headers, &IF_MODIFIED_SINCE), self.modified)
-            && modified <= known
+            && modified <= held
         {
             return Condition::NotModified;
         }

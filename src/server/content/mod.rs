@@ -24,7 +24,6 @@ use bundle_format::digest::{Sha1, Sha256};
 use jiff::Timestamp;
 
 use super::{body::blocking_body, state::server_state::ServerState, view::generation::ViewFile};
-use crate::catalog::Catalog;
 use crate::protocol::content_path;
 use conditions::{Condition, Version};
 use range::Range;
@@ -34,7 +33,7 @@ const BLOCK: usize = 256 * 1024;
 
 /// Answers a GET or HEAD below `/Content/`; both parts of the path in lower case.
 pub(super) async fn serve(
-    app: Arc<ServerState>,
+    state: Arc<ServerState>,
     folder: &str,
     file: &str,
     request: Request,
@@ -43,7 +42,7 @@ pub(super) async fn serve(
         return StatusCode::NOT_FOUND.into_response();
     };
     let (method, headers) = (request.method().clone(), request.headers().clone());
-    let work = move || match open(&app, &sha1) {
+    let work = move || match open(&state, &sha1) {
         Ok(Some((file, metadata, etag))) => respond(file, &metadata, &etag, &method, &headers),
         Ok(None) => {
             tracing::info!(%sha1, "a file was asked for that is not here");
@@ -59,9 +58,9 @@ pub(super) async fn serve(
 }
 
 /// Opens a file and gives its strong entity tag. Blocking.
-fn open(app: &ServerState, sha1: &Sha1) -> io::Result<Option<(File, Metadata, String)>> {
-    let Some((sha256, size)) = find(app, sha1)? else { return Ok(None) };
-    let file = match File::open(app.content().path(&sha256)) {
+fn open(state: &ServerState, sha1: &Sha1) -> io::Result<Option<(File, Metadata, String)>> {
+    let Some((sha256, size)) = find(state, sha1)? else { return Ok(None) };
+    let file = match File::open(state.stores.content().path(&sha256)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             tracing::error!(%sha1, %sha256, "a payload is gone: run `tidegate check`");
@@ -80,13 +79,13 @@ fn open(app: &ServerState, sha1: &Sha1) -> io::Result<Option<(File, Metadata, St
 
 /// A payload that is here. Downstream servers are told of revisions as the catalogue has them, which
 /// may be ahead of the view by a moment: so what the view lacks is looked for there.
-fn find(app: &ServerState, sha1: &Sha1) -> io::Result<Option<(Sha256, u64)>> {
-    let serving = app.serving();
-    let named = serving.view.file(sha1).filter(|file| file.present);
-    if let Some(ViewFile { sha256: Some(sha256), size, .. }) = named {
+fn find(state: &ServerState, sha1: &Sha1) -> io::Result<Option<(Sha256, u64)>> {
+    let serving = state.serving.get();
+    let file = serving.view.file(sha1).filter(|file| file.present);
+    if let Some(ViewFile { sha256: Some(sha256), size, .. }) = file {
         return Ok(Some((*sha256, *size)));
     }
-    let catalog = Catalog::open_read_only(&app.data().catalog()).map_err(io::Error::other)?;
+    let catalog = state.stores.catalog().map_err(io::Error::other)?;
     let row = catalog.payload_by_sha1(sha1).map_err(io::Error::other)?;
     Ok(row.filter(|row| row.present).map(|row| (row.sha256, row.size)))
 }

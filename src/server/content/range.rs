@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    fn of(text: &str, size: u64) -> Range {
+    fn requested(text: &str, size: u64) -> Range {
         let mut headers = HeaderMap::new();
         headers.insert(RANGE, HeaderValue::from_str(text).unwrap());
         Range::requested(&headers, size)
@@ -74,14 +74,14 @@ mod tests {
 
     #[test]
     fn ranges_are_cut_to_the_file() {
-        assert_eq!(of("bytes=0-0", 10), part(0, 0));
-        assert_eq!(of("bytes=0-9", 10), part(0, 9));
-        assert_eq!(of("bytes=2-99", 10), part(2, 9));
-        assert_eq!(of("bytes=2-99999999999999999999999", 10), part(2, 9));
-        assert_eq!(of("bytes=9-", 10), part(9, 9));
-        assert_eq!(of("bytes=-1", 10), part(9, 9));
-        assert_eq!(of("bytes=-99", 10), part(0, 9));
-        assert_eq!(of("Bytes= 1-2", 10), part(1, 2));
+        assert_eq!(requested("bytes=0-0", 10), part(0, 0));
+        assert_eq!(requested("bytes=0-9", 10), part(0, 9));
+        assert_eq!(requested("bytes=2-99", 10), part(2, 9));
+        assert_eq!(requested("bytes=2-99999999999999999999999", 10), part(2, 9));
+        assert_eq!(requested("bytes=9-", 10), part(9, 9));
+        assert_eq!(requested("bytes=-1", 10), part(9, 9));
+        assert_eq!(requested("bytes=-99", 10), part(0, 9));
+        assert_eq!(requested("Bytes= 1-2", 10), part(1, 2));
     }
 
     #[test]
@@ -93,7 +93,7 @@ mod tests {
             ("bytes=0-", 0),
             ("bytes=-5", 0),
         ] {
-            assert_eq!(of(text, size), Range::Unsatisfiable, "{text}");
+            assert_eq!(requested(text, size), Range::Unsatisfiable, "{text}");
         }
     }
 
@@ -112,7 +112,7 @@ mod tests {
             "bytes=1--2",
             "1-2",
         ] {
-            assert_eq!(of(text, 10), Range::Whole, "{text}");
+            assert_eq!(requested(text, 10), Range::Whole, "{text}");
         }
         assert_eq!(Range::requested(&HeaderMap::new(), 10), Range::Whole);
     }

@@ -12,49 +12,46 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::StreamExt as _;
-use tokio::sync::SemaphorePermit;
 use uuid::Uuid;
 
-use super::{answer::Answer, routes::plain};
-use crate::server::{
-    call::{Call, Pieces, Service},
-    encoding::Encoding,
-    failure::{Failure, chain},
-    services::{client, dss_auth, reporting, server_sync, simple_auth},
-    state::server_state::ServerState,
-};
+use super::answer::Answer;
 use crate::{
-    protocol::{
-        ErrorCode, ProtocolFault,
-        server_sync::{Operation as _, Ping},
+    error_chain::chain,
+    protocol::ErrorCode,
+    server::{
+        call::{Call, Pieces, Service},
+        encoding::Encoding,
+        failure::Failure,
+        services::dispatch,
+        state::{permits::Permit, server_state::ServerState},
     },
     soap::{self, FaultCode, MessageLimits},
 };
 
-/// Requests up to this many bytes need no permission to be held.
-pub(crate) const SMALL_BODY: usize = 256 * 1024;
+/// Requests up to this many bytes need no permit to be held.
+const SMALL_BODY: usize = 256 * 1024;
 /// How long a request may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(60);
 const XML: &str = "text/xml; charset=utf-8";
 
 /// Answers one request.
 pub(crate) async fn exchange(
-    app: Arc<ServerState>,
+    state: Arc<ServerState>,
     service: Service,
     request: Request,
 ) -> Response {
     let call = Call::new(&request);
-    let receive = receive(&app, service, request);
-    // The permission for one over the usual bounds holds until the work is done.
+    let receive = receive(&state, service, request);
+    // The permit of one over the usual bounds holds until the work is done.
     let (bytes, _largest) = match tokio::time::timeout(BODY_TIME, receive).await {
         Ok(Ok(received)) => received,
         Ok(Err(status)) => return refused(status),
         Err(_) => return refused(StatusCode::REQUEST_TIMEOUT),
     };
-    let Ok(_permit) = app.at_work.acquire().await else {
+    let Some(_permit) = state.permits.work().await else {
         return refused(StatusCode::SERVICE_UNAVAILABLE);
     };
-    let worker = Arc::clone(&app);
+    let worker = Arc::clone(&state);
     let work = move || {
         let result = perform(&worker, service, &call, &bytes);
         drop(bytes);
@@ -71,19 +68,19 @@ pub(crate) async fn exchange(
     })
 }
 
-/// Reads the body. Only so many large ones are held at one time.
+/// Reads the body. Only so many large ones are received at one time.
 async fn receive(
-    app: &ServerState,
+    state: &ServerState,
     service: Service,
     request: Request,
-) -> Result<(Bytes, Option<SemaphorePermit<'_>>), StatusCode> {
+) -> Result<(Bytes, Option<Permit>), StatusCode> {
     let (usual, most) = (MessageLimits::default().bytes, service.limits().bytes);
     let stated = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let stated: Option<usize> = stated.and_then(|value| value.parse().ok());
     if stated.is_some_and(|length| length > most) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let (mut permit, mut largest) = (None, None);
+    let (mut large, mut largest) = (None, None);
     let mut received = Vec::with_capacity(stated.unwrap_or_default().min(SMALL_BODY));
     let mut body = request.into_body().into_data_stream();
     while let Some(data) = body.next().await {
@@ -91,13 +88,14 @@ async fn receive(
         if data.len() > most - received.len() {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
-        if permit.is_none() && data.len() + received.len() > SMALL_BODY {
-            let acquired = app.large_bodies.acquire().await;
-            permit = Some(acquired.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?);
+        let length = data.len() + received.len();
+        if large.is_none() && length > SMALL_BODY {
+            let permit = state.permits.large_body().await;
+            large = Some(permit.ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
         }
-        if largest.is_none() && data.len() + received.len() > usual {
-            let acquired = app.largest_body.acquire().await;
-            largest = Some(acquired.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?);
+        if largest.is_none() && length > usual {
+            let permit = state.permits.largest_body().await;
+            largest = Some(permit.ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
         }
         received.extend_from_slice(&data);
     }
@@ -106,7 +104,7 @@ async fn receive(
 
 /// Reads the message and does what it asks. Blocking.
 fn perform(
-    app: &ServerState,
+    state: &ServerState,
     service: Service,
     call: &Call,
     bytes: &[u8],
@@ -114,24 +112,7 @@ fn perform(
     let usual = MessageLimits::default();
     let limits = if bytes.len() > usual.bytes { service.limits() } else { usual };
     let operation = soap::body_of(soap::read(bytes, &limits)?)?;
-    if service.is_between_servers() && operation.is(Ping::NAMESPACE, Ping::NAME) {
-        return server_sync::ping(service, call, &operation);
-    }
-    if *operation.namespace == *service.namespace() {
-        let answer = match service {
-            Service::Client => client::perform(app, call, &operation)?,
-            Service::SimpleAuth => simple_auth::perform(app, call, &operation)?,
-            Service::Reporting => reporting::perform(app, call, &operation)?,
-            Service::ServerSync => server_sync::perform(app, call, &operation)?,
-            Service::DssAuth => dss_auth::perform(app, call, &operation)?,
-        };
-        if let Some(pieces) = answer {
-            tracing::debug!(operation = &*operation.name, peer = ?call.peer, "answered");
-            return Ok(pieces);
-        }
-    }
-    let name: String = operation.name.chars().take(100).collect();
-    Err(ProtocolFault::invalid(format!("{name} is not an operation of this service")).into())
+    dispatch::perform(state, service, call, &operation)
 }
 
 fn respond(service: Service, answer: Answer) -> Response {
@@ -147,39 +128,18 @@ fn respond(service: Service, answer: Answer) -> Response {
     (headers, answer.into_body()).into_response()
 }
 
-/// A fault goes out uncompressed; its ID stands in the log beside the cause.
+/// A fault goes out uncompressed; its ID is in the log beside the cause.
 fn fault(service: Service, call: &Call, failure: &Failure) -> Response {
     let id = Uuid::new_v4();
-    let (peer, action) = (&call.peer, call.action.as_deref().unwrap_or_default());
+    log_failure(call, failure, id);
     let mut message = match failure.fault() {
-        Some(fault) => {
-            match (failure, fault.code) {
-                (Failure::Internal(error), _) => {
-                    let error = chain(&**error);
-                    tracing::error!(%id, ?peer, action, error, "a request failed");
-                }
-                // How agents find back after an import or a night's sleep.
-                (
-                    _,
-                    ErrorCode::CookieExpired
-                    | ErrorCode::ConfigChanged
-                    | ErrorCode::RegistrationRequired
-                    | ErrorCode::ServerChanged
-                    | ErrorCode::InvalidCookie,
-                ) => tracing::info!(%id, ?peer, action, fault = %fault, "sent back to shake hands"),
-                _ => tracing::warn!(%id, ?peer, action, fault = %fault, "a request was refused"),
-            }
-            fault.to_soap(id, call.action.as_deref())
-        }
-        None => {
-            tracing::warn!(%id, ?peer, action, "a request of another SOAP version was refused");
-            soap::Fault {
-                code: FaultCode::VersionMismatch,
-                actor: None,
-                string: "Only SOAP 1.1 is spoken here".to_owned(),
-                detail: Vec::new(),
-            }
-        }
+        Some(fault) => fault.to_soap(id, call.action.as_deref()),
+        None => soap::Fault {
+            code: FaultCode::VersionMismatch,
+            actor: None,
+            string: "Only SOAP 1.1 is spoken here".to_owned(),
+            detail: Vec::new(),
+        },
     };
     if service.is_between_servers() {
         // Microsoft's library looks for the code in this text.
@@ -195,9 +155,39 @@ fn fault(service: Service, call: &Call, failure: &Failure) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, headers, message.write(service.style())).into_response()
 }
 
+fn log_failure(call: &Call, failure: &Failure, id: Uuid) {
+    let (peer, action) = (&call.peer, call.action.as_deref().unwrap_or_default());
+    match failure {
+        Failure::Internal(error) => {
+            let error = chain(&**error);
+            tracing::error!(%id, ?peer, action, error, "a request failed");
+        }
+        Failure::Version => {
+            tracing::warn!(%id, ?peer, action, "a request of another SOAP version was refused");
+        }
+        // How agents find back after an import or a night's sleep.
+        Failure::Fault(fault) if starts_handshake(fault.code) => {
+            tracing::info!(%id, ?peer, action, %fault, "sent back to shake hands");
+        }
+        Failure::Fault(fault) => {
+            tracing::warn!(%id, ?peer, action, %fault, "a request was refused");
+        }
+    }
+}
+
+/// Whether a client that gets this code begins again with the handshake.
+fn starts_handshake(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::CookieExpired
+            | ErrorCode::ConfigChanged
+            | ErrorCode::RegistrationRequired
+            | ErrorCode::ServerChanged
+            | ErrorCode::InvalidCookie
+    )
+}
+
 fn refused(status: StatusCode) -> Response {
-    let mut response = plain(status, "");
-    *response.body_mut() = Body::empty();
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
+    let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CONNECTION, "close")];
+    (status, headers, Body::empty()).into_response()
 }

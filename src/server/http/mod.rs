@@ -2,7 +2,8 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `listen` | connections: accepting, timeouts, an orderly end |
+//! | `listen` | connections: accepting, handshakes, an orderly end |
+//! | `write_timeout` | giving up on clients that take nothing |
 //! | `tls` | certificate and key, also when they are renewed |
 //! | `routes` | which path is which service; letter case does not matter |
 //! | `exchange` | a SOAP request in, an answer or a fault out |
@@ -13,3 +14,4 @@ pub(super) mod exchange;
 pub(super) mod listen;
 pub(super) mod routes;
 pub(super) mod tls;
+mod write_timeout;

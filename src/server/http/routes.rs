@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Body,
     extract::{Path, Request, State},
     http::{StatusCode, Uri, header::CONTENT_TYPE, uri::PathAndQuery},
     response::{IntoResponse as _, Response},
@@ -16,10 +15,10 @@ use super::exchange::exchange;
 use crate::server::{call::Service, content, state::server_state::ServerState};
 
 /// All routes.
-pub(crate) fn router(app: Arc<ServerState>) -> Router {
+pub(crate) fn router(state: Arc<ServerState>) -> Router {
     let service = |service| {
-        post(move |State(app): State<Arc<ServerState>>, request: Request| {
-            exchange(app, service, request)
+        post(move |State(state): State<Arc<ServerState>>, request: Request| {
+            exchange(state, service, request)
         })
     };
     Router::new()
@@ -33,15 +32,15 @@ pub(crate) fn router(app: Arc<ServerState>) -> Router {
         .route("/content/anonymouscheckfile.txt", get(check_file))
         .route("/content/{folder}/{file}", get(payload))
         .fallback(nothing)
-        .with_state(app)
+        .with_state(state)
 }
 
 async fn payload(
-    State(app): State<Arc<ServerState>>,
+    State(state): State<Arc<ServerState>>,
     Path((folder, file)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    content::serve(app, &folder, &file, request).await
+    content::serve(state, &folder, &file, request).await
 }
 
 /// What administrators' health checks of a WSUS fetch.
@@ -73,11 +72,6 @@ pub(crate) fn lower_case(uri: &mut Uri) {
     parts.path_and_query = PathAndQuery::try_from(path).ok();
     // The same parts with other letters are a URI again.
     *uri = Uri::from_parts(parts).unwrap_or_default();
-}
-
-/// A plain answer without much in it.
-pub(crate) fn plain(status: StatusCode, text: &'static str) -> Response {
-    (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], Body::from(text)).into_response()
 }
 
 #[cfg(test)]

@@ -21,8 +21,12 @@ use tokio_rustls::{
     },
 };
 
-use crate::certificate::Validity;
-use crate::server::{error::TlsError, options::TlsOptions};
+use crate::{
+    certificate::Validity,
+    error_chain,
+    file_error::Doing as _,
+    server::{error::TlsError, options::TlsOptions},
+};
 
 /// More than any certificate chain or key has, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -81,7 +85,7 @@ impl Tls {
             }
             // Perhaps one of the two is still being written.
             Err(error) => {
-                let error = crate::server::failure::chain(&error);
+                let error = error_chain::chain(&error);
                 tracing::warn!(%error, "the certificate has changed, but cannot be used");
                 seen
             }
@@ -132,6 +136,6 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LARGEST).read_to_end(&mut bytes))
-        .map_err(|source| TlsError::Io { path: path.to_owned(), source })?;
+        .doing("read", path)?;
     Ok(bytes)
 }

@@ -11,13 +11,14 @@ use std::{
 
 use super::{
     error::PackError,
-    file::PackWriter,
     packed::{CompressedFragment, Packed, PackedText},
+    writer::PackWriter,
 };
-use crate::catalog::CatalogError;
 use crate::{
+    catalog::CatalogError,
     protocol::xpress::{self, BLOCK_SIZE},
     update::{DocumentError, DocumentLimits, Fragments, RevisionId, UpdateIdentity, fragments},
+    xml::text_reference,
 };
 
 /// Bytes of documents that are in work at one time; a larger one is in work alone.
@@ -156,30 +157,26 @@ pub(super) fn piece(text: String) -> CompressedFragment {
     let mut piece = CompressedFragment { framed: Vec::with_capacity(text.len() / 4), escaped: 0 };
     let mut pending: Vec<u8> = Vec::with_capacity(2 * BATCH);
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|b| matches!(b, b'&' | b'<' | b'>' | b'\r')) {
+    while let Some((at, reference)) =
+        rest.iter().enumerate().find_map(|(at, byte)| Some((at, text_reference(*byte)?)))
+    {
         let (plain, from) = rest.split_at(at);
         pending.extend_from_slice(plain);
-        let Some((special, after)) = from.split_first() else { break };
-        pending.extend_from_slice(match special {
-            b'&' => b"&amp;",
-            b'<' => b"&lt;",
-            b'>' => b"&gt;",
-            _ => b"&#xD;",
-        });
-        rest = after;
+        pending.extend_from_slice(reference.as_bytes());
+        rest = from.get(1..).unwrap_or_default();
         if pending.len() >= BATCH {
             let whole = pending.len() / BLOCK_SIZE * BLOCK_SIZE;
-            piece.take(pending.drain(..whole).as_slice());
+            piece.append(pending.drain(..whole).as_slice());
         }
     }
     pending.extend_from_slice(rest);
-    piece.take(&pending);
+    piece.append(&pending);
     piece.framed.shrink_to_fit();
     piece
 }
 
 impl CompressedFragment {
-    fn take(&mut self, escaped: &[u8]) {
+    fn append(&mut self, escaped: &[u8]) {
         self.framed.extend_from_slice(&xpress::compress(escaped));
         self.escaped += escaped.len() as u64;
     }

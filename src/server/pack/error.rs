@@ -1,27 +1,16 @@
 //! Why packs could not be made or read.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use crate::catalog::CatalogError;
+use crate::{catalog::CatalogError, file_error::FileError};
 
 /// Why packs could not be made or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PackError {
     /// The disk failed or is full.
-    #[error("cannot {doing} {path}")]
-    Io {
-        /// What was attempted.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A pack is not what was once written.
     #[error("{path} is damaged: {what}")]
     Damaged {
@@ -33,11 +22,4 @@ pub enum PackError {
     /// The documents could not be read.
     #[error("cannot read update documents to pack their fragments")]
     Catalog(#[source] CatalogError),
-}
-
-impl PackError {
-    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io { doing, path, source }
-    }
 }

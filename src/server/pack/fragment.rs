@@ -1,4 +1,4 @@
-//! Reading a fragment.
+//! Fragments: which there are, and reading one.
 
 use std::{io, sync::Arc};
 
@@ -6,8 +6,24 @@ use bundle_format::digest::Sha256;
 use bytes::Bytes;
 use sha2::Digest as _;
 
-use super::file::{Pack, PackSpan, check};
+use super::{
+    file::Pack,
+    format::{PackSpan, check},
+};
 use crate::protocol::xpress;
+
+/// Which fragment of a revision. [MS-WUSP] 3.1.1.1
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FragmentKind<'a> {
+    /// What SyncUpdates delivers.
+    Core,
+    /// Properties, files and handler.
+    Extended,
+    /// Texts in a language.
+    Localized(&'a str),
+    /// A licence text in a language, for the rest of the world if there are several.
+    Eula(&'a str),
+}
 
 /// A fragment in a pack: its text escaped once for SOAP, compressed as Xpress blocks.
 #[derive(Debug, Clone)]

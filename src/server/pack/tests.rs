@@ -1,10 +1,19 @@
-use std::{cell::RefCell, collections::BTreeMap, path::PathBuf};
+use std::{cell::RefCell, collections::BTreeMap, fs, path::PathBuf};
 
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{build::piece, *};
-use crate::{protocol::xpress, update::UpdateId};
+use super::{
+    build::{UnpackableRevision, piece},
+    error::PackError,
+    fragment::{FragmentKind, PackedFragment},
+    packs::Packs,
+};
+use crate::{
+    file_error::Doing as _,
+    protocol::xpress,
+    update::{DocumentLimits, RevisionId, UpdateId, UpdateIdentity},
+};
 
 fn identity(n: u32) -> UpdateIdentity {
     UpdateIdentity { id: UpdateId(Uuid::from_u128(u128::from(n))), revision: 1 }
@@ -261,7 +270,7 @@ fn a_flipped_byte_is_never_served() {
             let whole = fragment.escaped();
             let pieces: Result<Vec<_>, _> = fragment.chunks(16).collect();
             assert_eq!(whole.is_ok(), pieces.is_ok());
-            whole.map(|bytes| bytes.to_vec()).map_err(PackError::io("read", &path))
+            whole.map(|bytes| bytes.to_vec()).doing("read", &path).map_err(PackError::from)
         };
         for kind in kinds {
             match good(kind) {

@@ -1,13 +1,18 @@
 //! The services: for each operation a request in, and the pieces of an answer out. Knows no HTTP.
 //!
-//! | file | for whom |
+//! | file | what it owns |
 //! |---|---|
-//! | `simple_auth`, `client/`, `reporting` | agents. [MS-WUSP] |
-//! | `dss_auth`, `server_sync/`, `rollup` | downstream servers. [MS-WSUSSS] |
+//! | `dispatch` | which operation of which service answers a message |
+//! | `simple_auth`, `client/`, `reporting` | what agents call. [MS-WUSP] |
+//! | `dss_auth`, `server_sync/`, `rollup` | what downstream servers call. [MS-WSUSSS] |
+//! | `agent_session`, `operation` | what the services have in common: the cookie of an agent, the table of operations |
 
-pub(super) mod client;
-pub(super) mod dss_auth;
-pub(super) mod reporting;
-pub(super) mod rollup;
-pub(super) mod server_sync;
-pub(super) mod simple_auth;
+mod agent_session;
+mod client;
+pub(super) mod dispatch;
+mod dss_auth;
+mod operation;
+mod reporting;
+mod rollup;
+mod server_sync;
+mod simple_auth;

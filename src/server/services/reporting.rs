@@ -1,5 +1,6 @@
 //! The Reporting service. What computers report are claims. [MS-WUSP] 3.1.5.11
 
+use super::{agent_session::AgentSession, operation::Operations};
 use crate::{
     fleet::Event,
     protocol::reporting::{ReportEventBatch, ReportEventBatch2, ReportingEvent, write_result},
@@ -8,56 +9,77 @@ use crate::{
         failure::Failure,
         state::server_state::ServerState,
     },
-    soap::{Element, envelope},
+    soap::Element,
 };
 
-/// Does what the operation asks; `None` if there is no such operation.
-pub(crate) fn perform(
-    app: &ServerState,
+/// What computers call; what downstream servers call is in `rollup`.
+pub(super) const OPERATIONS: Operations = &[
+    ("ReportEventBatch", report_event_batch),
+    ("ReportEventBatch2", report_event_batch_2),
+    ("GetRequiredInventoryType", required_inventory_type),
+    ("ReportInventory", report_inventory),
+];
+
+fn report_event_batch(
+    state: &ServerState,
     call: &Call,
     operation: &Element,
-) -> Result<Option<Pieces>, Failure> {
-    let result = match &*operation.name {
-        "ReportEventBatch" => {
-            let batch = ReportEventBatch::read(operation)?;
-            // The computer that shook hands, whatever the events say it is.
-            let visit = app.visit(batch.cookie.as_deref(), call.now)?;
-            keep(app, call, &visit.cookie.client, batch.events)?;
-            "true"
-        }
-        "ReportEventBatch2" => {
-            let batch = ReportEventBatch2::read(operation)?;
-            if app.fleet().is_registered(&batch.computer)? {
-                keep(app, call, &batch.computer, batch.events)?;
-            } else {
-                tracing::info!(computer = batch.computer, "a report of nobody we know is dropped");
-            }
-            "true"
-        }
-        // No inventory is wanted, and what comes in spite of that is not kept.
-        "GetRequiredInventoryType" => "0",
-        "ReportInventory" => "true",
-        // Not of a computer, but of a server.
-        _ => return super::rollup::perform(app, call, operation),
-    };
-    let style = Service::Reporting.style();
-    Ok(Some(envelope(style, |w| write_result(&operation.name, result, w))))
+) -> Result<Pieces, Failure> {
+    let batch = ReportEventBatch::read(operation)?;
+    // The computer that shook hands, whatever the events say it is.
+    let session = AgentSession::open(state, batch.cookie.as_deref(), call.now)?;
+    store(state, call, &session.cookie.client, batch.events)?;
+    Ok(write(operation, "true"))
 }
 
-fn keep(
-    app: &ServerState,
+fn report_event_batch_2(
+    state: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
+    let batch = ReportEventBatch2::read(operation)?;
+    // In a statement of its own: the fleet is locked again for what is stored.
+    let is_registered = state.stores.fleet().is_registered(&batch.computer)?;
+    if is_registered {
+        store(state, call, &batch.computer, batch.events)?;
+    } else {
+        tracing::info!(computer = batch.computer, "a report of nobody we know is dropped");
+    }
+    Ok(write(operation, "true"))
+}
+
+/// No inventory is wanted.
+fn required_inventory_type(
+    _: &ServerState,
+    _: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
+    Ok(write(operation, "0"))
+}
+
+/// What comes although no inventory is wanted is not stored.
+fn report_inventory(_: &ServerState, _: &Call, operation: &Element) -> Result<Pieces, Failure> {
+    Ok(write(operation, "true"))
+}
+
+fn write(operation: &Element, result: &str) -> Pieces {
+    Service::Reporting.write(|w| write_result(&operation.name, result, w))
+}
+
+fn store(
+    state: &ServerState,
     call: &Call,
     computer: &str,
     events: Vec<ReportingEvent>,
 ) -> Result<(), Failure> {
-    let events = events.into_iter().map(kept).collect::<Result<Vec<_>, _>>();
+    let events = events.into_iter().map(fleet_event).collect::<Result<Vec<_>, _>>();
     let events = events.map_err(Failure::internal)?;
-    let new = app.fleet().report(computer, &events, call.now)?;
+    let new = state.stores.fleet().report(computer, &events, call.now)?;
     tracing::debug!(computer, events = events.len(), new, "reported");
     Ok(())
 }
 
-fn kept(event: ReportingEvent) -> serde_json::Result<Event> {
+fn fleet_event(event: ReportingEvent) -> serde_json::Result<Event> {
     Ok(Event {
         instance: event.instance,
         at_target: event.time_at_target,

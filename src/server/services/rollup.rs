@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::operation::Operations;
 use crate::server::{
     call::{Call, Pieces, Service},
     failure::Failure,
@@ -21,7 +22,7 @@ use crate::{
         },
         server_sync::Operation as _,
     },
-    soap::{Element, Writer, envelope},
+    soap::Element,
 };
 
 /// Summaries by system in one report: each may hold some hundreds of installations.
@@ -35,48 +36,63 @@ const STATUS_BATCH: usize = 1;
 /// A clock that is off by more is put right.
 const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Does what the operation asks; `None` if there is no such operation.
-pub(crate) fn perform(
-    app: &ServerState,
+pub(super) const OPERATIONS: Operations = &[
+    ("GetRollupConfiguration", rollup_configuration),
+    ("RollupDownstreamServers", rollup_downstream_servers),
+    ("RollupComputers", rollup_computers),
+    ("GetOutOfSyncComputers", out_of_sync_computers),
+    ("RollupComputerStatus", rollup_computer_status),
+];
+
+fn rollup_configuration(state: &ServerState, _: &Call, _: &Element) -> Result<Pieces, Failure> {
+    Ok(Service::Reporting.write(|w| configuration(state).write(w)))
+}
+
+fn rollup_downstream_servers(
+    state: &ServerState,
     call: &Call,
     operation: &Element,
-) -> Result<Option<Pieces>, Failure> {
-    let pieces = match &*operation.name {
-        "GetRollupConfiguration" => written(|w| configuration(app).write(w)),
-        "RollupDownstreamServers" => {
-            servers(app, call, RollupDownstreamServers::read(operation)?)?;
-            written(RollupDownstreamServers::write_answer)
-        }
-        "RollupComputers" => {
-            let changed = computers(app, call, RollupComputers::read(operation)?)?;
-            written(|w| RollupComputers::write_answer(&changed, w))
-        }
-        "GetOutOfSyncComputers" => {
-            let request = GetOutOfSyncComputers::read(operation)?;
-            limit(request.computers.len(), OUT_OF_SYNC_BATCH, "lastRollupNumbers")?;
-            let numbers: Vec<(String, i32)> =
-                request.computers.into_iter().map(|c| (c.computer, c.number)).collect();
-            let computers = app.fleet().out_of_sync(request.parent, &numbers)?;
-            written(|w| GetOutOfSyncComputers::write_answer(&computers, w))
-        }
-        "RollupComputerStatus" => {
-            status(app, call, RollupComputerStatus::read(operation)?)?;
-            written(|w| RollupComputerStatus::write_answer(true, w))
-        }
-        _ => return Ok(None),
-    };
-    Ok(Some(pieces))
+) -> Result<Pieces, Failure> {
+    servers(state, call, RollupDownstreamServers::read(operation)?)?;
+    Ok(Service::Reporting.write(RollupDownstreamServers::write_answer))
 }
 
-fn written(content: impl FnOnce(&mut Writer<crate::server::call::StoredPiece>)) -> Pieces {
-    envelope(Service::Reporting.style(), content)
+fn rollup_computers(
+    state: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
+    let changed = computers(state, call, RollupComputers::read(operation)?)?;
+    Ok(Service::Reporting.write(|w| RollupComputers::write_answer(&changed, w)))
 }
 
-fn configuration(app: &ServerState) -> RollupConfiguration {
+fn out_of_sync_computers(
+    state: &ServerState,
+    _: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
+    let request = GetOutOfSyncComputers::read(operation)?;
+    limit(request.computers.len(), OUT_OF_SYNC_BATCH, "lastRollupNumbers")?;
+    let numbers: Vec<(String, i32)> =
+        request.computers.into_iter().map(|c| (c.computer, c.number)).collect();
+    let computers = state.stores.fleet().out_of_sync(request.parent, &numbers)?;
+    Ok(Service::Reporting.write(|w| GetOutOfSyncComputers::write_answer(&computers, w)))
+}
+
+fn rollup_computer_status(
+    state: &ServerState,
+    call: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
+    status(state, call, RollupComputerStatus::read(operation)?)?;
+    Ok(Service::Reporting.write(|w| RollupComputerStatus::write_answer(true, w)))
+}
+
+fn configuration(state: &ServerState) -> RollupConfiguration {
     RollupConfiguration {
         detailed: true,
-        reset: app.rollup_reset(),
-        server: app.server_id(),
+        reset: state.secrets.rollup_reset(),
+        server: state.secrets.server_id(),
         servers_batch: SERVERS_BATCH,
         computers_batch: COMPUTERS_BATCH,
         out_of_sync_batch: OUT_OF_SYNC_BATCH,
@@ -94,7 +110,7 @@ fn limit(found: usize, most: usize, list: &str) -> Result<(), Failure> {
 }
 
 /// What the fleet refuses is the caller's fault; what fails is ours.
-fn told(error: FleetError) -> Failure {
+fn report_failure(error: FleetError) -> Failure {
     match error {
         FleetError::Invalid { what } => refused(what),
         error => error.into(),
@@ -117,28 +133,29 @@ impl Clock {
 }
 
 fn servers(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     request: RollupDownstreamServers,
 ) -> Result<(), Failure> {
     let clients = request.servers.iter().map(|server| server.clients.len()).sum();
     limit(clients, SERVERS_BATCH, "ClientSummaries")?;
-    let stranger =
-        |server: &&DownstreamServer| server.parent.is_nil() && !app.is_welcome(server.id);
+    let stranger = |server: &&DownstreamServer| {
+        server.parent.is_nil() && !state.settings.is_welcome(server.id)
+    };
     if let Some(stranger) = request.servers.iter().find(stranger) {
         let id = stranger.id;
         return Err(refused(format!("{id} is not in the list of downstream servers")));
     }
     let clock = Clock::new(call, request.client_time);
-    let reports = request.servers.into_iter().map(|server| server_report(app, &clock, server));
+    let reports = request.servers.into_iter().map(|server| server_report(state, &clock, server));
     let reports = reports.collect::<serde_json::Result<Vec<_>>>().map_err(Failure::internal)?;
-    app.fleet().report_servers(&reports, call.now).map_err(told)?;
+    state.stores.fleet().report_servers(&reports, call.now).map_err(report_failure)?;
     tracing::info!(servers = reports.len(), "a downstream server reported");
     Ok(())
 }
 
 fn server_report(
-    app: &ServerState,
+    state: &ServerState,
     clock: &Clock,
     server: DownstreamServer,
 ) -> serde_json::Result<ServerReport> {
@@ -150,7 +167,7 @@ fn server_report(
         serde_json::to_value(ClientSummary { activity: Vec::new(), ..client })
     };
     // A server that names us by our id means the same as one that names nobody.
-    let parent = Some(server.parent).filter(|id| !id.is_nil() && *id != app.server_id());
+    let parent = Some(server.parent).filter(|id| !id.is_nil() && *id != state.secrets.server_id());
     Ok(ServerReport {
         id: server.id,
         name: server.name,
@@ -166,7 +183,7 @@ fn server_report(
 }
 
 fn computers(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     request: RollupComputers,
 ) -> Result<Vec<ChangedComputer>, Failure> {
@@ -187,7 +204,8 @@ fn computers(
     };
     let reports = request.computers.into_iter().map(report);
     let reports = reports.collect::<serde_json::Result<Vec<_>>>().map_err(Failure::internal)?;
-    let changes = app.fleet().report_computers(&reports, call.now).map_err(told)?;
+    let changes =
+        state.stores.fleet().report_computers(&reports, call.now).map_err(report_failure)?;
     let changed = changes.into_iter().map(|(id, change)| {
         let change = match change {
             ComputerChange::Gone => RollupChange::Deleted,
@@ -198,7 +216,7 @@ fn computers(
     Ok(changed.collect())
 }
 
-fn status(app: &ServerState, call: &Call, request: RollupComputerStatus) -> Result<(), Failure> {
+fn status(state: &ServerState, call: &Call, request: RollupComputerStatus) -> Result<(), Failure> {
     limit(request.computers.len(), STATUS_BATCH, "computers")?;
     let clock = Clock::new(call, request.client_time);
     let report = |computer: ComputerStatus| StatusReport {
@@ -209,14 +227,14 @@ fn status(app: &ServerState, call: &Call, request: RollupComputerStatus) -> Resu
         updates: computer
             .updates
             .into_iter()
-            .map(|u| (u.update, state(u.state), clock.at(u.changed)))
+            .map(|u| (u.update, compliance_state(u.state), clock.at(u.changed)))
             .collect(),
     };
     let reports: Vec<_> = request.computers.into_iter().map(report).collect();
-    app.fleet().report_status(request.parent, &reports, call.now).map_err(told)
+    state.stores.fleet().report_status(request.parent, &reports, call.now).map_err(report_failure)
 }
 
-fn state(state: SummarizationState) -> Option<ComplianceState> {
+fn compliance_state(state: SummarizationState) -> Option<ComplianceState> {
     match state {
         SummarizationState::NothingToDo => None,
         SummarizationState::NotInstalled => Some(ComplianceState::Needed),

@@ -1,5 +1,6 @@
 //! The SimpleAuth service. [MS-WUSP] 3.1.5.3
 
+use super::operation::Operations;
 use crate::{
     protocol::{
         AuthorizationCookie,
@@ -7,31 +8,28 @@ use crate::{
     },
     server::{
         call::{Call, Pieces, Service},
-        failure::Failure,
-        state::server_state::ServerState,
+        failure::{Failure, sealed},
+        state::{secrets::agent_cookie_end, server_state::ServerState},
     },
-    soap::{Element, envelope},
+    soap::Element,
 };
 
-/// Does what the operation asks; `None` if there is no such operation.
-pub(crate) fn perform(
-    app: &ServerState,
+pub(super) const OPERATIONS: Operations = &[("GetAuthorizationCookie", authorization_cookie)];
+
+fn authorization_cookie(
+    state: &ServerState,
     call: &Call,
     operation: &Element,
-) -> Result<Option<Pieces>, Failure> {
-    if &*operation.name != "GetAuthorizationCookie" {
-        return Ok(None);
-    }
+) -> Result<Pieces, Failure> {
     let request = GetAuthorizationCookie::read(operation)?;
-    app.fleet().introduce(
+    state.stores.fleet().introduce(
         &request.client,
         &request.dns_name,
         request.target_group.as_deref(),
         call.now,
     )?;
-    let cookie = AuthorizationCookie { client: request.client, expires: app.cookie_end(call.now) };
-    let token = app.serving().cookies.seal_authorization(&cookie);
-    let token = token.ok_or_else(|| Failure::internal("cannot seal a cookie"))?;
-    let style = Service::SimpleAuth.style();
-    Ok(Some(envelope(style, |w| write_authorization_cookie(&token, w))))
+    let expires = agent_cookie_end(call.now);
+    let cookie = AuthorizationCookie { client: request.client, expires };
+    let token = sealed(state.serving.get().cookies.seal_authorization(&cookie))?;
+    Ok(Service::SimpleAuth.write(|w| write_authorization_cookie(&token, w)))
 }

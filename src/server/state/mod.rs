@@ -2,8 +2,24 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `server_state` | the stores, what is served, and the watcher that swaps it |
-//! | `newer_protocols` | what updates ask of a downstream's protocol, as far as it was read |
+//! | `server_state` | the whole, made of the pieces below |
+//! | `settings`, `agent_config` | options, addresses, the configuration that agents ask for |
+//! | `stores` | data folder, catalogue, payloads, fleet |
+//! | `secrets` | the ids of the server, and what seals cookies |
+//! | `serving` | what is served now, and how it is swapped |
+//! | `watcher` | looks whether the stores have changed |
+//! | `permits` | how much is held and worked on at one time |
+//! | `contacts` | when computers were here |
+//! | `downstream`, `newer_protocols` | what belongs to the answers to downstream servers |
 
+mod agent_config;
+pub(super) mod contacts;
+pub(super) mod downstream;
 pub(super) mod newer_protocols;
+pub(super) mod permits;
+pub(super) mod secrets;
 pub(super) mod server_state;
+pub(super) mod serving;
+pub(super) mod settings;
+pub(super) mod stores;
+pub(super) mod watcher;

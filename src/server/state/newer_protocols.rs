@@ -63,10 +63,10 @@ fn needed_protocol(
     catalog: &Catalog,
     identity: &UpdateIdentity,
 ) -> Result<Option<ProtocolVersion>, Failure> {
-    let Some(id) = catalog.revision_id(identity).map_err(Failure::internal)? else {
+    let Some(id) = catalog.revision_id(identity)? else {
         return Ok(None);
     };
-    let document = catalog.document(id).map_err(Failure::internal)?;
+    let document = catalog.document(id)?;
     let version = document.and_then(|document| compatible_protocol(&document));
     Ok(version.and_then(|version| version.parse().ok()))
 }

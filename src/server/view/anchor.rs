@@ -25,7 +25,7 @@ impl Anchors {
 
     /// Up to which view everything is known: 0 if the anchor is of another set of groups, or newer
     /// than any view, as after the fleet was restored from a backup.
-    pub(super) fn known(&self, anchor: u64) -> u64 {
+    pub(super) fn known_until(&self, anchor: u64) -> u64 {
         let view = anchor & ((1 << NUMBER_BITS) - 1);
         if anchor >> NUMBER_BITS == self.set && view <= self.view { view } else { 0 }
     }
@@ -44,11 +44,11 @@ mod tests {
     fn an_anchor_holds_for_its_groups_only_and_not_beyond_the_newest_view() {
         let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let old = Anchors::new(&[a], 5).newest();
-        assert_eq!(Anchors::new(&[a], 5).known(old), 5);
-        assert_eq!(Anchors::new(&[a], 9).known(old), 5);
-        assert_eq!(Anchors::new(&[a], 4).known(old), 0);
-        assert_eq!(Anchors::new(&[a, b], 9).known(old), 0);
-        assert_eq!(Anchors::new(&[], 9).known(old), 0);
-        assert_eq!(Anchors::new(&[a], 9).known(0), 0);
+        assert_eq!(Anchors::new(&[a], 5).known_until(old), 5);
+        assert_eq!(Anchors::new(&[a], 9).known_until(old), 5);
+        assert_eq!(Anchors::new(&[a], 4).known_until(old), 0);
+        assert_eq!(Anchors::new(&[a, b], 9).known_until(old), 0);
+        assert_eq!(Anchors::new(&[], 9).known_until(old), 0);
+        assert_eq!(Anchors::new(&[a], 9).known_until(0), 0);
     }
 }

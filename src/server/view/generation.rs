@@ -8,7 +8,7 @@ use super::error::ViewError;
 use crate::{
     catalog::{Catalog, GraphFile, GraphNode, PayloadState, RevisionFilter},
     scope::{FileState, Graph, Revision},
-    server::pack::Packs,
+    server::pack::packs::Packs,
     update::{DocumentLimits, RevisionId, UpdateId, UpdateType},
 };
 

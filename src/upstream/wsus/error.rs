@@ -1,7 +1,8 @@
 //! What may go wrong between us and an upstream server.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
+pub(in crate::upstream) use crate::error_chain::chain;
 use crate::{
     protocol::server_sync::AnswerError,
     upstream::{client::ClientError, permanent::PermanentFailure},
@@ -135,17 +136,6 @@ impl UpstreamError {
     pub(super) fn is_fault(&self, word: &str) -> bool {
         matches!(self, Self::Fault { code, .. } if code == word)
     }
-}
-
-/// An error with all its causes, where only a text is kept.
-pub(in crate::upstream) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }
 
 fn hint(status: u16) -> &'static str {

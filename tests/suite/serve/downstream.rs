@@ -127,7 +127,7 @@ pub(super) fn of(
         list.iter().map(|(n, delta)| IdAndDelta { id: update(*n), delta: *delta }).collect()
     };
     let anchor = anchor.map(str::to_owned);
-    ServerSyncFilter { anchor, ..ServerSyncFilter::of(list(products), list(classifications)) }
+    ServerSyncFilter { anchor, ..ServerSyncFilter::matching(list(products), list(classifications)) }
 }
 
 pub(super) fn revision(n: i32) -> UpdateIdentity {

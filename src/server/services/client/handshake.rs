@@ -1,32 +1,36 @@
 //! How a client comes to its cookie. [MS-WUSP] 3.1.5.2 to 3.1.5.5
 
-use super::written;
-use crate::protocol::ErrorCode;
 use crate::{
     protocol::{
-        Cookie, ProtocolFault,
+        Cookie, ErrorCode, ProtocolFault,
         client::{self, GetConfig, GetCookie, RegisterComputer, write_registered},
     },
     server::{
-        call::{Call, Pieces},
-        failure::Failure,
-        state::server_state::ServerState,
+        call::{Call, Pieces, Service},
+        failure::{Failure, sealed},
+        services::agent_session::AgentSession,
+        state::{secrets::agent_cookie_end, server_state::ServerState},
     },
     soap::Element,
 };
 
-pub(super) fn config(app: &ServerState, operation: &Element) -> Result<Pieces, Failure> {
+pub(super) fn config(
+    state: &ServerState,
+    _: &Call,
+    operation: &Element,
+) -> Result<Pieces, Failure> {
     GetConfig::read(operation)?;
-    Ok(written(|w| app.config().write(w)))
+    Ok(Service::Client.write(|w| state.agent_config.write(w)))
 }
 
 pub(super) fn cookie(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetCookie::read(operation)?;
-    let cookies = &app.serving().cookies;
+    let serving = state.serving.get();
+    let cookies = &serving.cookies;
     let client = cookies.open_authorization(&request.authorization, call.now)?.client;
     // What the client knows stays known, even if its cookie has expired.
     let anchor = match request.old_cookie {
@@ -36,7 +40,7 @@ pub(super) fn cookie(
         }
         None => 0,
     };
-    let last_change = app.config().last_change;
+    let last_change = state.agent_config.last_change;
     if request.last_change != last_change {
         return Err(ProtocolFault::new(
             ErrorCode::ConfigChanged,
@@ -46,24 +50,23 @@ pub(super) fn cookie(
     }
     let cookie = Cookie {
         client,
-        expires: app.cookie_end(call.now),
+        expires: agent_cookie_end(call.now),
         version: request.version,
         last_change,
         anchor,
     };
-    let sealed = cookies.seal_cookie(&cookie);
-    let sealed = sealed.ok_or_else(|| Failure::internal("cannot seal a cookie"))?;
-    Ok(written(|w| client::write_cookie(&sealed, w)))
+    let cookie = sealed(cookies.seal_cookie(&cookie))?;
+    Ok(Service::Client.write(|w| client::write_cookie(&cookie, w)))
 }
 
 pub(super) fn register(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = RegisterComputer::read(operation)?;
-    let visit = app.visit(request.cookie.as_deref(), call.now)?;
+    let session = AgentSession::open(state, request.cookie.as_deref(), call.now)?;
     let details = serde_json::to_value(request.info).map_err(Failure::internal)?;
-    app.fleet().register(&visit.cookie.client, &details, call.now)?;
-    Ok(written(write_registered))
+    state.stores.fleet().register(&session.cookie.client, &details, call.now)?;
+    Ok(Service::Client.write(write_registered))
 }

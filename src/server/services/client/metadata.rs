@@ -1,53 +1,51 @@
-//! More about what a client found applicable, and where its files are. [MS-WUSP] 3.1.5.9, 3.1.5.10
+//! More about what a client found applicable. [MS-WUSP] 3.1.5.9
 
 use std::collections::HashSet;
 
 use bundle_format::digest::Sha1;
 
-use super::written;
-use crate::protocol::content_path;
+use super::locations::Locations;
 use crate::{
     protocol::client::{
-        ExtendedInfo, FileLocation, FileLocations, FragmentType, FragmentUpdate,
-        GetExtendedUpdateInfo, GetExtendedUpdateInfo2, GetFileLocations,
+        ExtendedInfo, FragmentType, FragmentUpdate, GetExtendedUpdateInfo, GetExtendedUpdateInfo2,
     },
     server::{
-        call::{Call, Pieces},
+        call::{Call, Pieces, Service, StoredPiece},
         failure::Failure,
-        options::Addresses,
-        pack::{FragmentKind, fragment::PackedFragment},
-        state::server_state::{AgentSession, ServerState},
-        view::{View, generation::ViewFile},
+        pack::fragment::{FragmentKind, PackedFragment},
+        services::agent_session::AgentSession,
+        state::server_state::ServerState,
+        view::serving_view::View,
     },
     soap::Element,
     update::RevisionId,
 };
 
 pub(super) fn by_number(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetExtendedUpdateInfo::read(operation)?;
-    let visit = app.visit(request.cookie.as_deref(), call.now)?;
+    let session = AgentSession::open(state, request.cookie.as_deref(), call.now)?;
     let ids = request.revision_ids.into_iter().map(RevisionId).collect();
     let wanted = FragmentQuery {
         types: request.info_types,
         locales: request.locales,
         geo_id: request.geo_id,
     };
-    let info = gather(app, call, &visit, ids, &wanted)?;
-    Ok(written(|w| info.write("GetExtendedUpdateInfo", w)))
+    let info = gather(state, call, &session, ids, &wanted)?;
+    Ok(Service::Client.write(|w| info.write("GetExtendedUpdateInfo", w)))
 }
 
 pub(super) fn by_identity(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetExtendedUpdateInfo2::read(operation)?;
-    let visit = app.visit(request.cookie.as_deref(), call.now)?;
-    let view = &visit.serving.view;
+    let session = AgentSession::open(state, request.cookie.as_deref(), call.now)?;
+    let view = &session.serving.view;
     let ids = request.identities.iter().filter_map(|identity| view.lookup(identity)).collect();
     let wanted = FragmentQuery {
         types: request.info_types,
@@ -55,27 +53,11 @@ pub(super) fn by_identity(
         geo_id: request.geo_id,
     };
     let wants_keys = wanted.types.contains(&FragmentType::FileDecryption);
-    let mut info = gather(app, call, &visit, ids, &wanted)?;
+    let mut info = gather(state, call, &session, ids, &wanted)?;
     if wants_keys {
-        info.keys = keys(app, &info)?;
+        info.keys = keys(state, &info)?;
     }
-    Ok(written(|w| info.write("GetExtendedUpdateInfo2", w)))
-}
-
-pub(super) fn file_locations(
-    app: &ServerState,
-    call: &Call,
-    operation: &Element,
-) -> Result<Pieces, Failure> {
-    let request = GetFileLocations::read(operation)?;
-    let AgentSession { serving, cookie } = app.visit(request.cookie.as_deref(), call.now)?;
-    let mut locations = Locations::new(app, call);
-    for digest in &request.digests {
-        locations.add(serving.view.file(digest));
-    }
-    let sealed = serving.cookies.seal_cookie(&cookie);
-    let sealed = sealed.ok_or_else(|| Failure::internal("cannot seal a cookie"))?;
-    Ok(written(|w| locations.found.write_answer(&sealed, w)))
+    Ok(Service::Client.write(|w| info.write("GetExtendedUpdateInfo2", w)))
 }
 
 struct FragmentQuery {
@@ -86,14 +68,14 @@ struct FragmentQuery {
 
 /// All fragments of the first type, then all of the second, and so on; files come unasked.
 fn gather(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
-    visit: &AgentSession,
+    session: &AgentSession,
     mut ids: Vec<RevisionId>,
     wanted: &FragmentQuery,
-) -> Result<ExtendedInfo<PackedFragment>, Failure> {
-    let view = &visit.serving.view;
-    let groups = app.fleet().groups_of(&visit.cookie.client)?;
+) -> Result<ExtendedInfo<StoredPiece>, Failure> {
+    let view = &session.serving.view;
+    let groups = state.stores.fleet().groups_of(&session.cookie.client)?;
     let mut seen = HashSet::new();
     ids.retain(|id| seen.insert(*id));
     let (deployed, unknown): (Vec<_>, Vec<_>) =
@@ -103,10 +85,11 @@ fn gather(
     for kind in &wanted.types {
         for id in &deployed {
             let found = fragments(view, *id, *kind, wanted)?;
-            updates.extend(found.into_iter().map(|xml| FragmentUpdate { id: id.0, xml }));
+            updates
+                .extend(found.into_iter().map(|xml| FragmentUpdate { id: id.0, xml: xml.into() }));
         }
     }
-    let mut locations = Locations::new(app, call);
+    let mut locations = Locations::new(state, call);
     for id in &deployed {
         for file in view.files(*id) {
             // Another document may name the same file, and its bytes be here by that.
@@ -117,15 +100,15 @@ fn gather(
     Ok(ExtendedInfo { updates, locations: locations.found, out_of_scope, keys: Vec::new() })
 }
 
-/// Keys of the files whose locations are told: of nothing that is not deployed to this client.
+/// Keys of the files whose locations are in the answer: of nothing that is not deployed to this client.
 fn keys(
-    app: &ServerState,
-    info: &ExtendedInfo<PackedFragment>,
+    state: &ServerState,
+    info: &ExtendedInfo<StoredPiece>,
 ) -> Result<Vec<(Sha1, Vec<u8>)>, Failure> {
-    let catalog = app.catalog()?;
+    let catalog = state.stores.catalog()?;
     let mut keys = Vec::new();
     for file in &info.locations.0 {
-        let key = catalog.key_of(&file.digest).map_err(Failure::internal)?;
+        let key = catalog.key_of(&file.digest)?;
         keys.extend(key.map(|key| (file.digest, key)));
     }
     Ok(keys)
@@ -149,71 +132,4 @@ fn fragments(
         | FragmentType::FileUrl
         | FragmentType::FileDecryption => Vec::new(),
     })
-}
-
-/// Locations of files that are here, each once.
-struct Locations {
-    base: String,
-    seen: HashSet<Sha1>,
-    found: FileLocations,
-}
-
-impl Locations {
-    /// By the address that the client asked, unless an administrator said otherwise.
-    fn new(app: &ServerState, call: &Call) -> Self {
-        let base = match (&app.options().public_url, &call.host) {
-            (Some(url), _) => url.clone(),
-            (None, Some(host)) => content_base(host, call.is_secure(), app.addresses()),
-            (None, None) => content_base(&app.local().to_string(), false, app.addresses()),
-        };
-        Self { base, seen: HashSet::new(), found: FileLocations::default() }
-    }
-
-    fn add(&mut self, file: Option<&ViewFile>) {
-        if let Some(file) = file.filter(|file| file.present)
-            && self.seen.insert(file.sha1)
-        {
-            let url = format!("{}{}", self.base, content_path::absolute(&file.sha1, &file.name));
-            self.found.0.push(FileLocation { digest: file.sha1, url });
-        }
-    }
-}
-
-/// Where content is for a client that asked at `host`. As from a WSUS, files come over plain HTTP also
-/// to those who asked over TLS: their digests are in the metadata, and proxies can keep them.
-fn content_base(host: &str, secure: bool, addresses: Addresses) -> String {
-    let Addresses { plain, tls } = addresses;
-    match (plain, tls) {
-        (Some(plain), _) if secure => {
-            let name = match host.rsplit_once(':') {
-                // Not the last part of an IPv6 address.
-                Some((name, _)) if !name.contains(':') || name.ends_with(']') => name,
-                _ => host,
-            };
-            format!("http://{name}:{}", plain.port())
-        }
-        (None, Some(_)) => format!("https://{host}"),
-        _ => format!("http://{host}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn content_is_on_the_plain_port_if_there_is_one() {
-        let at = |port| Some(std::net::SocketAddr::from(([0, 0, 0, 0], port)));
-        let both = Addresses { plain: at(8530), tls: at(8531) };
-        assert_eq!(content_base("wsus.example:8531", true, both), "http://wsus.example:8530");
-        assert_eq!(content_base("wsus.example", true, both), "http://wsus.example:8530");
-        assert_eq!(content_base("[2001:db8::1]:8531", true, both), "http://[2001:db8::1]:8530");
-        assert_eq!(content_base("[2001:db8::1]", true, both), "http://[2001:db8::1]:8530");
-        // Whoever asked on the plain port may have come through another one in front of it.
-        assert_eq!(content_base("wsus.example:80", false, both), "http://wsus.example:80");
-        let tls = Addresses { plain: None, tls: at(8531) };
-        assert_eq!(content_base("wsus.example:8531", true, tls), "https://wsus.example:8531");
-        let plain = Addresses { plain: at(8530), tls: None };
-        assert_eq!(content_base("wsus.example:8530", false, plain), "http://wsus.example:8530");
-    }
 }

@@ -1,11 +1,10 @@
 //! What replicas take over: groups, approvals, declines, licences. [MS-WSUSSS] 3.1.4.10
 
-use std::{collections::HashSet, sync::PoisonError};
+use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use super::{anchor, handshake::VERSION, session::DownstreamSession, written};
-use crate::protocol::ErrorCode;
+use super::{anchor, handshake::VERSION, session::DownstreamSession};
 use crate::{
     catalog::Catalog,
     fleet::{
@@ -13,14 +12,14 @@ use crate::{
         ReplicatedApproval, ReplicatedDeployment, UNASSIGNED_COMPUTERS,
     },
     protocol::{
-        DateTime, ProtocolFault,
+        DateTime, ErrorCode, ProtocolFault,
         server_sync::{
             DeploymentAction, Deployments, GetDeployments, Operation as _, SyncDeployment,
             SyncGroup,
         },
     },
     server::{
-        call::{Call, Pieces},
+        call::{Call, Pieces, Service},
         failure::Failure,
         state::server_state::ServerState,
     },
@@ -34,13 +33,13 @@ const ADMIN: &str = "Tidegate";
 const PRIORITY: u8 = 2;
 
 pub(super) fn deployments(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetDeployments::read(operation)?;
-    let visitor = DownstreamSession::open(app, call, request.cookie.as_ref())?;
-    let known = match &request.deployment_anchor {
+    let session = DownstreamSession::open(state, call, request.cookie.as_ref())?;
+    let since = match &request.deployment_anchor {
         Some(text) => {
             anchor::read(text).ok_or_else(|| ProtocolFault::invalid("deploymentAnchor"))?
         }
@@ -48,23 +47,23 @@ pub(super) fn deployments(
     };
     let synced =
         anchor::read(&request.sync_anchor).ok_or_else(|| ProtocolFault::invalid("syncAnchor"))?;
-    let catalog = app.catalog()?;
-    if synced > catalog.change().map_err(Failure::internal)? + 1 {
+    let catalog = state.stores.catalog()?;
+    if synced > catalog.change()? + 1 {
         let why = "syncAnchor is newer than this catalogue";
         return Err(ProtocolFault::new(ErrorCode::ServerChanged, why).into());
     }
-    let mut fleet = app.fleet();
-    record(app, &catalog, &mut fleet)?;
-    let ReplicaChanges::Changes { deployments, dead, mark } = fleet.replicated_since(known)? else {
+    let mut fleet = state.stores.fleet();
+    record(state, &catalog, &mut fleet)?;
+    let ReplicaChanges::Changes { deployments, dead, mark } = fleet.replicated_since(since)? else {
         let why = "deploymentAnchor is not of this server's present state";
         return Err(ProtocolFault::new(ErrorCode::ServerChanged, why).into());
     };
-    // A revision that the replica has not been told of would mean nothing to it: such deployments
+    // A revision that no list has named to the replica yet would mean nothing to it: such deployments
     // wait, and with them the anchor.
     let (deployments, early): (Vec<_>, Vec<_>) =
         deployments.into_iter().partition(|d| d.approval.revision_change < synced);
     let mark = early.iter().map(|d| d.change - 1).min().unwrap_or(mark);
-    let deployments = known_below(app, &catalog, &visitor, deployments)?;
+    let deployments = listed_below(state, &catalog, &session, deployments)?;
     let hidden = hidden(&catalog, &fleet)?;
     let eulas = fleet.accepted_eulas()?;
     let answer = Deployments {
@@ -76,38 +75,42 @@ pub(super) fn deployments(
         accepted_eulas: eulas.iter().filter_map(|id| Uuid::try_parse(id).ok()).collect(),
     };
     drop(fleet);
-    visitor.note_delivery(app, call, DownstreamDelivery::Deployments(mark))?;
-    tracing::debug!(deployments = answer.deployments.len(), known, mark, "told a replica");
-    Ok(written(|w| answer.write(w)))
+    session.note_delivery(state, call, DownstreamDelivery::Deployments(mark))?;
+    tracing::debug!(deployments = answer.deployments.len(), known = since, mark, "told a replica");
+    Ok(Service::ServerSync.write(|w| answer.write(w)))
 }
 
-/// Those whose revisions a list names to this replica at all.
-fn known_below(
-    app: &ServerState,
+/// The deployments of those revisions that the lists for this replica name.
+fn listed_below(
+    state: &ServerState,
     catalog: &Catalog,
-    visitor: &DownstreamSession,
+    session: &DownstreamSession,
     mut deployments: Vec<ReplicatedDeployment>,
 ) -> Result<Vec<ReplicatedDeployment>, Failure> {
-    if visitor.version < VERSION {
-        let mut known = deployments.iter().map(|d| d.approval.identity).collect();
-        app.newer_protocols.keep_compatible(catalog, visitor.version, &mut known)?;
-        let known: HashSet<UpdateIdentity> = known.into_iter().collect();
-        deployments.retain(|d| known.contains(&d.approval.identity));
+    if session.version < VERSION {
+        let mut listed = deployments.iter().map(|d| d.approval.identity).collect();
+        state.downstream.newer_protocols().keep_compatible(
+            catalog,
+            session.version,
+            &mut listed,
+        )?;
+        let listed: HashSet<UpdateIdentity> = listed.into_iter().collect();
+        deployments.retain(|d| listed.contains(&d.approval.identity));
     }
     Ok(deployments)
 }
 
-/// Brings what replicas are told up to date, if anything changed since the last time.
-fn record(app: &ServerState, catalog: &Catalog, fleet: &mut Fleet) -> Result<(), Failure> {
-    let state = (catalog.change().map_err(Failure::internal)?, fleet.change()?);
-    let mut recorded = app.replicated.lock().unwrap_or_else(PoisonError::into_inner);
-    if *recorded == Some(state) {
+/// Records the deployments for replicas again if anything changed since the last time.
+fn record(state: &ServerState, catalog: &Catalog, fleet: &mut Fleet) -> Result<(), Failure> {
+    let changes = (catalog.change()?, fleet.change()?);
+    let mut recorded = state.downstream.replicated();
+    if *recorded == Some(changes) {
         return Ok(());
     }
     let accepted: HashSet<String> = fleet.accepted_eulas()?.into_iter().collect();
     let mut approvals = Vec::new();
     for approval in fleet.approvals()? {
-        let Some(newest) = catalog.deployable(approval.update).map_err(Failure::internal)? else {
+        let Some(newest) = catalog.deployable(approval.update)? else {
             continue;
         };
         // As for agents: nothing expired but to be removed, nothing without its licence.
@@ -126,7 +129,7 @@ fn record(app: &ServerState, catalog: &Catalog, fleet: &mut Fleet) -> Result<(),
         });
     }
     fleet.replicate(&approvals)?;
-    *recorded = Some(state);
+    *recorded = Some(changes);
     Ok(())
 }
 
@@ -135,11 +138,11 @@ fn record(app: &ServerState, catalog: &Catalog, fleet: &mut Fleet) -> Result<(),
 fn hidden(catalog: &Catalog, fleet: &Fleet) -> Result<Vec<Uuid>, Failure> {
     let mut hidden = Vec::new();
     for update in fleet.declined()? {
-        if catalog.deployable(update).map_err(Failure::internal)?.is_some() {
+        if catalog.deployable(update)?.is_some() {
             hidden.push(update.0);
         }
     }
-    let withdrawn = catalog.withdrawn_updates().map_err(Failure::internal)?;
+    let withdrawn = catalog.withdrawn_updates()?;
     hidden.extend(withdrawn.into_iter().map(|update| update.0));
     hidden.sort_unstable();
     Ok(hidden)

@@ -2,21 +2,19 @@
 
 use uuid::Uuid;
 
-use super::session::DownstreamSession;
-use super::{anchor, languages, written};
-use crate::protocol::ErrorCode;
+use super::{anchor, languages, session::DownstreamSession};
 use crate::{
     protocol::{
-        Cookie, DateTime, ProtocolFault, ProtocolVersion,
+        Cookie, DateTime, ErrorCode, ProtocolFault, ProtocolVersion,
         server_sync::{
             AuthConfig, ConfigData, GetConfigData, GetCookie, MAX_UPDATES_PER_REQUEST,
             Operation as _, SERVICE_URL, SyncCookie,
         },
     },
     server::{
-        call::{Call, Pieces},
-        failure::Failure,
-        state::server_state::ServerState,
+        call::{Call, Pieces, Service},
+        failure::{Failure, sealed},
+        state::{secrets::sync_cookie_end, server_state::ServerState},
     },
     soap::Element,
 };
@@ -26,19 +24,19 @@ const CONFIGURATION: u64 = 1;
 /// What we speak: that of WSUS 2016 and later.
 pub(super) const VERSION: ProtocolVersion = ProtocolVersion { major: 1, minor: 20 };
 
-pub(super) fn auth_config(app: &ServerState) -> Pieces {
-    let last_change = DateTime(app.config().last_change);
+pub(super) fn auth_config(state: &ServerState, _: &Call, _: &Element) -> Result<Pieces, Failure> {
+    let last_change = DateTime(state.agent_config.last_change);
     let config = AuthConfig { last_change, service_url: SERVICE_URL.to_owned() };
-    written(|w| config.write(w))
+    Ok(Service::ServerSync.write(|w| config.write(w)))
 }
 
 pub(super) fn cookie(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetCookie::read(operation)?;
-    let serving = app.serving();
+    let serving = state.serving.get();
     let opened = serving.sync_cookies.open_authorization(&request.authorization.data, call.now)?;
     // All minor versions will do: each side uses what both know.
     if request.version.major != 1 {
@@ -46,34 +44,33 @@ pub(super) fn cookie(
         return Err(ProtocolFault::new(ErrorCode::IncompatibleProtocolVersion, why).into());
     }
     let id = Uuid::try_parse(&opened.client).map_err(Failure::internal)?;
-    app.fleet().note_downstream_protocol(id, &request.version.to_string(), call.now)?;
+    state.stores.fleet().note_downstream_protocol(id, &request.version.to_string(), call.now)?;
     tracing::info!(id = opened.client, version = %request.version, "a downstream server is in");
     let cookie = Cookie {
         client: opened.client,
-        expires: app.sync_cookie_end(call.now).min(opened.expires),
+        expires: sync_cookie_end(call.now).min(opened.expires),
         version: request.version,
-        last_change: app.config().last_change,
+        last_change: state.agent_config.last_change,
         anchor: 0,
     };
-    let sealed = serving.sync_cookies.seal_cookie(&cookie);
-    let sealed = sealed.ok_or_else(|| Failure::internal("cannot seal a cookie"))?;
-    Ok(written(|w| SyncCookie::write_answer(&sealed, w)))
+    let cookie = sealed(serving.sync_cookies.seal_cookie(&cookie))?;
+    Ok(Service::ServerSync.write(|w| SyncCookie::write_answer(&cookie, w)))
 }
 
 pub(super) fn config_data(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetConfigData::read(operation)?;
-    DownstreamSession::open(app, call, request.cookie.as_ref())?;
-    let known = match &request.anchor {
+    DownstreamSession::open(state, call, request.cookie.as_ref())?;
+    let anchor = match &request.anchor {
         Some(text) => {
             Some(anchor::read(text).ok_or_else(|| ProtocolFault::invalid("configAnchor"))?)
         }
         None => None,
     };
-    let unchanged = known == Some(CONFIGURATION);
+    let unchanged = anchor == Some(CONFIGURATION);
     let config = ConfigData {
         // Else downstream servers would look for the files on the Internet.
         catalog_only_sync: false,
@@ -89,5 +86,5 @@ pub(super) fn config_data(
         languages: if unchanged { Vec::new() } else { languages::all() },
         max_decryption_updates: MAX_UPDATES_PER_REQUEST,
     };
-    Ok(written(|w| config.write(w)))
+    Ok(Service::ServerSync.write(|w| config.write(w)))
 }

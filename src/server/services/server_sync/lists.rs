@@ -1,20 +1,18 @@
 //! Which revisions there are. [MS-WSUSSS] 3.1.4.5, 3.1.4.9
 
-use super::session::DownstreamSession;
-use super::{anchor, handshake::VERSION, written};
-use crate::protocol::ErrorCode;
+use super::{anchor, handshake::VERSION, session::DownstreamSession};
 use crate::{
     catalog::{CategoryQuery, RevisionQuery},
     fleet::DownstreamDelivery,
     protocol::{
-        ProtocolFault,
+        ErrorCode, ProtocolFault,
         server_sync::{
             GetRelatedRevisionsForUpdates, GetRevisionIdList, IdAndDelta, Operation as _,
             ServerSyncFilter, write_related, write_revision_ids,
         },
     },
     server::{
-        call::{Call, Pieces},
+        call::{Call, Pieces, Service},
         failure::Failure,
         state::server_state::ServerState,
     },
@@ -24,26 +22,30 @@ use crate::{
 /// Languages do not filter: nearly every document is for all of them, which file is for which is in
 /// the documents, and what is listed too much is not downloaded. Leaving out could miss something.
 pub(super) fn revision_ids(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetRevisionIdList::read(operation)?;
-    let visitor = DownstreamSession::open(app, call, request.cookie.as_ref())?;
+    let session = DownstreamSession::open(state, call, request.cookie.as_ref())?;
     let filter = &request.filter;
     let since = match &filter.anchor {
         Some(text) => anchor::read(text).ok_or_else(|| ProtocolFault::invalid("filter"))?,
         None => 0,
     };
-    let products = wanted(&filter.categories);
-    let classifications = wanted(&filter.classifications);
+    let products = category_queries(&filter.categories);
+    let classifications = category_queries(&filter.classifications);
     let selection = select(filter, &products, &classifications);
-    let catalog = app.catalog()?;
+    let catalog = state.stores.catalog()?;
     let mut revisions = Vec::new();
     let next = catalog.changed_since(&selection, since, &mut |identity| revisions.push(identity));
-    let next = next.map_err(Failure::internal)?;
-    if visitor.version < VERSION {
-        app.newer_protocols.keep_compatible(&catalog, visitor.version, &mut revisions)?;
+    let next = next?;
+    if session.version < VERSION {
+        state.downstream.newer_protocols().keep_compatible(
+            &catalog,
+            session.version,
+            &mut revisions,
+        )?;
     }
     if since > next {
         // Of a catalogue that was further: this one was restored, and what is new here would never
@@ -51,15 +53,15 @@ pub(super) fn revision_ids(
         let why = "the anchor is newer than this catalogue";
         return Err(ProtocolFault::new(ErrorCode::ServerChanged, why).into());
     }
-    let given = if filter.config {
+    let delivery = if filter.config {
         DownstreamDelivery::Categories(next)
     } else {
         DownstreamDelivery::Updates(next)
     };
-    visitor.note_delivery(app, call, given)?;
+    session.note_delivery(state, call, delivery)?;
     tracing::debug!(revisions = revisions.len(), since, next, "listed for a downstream server");
     let anchor = anchor::write(next, call.now);
-    Ok(written(|w| write_revision_ids(&anchor, revisions, w)))
+    Ok(Service::ServerSync.write(|w| write_revision_ids(&anchor, revisions, w)))
 }
 
 /// With one of the two lists alone nothing is selected, and that is no fault.
@@ -75,17 +77,17 @@ fn select<'a>(
     }
 }
 
-fn wanted(list: &[IdAndDelta]) -> Vec<CategoryQuery> {
+fn category_queries(list: &[IdAndDelta]) -> Vec<CategoryQuery> {
     list.iter().map(|pair| CategoryQuery { id: pair.id, delta: pair.delta }).collect()
 }
 
 /// Nobody uses it: to be answered with nothing.
 pub(super) fn related(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetRelatedRevisionsForUpdates::read(operation)?;
-    DownstreamSession::open(app, call, request.cookie.as_ref())?;
-    Ok(written(|w| write_related(&[], w)))
+    DownstreamSession::open(state, call, request.cookie.as_ref())?;
+    Ok(Service::ServerSync.write(|w| write_related(&[], w)))
 }

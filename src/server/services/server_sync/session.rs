@@ -2,10 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::protocol::ErrorCode;
 use crate::{
     fleet::DownstreamDelivery,
-    protocol::{ProtocolFault, ProtocolVersion, server_sync::SyncCookie},
+    protocol::{ErrorCode, ProtocolFault, ProtocolVersion, server_sync::SyncCookie},
     server::{call::Call, failure::Failure, state::server_state::ServerState},
 };
 
@@ -20,30 +19,30 @@ pub(super) struct DownstreamSession {
 impl DownstreamSession {
     /// Checks the cookie of a request; there is no code for one that has expired.
     pub(super) fn open(
-        app: &ServerState,
+        state: &ServerState,
         call: &Call,
         cookie: Option<&SyncCookie>,
     ) -> Result<Self, Failure> {
         let bad = |why| ProtocolFault::new(ErrorCode::InvalidCookie, why);
         let cookie = cookie.ok_or_else(|| bad(""))?;
-        let cookie = app.serving().sync_cookies.open_cookie(&cookie.data)?;
+        let cookie = state.serving.get().sync_cookies.open_cookie(&cookie.data)?;
         if call.now > cookie.expires {
             return Err(bad("the cookie has expired").into());
         }
         let id = Uuid::try_parse(&cookie.client).map_err(|_| bad("the cookie is of no server"))?;
-        if !app.is_welcome(id) {
+        if !state.settings.is_welcome(id) {
             return Err(bad("this server is not in the list of downstream servers").into());
         }
         Ok(Self { id, version: cookie.version })
     }
 
-    /// Notes what it is given, for `tidegate status`.
+    /// Notes what is delivered to it, for `tidegate status`.
     pub(super) fn note_delivery(
         &self,
-        app: &ServerState,
+        state: &ServerState,
         call: &Call,
-        given: DownstreamDelivery,
+        delivery: DownstreamDelivery,
     ) -> Result<(), Failure> {
-        Ok(app.fleet().note_delivery(self.id, given, call.now)?)
+        Ok(state.stores.fleet().note_delivery(self.id, delivery, call.now)?)
     }
 }

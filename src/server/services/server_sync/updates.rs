@@ -1,15 +1,12 @@
 //! Documents and their files. [MS-WSUSSS] 3.1.4.6, 3.1.4.11, 3.1.4.18
 
-use std::{collections::HashSet, sync::PoisonError};
+use std::collections::HashSet;
 
 use super::session::DownstreamSession;
-use super::written;
-use crate::protocol::ErrorCode;
-use crate::protocol::content_path;
 use crate::{
     catalog::Catalog,
     protocol::{
-        ProtocolFault,
+        ErrorCode, ProtocolFault, content_path,
         server_sync::{
             Blob, DownloadFiles, FileKey, FileUrl, GetUpdateData, GetUpdateDecryptionData,
             Operation as _, UpdateData, UpdateKeys, write_downloading, write_keys,
@@ -34,30 +31,29 @@ const LARGE: u64 = 4 * 1024 * 1024;
 const MOST: u64 = 1 << 30;
 
 pub(super) fn update_data(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetUpdateData::read(operation)?;
-    DownstreamSession::open(app, call, request.cookie.as_ref())?;
-    let catalog = app.catalog()?;
+    DownstreamSession::open(state, call, request.cookie.as_ref())?;
+    let catalog = state.stores.catalog()?;
     let found = find(&catalog, request.updates)?;
     let (mut urls, mut seen) = (Vec::new(), HashSet::new());
-    let mut spool = AnswerSpool::new(app.data().root(), call.encoding);
+    let mut spool = AnswerSpool::new(state.stores.data().root(), call.encoding);
     for (identity, id, size) in found {
         // Only one large document at a time is held in all its forms.
-        let _large = (size > LARGE)
-            .then(|| app.large_document.lock().unwrap_or_else(PoisonError::into_inner));
-        let document = catalog.document(id).map_err(Failure::internal)?;
+        let _large = (size > LARGE).then(|| state.downstream.large_document());
+        let document = catalog.document(id)?;
         let document = document.ok_or_else(GetUpdateData::unknown)?;
         let document = String::from_utf8(document).map_err(Failure::internal)?;
-        let files = catalog.named_files(id).map_err(Failure::internal)?;
+        let files = catalog.named_files(id)?;
         for file in &files {
             if seen.insert(file.sha1) {
                 urls.push(FileUrl {
                     digest: file.sha1,
                     // Known where the mirror was told; nobody on an isolated side can go there.
-                    mu_url: catalog.file_url(&file.sha1).map_err(Failure::internal)?,
+                    mu_url: catalog.file_url(&file.sha1)?,
                     uss_url: Some(content_path::absolute(&file.sha1, &file.name)),
                     decryption_key: None,
                 });
@@ -77,7 +73,7 @@ pub(super) fn update_data(
             .map_err(Failure::internal)?;
     }
     let spooled = StoredPiece::Spooled(spool.finish().map_err(Failure::internal)?);
-    Ok(written(|w| write_spooled_update_data(spooled, &urls, w)))
+    Ok(Service::ServerSync.write(|w| write_spooled_update_data(spooled, &urls, w)))
 }
 
 /// The revisions of a request with the sizes of their documents. One unknown id fails the whole
@@ -88,10 +84,8 @@ fn find(
 ) -> Result<Vec<(UpdateIdentity, RevisionId, u64)>, Failure> {
     let (mut found, mut total) = (Vec::with_capacity(updates.len()), 0_u64);
     for identity in updates {
-        let size = match catalog.revision_id(&identity).map_err(Failure::internal)? {
-            Some(id) => {
-                catalog.document_size(id).map_err(Failure::internal)?.map(|size| (id, size))
-            }
+        let size = match catalog.revision_id(&identity)? {
+            Some(id) => catalog.document_size(id)?.map(|size| (id, size)),
             None => None,
         };
         let Some((id, size)) = size else {
@@ -110,40 +104,40 @@ fn find(
 
 /// What decrypts the files of revisions, as far as they are encrypted.
 pub(super) fn decryption_data(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetUpdateDecryptionData::read(operation)?;
-    DownstreamSession::open(app, call, request.cookie.as_ref())?;
-    let catalog = app.catalog()?;
+    DownstreamSession::open(state, call, request.cookie.as_ref())?;
+    let catalog = state.stores.catalog()?;
     let mut updates = Vec::with_capacity(request.updates.len());
     for identity in request.updates {
-        let id = catalog.revision_id(&identity).map_err(Failure::internal)?;
+        let id = catalog.revision_id(&identity)?;
         let keys = match id {
-            Some(id) => catalog.keys_of(id).map_err(Failure::internal)?,
+            Some(id) => catalog.keys_of(id)?,
             None => return Err(GetUpdateData::unknown().into()),
         };
         let files = keys.into_iter().map(|(digest, key)| FileKey { digest, key: Some(key) });
         updates.push(UpdateKeys { identity, files: files.collect() });
     }
-    Ok(written(|w| write_keys(&updates, w)))
+    Ok(Service::ServerSync.write(|w| write_keys(&updates, w)))
 }
 
 /// Nothing is fetched at once: what is missing comes with the next download, or with the next bundle.
 /// It is noted until then.
 pub(super) fn download_files(
-    app: &ServerState,
+    state: &ServerState,
     call: &Call,
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = DownloadFiles::read(operation)?;
-    DownstreamSession::open(app, call, request.cookie.as_ref())?;
-    let catalog = app.catalog()?;
+    DownstreamSession::open(state, call, request.cookie.as_ref())?;
+    let catalog = state.stores.catalog()?;
     let (mut wanted, mut unknown) = (Vec::new(), Vec::new());
     for digest in &request.digests {
-        if catalog.is_named(digest).map_err(Failure::internal)? {
-            let here = catalog.payload_by_sha1(digest).map_err(Failure::internal)?;
+        if catalog.is_named(digest)? {
+            let here = catalog.payload_by_sha1(digest)?;
             if !here.is_some_and(|payload| payload.present) {
                 tracing::info!(sha1 = %digest, "a downstream server misses a file");
                 wanted.push(*digest);
@@ -152,9 +146,9 @@ pub(super) fn download_files(
             unknown.push(digest.to_base64());
         }
     }
-    app.fleet().note_missing_files(&wanted, call.now)?;
+    state.stores.fleet().note_missing_files(&wanted, call.now)?;
     if !unknown.is_empty() {
         return Err(ProtocolFault::new(ErrorCode::FileDigestsMissing, unknown.join("|")).into());
     }
-    Ok(written(write_downloading))
+    Ok(Service::ServerSync.write(write_downloading))
 }

@@ -1,0 +1,96 @@
+//! The folder of the pack files: opening, merging, removing.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    path::Path,
+};
+
+use super::{
+    error::PackError,
+    file::{OpenPack, Pack},
+    format::UNFINISHED,
+    writer::PackWriter,
+};
+use crate::{file_error::Doing as _, update::UpdateIdentity};
+
+/// Makes the folder and locks it until the file is dropped.
+pub(super) fn lock(folder: &Path) -> Result<File, PackError> {
+    fs::create_dir_all(folder).doing("make the folder", folder)?;
+    let path = folder.join("lock");
+    let lock = File::create(&path).doing("make", &path)?;
+    fs4::FileExt::lock(&lock).doing("lock", &path)?;
+    Ok(lock)
+}
+
+/// Opens all packs in the order of their numbers; removes damaged ones and what killed runs left.
+pub(super) fn open_all(folder: &Path) -> Result<Vec<OpenPack>, PackError> {
+    let mut packs = Vec::new();
+    for entry in fs::read_dir(folder).doing("list", folder)? {
+        let path = entry.doing("list", folder)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with(UNFINISHED) {
+            remove(&path);
+            continue;
+        }
+        let Some(number) = name.strip_suffix(".pack").and_then(|n| n.parse().ok()) else {
+            continue;
+        };
+        match Pack::open(&path, number) {
+            Ok(pack) => packs.push(pack),
+            Err(PackError::Damaged { path, what }) => {
+                tracing::warn!(path = %path.display(), what, "a pack is damaged and is made again");
+                remove(&path);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    packs.sort_by_key(|(pack, _)| pack.number());
+    Ok(packs)
+}
+
+pub(super) fn next_number(packs: &[OpenPack]) -> u64 {
+    packs.iter().map(|(pack, _)| pack.number()).max().unwrap_or(0) + 1
+}
+
+/// Removes packs that hold nothing that is still in the catalogue.
+pub(super) fn remove_dead(packs: &mut Vec<OpenPack>, alive: &HashSet<UpdateIdentity>) {
+    packs.retain(|(pack, entries)| {
+        let used = entries.iter().any(|(identity, _)| alive.contains(identity));
+        if !used {
+            remove(pack.path());
+        }
+        used
+    });
+}
+
+/// Copies what is alive into one pack and removes the others. Views that still use these keep them
+/// open.
+pub(super) fn merge(
+    folder: &Path,
+    packs: &mut Vec<OpenPack>,
+    alive: &HashSet<UpdateIdentity>,
+) -> Result<(), PackError> {
+    let mut writer = PackWriter::new(folder)?;
+    let mut copied = HashSet::new();
+    for (pack, entries) in packs.iter().rev() {
+        for (identity, entry) in entries {
+            if alive.contains(identity) && copied.insert(*identity) {
+                writer.copy(*identity, pack, entry)?;
+            }
+        }
+    }
+    let merged = writer.finish(next_number(packs))?;
+    for (pack, _) in packs.drain(..) {
+        remove(pack.path());
+    }
+    packs.push(merged);
+    Ok(())
+}
+
+/// What cannot be removed stays: it only takes space, and the next start tries again.
+fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path) {
+        tracing::warn!(path = %path.display(), %error, "cannot remove an old pack");
+    }
+}
