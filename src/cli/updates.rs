@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde_json::json;
 use tidegate::{
     catalog::{Catalog, RevisionFilter, RevisionSummary},
-    update::{UpdateId, UpdateType},
+    update::{UpdateId, UpdateType, kb_number},
 };
 
 use super::{Context, Outcome};
@@ -57,7 +57,7 @@ impl Args {
             return Ok(Outcome::Done);
         }
         let filter = RevisionFilter {
-            kb: self.kb.map(|kb| kb.trim_start_matches(['K', 'k', 'B', 'b']).to_owned()),
+            kb: self.kb.map(|kb| kb_number(&kb).to_owned()),
             title: self.title,
             update_type: self.kind.map(|kind| match kind {
                 Kind::Software => UpdateType::Software,

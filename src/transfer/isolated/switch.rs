@@ -280,7 +280,9 @@ impl Switch<'_> {
 /// What contradicts the catalogue is the bundle's fault; everything else is ours.
 fn conflict(error: CatalogError) -> TransferError {
     match error {
-        CatalogError::Conflict { what } => TransferError::refused(what),
+        CatalogError::UnfitDocument { what } | CatalogError::OtherMirror { what } => {
+            TransferError::refused(what)
+        }
         other => other.into(),
     }
 }
