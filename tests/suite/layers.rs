@@ -4,6 +4,8 @@ use std::{fs, path::Path};
 
 /// Module, layer. Siblings do not know each other.
 const LAYERS: &[(&str, u32)] = &[
+    ("durable", 0),
+    ("file_error", 0),
     ("cabinet", 1),
     ("certificate", 1),
     ("soap", 1),
@@ -16,6 +18,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("data_dir", 3),
     ("fleet", 3),
     ("agent", 4),
+    ("advice", 3),
     ("approval", 4),
     ("publish", 4),
     ("server", 4),
@@ -50,7 +53,16 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "std::fs",
         &[
-            "agent", "cli", "config", "content", "data_dir", "publish", "server", "transfer",
+            "agent",
+            "cli",
+            "config",
+            "content",
+            "data_dir",
+            "durable",
+            "file_error",
+            "publish",
+            "server",
+            "transfer",
             "upstream",
         ],
     ),
