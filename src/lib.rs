@@ -23,8 +23,10 @@
 //! | 3 | [`catalog`], [`content`], [`fleet`], [`data_dir`] | the stores: SQLite and files | protocol, each other |
 //! | 2 | [`scope`] | pure: what does this agent need? | I/O |
 //! | 2 | [`protocol`] | messages, error codes, cookies, Xpress | I/O |
+//! | 3 | [`advice`] | what an administrator can do about an error | |
 //! | 2 | `sqlite` | what the SQLite stores have in common | |
 //! | 1 | [`soap`], [`update`], [`cabinet`], [`certificate`] | envelopes and faults; update documents and fragments; strict reading of cabinets; how long a certificate holds | I/O, clock |
+//! | 0 | [`file_error`], `durable` | errors of the file system; writing that survives a crash | |
 //! | 0 | `bundle-format` (crate) | container, index, segments, trust, limits | anything here |
 //!
 //! # Who owns which file
@@ -47,6 +49,7 @@
 //! | `keys/` | [`transfer`] | `keys init` |
 //! | `packs/` | [`server`] | the server: compressed fragments, derived, may be deleted |
 
+pub mod advice;
 #[cfg(feature = "probe")]
 pub mod agent;
 pub mod approval;

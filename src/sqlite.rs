@@ -159,8 +159,8 @@ pub(crate) enum SqliteFailure {
     Damaged,
 }
 
-/// Looks whether a cause of an error is such a failure.
-pub(crate) fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<SqliteFailure> {
+/// Which failure of SQLite a cause of an error is, if it is one.
+pub(crate) fn sqlite_failure(cause: &(dyn std::error::Error + 'static)) -> Option<SqliteFailure> {
     let error = cause.downcast_ref::<rusqlite::Error>()?.sqlite_error()?;
     // The file that a database is shared by cannot grow.
     if error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {

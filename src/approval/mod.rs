@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     catalog::{Catalog, CatalogError, RevisionFilter, RevisionSummary},
     fleet::{ApprovalAction, Fleet, FleetError, Origin},
-    update::{UpdateId, UpdateType},
+    update::{UpdateId, UpdateType, kb_number},
 };
 
 /// Which updates are meant.
@@ -258,7 +258,7 @@ fn select(
             }
         }
         UpdateSelection::Kb(kb) => {
-            let digits = kb.trim_start_matches(['K', 'k', 'B', 'b']).to_owned();
+            let digits = kb_number(kb).to_owned();
             let filter = RevisionFilter {
                 kb: Some(digits),
                 newest: true,

@@ -51,7 +51,7 @@ pub enum CatalogError {
         /// What it is.
         what: String,
     },
-    /// Its contents contradict themselves.
+    /// The database contradicts itself, or what it holds is not what was stored.
     #[error("the catalogue {path} is damaged: {what}")]
     Damaged {
         /// The database.
@@ -59,15 +59,36 @@ pub enum CatalogError {
         /// What is wrong and what to do.
         what: String,
     },
-    /// What is to be written contradicts what is there.
+    /// A document that was to be added, or the row of a payload, is wrong in itself or contradicts
+    /// what is here. The catalogue is in order.
     #[error("{what}")]
-    Conflict {
-        /// What contradicts what, and what to do.
+    UnfitDocument {
+        /// What is wrong with it, and what to do.
+        what: String,
+    },
+    /// Another mirror numbers the revisions of this catalogue.
+    #[error("{what}")]
+    OtherMirror {
+        /// Which mirrors, and what to do.
         what: String,
     },
 }
 
 impl CatalogError {
+    /// Whether the one document (or payload row) that was to be added is at fault: another one may
+    /// still be added. Otherwise the store itself has failed.
+    pub fn is_about_the_document(&self) -> bool {
+        match self {
+            Self::UnfitDocument { .. } => true,
+            Self::Sqlite { .. }
+            | Self::NewerSchema { .. }
+            | Self::OlderSchema { .. }
+            | Self::Foreign { .. }
+            | Self::Damaged { .. }
+            | Self::OtherMirror { .. } => false,
+        }
+    }
+
     pub(super) fn opening(path: &Path, error: OpenError) -> Self {
         let path = path.to_owned();
         match error {

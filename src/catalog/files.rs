@@ -1,27 +1,24 @@
-//! Which files updates need, for downloading: those of the newest revisions and of everything that
-//! these bundle.
-
-use std::collections::BTreeSet;
+//! The tables `file` and `file_url`: the files that documents name, and where they are on the
+//! Internet.
 
 use bundle_format::digest::{Sha1, Sha256};
 use rusqlite::{Row, params};
 
 use super::{
-    columns::{identity_at, update_type_name},
     error::CatalogError,
-    read::Catalog,
-    rows::PayloadState,
+    payloads::{PayloadState, state_at},
+    reader::Catalog,
+    sql::HAS_IDENTITY,
+    writer::CatalogWriter,
 };
 use crate::{
-    sqlite::{optional_sha256_at, sha1_at, u64_at, update_at},
-    update::{RevisionId, UpdateId, UpdateIdentity, UpdateType},
+    sqlite::{int, optional_sha256_at, sha1_at, u64_at},
+    update::{RevisionId, UpdateDocument, UpdateIdentity},
 };
-
-type Result<T> = std::result::Result<T, CatalogError>;
 
 /// A file that a document names, licence texts too.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NeededFile {
+pub struct FileRow {
     /// How others name it.
     pub sha1: Sha1,
     /// If the document or the payload table says.
@@ -30,113 +27,52 @@ pub struct NeededFile {
     pub size: u64,
     /// File name in the document.
     pub name: String,
+    /// A licence text: served like a payload, but no agent needs it to install.
+    pub eula: bool,
     /// Whether its bytes are here.
     pub state: PayloadState,
 }
 
-/// Reads files, as `f`, with their payloads, for [`needed`]. A file is found by SHA-256; only where
-/// its document has none, by SHA-1.
-const FILES: &str = "
-    SELECT f.sha1, coalesce(f.sha256, p.sha256), f.size, f.name, coalesce(p.present, 0),
-           p.not_carried IS NOT NULL
-    FROM file f
+/// The columns that [`file_at`] reads, of [`FILE_TABLES`].
+pub(super) const FILE_COLUMNS: &str = "f.sha1, coalesce(f.sha256, p.sha256), f.size, f.name, \
+     f.eula, coalesce(p.present, 0), p.not_carried IS NOT NULL";
+
+/// Files, as `f`, with their payloads, as `p`. A payload is found by SHA-256; only where the document
+/// has none, by SHA-1.
+pub(super) const FILE_TABLES: &str = "file f
     LEFT JOIN payload p ON p.sha256 = coalesce(f.sha256, (
         SELECT q.sha256 FROM payload q WHERE q.sha1 = f.sha1
         ORDER BY q.present DESC, q.sha256 LIMIT 1))";
 
-fn needed(row: &Row<'_>) -> rusqlite::Result<NeededFile> {
-    let state = match (row.get(4)?, row.get(5)?) {
-        (true, _) => PayloadState::Present,
-        (false, true) => PayloadState::NotCarried,
-        (false, false) => PayloadState::Missing,
-    };
-    Ok(NeededFile {
-        sha1: sha1_at(row, 0)?,
-        sha256: optional_sha256_at(row, 1)?,
-        size: u64_at(row, 2)?,
-        name: row.get(3)?,
-        state,
+/// A file from [`FILE_COLUMNS`], which begin at `column`.
+pub(super) fn file_at(row: &Row<'_>, column: usize) -> rusqlite::Result<FileRow> {
+    Ok(FileRow {
+        sha1: sha1_at(row, column)?,
+        sha256: optional_sha256_at(row, column + 1)?,
+        size: u64_at(row, column + 2)?,
+        name: row.get(column + 3)?,
+        eula: row.get(column + 4)?,
+        state: state_at(row, column + 5)?,
     })
 }
 
 impl Catalog {
-    /// Calls `each` with the newest revision of every software update and driver, withdrawn ones
-    /// left out.
+    /// The files that the document of a revision names, licence texts too, in its order.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn newest_revisions(&self, each: &mut dyn FnMut(UpdateId, RevisionId)) -> Result<()> {
-        let [a, b] = [UpdateType::Software, UpdateType::Driver].map(update_type_name);
-        self.rows(
-            "list the newest revisions",
-            "SELECT r.update_id, r.revision_id FROM revision r
-             WHERE r.update_type IN (?1, ?2) AND r.withdrawn = 0 AND NOT EXISTS (
-                SELECT 1 FROM revision n WHERE n.update_id = r.update_id AND n.withdrawn = 0
-                AND n.revision_number > r.revision_number)
-             ORDER BY r.revision_id",
-            params![a, b],
-            |row| {
-                each(update_at(row, 0)?, RevisionId(row.get(1)?));
-                Ok(())
-            },
-        )
-    }
-
-    /// Adds to `revisions` all that these bundle, at any depth, withdrawn ones left out. Gives the
-    /// bundled revisions that the catalogue does not have.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn add_bundled(
-        &self,
-        revisions: &mut BTreeSet<RevisionId>,
-    ) -> Result<BTreeSet<UpdateIdentity>> {
-        let mut open: Vec<i32> = revisions.iter().map(|id| id.0).collect();
-        let mut absent = BTreeSet::new();
-        while let Some(id) = open.pop() {
-            self.rows(
-                "find bundled revisions",
-                "SELECT b.update_id, b.revision_number, c.revision_id, coalesce(c.withdrawn, 0)
-                 FROM bundled b LEFT JOIN revision c
-                   ON c.update_id = b.update_id AND c.revision_number = b.revision_number
-                 WHERE b.revision_id = ?1 ORDER BY b.clause, b.position",
-                [id],
-                |row| {
-                    match (row.get::<_, Option<i32>>(2)?, row.get(3)?) {
-                        (Some(child), false) => {
-                            if revisions.insert(RevisionId(child)) {
-                                open.push(child);
-                            }
-                        }
-                        (Some(_), true) => {}
-                        (None, _) => {
-                            absent.insert(identity_at(row, 0)?);
-                        }
-                    }
-                    Ok(())
-                },
-            )?;
-        }
-        Ok(absent)
-    }
-
-    /// Calls `each` with the files that the document of a revision names, licence texts too.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn needed_files(&self, id: RevisionId, each: &mut dyn FnMut(NeededFile)) -> Result<()> {
-        let sql = format!("{FILES} WHERE f.revision_id = ?1 ORDER BY f.position");
-        self.rows("read the files of a revision", &sql, [id.0], |row| {
-            each(needed(row)?);
-            Ok(())
-        })
+    pub fn files(&self, id: RevisionId) -> Result<Vec<FileRow>, CatalogError> {
+        let sql = format!(
+            "SELECT {FILE_COLUMNS} FROM {FILE_TABLES} WHERE f.revision_id = ?1 ORDER BY f.position"
+        );
+        self.rows("read the files of a revision", &sql, [id.0], |row| file_at(row, 0))
     }
 
     /// A file by its SHA-256, of a revision that is not withdrawn.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn file_by_sha256(&self, sha256: &Sha256) -> Result<Option<NeededFile>> {
+    pub fn file_by_sha256(&self, sha256: &Sha256) -> Result<Option<FileRow>, CatalogError> {
         let found = self.file("f.sha256 = ?1", sha256.as_bytes())?;
         match (found, self.payload(sha256)?) {
             // A document that has no SHA-256, of a payload that was here once.
@@ -152,15 +88,115 @@ impl Catalog {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn file_by_sha1(&self, sha1: &Sha1) -> Result<Option<NeededFile>> {
+    pub fn file_by_sha1(&self, sha1: &Sha1) -> Result<Option<FileRow>, CatalogError> {
         self.file("f.sha1 = ?1", sha1.as_bytes())
     }
 
-    fn file(&self, condition: &str, digest: &[u8]) -> Result<Option<NeededFile>> {
+    fn file(&self, condition: &str, digest: &[u8]) -> Result<Option<FileRow>, CatalogError> {
         let sql = format!(
-            "{FILES} JOIN revision r USING (revision_id) WHERE {condition} AND r.withdrawn = 0
+            "SELECT {FILE_COLUMNS} FROM {FILE_TABLES}
+             JOIN revision r USING (revision_id) WHERE {condition} AND r.withdrawn = 0
              ORDER BY f.sha256 IS NULL, f.revision_id DESC LIMIT 1"
         );
-        self.row("find a file", &sql, [digest], needed)
+        self.row("find a file", &sql, [digest], |row| file_at(row, 0))
+    }
+
+    /// Whether any document names a file.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn is_named(&self, sha1: &Sha1) -> Result<bool, CatalogError> {
+        self.exists("find a file", "SELECT 1 FROM file WHERE sha1 = ?1", [sha1.as_bytes()])
+    }
+
+    /// Calls `each` with every file (licence texts too) that the document of an offered revision
+    /// names and whose bytes are not present: SHA-1, SHA-256 if the document says, size, name. Each
+    /// SHA-1 once.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn missing_files(
+        &self,
+        each: &mut dyn FnMut(Sha1, Option<Sha256>, u64, String),
+    ) -> Result<(), CatalogError> {
+        // With max(), size and name come from the row that has the SHA-256.
+        let sql = "SELECT f.sha1, max(f.sha256), f.size, f.name
+             FROM file f JOIN revision r USING (revision_id)
+             WHERE r.withdrawn = 0
+               AND NOT EXISTS (SELECT 1 FROM payload p WHERE p.sha256 = f.sha256 AND p.present)
+               AND (f.sha256 IS NOT NULL OR NOT EXISTS (
+                    SELECT 1 FROM payload p WHERE p.sha1 = f.sha1 AND p.present))
+             GROUP BY f.sha1 ORDER BY f.sha1";
+        self.for_each_row("look for missing files", sql, [], |row| {
+            each(sha1_at(row, 0)?, optional_sha256_at(row, 1)?, u64_at(row, 2)?, row.get(3)?);
+            Ok(())
+        })
+    }
+
+    /// Where a file is on the Internet, as an upstream server has said.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn file_url(&self, sha1: &Sha1) -> Result<Option<String>, CatalogError> {
+        let sql = "SELECT url FROM file_url WHERE sha1 = ?1";
+        self.row("look up the address of a file", sql, [sha1.as_bytes()], |row| row.get(0))
+    }
+
+    /// Whether a revision has files that are neither here nor at an address that is known: its document
+    /// came from a bundle or a package, which tell no addresses.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn lacks_addresses(&self, identity: &UpdateIdentity) -> Result<bool, CatalogError> {
+        let sql = format!(
+            "SELECT 1 FROM revision r JOIN file f USING (revision_id)
+             WHERE {HAS_IDENTITY}
+               AND NOT EXISTS (SELECT 1 FROM file_url u WHERE u.sha1 = f.sha1)
+               AND NOT EXISTS (SELECT 1 FROM payload p WHERE p.sha1 = f.sha1 AND p.present)"
+        );
+        let params = params![identity.id.0.as_bytes(), identity.revision];
+        self.exists("look for the addresses of files", &sql, params)
+    }
+}
+
+impl CatalogWriter<'_> {
+    /// Stores where a file is on the Internet. No change of the mirror: it stays on this side.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn put_file_url(&mut self, sha1: &Sha1, url: &str) -> Result<(), CatalogError> {
+        self.execute(
+            "keep the address of a file",
+            "INSERT INTO file_url (sha1, url) VALUES (?1, ?2)
+             ON CONFLICT (sha1) DO UPDATE SET url = ?2",
+            params![sha1.as_bytes(), url],
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn insert_files(
+        &self,
+        id: RevisionId,
+        document: &UpdateDocument,
+    ) -> Result<(), CatalogError> {
+        let payloads = document.files.iter().map(|file| (false, file));
+        let eulas = document.eulas.iter().map(|eula| (true, &eula.file));
+        for (position, (eula, file)) in (0_i64..).zip(payloads.chain(eulas)) {
+            self.execute(
+                "add a file",
+                "INSERT INTO file (revision_id, position, eula, sha1, sha256, size, name)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    id.0,
+                    position,
+                    eula,
+                    file.sha1.as_bytes(),
+                    file.sha256.as_ref().map(Sha256::as_bytes),
+                    int(file.size),
+                    file.name
+                ],
+            )?;
+        }
+        Ok(())
     }
 }

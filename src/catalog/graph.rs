@@ -2,16 +2,48 @@
 //! each table, side by side, so that neither memory nor the number of queries grows with the
 //! catalogue.
 
-use rusqlite::{Connection, Row, Rows};
+use jiff::Timestamp;
+use rusqlite::{Row, Rows};
 
 use super::{
-    columns::{identity_at, update_type_at},
-    rows::{GraphFile, GraphNode, PayloadState},
+    error::CatalogError,
+    files::{FILE_COLUMNS, FILE_TABLES, FileRow, file_at},
+    reader::Catalog,
+    sql::{identity_at, update_type_at},
 };
 use crate::{
-    sqlite::{moment_at, optional_sha256_at, sha1_at, u64_at, update_at},
-    update::{Clause, RevisionId},
+    sqlite::{moment_at, update_at},
+    update::{Clause, RevisionId, UpdateId, UpdateIdentity, UpdateType},
 };
+
+/// A revision as the server's view loads it: relationships and files, no texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphNode {
+    /// Its number towards agents.
+    pub revision_id: RevisionId,
+    /// Which revision it is.
+    pub identity: UpdateIdentity,
+    /// Its kind.
+    pub update_type: UpdateType,
+    /// Withdrawn by its publisher.
+    pub expired: bool,
+    /// Can be approved by an administrator.
+    pub explicitly_deployable: bool,
+    /// Licence that must be accepted before approval.
+    pub eula_id: Option<String>,
+    /// When this store first held it.
+    pub arrived: Timestamp,
+    /// All clauses must hold.
+    pub prerequisites: Vec<Clause<UpdateId>>,
+    /// Exact revisions.
+    pub bundled: Vec<Clause<UpdateIdentity>>,
+    /// Updates that it supersedes.
+    pub superseded: Vec<UpdateId>,
+    /// Its payload files (no licence texts).
+    pub files: Vec<FileRow>,
+    /// Its licence texts: served like payloads, but no agent needs them to install.
+    pub eulas: Vec<FileRow>,
+}
 
 const REVISIONS: &str = "
     SELECT revision_id, update_id, revision_number, update_type, expired, explicitly_deployable,
@@ -25,77 +57,61 @@ const BUNDLED: &str = "
     FROM bundled ORDER BY revision_id, clause, position";
 const SUPERSEDED: &str = "
     SELECT revision_id, update_id FROM superseded ORDER BY revision_id, position";
-// A file is found by SHA-256; only where its document has none, by SHA-1.
-const FILES: &str = "
-    SELECT f.revision_id, f.sha1, coalesce(f.sha256, p.sha256), f.size, f.name,
-           coalesce(p.present, 0), p.not_carried IS NOT NULL, f.eula
-    FROM file f
-    LEFT JOIN payload p ON p.sha256 = coalesce(f.sha256, (
-        SELECT q.sha256 FROM payload q WHERE q.sha1 = f.sha1
-        ORDER BY q.present DESC, q.sha256 LIMIT 1))
-    ORDER BY f.revision_id, f.position";
 
-/// Calls `each` with every revision that is not withdrawn, in the order of revision IDs.
-pub(super) fn each(
-    connection: &Connection,
-    each: &mut dyn FnMut(GraphNode),
-) -> rusqlite::Result<()> {
-    // One state for all five statements, whatever a writer commits meanwhile.
-    let tx = connection.unchecked_transaction()?;
-    let (mut revisions, mut prerequisites) =
-        (tx.prepare_cached(REVISIONS)?, tx.prepare_cached(PREREQUISITES)?);
-    let (mut bundled, mut superseded) =
-        (tx.prepare_cached(BUNDLED)?, tx.prepare_cached(SUPERSEDED)?);
-    let mut files = tx.prepare_cached(FILES)?;
-
-    let mut prerequisites = Children::new(prerequisites.query([])?, |row| {
-        Ok((row.get(1)?, row.get(2)?, update_at(row, 3)?))
-    })?;
-    let mut bundled = Children::new(bundled.query([])?, |row| {
-        Ok((row.get(1)?, row.get(2)?, identity_at(row, 3)?))
-    })?;
-    let mut superseded = Children::new(superseded.query([])?, |row| update_at(row, 1))?;
-    let mut files = Children::new(files.query([])?, file)?;
-
-    let mut revisions = revisions.query([])?;
-    while let Some(row) = revisions.next()? {
-        let id = row.get(0)?;
-        let (eulas, files): (Vec<_>, Vec<_>) =
-            files.of(id)?.into_iter().partition(|(eula, _)| *eula);
-        let without = |files: Vec<(bool, GraphFile)>| files.into_iter().map(|(_, f)| f).collect();
-        each(GraphNode {
-            revision_id: RevisionId(id),
-            identity: identity_at(row, 1)?,
-            update_type: update_type_at(row, 3)?,
-            expired: row.get(4)?,
-            explicitly_deployable: row.get(5)?,
-            eula_id: row.get(6)?,
-            arrived: moment_at(row, 7)?,
-            prerequisites: clauses(prerequisites.of(id)?),
-            bundled: clauses(bundled.of(id)?),
-            superseded: superseded.of(id)?,
-            files: without(files),
-            eulas: without(eulas),
-        });
-    }
-    Ok(())
+fn files_sql() -> String {
+    format!(
+        "SELECT f.revision_id, {FILE_COLUMNS} FROM {FILE_TABLES}
+         ORDER BY f.revision_id, f.position"
+    )
 }
 
-/// A file, and whether it is a licence text.
-fn file(row: &Row<'_>) -> rusqlite::Result<(bool, GraphFile)> {
-    let state = match (row.get(5)?, row.get(6)?) {
-        (true, _) => PayloadState::Present,
-        (false, true) => PayloadState::NotCarried,
-        (false, false) => PayloadState::Missing,
-    };
-    let file = GraphFile {
-        sha1: sha1_at(row, 1)?,
-        sha256: optional_sha256_at(row, 2)?,
-        size: u64_at(row, 3)?,
-        name: row.get(4)?,
-        state,
-    };
-    Ok((row.get(7)?, file))
+impl Catalog {
+    /// Calls `each` with every revision that is not withdrawn, in the order of revision IDs.
+    /// Memory stays flat.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn nodes(&self, each: &mut dyn FnMut(GraphNode)) -> Result<(), CatalogError> {
+        self.read_nodes(each).map_err(self.sqlite("read the revisions"))
+    }
+
+    fn read_nodes(&self, each: &mut dyn FnMut(GraphNode)) -> rusqlite::Result<()> {
+        let _one_state = self.one_state()?;
+        let prepare = |sql: &str| self.connection.prepare_cached(sql);
+        let (mut revisions, mut prerequisites) = (prepare(REVISIONS)?, prepare(PREREQUISITES)?);
+        let (mut bundled, mut superseded) = (prepare(BUNDLED)?, prepare(SUPERSEDED)?);
+        let mut files = prepare(&files_sql())?;
+
+        let mut prerequisites = Children::new(prerequisites.query([])?, |row| {
+            Ok((row.get(1)?, row.get(2)?, update_at(row, 3)?))
+        })?;
+        let mut bundled = Children::new(bundled.query([])?, |row| {
+            Ok((row.get(1)?, row.get(2)?, identity_at(row, 3)?))
+        })?;
+        let mut superseded = Children::new(superseded.query([])?, |row| update_at(row, 1))?;
+        let mut files = Children::new(files.query([])?, |row| file_at(row, 1))?;
+
+        let mut revisions = revisions.query([])?;
+        while let Some(row) = revisions.next()? {
+            let id = row.get(0)?;
+            let (eulas, files) = files.next_of(id)?.into_iter().partition(|file| file.eula);
+            each(GraphNode {
+                revision_id: RevisionId(id),
+                identity: identity_at(row, 1)?,
+                update_type: update_type_at(row, 3)?,
+                expired: row.get(4)?,
+                explicitly_deployable: row.get(5)?,
+                eula_id: row.get(6)?,
+                arrived: moment_at(row, 7)?,
+                prerequisites: clauses(prerequisites.next_of(id)?),
+                bundled: clauses(bundled.next_of(id)?),
+                superseded: superseded.next_of(id)?,
+                files,
+                eulas,
+            });
+        }
+        Ok(())
+    }
 }
 
 /// Rows in the order of clauses → clauses.
@@ -135,7 +151,7 @@ impl<'a, T, F: Fn(&Row<'_>) -> rusqlite::Result<T>> Children<'a, T, F> {
     }
 
     /// The rows of one revision. Those of revisions before it (withdrawn ones) are passed over.
-    fn of(&mut self, id: i32) -> rusqlite::Result<Vec<T>> {
+    fn next_of(&mut self, id: i32) -> rusqlite::Result<Vec<T>> {
         let mut out = Vec::new();
         while self.ahead.as_ref().is_some_and(|(revision, _)| *revision <= id) {
             if let Some((revision, row)) = self.advance()?
@@ -151,7 +167,6 @@ impl<'a, T, F: Fn(&Row<'_>) -> rusqlite::Result<T>> Children<'a, T, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::read::Catalog;
 
     /// A sort would hold a whole table in memory, a scan per revision would take forever.
     #[test]
@@ -164,7 +179,7 @@ mod tests {
             let steps = statement.query_map([], |row| row.get(3)).unwrap();
             steps.map(Result::unwrap).collect()
         };
-        for sql in [REVISIONS, PREREQUISITES, BUNDLED, SUPERSEDED, FILES] {
+        for sql in [REVISIONS, PREREQUISITES, BUNDLED, SUPERSEDED, &files_sql()] {
             let mut steps = plan(sql);
             // Within the subquery only the few payloads of one SHA-1 are sorted.
             let subquery = steps.iter().position(|step| step.starts_with("CORRELATED"));

@@ -1,95 +1,142 @@
-//! A new revision: its number and its rows.
+//! Adding a revision with its document, relationships and files.
 
 use bundle_format::digest::Sha256;
 use jiff::Timestamp;
 use rusqlite::params;
 
 use super::{
-    columns::update_type_name,
     error::CatalogError,
-    rows::FIRST_LOCAL_REVISION_ID,
-    write::{CatalogWriter, Numbering},
+    numbering::Numbering,
+    sql::{HAS_IDENTITY, update_type_name},
+    writer::CatalogWriter,
 };
 use crate::{
     sqlite::{int, moment, sha256_at},
     update::{RevisionId, UpdateDocument, UpdateIdentity},
 };
 
-type Result<T> = std::result::Result<T, CatalogError>;
+/// What became of a revision that was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddOutcome {
+    /// It was not there (or only as a local one: then the mirror's replaces it, with its number).
+    New(RevisionId),
+    /// It was there with the same bytes.
+    Same(RevisionId),
+    /// It was there with other bytes, as other servers send it; the first bytes stay.
+    OtherBytes(RevisionId),
+}
+
+/// A revision that is there.
+struct ExistingRevision {
+    id: RevisionId,
+    sha256: Sha256,
+    withdrawn: bool,
+    local: bool,
+}
+
+/// A revision that is to be inserted.
+struct NewRevision<'a> {
+    document: &'a UpdateDocument,
+    xml: &'a [u8],
+    sha256: Sha256,
+    numbering: Numbering,
+    now: Timestamp,
+}
 
 impl CatalogWriter<'_> {
-    pub(super) fn known(&self, identity: &UpdateIdentity) -> Result<Option<ExistingRevision>> {
-        self.row(
-            "find a revision",
-            "SELECT revision_id, document_sha256, withdrawn, local FROM revision
-             WHERE update_id = ?1 AND revision_number = ?2",
-            params![identity.id.0.as_bytes(), identity.revision],
-            |row| {
-                Ok(ExistingRevision {
-                    id: RevisionId(row.get(0)?),
-                    sha256: sha256_at(row, 1)?,
-                    withdrawn: row.get(2)?,
-                    local: row.get(3)?,
-                })
-            },
-        )
-    }
-
-    /// The number of a new revision. A mirror that was seeded from a bundle goes on after the
-    /// highest number given.
-    pub(super) fn number(
-        &self,
-        identity: &UpdateIdentity,
-        numbering: Numbering,
-    ) -> Result<RevisionId> {
-        let first_local = FIRST_LOCAL_REVISION_ID.unsigned_abs().into();
-        let (key, first, end) = match numbering {
-            Numbering::Assign | Numbering::Given(_) => ("next-revision-id", 1, first_local),
-            Numbering::Local => {
-                ("next-local-revision-id", first_local, u64::from(i32::MAX.unsigned_abs()) + 1)
-            }
-        };
-        let next = self.counter(key, first)?;
-        let number = match numbering {
-            Numbering::Given(RevisionId(id)) => u64::try_from(id).unwrap_or(0),
-            Numbering::Assign | Numbering::Local => next,
-        };
-        let conflict = |why: &str| CatalogError::Conflict {
-            what: format!("{identity} cannot have revision id {number}: {why}"),
-        };
-        let id = i32::try_from(number).map(RevisionId).map_err(|_| conflict("it is too large"))?;
-        if !(first..end).contains(&number) {
-            return Err(conflict("it is outside of the range of its numbering"));
-        }
-        if let Numbering::Given(_) = numbering {
-            let other = self.row(
-                "look up a revision id",
-                "SELECT lower(hex(update_id)) || ' revision ' || revision_number FROM revision
-                 WHERE revision_id = ?1",
-                [id.0],
-                |row| row.get::<_, String>(0),
-            )?;
-            if let Some(other) = other {
-                return Err(conflict(&format!(
-                    "{other} has it; this catalogue was not numbered by that mirror, use another data folder"
-                )));
-            }
-        }
-        if number >= next {
-            self.set_meta(key, &(number + 1).to_string())?;
-        }
-        Ok(id)
-    }
-
-    pub(super) fn insert_revision(
+    /// Adds a revision with its original document. A withdrawn revision that comes again is no
+    /// longer withdrawn.
+    ///
+    /// # Errors
+    /// [`CatalogError::UnfitDocument`] when a given number is another revision's, the revision has
+    /// another number already, or its clauses cannot be kept.
+    pub fn add_revision(
         &mut self,
-        id: RevisionId,
         document: &UpdateDocument,
         xml: &[u8],
-        sha256: &Sha256,
         numbering: Numbering,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<AddOutcome, CatalogError> {
+        check_clauses(document)?;
+        let new = NewRevision { document, xml, sha256: Sha256::hash(xml), numbering, now };
+        let Some(existing) = self.existing(&document.identity)? else {
+            return Ok(AddOutcome::New(self.insert_revision(&new)?));
+        };
+        if let Numbering::Given(id) = numbering
+            && id != existing.id
+        {
+            return Ok(AddOutcome::New(self.replace_local(&existing, id, &new)?));
+        }
+        if existing.withdrawn {
+            self.offer_again(existing.id)?;
+        }
+        Ok(if existing.sha256 == new.sha256 {
+            AddOutcome::Same(existing.id)
+        } else {
+            AddOutcome::OtherBytes(existing.id)
+        })
+    }
+
+    fn existing(
+        &self,
+        identity: &UpdateIdentity,
+    ) -> Result<Option<ExistingRevision>, CatalogError> {
+        let sql = format!(
+            "SELECT r.revision_id, r.document_sha256, r.withdrawn, r.local
+             FROM revision r WHERE {HAS_IDENTITY}"
+        );
+        let params = params![identity.id.0.as_bytes(), identity.revision];
+        self.row("find a revision", &sql, params, |row| {
+            Ok(ExistingRevision {
+                id: RevisionId(row.get(0)?),
+                sha256: sha256_at(row, 1)?,
+                withdrawn: row.get(2)?,
+                local: row.get(3)?,
+            })
+        })
+    }
+
+    /// A revision that was published here first, and now comes from the mirror with a number: that
+    /// number is the one for all servers.
+    fn replace_local(
+        &mut self,
+        existing: &ExistingRevision,
+        id: RevisionId,
+        new: &NewRevision<'_>,
+    ) -> Result<RevisionId, CatalogError> {
+        if !existing.local {
+            return Err(CatalogError::UnfitDocument {
+                what: format!(
+                    "{} has revision id {} here and {id} there: this catalogue was not numbered by that mirror; use another data folder",
+                    new.document.identity, existing.id
+                ),
+            });
+        }
+        self.check_given_number(&new.document.identity, id)?;
+        self.execute(
+            "replace a local revision",
+            "DELETE FROM revision WHERE revision_id = ?1",
+            [existing.id.0],
+        )?;
+        self.insert_revision(new)
+    }
+
+    fn offer_again(&mut self, id: RevisionId) -> Result<(), CatalogError> {
+        // If a snapshot has carried the withdrawal, one has to carry the revision again.
+        let change = self.touch();
+        self.execute(
+            "offer a revision again",
+            "UPDATE revision SET withdrawn = 0, withdrawal_sealed = NULL, change = ?2,
+                sealed = CASE WHEN withdrawal_sealed IS NULL THEN sealed END
+             WHERE revision_id = ?1",
+            params![id.0, change],
+        )?;
+        Ok(())
+    }
+
+    fn insert_revision(&mut self, new: &NewRevision<'_>) -> Result<RevisionId, CatalogError> {
+        let document = new.document;
+        let id = self.number(&document.identity, new.numbering)?;
         let change = self.touch();
         let properties = &document.properties;
         self.execute(
@@ -110,55 +157,25 @@ impl CatalogWriter<'_> {
                 properties.msrc_severity,
                 properties.eula_id,
                 properties.creation_date,
-                moment(now),
-                numbering == Numbering::Local,
+                moment(new.now),
+                new.numbering == Numbering::Local,
                 change,
-                sha256.as_bytes(),
-                int(xml.len() as u64),
+                new.sha256.as_bytes(),
+                int(new.xml.len() as u64),
             ],
         )?;
-        let zstd = self
-            .compressor
-            .compress(xml)
-            .map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
-            .map_err(self.sqlite("compress a document"))?;
-        self.execute(
-            "add a document",
-            "INSERT INTO document (revision_id, zstd) VALUES (?1, ?2)",
-            params![id.0, zstd],
-        )?;
+        self.insert_document(id, new.xml)?;
         self.insert_relationships(id, document)?;
-        self.insert_files(id, document)
+        self.insert_kb_numbers(id, document)?;
+        self.insert_files(id, document)?;
+        Ok(id)
     }
 
-    fn insert_relationships(&self, id: RevisionId, document: &UpdateDocument) -> Result<()> {
-        for (number, clause) in (0_i64..).zip(&document.prerequisites) {
-            for (position, member) in (0_i64..).zip(&clause.any_of) {
-                self.execute(
-                    "add a prerequisite",
-                    "INSERT INTO prerequisite (revision_id, clause, position, is_category, update_id)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![id.0, number, position, clause.is_category, member.0.as_bytes()],
-                )?;
-            }
-        }
-        for (number, clause) in (0_i64..).zip(&document.bundled) {
-            for (position, member) in (0_i64..).zip(&clause.any_of) {
-                self.execute(
-                    "add a bundled update",
-                    "INSERT INTO bundled (revision_id, clause, position, update_id, revision_number)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![id.0, number, position, member.id.0.as_bytes(), member.revision],
-                )?;
-            }
-        }
-        for (position, member) in (0_i64..).zip(&document.superseded) {
-            self.execute(
-                "add a superseded update",
-                "INSERT INTO superseded (revision_id, position, update_id) VALUES (?1, ?2, ?3)",
-                params![id.0, position, member.0.as_bytes()],
-            )?;
-        }
+    fn insert_kb_numbers(
+        &self,
+        id: RevisionId,
+        document: &UpdateDocument,
+    ) -> Result<(), CatalogError> {
         for kb in &document.properties.kb_article_ids {
             self.execute(
                 "add a KB number",
@@ -168,45 +185,15 @@ impl CatalogWriter<'_> {
         }
         Ok(())
     }
-
-    fn insert_files(&self, id: RevisionId, document: &UpdateDocument) -> Result<()> {
-        let payloads = document.files.iter().map(|file| (false, file));
-        let eulas = document.eulas.iter().map(|eula| (true, &eula.file));
-        for (position, (eula, file)) in (0_i64..).zip(payloads.chain(eulas)) {
-            self.execute(
-                "add a file",
-                "INSERT INTO file (revision_id, position, eula, sha1, sha256, size, name)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![
-                    id.0,
-                    position,
-                    eula,
-                    file.sha1.as_bytes(),
-                    file.sha256.as_ref().map(Sha256::as_bytes),
-                    int(file.size),
-                    file.name
-                ],
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// A revision that is there.
-pub(super) struct ExistingRevision {
-    pub(super) id: RevisionId,
-    pub(super) sha256: Sha256,
-    pub(super) withdrawn: bool,
-    pub(super) local: bool,
 }
 
 /// A clause of nothing can never hold, and the tables cannot keep it: better refused than dropped,
 /// which would make it hold always.
-pub(super) fn check_clauses(document: &UpdateDocument) -> Result<()> {
+fn check_clauses(document: &UpdateDocument) -> Result<(), CatalogError> {
     let empty = document.prerequisites.iter().any(|clause| clause.any_of.is_empty())
         || document.bundled.iter().any(|clause| clause.any_of.is_empty());
     if empty {
-        return Err(CatalogError::Conflict {
+        return Err(CatalogError::UnfitDocument {
             what: format!(
                 "{} has a clause without alternatives, which nothing could satisfy",
                 document.identity

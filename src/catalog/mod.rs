@@ -3,35 +3,60 @@
 //!
 //! Blocking and durable: WAL, `synchronous=FULL` on commit. Knows neither the protocol nor the
 //! other stores.
+//!
+//! [`Catalog`] reads, [`CatalogWriter`] changes; the writer is also a reader of what it has changed.
+//! The files are named after the tables:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `reader.rs`, `writer.rs` | opening, the write transaction, running statements |
+//! | `sql.rs` | pieces of SQL that several statements need, and columns as our types |
+//! | `meta.rs` | the table `meta`: change counter, mirror id, notes |
+//! | `revisions.rs`, `insert.rs`, `numbering.rs` | revisions: found, added, numbered |
+//! | `documents.rs` | the original documents |
+//! | `relationships.rs`, `graph.rs` | prerequisites, bundled and superseded updates; all at once |
+//! | `files.rs`, `payloads.rs` | what documents name; which bytes are here |
+//! | `categories.rs`, `category_names.rs` | products and classifications; their names |
+//! | `changes.rs` | what changed since, for downstream servers |
+//! | `keys.rs`, `driver_sets.rs` | what belongs to revisions and stands in no document |
+//! | `snapshots/` | snapshots, segments, sites; sealing, switching, seeding |
+//! | `counts.rs`, `audit.rs` | how much there is; what contradicts what |
 
+mod audit;
 mod categories;
-mod category_tree;
+mod category_names;
 mod changes;
-mod closure;
-mod columns;
+mod counts;
+mod documents;
+mod driver_sets;
 mod error;
 mod files;
 mod graph;
 mod insert;
 mod keys;
-mod notes;
-mod read;
-mod rows;
+mod meta;
+mod numbering;
+mod payloads;
+mod reader;
+mod relationships;
+mod revisions;
 mod schema;
 mod snapshots;
-mod write;
+mod sql;
+mod writer;
 
-pub use categories::{NamedCategory, named, near};
-pub use changes::{CategoryQuery, NamedFile, RevisionQuery};
+pub use audit::Contradiction;
+pub use categories::NamedCategory;
+pub use category_names::{named, near, same_title, title_distance};
+pub use changes::{CategoryQuery, RevisionQuery};
+pub use counts::CatalogCounts;
 pub use error::CatalogError;
-pub use files::NeededFile;
-pub use read::Catalog;
-pub use rows::{
-    CatalogCounts, FIRST_LOCAL_REVISION_ID, GraphFile, GraphNode, PayloadRow, PayloadState,
-    RevisionFilter, RevisionSummary,
-};
-pub use snapshots::{
-    audit::Contradiction,
-    rows::{SnapshotRow, SnapshotState},
-};
-pub use write::{AddOutcome, CatalogWriter, Numbering};
+pub use files::FileRow;
+pub use graph::GraphNode;
+pub use insert::AddOutcome;
+pub use numbering::{FIRST_LOCAL_REVISION_ID, Numbering};
+pub use payloads::{PayloadRow, PayloadState};
+pub use reader::Catalog;
+pub use revisions::{RevisionFilter, RevisionSummary};
+pub use snapshots::snapshot::{SnapshotRow, SnapshotState};
+pub use writer::CatalogWriter;

@@ -4,7 +4,7 @@ use std::{fmt, process::ExitCode};
 
 use bundle_format::{container::VolumeError, trust::TrustError};
 use tidegate::{
-    data_dir,
+    advice,
     ops::{Concern, OpsError, join_causes},
 };
 
@@ -51,7 +51,7 @@ pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode 
         return ExitCode::SUCCESS;
     }
     let mut message = message(&error);
-    if let Some(advice) = error.chain().find_map(data_dir::advice) {
+    if let Some(advice) = error.chain().find_map(advice::advice) {
         message.push_str("; ");
         message.push_str(advice);
     }

@@ -10,11 +10,18 @@ use std::{
 
 use bundle_format::digest::{PayloadDigests, PayloadHasher, Sha1, Sha256};
 
-use super::{BUFFER, ContentError, ContentStore, LOCK, entries, failed, locked};
+use super::{
+    error::ContentError,
+    files::{entries, make_writable, open_lock, read_pieces, try_lock},
+    store::ContentStore,
+};
+use crate::file_error::Doing;
 
 /// Where partials are, below `content/`.
 const FOLDER: &str = "partial";
-/// Largest note about where a partial came from, in bytes.
+/// The file in there that one process at a time locks.
+const LOCK: &str = ".lock";
+/// Largest note about the origin of a partial, in bytes.
 const LARGEST_NOTE: u64 = 16 * 1024;
 /// A partial that no disk has room for gives back this much of its end.
 const GIVEN_BACK: u64 = 64 * 1024 * 1024;
@@ -70,27 +77,44 @@ impl ContentStore {
     pub fn partial_size(&self, expected: &ExpectedPayload) -> Result<u64, ContentError> {
         let path = self.root.join(FOLDER).join(expected.key());
         match fs::metadata(&path) {
-            Ok(metadata) if metadata.len() <= expected.size => Ok(metadata.len()),
-            Ok(_) => Ok(0),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(e) => Err(failed("look at", &path)(e)),
+            found => {
+                let size = found.doing("look at", &path)?.len();
+                Ok(if size <= expected.size { size } else { 0 })
+            }
         }
     }
 
-    /// Takes the folder of partials for this process.
+    /// Locks the folder of partials for this process.
     ///
     /// # Errors
     /// [`ContentError::Busy`] when another process has it; when the disk fails.
     pub fn partials(&self) -> Result<Partials, ContentError> {
         let folder = self.root.join(FOLDER);
-        fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
+        fs::create_dir_all(&folder).doing("make", &folder)?;
         let path = folder.join(LOCK);
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let lock = lock.map_err(failed("open", &path))?;
-        if !locked(lock.try_lock()).map_err(failed("lock", &path))? {
+        let lock = open_lock(&path)?;
+        if !try_lock(&lock).doing("lock", &path)? {
             return Err(ContentError::Busy { path: folder });
         }
         Ok(Partials { folder, _lock: lock })
+    }
+
+    /// Stores several finished partials at once, as [`ContentStore::store`] does.
+    ///
+    /// # Errors
+    /// When the disk fails; some may have been stored, none half.
+    pub fn store_partials(&self, partials: Vec<(Partial, Sha256)>) -> Result<(), ContentError> {
+        Ok(self.place(
+            partials,
+            |partial| (&partial.file, &partial.path),
+            |partial, path| {
+                fs::rename(&partial.path, path)?;
+                // Of no use any more; one that stays is swept.
+                let _ = fs::remove_file(note_path(&partial.path));
+                Ok(())
+            },
+        )?)
     }
 }
 
@@ -104,16 +128,16 @@ impl Partials {
         // A finished one is read-only already; it was killed before it was renamed.
         match fs::metadata(&path) {
             Ok(metadata) if metadata.permissions().readonly() => {
-                super::writable(&path).map_err(failed("open", &path))?;
+                make_writable(&path).doing("open", &path)?;
             }
             _ => {}
         }
         let file =
             OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
-        let file = file.map_err(failed("open", &path))?;
+        let file = file.doing("open", &path)?;
         let mut partial = Partial { file, path, hasher: PayloadHasher::new(), len: 0, restarts: 0 };
-        let there = partial.file.metadata().map_err(failed("look at", &partial.path))?.len();
-        if there > expected.size {
+        let size = partial.file.metadata().doing("look at", &partial.path)?.len();
+        if size > expected.size {
             partial.restart()?;
         } else {
             partial.hash_what_is_there()?;
@@ -131,15 +155,15 @@ impl Partials {
         wanted: &mut dyn FnMut(Result<Sha256, Sha1>) -> Result<bool, E>,
     ) -> Result<u64, E> {
         let mut removed = 0;
-        for path in entries(&self.folder)? {
+        for path in entries(&self.folder).map_err(ContentError::from)? {
             let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-            let of = match name.strip_prefix("sha1-") {
+            let digest = match name.strip_prefix("sha1-") {
                 Some(sha1) => sha1.parse().map(Err).ok(),
                 None => name.parse().map(Ok).ok(),
             };
-            let Some(of) = of else { continue };
-            if !wanted(of)? {
-                fs::remove_file(&path).map_err(failed("remove", &path))?;
+            let Some(digest) = digest else { continue };
+            if !wanted(digest)? {
+                fs::remove_file(&path).doing("remove", &path).map_err(ContentError::from)?;
                 removed += u64::from(path.extension().is_none());
             }
         }
@@ -149,8 +173,8 @@ impl Partials {
 
 /// A payload of which the first bytes are here. Dropped, it stays for the next run.
 pub struct Partial {
-    pub(super) file: File,
-    pub(super) path: PathBuf,
+    file: File,
+    path: PathBuf,
     hasher: PayloadHasher,
     len: u64,
     restarts: u32,
@@ -179,10 +203,10 @@ impl Partial {
     /// finish what they have begun.
     pub fn add(&mut self, bytes: &[u8]) -> Result<(), ContentError> {
         if let Err(error) = self.file.write_all(bytes) {
-            // The hasher has seen what is cut off now: who goes on opens it again.
+            // The hasher has seen what is cut off now: the next run opens the file again.
             self.len = self.len.saturating_sub(GIVEN_BACK);
             let _ = self.file.set_len(self.len);
-            return Err(failed("write", &self.path)(error));
+            return Ok(Err(error).doing("write", &self.path)?);
         }
         self.hasher.update(bytes);
         self.len += bytes.len() as u64;
@@ -194,8 +218,8 @@ impl Partial {
     /// # Errors
     /// When the disk fails.
     pub fn restart(&mut self) -> Result<(), ContentError> {
-        self.file.set_len(0).map_err(failed("empty", &self.path))?;
-        self.file.seek(SeekFrom::Start(0)).map_err(failed("rewind", &self.path))?;
+        self.file.set_len(0).doing("empty", &self.path)?;
+        self.file.seek(SeekFrom::Start(0)).doing("rewind", &self.path)?;
         self.hasher = PayloadHasher::new();
         self.len = 0;
         self.restarts += 1;
@@ -207,7 +231,7 @@ impl Partial {
         self.hasher.clone().finish()
     }
 
-    /// What was noted about where it came from.
+    /// The note about its origin.
     pub fn note(&self) -> Option<String> {
         let mut note = String::new();
         let file = File::open(note_path(&self.path)).ok()?;
@@ -215,19 +239,20 @@ impl Partial {
         Some(note)
     }
 
-    /// Notes where it comes from.
+    /// Writes the note about its origin, or removes it.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn set_note(&self, note: Option<&str>) -> Result<(), ContentError> {
         let path = note_path(&self.path);
         match note {
-            Some(note) => fs::write(&path, note).map_err(failed("write", &path)),
+            Some(note) => fs::write(&path, note).doing("write", &path)?,
             None => match fs::remove_file(&path) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path)(e)),
-                _ => Ok(()),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                done => done.doing("remove", &path)?,
             },
         }
+        Ok(())
     }
 
     /// Removes it.
@@ -236,26 +261,20 @@ impl Partial {
     /// When the disk fails.
     pub fn remove(self) -> Result<(), ContentError> {
         self.set_note(None)?;
-        fs::remove_file(&self.path).map_err(failed("remove", &self.path))
+        Ok(fs::remove_file(&self.path).doing("remove", &self.path)?)
     }
 
     fn hash_what_is_there(&mut self) -> Result<(), ContentError> {
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            match self.file.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(n) => {
-                    self.hasher.update(buffer.get(..n).unwrap_or_default());
-                    self.len += n as u64;
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(failed("read", &self.path)(e)),
-            }
-        }
+        let Self { file, path, hasher, len, .. } = self;
+        read_pieces(file, path, &mut |bytes| {
+            hasher.update(bytes);
+            *len += bytes.len() as u64;
+            Ok(())
+        })
     }
 }
 
-/// Where it is noted where a partial came from.
-pub(super) fn note_path(partial: &Path) -> PathBuf {
+/// The file that holds the note about the origin of a partial.
+fn note_path(partial: &Path) -> PathBuf {
     partial.with_extension("from")
 }

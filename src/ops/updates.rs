@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Result, context::Context, error::OpsError};
 use crate::{
     catalog::{Catalog, RevisionFilter, RevisionSummary},
-    update::{UpdateId, UpdateType},
+    update::{UpdateId, UpdateType, kb_number},
 };
 
 /// Which updates to list.
@@ -35,7 +35,7 @@ pub struct UpdateDocument {
 pub fn list(context: &Context<'_>, query: UpdatesQuery) -> Result<Vec<RevisionSummary>> {
     let catalog = context.catalog()?;
     let filter = RevisionFilter {
-        kb: query.kb.map(|kb| kb.trim_start_matches(['K', 'k', 'B', 'b']).to_owned()),
+        kb: query.kb.map(|kb| kb_number(&kb).to_owned()),
         title: query.title,
         update_type: query.kind,
         deployable: !query.all && query.kind.is_none(),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::{Uuid, uuid};
 
 use super::{AppliesIf, PublishError};
-use crate::update::UpdateId;
+use crate::update::{UpdateId, kb_number};
 
 /// A request to publish one installer.
 #[derive(Debug, Clone)]
@@ -160,11 +160,7 @@ fn product(text: &str) -> Result<String, PublishError> {
 }
 
 fn kb(text: &str) -> Result<String, PublishError> {
-    let text = text.trim();
-    let digits = match text.get(..2) {
-        Some(prefix) if prefix.eq_ignore_ascii_case("KB") => text.get(2..).unwrap_or_default(),
-        _ => text,
-    };
+    let (text, digits) = (text.trim(), kb_number(text));
     if (1..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(digits.to_owned());
     }

@@ -2,6 +2,7 @@
 
 use super::{
     DocumentError, Properties, UpdateType,
+    kb::kb_number,
     namespace::Namespace,
     reader::{Reader, Tag},
 };
@@ -65,7 +66,7 @@ pub(super) fn properties(
         };
         let text = reader.text()?;
         let text = match tag.local {
-            "KBArticleID" => without_kb(text.trim()),
+            "KBArticleID" => kb_number(&text),
             _ => text.trim(),
         };
         if !text.is_empty() {
@@ -74,11 +75,4 @@ pub(super) fn properties(
         Ok(())
     })?;
     Ok((update_type, properties))
-}
-
-fn without_kb(text: &str) -> &str {
-    match text.split_at_checked(2) {
-        Some((kb, digits)) if kb.eq_ignore_ascii_case("kb") => digits.trim_start(),
-        _ => text,
-    }
 }

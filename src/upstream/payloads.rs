@@ -17,6 +17,7 @@ use super::{
 use crate::{
     catalog::{Catalog, PayloadRow},
     content::{ContentError, ContentStore, Incoming},
+    file_error::Doing,
 };
 
 /// Payloads are synced to the disk and noted in the catalogue in batches of so many bytes…
@@ -137,11 +138,7 @@ fn copy(
         };
         let bytes = buffer.get(..n).unwrap_or_default();
         hasher.update(bytes);
-        incoming.write_all(bytes).map_err(|source| ContentError::Io {
-            doing: "store",
-            path: path.to_owned(),
-            source,
-        })?;
+        incoming.write_all(bytes).doing("store", path).map_err(ContentError::from)?;
         progress(SyncProgress::Bytes(n as u64));
     }
     let digests = hasher.finish();
@@ -180,7 +177,7 @@ impl Batch {
             return Ok(());
         }
         let batch = std::mem::take(self);
-        content.keep(batch.incoming)?;
+        content.store(batch.incoming)?;
         let mut writer = catalog.write()?;
         for row in &batch.rows {
             writer.put_payload(row)?;

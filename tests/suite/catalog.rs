@@ -162,7 +162,8 @@ fn the_second_time_changes_nothing() {
     assert_eq!(catalog.change().unwrap(), 1);
     assert_eq!(catalog.mirror_id().unwrap(), Some(Uuid::from_u128(9)));
     let error = catalog.write().unwrap().set_mirror_id(Uuid::from_u128(8)).unwrap_err();
-    assert!(matches!(error, CatalogError::Conflict { .. }), "{error}");
+    assert!(matches!(error, CatalogError::OtherMirror { .. }), "{error}");
+    assert!(!error.is_about_the_document());
 }
 
 #[test]
@@ -251,7 +252,7 @@ fn numbers_are_given_once() {
     assert_eq!(add(1, given(500)).unwrap(), AddOutcome::Same(RevisionId(500)));
     for (n, id) in [(6, 20), (1, 501), (1, 7), (6, 0), (6, -1), (6, local), (6, i32::MIN)] {
         let error = add(n, given(id)).unwrap_err();
-        assert!(matches!(error, CatalogError::Conflict { .. }), "{n} {id}: {error}");
+        assert!(matches!(error, CatalogError::UnfitDocument { .. }), "{n} {id}: {error}");
     }
     // What the site published first and the mirror has now gets the mirror's number.
     assert_eq!(add(4, given(900)).unwrap(), AddOutcome::New(RevisionId(900)));
@@ -357,7 +358,8 @@ fn a_clause_of_nothing_is_refused_and_leaves_nothing() {
     d.prerequisites = vec![Clause { is_category: false, any_of: Vec::new() }];
     let mut writer = catalog.write().unwrap();
     let error = writer.add_revision(&d, &xml(&d), Numbering::Assign, exactly_now()).unwrap_err();
-    assert!(matches!(error, CatalogError::Conflict { .. }), "{error}");
+    assert!(matches!(error, CatalogError::UnfitDocument { .. }), "{error}");
+    assert!(error.is_about_the_document());
     writer.commit().unwrap();
     assert_eq!(catalog.counts().unwrap().revisions, 0);
 }
@@ -407,7 +409,7 @@ fn payload_rows_say_what_is_known_and_never_take_bytes_back() {
     };
     assert!(writer.put_payload(&bare).unwrap());
     let liar = PayloadRow { size: 1, ..absent.clone() };
-    assert!(matches!(writer.put_payload(&liar), Err(CatalogError::Conflict { .. })));
+    assert!(matches!(writer.put_payload(&liar), Err(CatalogError::UnfitDocument { .. })));
     writer.commit().unwrap();
     let row = catalog.payload(&absent.sha256).unwrap().unwrap();
     assert!(row.present);

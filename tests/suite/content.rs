@@ -57,7 +57,7 @@ fn a_file_is_kept_under_its_digest() {
     assert!(!store.contains(&sha256, 4).unwrap(), "another size is another payload");
     assert!(!store.contains(&Sha256::hash(b"other"), 4).unwrap());
     assert_eq!(store.rehash(&Sha256::hash(b"other"), &mut |_| {}).unwrap(), None);
-    assert!(matches!(store.read(&Sha256::hash(b"other")), Err(ContentError::Io { .. })));
+    assert!(matches!(store.read(&Sha256::hash(b"other")), Err(ContentError::File(_))));
     assert_eq!(listed(&store), [(sha256, bytes.len() as u64)]);
     assert_eq!(temporary(&folder), 0);
 }
@@ -73,7 +73,7 @@ fn several_are_kept_at_once_and_a_damaged_one_is_replaced() {
         all.push((incoming, Sha256::hash(&[n; 10])));
     }
     assert_eq!(listed(&store), [], "nothing before it is whole");
-    store.keep(all).unwrap();
+    store.store(all).unwrap();
     let listed = listed(&store);
     assert_eq!(listed.len(), 40);
     assert!(listed.is_sorted(), "in the order of names");
@@ -149,7 +149,7 @@ fn only_what_nobody_holds_is_swept() {
     child.wait().unwrap();
     assert_eq!(store.sweep().unwrap(), 1);
     assert_eq!(temporary(&folder), 1);
-    store.keep(vec![(mine, Sha256::hash(b"by this process"))]).unwrap();
+    store.store(vec![(mine, Sha256::hash(b"by this process"))]).unwrap();
     assert_eq!(listed(&store).len(), 1);
 }
 

@@ -20,7 +20,7 @@ use crate::support::{
 
 /// The SHA-1 of the only file of a revision.
 fn file_of(catalog: &Catalog, id: i32) -> Sha1 {
-    catalog.named_files(RevisionId(id)).unwrap()[0].sha1
+    catalog.files(RevisionId(id)).unwrap()[0].sha1
 }
 
 fn put_key(mirror: &Mirror, sha1: &Sha1, key: &[u8]) {

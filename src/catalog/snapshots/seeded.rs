@@ -2,8 +2,11 @@
 
 use rusqlite::params;
 
-use super::{PRESENT, Result};
-use crate::{catalog::write::CatalogWriter, sqlite::int};
+use super::PRESENT;
+use crate::{
+    catalog::{error::CatalogError, writer::CatalogWriter},
+    sqlite::int,
+};
 
 impl CatalogWriter<'_> {
     /// Says that this catalogue is the mirror's own, as it was when it sealed `snapshot`: all of it is
@@ -11,7 +14,7 @@ impl CatalogWriter<'_> {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn become_mirror(&mut self, snapshot: u64) -> Result<()> {
+    pub fn become_mirror(&mut self, snapshot: u64) -> Result<(), CatalogError> {
         let number = int(snapshot);
         for sql in [
             "DELETE FROM snapshot WHERE number <> ?1",

@@ -6,7 +6,7 @@ use bundle_format::digest::{Sha1, Sha256};
 
 use super::error::ViewError;
 use crate::{
-    catalog::{Catalog, GraphFile, GraphNode, PayloadState, RevisionFilter},
+    catalog::{Catalog, FileRow, GraphNode, PayloadState, RevisionFilter},
     scope::{FileState, Graph, Revision},
     server::pack::packs::Packs,
     update::{DocumentLimits, RevisionId, UpdateId, UpdateType},
@@ -122,7 +122,7 @@ fn split(node: GraphNode) -> (Revision, Box<[ViewFile]>) {
     (revision, node.files.into_iter().map(view_file).collect())
 }
 
-fn view_file(file: GraphFile) -> ViewFile {
+fn view_file(file: FileRow) -> ViewFile {
     ViewFile {
         sha1: file.sha1,
         sha256: file.sha256,

@@ -285,7 +285,9 @@ impl Switch<'_> {
 /// A contradiction to the catalogue is the bundle's fault; every other error is this machine's.
 fn blame_bundle(error: CatalogError) -> TransferError {
     match error {
-        CatalogError::Conflict { what } => TransferError::refused(what),
+        CatalogError::UnfitDocument { what } | CatalogError::OtherMirror { what } => {
+            TransferError::refused(what)
+        }
         other => other.into(),
     }
 }

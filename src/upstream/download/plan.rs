@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{error::DownloadError, report::Problems};
 use crate::{
-    catalog::{Catalog, NeededFile, PayloadState, RevisionFilter},
+    catalog::{Catalog, FileRow, PayloadState, RevisionFilter},
     content::{ContentStore, ExpectedPayload},
     fleet::{ApprovalAction, Fleet},
     update::{RevisionId, UpdateId},
@@ -114,9 +114,7 @@ impl DownloadPlan {
             plan.forecast.absent_revisions = catalog.add_bundled(&mut revisions)?.len() as u64;
             plan.forecast.revisions = revisions.len() as u64;
             for id in revisions {
-                let mut files = Vec::new();
-                catalog.needed_files(id, &mut |file| files.push(file))?;
-                files.into_iter().for_each(|file| plan.add(file, problems));
+                catalog.files(id)?.into_iter().for_each(|file| plan.add(file, problems));
             }
             if matches!(which, FileSelection::Approved | FileSelection::All) {
                 // [MS-WSUSSS] 3.2.4.4: and what a server below us asked for.
@@ -232,8 +230,8 @@ impl DownloadPlan {
         }
     }
 
-    fn add(&mut self, file: NeededFile, problems: &mut Problems) {
-        let NeededFile { sha1, sha256, size, name, state } = file;
+    fn add(&mut self, file: FileRow, problems: &mut Problems) {
+        let FileRow { sha1, sha256, size, name, state, .. } = file;
         if state != PayloadState::Missing {
             if self.settled.insert((sha1, sha256)) {
                 self.forecast.bytes = self.forecast.bytes.saturating_add(size);

@@ -6,7 +6,11 @@ use super::{
     choice::{Category, CategoryLevel},
     error::UpstreamError,
 };
-use crate::{protocol::server_sync::ConfigData, update::UpdateId};
+use crate::{
+    catalog::{same_title, title_distance},
+    protocol::server_sync::ConfigData,
+    update::UpdateId,
+};
 
 /// So many names are suggested.
 const SUGGESTIONS: usize = 12;
@@ -27,7 +31,7 @@ pub(super) fn resolve(
                 let meant = meant(name, known);
                 match meant.as_slice() {
                     // An id needs no name: it may be one that only the server knows.
-                    [] => match name.parse() {
+                    [] => match name.trim().parse() {
                         Ok(id) => ids.push(id),
                         Err(_) => return Err(unknown(what, name, known)),
                     },
@@ -56,10 +60,9 @@ pub(super) fn resolve(
 
 /// By title in any letter case, or by id.
 fn meant<'a>(name: &str, known: &'a [Category]) -> Vec<&'a Category> {
-    let wanted = name.to_lowercase();
-    let is_meant = |category: &&Category| {
-        category.title.to_lowercase() == wanted || category.id.to_string() == wanted
-    };
+    let id = name.trim().parse::<UpdateId>().ok();
+    let is_meant =
+        |category: &&Category| same_title(&category.title, name) || Some(category.id) == id;
     known.iter().filter(is_meant).collect()
 }
 
@@ -131,17 +134,9 @@ pub(super) fn languages(names: &[String], config: &ConfigData) -> Result<Vec<i32
 }
 
 fn unknown(what: &str, name: &str, known: &[Category]) -> UpstreamError {
-    let wanted = name.to_lowercase();
     let mut near: Vec<(usize, &Category)> = known
         .iter()
-        .filter_map(|category| {
-            let title = category.title.to_lowercase();
-            if !wanted.is_empty() && title.contains(&wanted) {
-                return Some((0, category));
-            }
-            let steps = distance(&wanted, &title);
-            (steps <= wanted.chars().count() / 4 + 1).then_some((steps, category))
-        })
+        .filter_map(|category| Some((title_distance(name, &category.title)?, category)))
         .collect();
     near.sort_by(|a, b| (a.0, &a.1.title).cmp(&(b.0, &b.1.title)));
     let (word, list): (_, Vec<&Category>) = match near.is_empty() {
@@ -162,24 +157,6 @@ fn unknown(what: &str, name: &str, known: &[Category]) -> UpstreamError {
         "the server has no {what} {name:?}. {word}: {}{more}",
         list.join(", ")
     ))
-}
-
-/// How many letters have to be changed, added or taken away (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (number, letter) in from.chars().enumerate() {
-        let mut next = Vec::with_capacity(row.len());
-        let mut last = number + 1;
-        next.push(last);
-        for (other, pair) in to.iter().zip(row.windows(2)) {
-            let &[diagonal, above] = pair else { continue };
-            last = (diagonal + usize::from(letter != *other)).min(above + 1).min(last + 1);
-            next.push(last);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -260,10 +237,6 @@ mod tests {
         assert!(part.contains(&format!("Windows 11 ({})", id(4))), "{part}");
         assert!(error("Ofice").contains("Near it are: Office"), "{}", error("Ofice"));
         assert!(error("Linux").contains("It has"), "{}", error("Linux"));
-        assert_eq!(
-            (distance("kitten", "sitting"), distance("", "ab"), distance("ab", "")),
-            (3, 2, 2)
-        );
     }
 
     #[test]

@@ -7,20 +7,21 @@ use std::{fs, path::Path};
 
 /// Module, layer. Siblings do not know each other.
 const LAYERS: &[(&str, u32)] = &[
+    ("durable", 0),
+    ("file_error", 0),
     ("cabinet", 1),
     ("certificate", 1),
-    ("file_error", 1),
     ("soap", 1),
     ("update", 1),
     ("protocol", 2),
     ("scope", 2),
-    ("durable", 2),
     ("sqlite", 2),
     ("catalog", 3),
     ("content", 3),
     ("data_dir", 3),
     ("fleet", 3),
     ("agent", 4),
+    ("advice", 3),
     ("approval", 4),
     ("publish", 4),
     ("server", 4),

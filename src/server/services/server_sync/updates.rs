@@ -47,7 +47,7 @@ pub(super) fn update_data(
         let document = catalog.document(id)?;
         let document = document.ok_or_else(GetUpdateData::unknown)?;
         let document = String::from_utf8(document).map_err(Failure::internal)?;
-        let files = catalog.named_files(id)?;
+        let files = catalog.files(id)?;
         for file in &files {
             if seen.insert(file.sha1) {
                 urls.push(FileUrl {

@@ -1,17 +1,16 @@
-//! Snapshots with their segments, and notes.
+//! The tables `snapshot`, `segment` and `snapshot_segment`.
 
 use bundle_format::{
     digest::Sha256,
     index::{SegmentKind, SegmentRef},
 };
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
+use rusqlite::{Row, params, types::Type};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Result, failed};
 use crate::{
-    catalog::{read::Catalog, write::CatalogWriter},
+    catalog::{error::CatalogError, reader::Catalog, writer::CatalogWriter},
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, sha256_at, u64_at},
 };
 
@@ -65,69 +64,43 @@ impl Catalog {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn snapshots(&self) -> Result<Vec<SnapshotRow>> {
-        snapshots(&self.connection)
+    pub fn snapshots(&self) -> Result<Vec<SnapshotRow>, CatalogError> {
+        let sql = "SELECT number, state, index_sha256, created, expires, switched, bundle_set
+             FROM snapshot ORDER BY number";
+        self.rows("list the snapshots", sql, [], snapshot_row)
     }
 
     /// The segments of a snapshot, in order; empty when it is not known.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn segments_of(&self, number: u64) -> Result<Vec<SegmentRef>> {
-        segments_of(&self.connection, number)
-    }
-
-    /// A note that sealing or switching left.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn note(&self, key: &str) -> Result<Option<String>> {
-        note(&self.connection, key)
+    pub fn segments_of(&self, number: u64) -> Result<Vec<SegmentRef>, CatalogError> {
+        let sql = "SELECT s.sha256, s.kind, s.size, s.unpacked_size, s.records
+             FROM snapshot_segment n JOIN segment s USING (sha256)
+             WHERE n.number = ?1 ORDER BY n.position";
+        self.rows("list the segments of a snapshot", sql, [int(number)], |row| {
+            Ok(SegmentRef {
+                kind: SegmentKind::named(row.get_ref(1)?.as_str()?)
+                    .ok_or_else(|| bad_column(1, Type::Text, "an unknown kind"))?,
+                sha256: sha256_at(row, 0)?,
+                size: u64_at(row, 2)?,
+                unpacked_size: u64_at(row, 3)?,
+                records: u64_at(row, 4)?,
+            })
+        })
     }
 }
 
 impl CatalogWriter<'_> {
-    /// See [`Catalog::snapshots`].
+    /// Adds a snapshot with its segments, or replaces one of the same number.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn snapshots(&self) -> Result<Vec<SnapshotRow>> {
-        snapshots(&self.tx)
-    }
-
-    /// See [`Catalog::segments_of`].
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn segments_of(&self, number: u64) -> Result<Vec<SegmentRef>> {
-        segments_of(&self.tx, number)
-    }
-
-    /// See [`Catalog::note`].
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn note(&self, key: &str) -> Result<Option<String>> {
-        note(&self.tx, key)
-    }
-
-    /// Leaves a note; true if that changed anything.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn set_note(&mut self, key: &str, value: &str) -> Result<bool> {
-        if self.note(key)?.as_deref() == Some(value) {
-            return Ok(false);
-        }
-        self.set_meta(key, value)?;
-        Ok(true)
-    }
-
-    /// Keeps a snapshot with its segments, or replaces one of the same number.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn put_snapshot(&mut self, row: &SnapshotRow, segments: &[SegmentRef]) -> Result<()> {
+    pub fn put_snapshot(
+        &mut self,
+        row: &SnapshotRow,
+        segments: &[SegmentRef],
+    ) -> Result<(), CatalogError> {
         let doing = "keep a snapshot";
         let number = int(row.number);
         self.execute(doing, "DELETE FROM snapshot_segment WHERE number = ?1", params![number])?;
@@ -175,7 +148,11 @@ impl CatalogWriter<'_> {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn set_snapshot_state(&mut self, number: u64, state: SnapshotState) -> Result<()> {
+    pub fn set_snapshot_state(
+        &mut self,
+        number: u64,
+        state: SnapshotState,
+    ) -> Result<(), CatalogError> {
         self.execute(
             "move a snapshot",
             "UPDATE snapshot SET state = ?2 WHERE number = ?1",
@@ -188,7 +165,7 @@ impl CatalogWriter<'_> {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn forget_snapshot(&mut self, number: u64) -> Result<()> {
+    pub fn forget_snapshot(&mut self, number: u64) -> Result<(), CatalogError> {
         self.execute(
             "forget a snapshot",
             "DELETE FROM snapshot WHERE number = ?1",
@@ -196,22 +173,6 @@ impl CatalogWriter<'_> {
         )?;
         Ok(())
     }
-}
-
-fn snapshots(connection: &Connection) -> Result<Vec<SnapshotRow>> {
-    let doing = "list the snapshots";
-    let mut statement = connection
-        .prepare_cached(
-            "SELECT number, state, index_sha256, created, expires, switched, bundle_set
-             FROM snapshot ORDER BY number",
-        )
-        .map_err(failed(connection, doing))?;
-    let mut rows = statement.query([]).map_err(failed(connection, doing))?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(failed(connection, doing))? {
-        found.push(snapshot_row(row).map_err(failed(connection, doing))?);
-    }
-    Ok(found)
 }
 
 fn snapshot_row(row: &Row<'_>) -> rusqlite::Result<SnapshotRow> {
@@ -233,38 +194,4 @@ fn snapshot_row(row: &Row<'_>) -> rusqlite::Result<SnapshotRow> {
             .map(|set| set.parse().map_err(|e: uuid::Error| bad_column(6, Type::Text, e)))
             .transpose()?,
     })
-}
-
-fn segments_of(connection: &Connection, number: u64) -> Result<Vec<SegmentRef>> {
-    let doing = "list the segments of a snapshot";
-    let mut statement = connection
-        .prepare_cached(
-            "SELECT s.sha256, s.kind, s.size, s.unpacked_size, s.records
-             FROM snapshot_segment n JOIN segment s USING (sha256)
-             WHERE n.number = ?1 ORDER BY n.position",
-        )
-        .map_err(failed(connection, doing))?;
-    let mut rows = statement.query([int(number)]).map_err(failed(connection, doing))?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(failed(connection, doing))? {
-        let segment = (|| {
-            Ok(SegmentRef {
-                kind: SegmentKind::named(row.get_ref(1)?.as_str()?)
-                    .ok_or_else(|| bad_column(1, Type::Text, "an unknown kind"))?,
-                sha256: sha256_at(row, 0)?,
-                size: u64_at(row, 2)?,
-                unpacked_size: u64_at(row, 3)?,
-                records: u64_at(row, 4)?,
-            })
-        })();
-        found.push(segment.map_err(failed(connection, doing))?);
-    }
-    Ok(found)
-}
-
-fn note(connection: &Connection, key: &str) -> Result<Option<String>> {
-    connection
-        .prepare_cached("SELECT value FROM meta WHERE key = ?1")
-        .and_then(|mut statement| statement.query_row([key], |row| row.get(0)).optional())
-        .map_err(failed(connection, "read a note"))
 }

@@ -1,0 +1,33 @@
+//! What an administrator can do about an error.
+
+use std::{error::Error, io};
+
+use crate::sqlite::{SqliteFailure, sqlite_failure};
+
+/// What an administrator can do about a cause of an error, if it lies in a full disk or in the state
+/// of a database file.
+pub fn advice(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    let failure = match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => SqliteFailure::Full,
+        _ => sqlite_failure(cause)?,
+    };
+    Some(match failure {
+        SqliteFailure::Full => "free space there, then run it again: nothing is half-applied",
+        SqliteFailure::Forbidden => {
+            "run it as a user who may read and write this file and its folder"
+        }
+        SqliteFailure::Damaged => "bring the file back from a backup",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_has_advice() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert!(advice(&full).unwrap().contains("free space"));
+        assert_eq!(advice(&io::Error::from(io::ErrorKind::NotFound)), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! The tables `site` and `packed`: the sites, and what export has packed for them.
+
+use bundle_format::digest::Sha256;
+use rusqlite::params;
+
+use super::PRESENT;
+use crate::{
+    catalog::{error::CatalogError, reader::Catalog, writer::CatalogWriter},
+    sqlite::{int, sha256_at, u64_at},
+};
+
+impl Catalog {
+    /// The sites that this mirror packs for, sorted.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn sites(&self) -> Result<Vec<String>, CatalogError> {
+        self.rows("list the sites", "SELECT site FROM site ORDER BY site", [], |row| row.get(0))
+    }
+
+    /// Calls `each` with every payload that the last snapshot carries, ascending by name, without
+    /// those that were packed for `site` before (unless `full`).
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn payloads_to_pack(
+        &self,
+        site: &str,
+        full: bool,
+        each: &mut dyn FnMut(Sha256, u64),
+    ) -> Result<(), CatalogError> {
+        let sql = "SELECT sha256, size FROM payload p WHERE sealed_as = ?1 AND (?2 OR NOT EXISTS
+             (SELECT 1 FROM packed k WHERE k.site = ?3 AND k.sha256 = p.sha256))
+             ORDER BY sha256";
+        let params = params![PRESENT, full, site];
+        self.for_each_row("list the payloads to pack", sql, params, |row| {
+            each(sha256_at(row, 0)?, u64_at(row, 1)?);
+            Ok(())
+        })
+    }
+
+    /// Whether an object was packed for `site` before.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn is_packed(&self, site: &str, object: &Sha256) -> Result<bool, CatalogError> {
+        let sql = "SELECT 1 FROM packed WHERE site = ?1 AND sha256 = ?2";
+        self.exists("look up what was packed", sql, params![site, object.as_bytes()])
+    }
+}
+
+impl CatalogWriter<'_> {
+    /// Adds a site; true if it is new.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn add_site(&mut self, site: &str) -> Result<bool, CatalogError> {
+        let sql = "INSERT OR IGNORE INTO site (site) VALUES (?1)";
+        Ok(self.execute("add a site", sql, params![site])? > 0)
+    }
+
+    /// Notes that an object was packed for a site.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn mark_packed(
+        &mut self,
+        site: &str,
+        object: &Sha256,
+        snapshot: u64,
+    ) -> Result<(), CatalogError> {
+        self.execute(
+            "note what was packed",
+            "INSERT INTO packed (site, sha256, snapshot) VALUES (?1, ?2, ?3)
+             ON CONFLICT (site, sha256) DO UPDATE SET snapshot = excluded.snapshot",
+            params![site, object.as_bytes(), int(snapshot)],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! What may go wrong with the data folder.
+
+use std::path::PathBuf;
+
+use crate::file_error::FileError;
+
+/// Why the data folder could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataDirError {
+    /// The disk failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// There is no data folder yet.
+    #[error(
+        "{path} is no Tidegate data folder: run `tidegate init` (connected side) or `tidegate init --site NAME` (isolated side) first"
+    )]
+    NotInitialized {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// There is one already.
+    #[error("{path} is a Tidegate data folder already ({side}): choose another with --data")]
+    AlreadyInitialized {
+        /// Where.
+        path: PathBuf,
+        /// Which side it belongs to.
+        side: String,
+    },
+    /// `tidegate.json` cannot be read.
+    #[error("{path} is damaged: restore it from a backup")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The catalogue has gone. A new one would number updates afresh, and agents keep these numbers.
+    #[error(
+        "{path} is missing, but snapshots were made of it: bring it back from a backup, or begin anew in another folder with `tidegate init`"
+    )]
+    CatalogueLost {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// Another process does the same.
+    #[error(
+        "another `tidegate sync` works on this data folder ({path} is locked): wait until it has ended"
+    )]
+    Busy {
+        /// What it holds.
+        path: PathBuf,
+    },
+    /// A name that is not allowed.
+    #[error("{what}")]
+    Invalid {
+        /// What is wrong and what to do.
+        what: String,
+    },
+}

@@ -1,0 +1,179 @@
+//! The data folder: where each file lives, and which side this is.
+
+mod error;
+mod folder_lock;
+mod side;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use uuid::Uuid;
+
+pub use self::{
+    error::DataDirError,
+    folder_lock::FolderLock,
+    side::{Side, check_site},
+};
+use crate::{durable, file_error::Doing};
+
+/// A data folder that `init` has made.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    root: PathBuf,
+    side: Side,
+}
+
+impl DataDir {
+    /// Makes a new data folder.
+    ///
+    /// # Errors
+    /// When there is one already, the site's name is not usable, or the disk fails.
+    pub fn init(root: &Path, side: Side) -> Result<Self, DataDirError> {
+        if let Side::Isolated { site } = &side {
+            check_site(site)?;
+        }
+        let file = root.join("tidegate.json");
+        if file.exists() {
+            let side = match Self::open(root)?.side {
+                Side::Connected { .. } => "connected side".to_owned(),
+                Side::Isolated { site } => format!("isolated side, site {site}"),
+            };
+            return Err(DataDirError::AlreadyInitialized { path: root.to_owned(), side });
+        }
+        fs::create_dir_all(root).doing("make", root)?;
+        Self::write_side(root.to_owned(), side)
+    }
+
+    /// Opens an existing data folder.
+    ///
+    /// # Errors
+    /// When there is none, its `tidegate.json` is damaged, or it has lost its catalogue.
+    pub fn open(root: &Path) -> Result<Self, DataDirError> {
+        let file = root.join("tidegate.json");
+        let json = match fs::read(&file) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(DataDirError::NotInitialized { path: root.to_owned() });
+            }
+            read => read.doing("read", &file)?,
+        };
+        let side = serde_json::from_slice(&json)
+            .map_err(|source| DataDirError::Damaged { path: file, source })?;
+        if let Side::Isolated { site } = &side {
+            check_site(site)?;
+        }
+        let data = Self { root: root.to_owned(), side };
+        let catalog = data.catalog();
+        let used = || data.snapshots().read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        if !catalog.exists() && used() {
+            return Err(DataDirError::CatalogueLost { path: catalog });
+        }
+        Ok(data)
+    }
+
+    /// Makes it the connected side: a site's data folder that a lost mirror is rebuilt from.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn become_connected(self, mirror_id: Uuid) -> Result<Self, DataDirError> {
+        Self::write_side(self.root, Side::Connected { mirror_id })
+    }
+
+    fn write_side(root: PathBuf, side: Side) -> Result<Self, DataDirError> {
+        let file = root.join("tidegate.json");
+        let mut json = serde_json::to_vec_pretty(&side)
+            .map_err(|source| DataDirError::Damaged { path: file.clone(), source })?;
+        json.push(b'\n');
+        durable::write(&file, &json).doing("write", &file)?;
+        Ok(Self { root, side })
+    }
+
+    /// Locks the folder for a synchronization, until the lock is dropped: two runs would overwrite each
+    /// other's notes.
+    ///
+    /// # Errors
+    /// When another process holds it, or the disk fails.
+    pub fn begin_sync(&self) -> Result<FolderLock, DataDirError> {
+        let path = self.root.join("sync.lock");
+        FolderLock::new(&path).doing("lock", &path)?.ok_or(DataDirError::Busy { path })
+    }
+
+    /// Which side this is.
+    pub fn side(&self) -> &Side {
+        &self.side
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The catalogue database.
+    pub fn catalog(&self) -> PathBuf {
+        self.root.join("catalog.sqlite")
+    }
+
+    /// The fleet database.
+    pub fn fleet(&self) -> PathBuf {
+        self.root.join("fleet.sqlite")
+    }
+
+    /// The folder of payloads.
+    pub fn content(&self) -> PathBuf {
+        self.root.join("content")
+    }
+
+    /// The folder of segments, by SHA-256.
+    pub fn segments(&self) -> PathBuf {
+        self.root.join("segments")
+    }
+
+    /// The folder of the signed heads of snapshots.
+    pub fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
+    /// The folder with the signed head of a snapshot.
+    pub fn snapshot(&self, number: u64) -> PathBuf {
+        self.snapshots().join(number.to_string())
+    }
+
+    /// The trust state of the isolated side.
+    pub fn trust_state(&self) -> PathBuf {
+        self.root.join("trust").join("state")
+    }
+
+    /// The folder of key files and roots of the connected side.
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
+    /// The folder of fragment packs, derived from the catalogue.
+    pub fn packs(&self) -> PathBuf {
+        self.root.join("packs")
+    }
+
+    /// Parts of payloads that came on some volumes of several, until the others are taken in.
+    pub fn parts(&self) -> PathBuf {
+        self.root.join("parts")
+    }
+
+    /// Where an import keeps what it has read before the bundle is accepted.
+    pub fn incoming(&self) -> PathBuf {
+        self.root.join("incoming")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_that_was_edited_in_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("tidegate.json"), r#"{"side":"isolated","site":"../x"}"#)
+            .unwrap();
+        assert!(matches!(DataDir::open(folder.path()), Err(DataDirError::Invalid { .. })));
+    }
+}
