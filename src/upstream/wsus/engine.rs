@@ -12,8 +12,7 @@ use super::{
     choice,
     error::UpstreamError,
     session::Session,
-    state::{ResolvedSelection, UpstreamState},
-    upstream_record::NOTE,
+    state::{NOTE, ResolvedSelection, UpstreamState},
 };
 use crate::{
     catalog::{Catalog, CatalogError},
