@@ -28,9 +28,9 @@ mod wsus;
 pub use client::{ClientError, ConnectionOptions};
 pub use download::{
     download,
+    download_forecast::DownloadForecast,
     error::DownloadError,
     forecast,
-    forecast::DownloadForecast,
     locations::ContentBase,
     outcome::RejectedContent,
     report::{DownloadOptions, DownloadProgress, DownloadReport, StopReason},
@@ -51,7 +51,10 @@ pub use wsus::{
     health::{Health, health},
     options::{SyncSelection, UpstreamOptions},
     replica::{ReplicaError, replicate},
-    rollup::{RollupError, RollupReport, rollup},
+    rollup::{
+        report::{RollupError, RollupReport},
+        rollup,
+    },
     upstream_record::{UpstreamRecord, known_upstreams},
 };
 
@@ -79,10 +82,10 @@ pub fn sync(
         Source::Folder(path) => {
             folder::sync(path, catalog, content, options, progress, &mut report)?;
         }
-        Source::Server(base) => wsus::run(base, catalog, options, progress, &mut report)?,
+        Source::Server(base) => wsus::engine::run(base, catalog, options, progress, &mut report)?,
         Source::MicrosoftUpdate => {
             let base = options.upstream.connection.microsoft.base();
-            wsus::run(base, catalog, options, progress, &mut report)?;
+            wsus::engine::run(base, catalog, options, progress, &mut report)?;
         }
     }
     report.changed = catalog.change()? != before;

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `selection`, `plan`, `planned_file`, `forecast` | which files, and whether they fit |
+//! | `selection`, `plan`, `planned_file`, `download_forecast` | which files, and whether they fit |
 //! | `locations` | where each may be had |
 //! | `work` | several files at a time, within the window; what has arrived goes into the stores |
 //! | `fetch` | one file, from the first location that gives the right bytes |
@@ -15,10 +15,10 @@
 //! Every payload is compared with the digests in its document while it arrives. Encrypted payloads
 //! are stored as they come: their digests are of what comes.
 
+pub(super) mod download_forecast;
 pub(super) mod error;
 pub(super) mod fetch;
 pub(super) mod fetcher;
-pub(super) mod forecast;
 pub(super) mod locations;
 pub(super) mod outcome;
 pub(super) mod pace;

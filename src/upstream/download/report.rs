@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    forecast::DownloadForecast, locations::ContentBase, outcome::RejectedContent,
+    download_forecast::DownloadForecast, locations::ContentBase, outcome::RejectedContent,
     selection::FileSelection, window::Window,
 };
 use crate::upstream::{client::ConnectionOptions, report::Problem};

@@ -6,22 +6,25 @@
 //! | `channel` | one SOAP call over HTTP, within limits, with retries |
 //! | `spool` | an answer between the network and its reader |
 //! | `session` | handshake, cookies and their renewal |
-//! | `choice` | what can be chosen, and what is chosen |
+//! | `options` | what is asked of a server, and how |
+//! | `choice`, `category` | what can be chosen, and what is chosen |
 //! | `names` | names become ids; what is near a name that nothing has |
 //! | `health` | how a server is, without synchronizing |
-//! | `known` | what others may know of the servers |
+//! | `facts`, `upstream_record` | what a server says of itself; what others may know of the servers |
 //! | `state` | anchors between runs, and whole or changes for each id |
 //! | `hardware` | for which hardware drivers are wanted |
-//! | `ask` | telling a server which files it does not have |
+//! | `questions` | telling a server which files it does not have |
 //! | `engine` | one synchronization: the order of things, lists |
-//! | `fetch` | documents by their ids, halving what fails |
+//! | `batches` | ids in batches, halved when a server refuses them |
+//! | `fetch` | documents by their ids |
 //! | `pipe` | asking, unpacking and writing at the same time |
 //! | `closure` | what is named, but not held |
 //! | `keys` | keys of encrypted files |
 //! | `drivers` | drivers and driver sets by hardware |
 //! | `replica` | groups and approvals of the upstream, for a replica |
-//! | `rollup`, `summary` | telling the upstream how this server and its computers stand |
+//! | `rollup/` | telling the upstream how this server and its computers stand |
 
+pub(super) mod batches;
 pub(super) mod category;
 pub(super) mod channel;
 pub(super) mod choice;
@@ -43,9 +46,4 @@ pub(super) mod rollup;
 pub(super) mod session;
 pub(super) mod spool;
 pub(super) mod state;
-pub(super) mod summary;
 pub(crate) mod upstream_record;
-
-pub(super) use engine::run;
-pub(super) use error::chain;
-pub(super) use questions::ask_for_files;
