@@ -10,10 +10,11 @@ use sha2::Sha256;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
 use super::{
-    ProbeError, ProbeEvent, ProbeProgress,
+    error::ProbeError,
     fragments::File,
     http::{content_headers, root_cause},
     judge::{Judge, clip},
+    report::{ProbeEvent, ProbeProgress},
     rulebook::{self as rules, Rule},
 };
 

@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, time::Instant};
 use reqwest::Url;
 
 use super::{
-    ProbeEvent, ProbeProgress, answers,
+    answers,
     content::{Failure, Fetch},
     fragments::File,
     http::random_vector,
     judge::{Judge, clip},
     offers::{Offer, Offers},
     operation::{CONTENT, Operation},
+    report::{ProbeEvent, ProbeProgress},
     requests::{self, EventKind},
     session::{Session, SessionEnd, millis},
 };

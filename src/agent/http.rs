@@ -12,10 +12,12 @@ use reqwest::{
 };
 
 use super::{
-    CLIENT_PROTOCOL, CLIENT_VERSION, ProbeError, ProbeLimits,
+    client_version::{CLIENT_PROTOCOL, CLIENT_VERSION},
+    error::ProbeError,
     findings::Findings,
     judge::{Judge, clip},
     operation::{Operation, Service},
+    options::ProbeLimits,
     rulebook as rules,
     tree::{self, Element},
 };

@@ -7,11 +7,11 @@ use reqwest::Url;
 use uuid::Uuid;
 
 use super::{
-    OfferedUpdate, ProbeEvent, ProbeProgress,
     answers::{self, ExtendedInfo},
     applicability::Applicability,
     fragments::{File, UpdateType},
     operation::Operation,
+    report::{OfferedUpdate, ProbeEvent, ProbeProgress},
     requests, rulebook as rules,
     session::{Session, SessionEnd},
 };

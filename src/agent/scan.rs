@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
 use super::{
-    ProbeError, ProbeEvent, ProbeProgress,
     answers::{self, SyncInfo, UpdateInfo},
+    error::ProbeError,
     fragments::UpdateType,
     operation::Operation,
+    report::{ProbeEvent, ProbeProgress},
     requests, rulebook as rules,
     session::{Session, SessionEnd},
     state::CachedRevision,

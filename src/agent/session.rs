@@ -8,12 +8,15 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    ProbeError, ProbeEvent, ProbeOptions, ProbeProgress, ProbeReport, answers,
+    answers,
     applicability::Applicability,
+    error::ProbeError,
     findings::Findings,
     http::{CallError, HttpTransport, ReceivedFault},
     judge::{Judge, parse_instant},
     operation::Operation,
+    options::ProbeOptions,
+    report::{ProbeEvent, ProbeProgress, ProbeReport},
     requests, rulebook as rules,
     rules::{Evaluator, Machine, Verdict},
     state::{Config, Datastore},

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ProbeError, fragments::Core};
+use super::{error::ProbeError, fragments::Core};
 
 /// Version of the state file.
 const FORMAT: u32 = 1;

@@ -5,7 +5,10 @@
 //! (bundled revisions, prerequisites) is not written down here; it follows from the catalogue and is
 //! computed when the server loads its view.
 
+mod error;
 pub mod rules;
+
+pub use error::ApprovalError;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -14,7 +17,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    catalog::{Catalog, CatalogError, RevisionFilter, RevisionSummary},
+    catalog::{Catalog, RevisionFilter, RevisionSummary},
     fleet::{ApprovalAction, Fleet, FleetError, Origin},
     update::{UpdateId, UpdateType},
 };
@@ -77,32 +80,6 @@ pub struct SelectedUpdate {
     pub decision: ApprovalOutcome,
     /// Superseded by an update that is here.
     pub superseded: bool,
-}
-
-/// Why nothing was approved.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApprovalError {
-    /// The catalogue failed.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    /// The fleet failed.
-    #[error(transparent)]
-    Fleet(#[from] FleetError),
-    /// A rule cannot be kept or read.
-    #[error("the rule {name:?}: {what}")]
-    Rule {
-        /// Its name.
-        name: String,
-        /// What is wrong and what to do.
-        what: String,
-    },
-    /// Nothing is meant by the selection.
-    #[error("{what}")]
-    NoSuchUpdate {
-        /// What was looked for and how to find what is there.
-        what: String,
-    },
 }
 
 /// Approves what is selected for a group.

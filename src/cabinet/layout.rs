@@ -2,7 +2,10 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::{CabinetError, MAGIC};
+use super::error::CabinetError;
+
+/// The first bytes of every cabinet.
+pub const MAGIC: &[u8; 4] = b"MSCF";
 
 /// A block never unpacks to more than this. [MS-CAB] 2.4
 const BLOCK_LIMIT: u64 = 32 * 1024;

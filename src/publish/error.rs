@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::BadRule;
+use super::applies_if::BadRule;
 use crate::{catalog::CatalogError, content::ContentError, update::DocumentError};
 
 /// Why a file was not published.

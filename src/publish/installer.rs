@@ -10,8 +10,10 @@ use quick_xml::{NsReader, events::Event, name::ResolveResult};
 use uuid::Uuid;
 
 use super::{
-    AppliesIf, PublishError, PublishRequest, Signature,
-    authenticode::{COMPOUND, read_start, signature},
+    applies_if::AppliesIf,
+    authenticode::{COMPOUND, Signature, read_start, signature},
+    error::PublishError,
+    request::PublishRequest,
 };
 use crate::cabinet::{self, Cabinet, CabinetError};
 

@@ -16,8 +16,10 @@
 mod applies_if;
 mod authenticode;
 mod categories;
+mod category;
 mod document;
 mod error;
+mod identities;
 mod installer;
 mod request;
 mod xml;
@@ -30,16 +32,12 @@ pub use request::{Classification, PublishRequest, Reboot, Severity};
 use bundle_format::digest::PayloadDigests;
 use jiff::Timestamp;
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::{
     catalog::{AddOutcome, Catalog, Numbering, PayloadRow},
     content::ContentStore,
-    update::{DocumentLimits, RevisionId, UpdateDocument, UpdateId, UpdateIdentity},
+    update::{DocumentLimits, RevisionId, UpdateDocument, UpdateIdentity},
 };
-
-/// The name space of the identities that we derive from names.
-const NAMESPACE: Uuid = Uuid::from_u128(0x7d1d_6a7e_2f52_4c58_9b0e_5f0c_6c1b_a9d4);
 
 /// What became of a file that was published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,7 +82,7 @@ pub fn publish(
     if payload.size == 0 {
         return Err(PublishError::invalid("the file is empty"));
     }
-    let id = request.update_id.unwrap_or_else(|| derived_id(&request, &payload));
+    let id = request.update_id.unwrap_or_else(|| identities::update_id(&request, &payload));
     if request.supersedes.contains(&id) {
         return Err(PublishError::invalid("an update cannot supersede itself"));
     }
@@ -153,12 +151,6 @@ fn report(
 ) -> Published {
     let (sha256, size) = (payload.sha256.to_string(), payload.size);
     Published { identity, revision_id, changed, sha256, size, categories_made, warnings }
-}
-
-/// The same file under the same title and product is the same update, wherever it is published.
-fn derived_id(request: &PublishRequest, payload: &PayloadDigests) -> UpdateId {
-    let name = format!("update\n{}\n{}\n{}", request.product, request.title, payload.sha256);
-    UpdateId(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
 }
 
 /// Writes all with one transaction; every document is read back first, as an import would read it.

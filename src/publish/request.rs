@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, str::FromStr};
 use jiff::Timestamp;
 use uuid::{Uuid, uuid};
 
-use super::{AppliesIf, PublishError};
+use super::{applies_if::AppliesIf, error::PublishError};
 use crate::update::UpdateId;
 
 /// A request to publish one installer.

@@ -1,7 +1,8 @@
 //! Driver metadata, one record per hardware id. [MS-WUSP] 3.1.1.1
 
 use super::{
-    DocumentError, DriverMetadata,
+    document::DriverMetadata,
+    error::DocumentError,
     namespace::Namespace,
     reader::{Reader, Tag},
 };

@@ -3,7 +3,8 @@
 use bundle_format::digest::{Sha1, Sha256};
 
 use super::{
-    DocumentError, UpdateFile,
+    document::UpdateFile,
+    error::DocumentError,
     namespace::Namespace,
     reader::{Reader, Tag},
 };

@@ -5,7 +5,8 @@
 //! (a captured answer shows the first); line ends become `\n`, as XML asks of any processor.
 
 use super::{
-    DocumentError, DocumentLimits,
+    error::DocumentError,
+    limits::DocumentLimits,
     localized::{NO_LANGUAGE, eula_key},
     namespace::Namespace,
     reader::{Attribute, Event, Reader, Tag},

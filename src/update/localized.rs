@@ -1,7 +1,8 @@
 //! `LocalizedPropertiesCollection`: texts and licence texts by language.
 
 use super::{
-    DocumentError, EulaFile, LocalizedProperties,
+    document::{EulaFile, LocalizedProperties},
+    error::DocumentError,
     files::file,
     namespace::Namespace,
     reader::{Reader, Tag},

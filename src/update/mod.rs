@@ -11,8 +11,10 @@ mod error;
 mod files;
 mod fragments;
 mod identity;
+mod limits;
 mod localized;
 mod namespace;
+mod parse;
 mod properties;
 mod reader;
 mod relationships;
@@ -20,7 +22,11 @@ mod sections;
 mod writer;
 
 pub use compatible::compatible_protocol;
-pub use document::*;
+pub use document::{
+    Clause, DriverMetadata, EulaFile, LocalizedProperties, Properties, UpdateDocument, UpdateFile,
+    UpdateType,
+};
 pub use error::DocumentError;
 pub use fragments::{Fragments, LocalizedFragment, fragments};
 pub use identity::{RevisionId, UpdateId, UpdateIdentity};
+pub use limits::DocumentLimits;

@@ -1,7 +1,8 @@
 //! `Properties`: kind, publication and what an administrator sees.
 
 use super::{
-    DocumentError, Properties, UpdateType,
+    document::{Properties, UpdateType},
+    error::DocumentError,
     namespace::Namespace,
     reader::{Reader, Tag},
 };

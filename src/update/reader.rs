@@ -13,8 +13,9 @@ use quick_xml::{
 };
 
 use super::{
-    DocumentError, DocumentLimits,
     characters::{first_forbidden, is_name},
+    error::DocumentError,
+    limits::DocumentLimits,
     namespace::{Namespace, Scope, XML, XMLNS},
 };
 

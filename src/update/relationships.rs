@@ -1,7 +1,9 @@
 //! `Relationships`: what an update requires, replaces and consists of.
 
 use super::{
-    Clause, DocumentError, UpdateId, UpdateIdentity,
+    document::Clause,
+    error::DocumentError,
+    identity::{UpdateId, UpdateIdentity},
     namespace::Namespace,
     reader::{Reader, Tag},
 };

@@ -1,7 +1,8 @@
 //! The outline of an update document: its root and the parts directly in it.
 
 use super::{
-    DocumentError, DocumentLimits,
+    error::DocumentError,
+    limits::DocumentLimits,
     namespace::Namespace,
     reader::{Reader, Tag},
 };

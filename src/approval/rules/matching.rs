@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::Criteria;
+use super::rule::Criteria;
 use crate::{
     catalog::{Catalog, CatalogError, RevisionSummary, named, near},
     update::{RevisionId, UpdateId},
