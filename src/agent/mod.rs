@@ -14,20 +14,25 @@
 //! |---|---|
 //! | `client_version`, `operation`, `requests/` | what an agent says |
 //! | `http` | how it says it; answers within limits |
-//! | `tree`, `schema`, `judge`, `answers/`, `fragments` | reading and judging what comes back |
+//! | `tree`, `schema`, `judge`, `answers/`, `action`, `fragments` | reading and judging what comes back |
 //! | `rulebook`, `severity`, `findings` | the rules, and what broke them |
 //! | `profile`, `rules/`, `applicability` | the machine, and what applies to it |
-//! | `session`, `scan`, `offers`, `content`, `delivery` | a run, from handshake to report |
+//! | `session`, `handshake`, `scan`, `offers`, `content`, `delivery` | a run, from handshake to report |
+//! | `calls`, `fault` | calls, and how an agent recovers from faults |
 //! | `state` | what is remembered |
 
+mod action;
 mod answers;
 mod applicability;
+mod calls;
 mod client_version;
 mod content;
 mod delivery;
 mod error;
+mod fault;
 mod findings;
 mod fragments;
+mod handshake;
 mod http;
 mod judge;
 mod offers;
