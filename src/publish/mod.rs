@@ -22,21 +22,23 @@ mod error;
 mod identities;
 mod installer;
 mod request;
+mod rule_parser;
 mod xml;
 
-pub use applies_if::{AppliesIf, BadRule, Comparison, KnownFolder, RegistryData};
+pub use applies_if::{AppliesIf, Comparison, KnownFolder, RegistryData};
 pub use authenticode::{Signature, signature};
 pub use error::PublishError;
 pub use request::{Classification, PublishRequest, Reboot, Severity};
+pub use rule_parser::BadRule;
 
 use bundle_format::digest::PayloadDigests;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    catalog::{AddOutcome, Catalog, Numbering, PayloadRow},
+    catalog::{AddOutcome, Catalog, Numbering, PayloadRow, RevisionSummary},
     content::ContentStore,
-    update::{DocumentLimits, RevisionId, UpdateDocument, UpdateIdentity},
+    update::{DocumentLimits, RevisionId, UpdateDocument, UpdateId, UpdateIdentity},
 };
 
 /// What became of a file that was published.
@@ -83,14 +85,7 @@ pub fn publish(
         return Err(PublishError::invalid("the file is empty"));
     }
     let id = request.update_id.unwrap_or_else(|| identities::update_id(&request, &payload));
-    if request.supersedes.contains(&id) {
-        return Err(PublishError::invalid("an update cannot supersede itself"));
-    }
-    for superseded in &request.supersedes {
-        if catalog.newest(*superseded)?.is_none() {
-            warnings.push(format!("{superseded}, which it supersedes, is not in the catalogue"));
-        }
-    }
+    warnings.extend(check_superseded(catalog, &request, id)?);
 
     let mut parts = document::DocumentParts {
         request: &request,
@@ -102,14 +97,7 @@ pub fn publish(
         modified: document::moment(modified),
     };
     if let Some(newest) = catalog.newest(id)? {
-        let stored = catalog.document(newest.revision_id)?.unwrap_or_default();
-        if !UpdateDocument::parse(&stored, &DocumentLimits::default())?.properties.locally_published
-        {
-            return Err(PublishError::invalid(format!(
-                "{id} ({}) was not published locally: only its publisher can revise it",
-                newest.title
-            )));
-        }
+        let stored = local_document(catalog, &newest)?;
         // Would it be the same again? Then it is.
         parts.identity = newest.identity;
         let created = std::mem::replace(&mut parts.created, newest.created.unwrap_or_default());
@@ -139,6 +127,37 @@ pub fn publish(
     let (numbers, _) = commit(catalog, &documents, &payload, numbering, now)?;
     let revision_id = numbers.last().copied().unwrap_or(RevisionId(0));
     Ok(report(identity, revision_id, true, payload, made, warnings))
+}
+
+/// Warns of superseded updates that the catalogue does not have.
+fn check_superseded(
+    catalog: &Catalog,
+    request: &PublishRequest,
+    id: UpdateId,
+) -> Result<Vec<String>, PublishError> {
+    if request.supersedes.contains(&id) {
+        return Err(PublishError::invalid("an update cannot supersede itself"));
+    }
+    let mut warnings = Vec::new();
+    for superseded in &request.supersedes {
+        if catalog.newest(*superseded)?.is_none() {
+            warnings.push(format!("{superseded}, which it supersedes, is not in the catalogue"));
+        }
+    }
+    Ok(warnings)
+}
+
+/// The document of an update that was published locally; no other one can be revised here.
+fn local_document(catalog: &Catalog, newest: &RevisionSummary) -> Result<Vec<u8>, PublishError> {
+    let stored = catalog.document(newest.revision_id)?.unwrap_or_default();
+    let document = UpdateDocument::parse(&stored, &DocumentLimits::default())?;
+    if !document.properties.locally_published {
+        return Err(PublishError::invalid(format!(
+            "{} ({}) was not published locally: only its publisher can revise it",
+            newest.identity.id, newest.title
+        )));
+    }
+    Ok(stored)
 }
 
 fn report(

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::{Uuid, uuid};
 
 use super::{applies_if::AppliesIf, error::PublishError};
-use crate::update::UpdateId;
+use crate::{file_error::Doing as _, update::UpdateId};
 
 /// A request to publish one installer.
 #[derive(Debug, Clone)]
@@ -111,10 +111,9 @@ impl PublishRequest {
     }
 
     pub(super) fn file_modified(&self) -> Result<Timestamp, PublishError> {
-        fs::metadata(&self.file)
-            .and_then(|data| data.modified())
-            .map_err(|source| PublishError::Io { doing: "read", path: self.file.clone(), source })
-            .map(|time| Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH))
+        let modified =
+            fs::metadata(&self.file).and_then(|data| data.modified()).doing("read", &self.file)?;
+        Ok(Timestamp::try_from(modified).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     document::DriverMetadata,
     error::DocumentError,
     namespace::Namespace,
-    reader::{Reader, Tag},
+    reader::{Reader, tag::Tag},
 };
 
 /// Reads `ApplicabilityRules`, where driver metadata lies in `Metadata`.

@@ -6,7 +6,7 @@ use super::{
     document::UpdateFile,
     error::DocumentError,
     namespace::Namespace,
-    reader::{Reader, Tag},
+    reader::{Reader, tag::Tag},
 };
 
 pub(super) fn files(reader: &mut Reader<'_>) -> Result<Vec<UpdateFile>, DocumentError> {

@@ -9,7 +9,10 @@ use super::{
     limits::DocumentLimits,
     localized::{NO_LANGUAGE, eula_key},
     namespace::Namespace,
-    reader::{Attribute, Event, Reader, Tag},
+    reader::{
+        Reader,
+        tag::{Attribute, Event, Tag},
+    },
     sections::{Section, sections},
     writer::FragmentWriter,
 };

@@ -5,7 +5,7 @@ use super::{
     error::DocumentError,
     files::file,
     namespace::Namespace,
-    reader::{Reader, Tag},
+    reader::{Reader, tag::Tag},
 };
 
 pub(super) const NO_LANGUAGE: &str = "`LocalizedProperties` without `Language`";

@@ -5,7 +5,7 @@ use super::{
     error::DocumentError,
     identity::{UpdateId, UpdateIdentity},
     namespace::Namespace,
-    reader::{Reader, Tag},
+    reader::{Reader, tag::Tag},
 };
 
 /// `Relationships`, read.

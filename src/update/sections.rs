@@ -4,7 +4,7 @@ use super::{
     error::DocumentError,
     limits::DocumentLimits,
     namespace::Namespace,
-    reader::{Reader, Tag},
+    reader::{Reader, tag::Tag},
 };
 
 /// A child of the root that we know.

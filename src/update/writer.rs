@@ -3,7 +3,7 @@
 use super::{
     characters::{push_attribute_value, push_text},
     namespace::Namespace,
-    reader::{Attribute, Tag},
+    reader::tag::{Attribute, Tag},
 };
 
 /// Collects one fragment.

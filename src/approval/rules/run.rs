@@ -316,13 +316,10 @@ impl Active<'_> {
                     self.outcome.unchanged += 1;
                     continue;
                 }
-                self.outcome.skipped.push(SkippedApproval {
-                    update,
-                    title: revision.title.clone(),
-                    group: *group,
-                    group_name: group_name.clone(),
-                    why,
-                });
+                let title = revision.title.clone();
+                let (group, group_name) = (*group, group_name.clone());
+                let skipped = SkippedApproval { update, title, group, group_name, why };
+                self.outcome.skipped.push(skipped);
                 continue;
             }
             let credit = old.and_then(|old| old.rule.as_ref());
