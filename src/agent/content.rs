@@ -10,12 +10,14 @@ use sha2::Sha256;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
 use super::{
-    ProbeError, ProbeEvent, ProbeProgress,
+    error::ProbeError,
     fragments::File,
     http::{content_headers, root_cause},
     judge::{Judge, clip},
+    report::{ProbeEvent, ProbeProgress},
     rulebook::{self as rules, Rule},
 };
+use crate::durable;
 
 /// Bytes of a piece.
 const PIECE: u64 = 1 << 20;
@@ -31,8 +33,8 @@ pub(crate) struct Fetch<'a> {
     pub(crate) seed: u64,
     /// Most bytes of a file.
     pub(crate) limit: u64,
-    /// Where files stay; `None` to delete them once checked.
-    pub(crate) keep: Option<&'a Path>,
+    /// Where files are stored; `None` to delete them once checked.
+    pub(crate) folder: Option<&'a Path>,
     /// Base of the correlation vector.
     pub(crate) vector: String,
 }
@@ -114,7 +116,7 @@ impl Fetch<'_> {
             let reason = format!("{} bytes are more than the limit of {}", file.size, self.limit);
             return Ok(Err(Failure { code: TRANSFER, reason, digest: false }));
         }
-        let folder = self.keep.map_or_else(std::env::temp_dir, Path::to_path_buf);
+        let folder = self.folder.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let disk = |source| ProbeError::Disk { path: folder.clone(), source };
         std::fs::create_dir_all(&folder).map_err(disk)?;
         let stored = tempfile::NamedTempFile::new_in(&folder).map_err(disk)?;
@@ -149,11 +151,9 @@ impl Fetch<'_> {
         let (sha1, sha256) =
             hashed.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(disk)?;
         let outcome = check(file, sha1, sha256, &shown, judge);
-        if let (Some(folder), Ok(())) = (self.keep, &outcome) {
-            let path = folder.join(kept_name(file));
-            stored
-                .persist(&path)
-                .map_err(|error| ProbeError::Disk { path: path.clone(), source: error.error })?;
+        if let (Some(folder), Ok(())) = (self.folder, &outcome) {
+            let path = folder.join(stored_name(file));
+            durable::persist(stored, &path).map_err(|source| ProbeError::Disk { path, source })?;
         }
         Ok(outcome)
     }
@@ -190,23 +190,22 @@ impl Fetch<'_> {
     }
 }
 
-/// Judges the head of an answer and reads its body.
-async fn read_piece(
-    mut response: Response,
+/// Judges the head of an answer; the error when its body is of no use.
+fn judge_piece(
+    response: &Response,
     piece: ByteRange,
     size: u64,
     head: &mut Head,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<(), Failure> {
     let status = response.status().as_u16();
     let text = |name: &str| {
         let value = response.headers().get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    let fail = |code, reason: String| Failure { code, reason, digest: false };
     if status != 206 {
         head.broken.push((&rules::CONTENT_STATUS, format!("HTTP {status}")));
         let code = if status == 404 { NOT_FOUND } else { TRANSFER };
-        return Err(fail(code, format!("HTTP {status} from {}", response.url())));
+        return Err(failure(code, format!("HTTP {status} from {}", response.url())));
     }
     let mut broken = Vec::new();
     if let Some(encoding) = text("content-encoding") {
@@ -239,8 +238,19 @@ async fn read_piece(
         let other_size = range.starts_with(&format!("bytes {}-{}/", piece.from, piece.to));
         let rule = if other_size { &rules::SIZE_WRONG } else { &rules::CONTENT_RANGE };
         head.broken.push((rule, what.clone()));
-        return Err(fail(TRANSFER, what));
+        return Err(failure(TRANSFER, what));
     }
+    Ok(())
+}
+
+/// Judges the head of an answer and reads its body.
+async fn read_piece(
+    mut response: Response,
+    piece: ByteRange,
+    size: u64,
+    head: &mut Head,
+) -> Result<Vec<u8>, Failure> {
+    judge_piece(&response, piece, size, head)?;
     let length = usize::try_from(piece.length()).unwrap_or(usize::MAX);
     let mut body = Vec::with_capacity(length);
     loop {
@@ -255,8 +265,12 @@ async fn read_piece(
             Err(error) => format!("{} of {length} bytes: {}", body.len(), root_cause(&error)),
         };
         head.broken.push((&rules::CONTENT_SHORT, what.clone()));
-        return Err(fail(TRANSFER, what));
+        return Err(failure(TRANSFER, what));
     }
+}
+
+fn failure(code: u32, reason: String) -> Failure {
+    Failure { code, reason, digest: false }
 }
 
 /// All pieces of a file must look like pieces of the same file.
@@ -310,7 +324,7 @@ fn digests(mut file: std::fs::File) -> std::io::Result<([u8; 20], [u8; 32])> {
 }
 
 /// A name that is safe whatever the server calls the file, and unique.
-fn kept_name(file: &File) -> String {
+fn stored_name(file: &File) -> String {
     let base = file.name.rsplit(['/', '\\']).next().unwrap_or_default();
     let clean: String = base
         .chars()
@@ -354,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn kept_names_stay_in_their_folder() {
+    fn stored_names_stay_in_their_folder() {
         let file = |name: &str| File { sha1: [0xab; 20], sha256: None, name: name.into(), size: 0 };
         let prefix = "AB".repeat(20);
         for (name, kept) in [
@@ -363,7 +377,7 @@ mod tests {
             ("/etc/passwd", "passwd"),
             ("..", ".."),
         ] {
-            assert_eq!(kept_name(&file(name)), format!("{prefix}-{kept}"));
+            assert_eq!(stored_name(&file(name)), format!("{prefix}-{kept}"));
         }
     }
 }

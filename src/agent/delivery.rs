@@ -5,13 +5,15 @@ use std::{collections::BTreeMap, time::Instant};
 use reqwest::Url;
 
 use super::{
-    ProbeEvent, ProbeProgress, answers,
+    action::Action,
+    answers,
     content::{Failure, Fetch},
     fragments::File,
     http::random_vector,
     judge::{Judge, clip},
     offers::{Offer, Offers},
     operation::{CONTENT, Operation},
+    report::{ProbeEvent, ProbeProgress},
     requests::{self, EventKind},
     session::{Session, SessionEnd, millis},
 };
@@ -42,7 +44,7 @@ impl Session {
         let mut fetched = BTreeMap::new();
         for (n, offer) in offers.list.iter().enumerate() {
             let mut outcome = Ok(());
-            if self.options.download && offer.update.action != "Uninstall" {
+            if self.options.download && offer.action != Action::Uninstall {
                 outcome = self.download(offer, &offers, &mut fetched, progress).await?;
                 report_download(offer, &outcome, &mut before);
             }
@@ -51,7 +53,7 @@ impl Session {
             {
                 update.failure = Some(failure.reason.clone());
             }
-            if self.options.install && offer.update.action != "Uninstall" {
+            if self.options.install && offer.action != Action::Uninstall {
                 before.push(about(offer, EventKind::InstallStarted));
                 after.push(self.install(offer, &outcome));
             }
@@ -99,7 +101,7 @@ impl Session {
                     connections: self.options.connections,
                     seed: self.options.seed.unwrap_or_else(random_seed),
                     limit: self.options.limits.file,
-                    keep: self.options.keep.as_deref(),
+                    folder: self.options.keep.as_deref(),
                     vector: format!("{}.2.0.0.1", random_vector()),
                 };
                 let mut judge = Judge::new(&mut self.findings, CONTENT);
@@ -111,7 +113,7 @@ impl Session {
                 digest: false,
             }),
         };
-        self.tell_findings(progress);
+        self.emit_findings(progress);
         progress(ProbeEvent::Downloaded { file: file.name.clone(), ok: outcome.is_ok() });
         match &outcome {
             Ok(()) => {
@@ -158,7 +160,7 @@ impl Session {
                 let events = batch.iter().map(requests::AgentEvent::id).collect();
                 progress(ProbeEvent::Reported { events });
             }
-            self.tell_findings(progress);
+            self.emit_findings(progress);
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::file_error::FileError;
+
 /// Why a probe could not go on. What an answer has wrong without stopping the agent is a
 /// [`Finding`](super::Finding), not an error.
 #[derive(Debug, thiserror::Error)]
@@ -75,16 +77,8 @@ pub enum ProbeError {
         code: String,
     },
     /// A state file cannot be read or written.
-    #[error("cannot {action} the state file {path}")]
-    StateFile {
-        /// `read` or `write`.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A state file is not one of this program and version.
     #[error("{path} is not a state file of this version; delete it, and the agent starts afresh")]
     StateFormat {

@@ -4,22 +4,10 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::rulebook::Rule;
+use super::{rulebook::Rule, severity::Severity};
 
 /// How many findings of one rule in one operation are kept one by one; the rest are counted.
 const KEPT: u64 = 5;
-
-/// How bad a finding is for a real agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Different from a WSUS, without harm that is known.
-    Note,
-    /// Some agents, or some administrators, will stumble over it.
-    Warning,
-    /// An agent fails, loops, or misses updates.
-    Error,
-}
 
 /// One thing in an answer that is not as an agent expects it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -47,27 +47,27 @@ impl Core {
     }
 
     /// Reads and judges a Core fragment. `None` when an agent would drop the update.
-    pub(crate) fn read(text: &str, of: i32, judge: &mut Judge<'_>) -> Option<Self> {
+    pub(crate) fn read(text: &str, revision_id: i32, judge: &mut Judge<'_>) -> Option<Self> {
         let parts = match tree::fragment(text, MAX_ELEMENTS, is_manifest) {
             Ok(parts) => parts,
             Err(error) => {
-                judge.broken(&rules::CORE_BROKEN, format!("revision {of}: {error}"));
+                judge.broken(&rules::CORE_BROKEN, format!("revision {revision_id}: {error}"));
                 return None;
             }
         };
         for part in &parts {
-            check_names(part, of, judge);
+            check_names(part, revision_id, judge);
         }
-        check_parts(&parts, schema::CORE, of, &rules::CORE_SHAPE, judge);
+        check_parts(&parts, schema::CORE, revision_id, &rules::CORE_SHAPE, judge);
         let identity = parts.iter().find(|part| part.name == "UpdateIdentity")?;
         let properties = parts.iter().find(|part| part.name == "Properties")?;
         let update_id = judge.guid(
             identity.attribute("UpdateID").unwrap_or_default(),
-            &format!("UpdateID of revision {of}"),
+            &format!("UpdateID of revision {revision_id}"),
         )?;
         let Some(revision) = identity.attribute("RevisionNumber").and_then(|n| n.parse().ok())
         else {
-            judge.broken(&rules::CORE_SHAPE, format!("revision {of}: no RevisionNumber"));
+            judge.broken(&rules::CORE_SHAPE, format!("revision {revision_id}: no RevisionNumber"));
             return None;
         };
         let kind = match properties.attribute("UpdateType") {
@@ -76,7 +76,7 @@ impl Core {
             Some("Category") => UpdateType::Category,
             Some("Detectoid") => UpdateType::Detectoid,
             other => {
-                let what = format!("revision {of}: UpdateType {:?}", other.map(clip));
+                let what = format!("revision {revision_id}: UpdateType {:?}", other.map(clip));
                 judge.broken(&rules::CORE_SHAPE, what);
                 return None;
             }
@@ -87,17 +87,17 @@ impl Core {
             update_id,
             revision,
             kind,
-            prerequisites: clauses(child("Prerequisites"), of, judge)
+            prerequisites: clauses(child("Prerequisites"), revision_id, judge)
                 .into_iter()
                 .map(|clause| clause.into_iter().map(|(id, _)| id).collect())
                 .collect(),
-            children: clauses(child("BundledUpdates"), of, judge)
+            children: clauses(child("BundledUpdates"), revision_id, judge)
                 .into_iter()
                 .map(|clause| {
                     clause.into_iter().filter_map(|(id, revision)| Some((id, revision?))).collect()
                 })
                 .collect(),
-            superseded: clauses(child("SupersededUpdates"), of, judge)
+            superseded: clauses(child("SupersededUpdates"), revision_id, judge)
                 .into_iter()
                 .flatten()
                 .map(|(id, _)| id)
@@ -138,28 +138,30 @@ pub(crate) enum ExtendedFragment {
 
 impl ExtendedFragment {
     /// Reads and judges a fragment of the extended metadata.
-    pub(crate) fn read(text: &str, of: i32, judge: &mut Judge<'_>) -> Self {
+    pub(crate) fn read(text: &str, revision_id: i32, judge: &mut Judge<'_>) -> Self {
         let parts = match tree::fragment(text, MAX_ELEMENTS, |_| false) {
             Ok(parts) => parts,
             Err(error) => {
-                judge.broken(&rules::EXTENDED_BROKEN, format!("revision {of}: {error}"));
+                judge.broken(&rules::EXTENDED_BROKEN, format!("revision {revision_id}: {error}"));
                 return Self::Other;
             }
         };
         for part in &parts {
-            check_names(part, of, judge);
+            check_names(part, revision_id, judge);
         }
         if let [localized] = parts.as_slice()
             && localized.name == "LocalizedProperties"
         {
             let text = |name| localized.child_text(name).unwrap_or_default().to_owned();
             if text("Title").is_empty() || text("Language").is_empty() {
-                let what = format!("revision {of}: LocalizedProperties without Language or Title");
+                let what = format!(
+                    "revision {revision_id}: LocalizedProperties without Language or Title"
+                );
                 judge.broken(&rules::TITLE_MISSING, what);
             }
             return Self::Localized { title: text("Title"), language: text("Language") };
         }
-        check_parts(&parts, schema::EXTENDED, of, &rules::EXTENDED_SHAPE, judge);
+        check_parts(&parts, schema::EXTENDED, revision_id, &rules::EXTENDED_SHAPE, judge);
         let mut extended = Extended::default();
         for part in &parts {
             match part.name.as_str() {
@@ -168,8 +170,10 @@ impl ExtendedFragment {
                     extended.kb = kb.map(str::to_owned);
                 }
                 "Files" => {
-                    extended.files =
-                        part.all("File").filter_map(|file| read_file(file, of, judge)).collect();
+                    extended.files = part
+                        .all("File")
+                        .filter_map(|file| read_file(file, revision_id, judge))
+                        .collect();
                 }
                 _ => {}
             }
@@ -186,7 +190,7 @@ fn is_manifest(name: &str) -> bool {
 fn check_parts(
     parts: &[Element],
     fields: &[schema::Field],
-    of: i32,
+    revision_id: i32,
     rule: &rules::Rule,
     judge: &mut Judge<'_>,
 ) {
@@ -194,25 +198,27 @@ fn check_parts(
     for (n, part) in parts.iter().enumerate() {
         match fields.iter().position(|field| field.name == part.name) {
             Some(index) if index < place || (n > 0 && index == place) => {
-                judge.broken(rule, format!("revision {of}: {} is out of place", part.name));
+                judge
+                    .broken(rule, format!("revision {revision_id}: {} is out of place", part.name));
             }
             Some(index) => place = index,
-            None => judge.broken(rule, format!("revision {of}: {}", clip(&part.name))),
+            None => judge.broken(rule, format!("revision {revision_id}: {}", clip(&part.name))),
         }
     }
     for field in fields.iter().filter(|field| field.need == schema::Occurrence::Required) {
         if !parts.iter().any(|part| part.name == field.name) {
-            judge.broken(rule, format!("revision {of}: no {}", field.name));
+            judge.broken(rule, format!("revision {revision_id}: no {}", field.name));
         }
     }
 }
 
 /// Names carry no namespace prefix but b., m., d.; attributes none at all. Foreign content, which
 /// keeps its namespace, is not looked into.
-fn check_names(element: &Element, of: i32, judge: &mut Judge<'_>) {
+fn check_names(element: &Element, revision_id: i32, judge: &mut Judge<'_>) {
     if !element.namespace.is_empty() {
         if element.namespace.contains("schemas.microsoft.com/msus") {
-            let what = format!("revision {of}: {} keeps its namespace", clip(&element.name));
+            let what =
+                format!("revision {revision_id}: {} keeps its namespace", clip(&element.name));
             judge.broken(&rules::CORE_PREFIX, what);
         }
         return;
@@ -222,28 +228,31 @@ fn check_names(element: &Element, of: i32, judge: &mut Judge<'_>) {
         None => true,
     };
     if !prefix_fits || element.name.contains(':') {
-        judge.broken(&rules::CORE_PREFIX, format!("revision {of}: {}", clip(&element.name)));
+        judge.broken(
+            &rules::CORE_PREFIX,
+            format!("revision {revision_id}: {}", clip(&element.name)),
+        );
     }
     for (name, _) in &element.attributes {
         if name.contains(':') {
-            let what = format!("revision {of}: {} has {}", element.name, clip(name));
+            let what = format!("revision {revision_id}: {} has {}", element.name, clip(name));
             judge.broken(&rules::ATTRIBUTE_PREFIX, what);
         }
     }
     for child in &element.children {
-        check_names(child, of, judge);
+        check_names(child, revision_id, judge);
     }
 }
 
 /// Clauses of a relationship: `AtLeastOne`, or a bare identity as a clause of one.
 fn clauses(
     parent: Option<&Element>,
-    of: i32,
+    revision_id: i32,
     judge: &mut Judge<'_>,
 ) -> Vec<Vec<(Uuid, Option<i32>)>> {
     let mut identity = |element: &Element| {
         let id = element.attribute("UpdateID").unwrap_or_default();
-        let id = judge.guid(id, &format!("a relationship of revision {of}"))?;
+        let id = judge.guid(id, &format!("a relationship of revision {revision_id}"))?;
         Some((id, element.attribute("RevisionNumber").and_then(|n| n.parse().ok())))
     };
     let Some(parent) = parent else { return Vec::new() };
@@ -260,9 +269,9 @@ fn clauses(
     found
 }
 
-fn read_file(file: &Element, of: i32, judge: &mut Judge<'_>) -> Option<File> {
+fn read_file(file: &Element, revision_id: i32, judge: &mut Judge<'_>) -> Option<File> {
     let name = file.attribute("FileName").unwrap_or_default();
-    let shown = format!("revision {of}, file {:?}", clip(name));
+    let shown = format!("revision {revision_id}, file {:?}", clip(name));
     let sha1 = file
         .attribute("Digest")
         .and_then(decode_base64)

@@ -12,21 +12,17 @@ use reqwest::{
 };
 
 use super::{
-    CLIENT_PROTOCOL, CLIENT_VERSION, ProbeError, ProbeLimits,
+    client_version::{CLIENT_PROTOCOL, CLIENT_VERSION},
+    error::ProbeError,
+    fault::{ReceivedFault, read_fault},
     findings::Findings,
     judge::{Judge, clip},
     operation::{Operation, Service},
+    options::ProbeLimits,
     rulebook as rules,
     tree::{self, Element},
 };
 use crate::protocol::xpress;
-
-/// A SOAP fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReceivedFault {
-    pub(crate) code: String,
-    pub(crate) message: String,
-}
 
 /// Why a call gave no answer.
 #[derive(Debug)]
@@ -135,28 +131,16 @@ impl HttpTransport {
         let encoded = judge_head(&response, &mut judge)?;
         let raw = read_body(response, self.limits.answer, &mut judge, broken_off).await?;
         self.received += u64::try_from(raw.len()).unwrap_or(u64::MAX);
-        let unusable =
-            |reason: String| CallError::Fatal(ProbeError::Unusable { operation: name, reason });
-        let bytes = if encoded {
-            xpress::decompress(&raw, self.limits.answer).map_err(|error| {
-                judge.broken(&rules::XPRESS_BROKEN, error.to_string());
-                unusable(error.to_string())
-            })?
-        } else {
-            raw
+        let bytes = match encoded {
+            true => unpack(&raw, self.limits.answer, &mut judge)?,
+            false => raw,
         };
         if status != 200 && status != 500 {
             judge.broken(&rules::HTTP_STATUS, format!("HTTP {status}"));
-            return Err(unusable(format!("HTTP status {status}")));
+            let reason = format!("HTTP status {status}");
+            return Err(ProbeError::Unusable { operation: name, reason }.into());
         }
-        let text = str::from_utf8(&bytes).map_err(|error| {
-            judge.broken(&rules::XML_BROKEN, error.to_string());
-            unusable(error.to_string())
-        })?;
-        let envelope = tree::document(text, self.limits.elements).map_err(|error| {
-            judge.broken(&rules::XML_BROKEN, error.to_string());
-            unusable(error.to_string())
-        })?;
+        let envelope = read_xml(&bytes, self.limits.elements, &mut judge)?;
         if status == 200 && !encoded {
             judge.broken(&rules::XPRESS_NOT_OFFERED, "no Content-Encoding");
         }
@@ -236,6 +220,29 @@ async fn read_body(
         body.extend_from_slice(&piece);
     }
     Ok(body)
+}
+
+/// Unpacks an answer to at most `limit` bytes.
+fn unpack(raw: &[u8], limit: usize, judge: &mut Judge<'_>) -> Result<Vec<u8>, ProbeError> {
+    xpress::decompress(raw, limit).map_err(|error| {
+        judge.broken(&rules::XPRESS_BROKEN, error.to_string());
+        ProbeError::Unusable { operation: judge.operation, reason: error.to_string() }
+    })
+}
+
+/// Reads the text of an answer.
+fn read_xml(
+    bytes: &[u8],
+    max_elements: usize,
+    judge: &mut Judge<'_>,
+) -> Result<Element, ProbeError> {
+    let text = str::from_utf8(bytes).map_err(|error| error.to_string());
+    let read =
+        text.and_then(|text| tree::document(text, max_elements).map_err(|error| error.to_string()));
+    read.map_err(|reason| {
+        judge.broken(&rules::XML_BROKEN, reason.clone());
+        ProbeError::Unusable { operation: judge.operation, reason }
+    })
 }
 
 /// Judges status line and headers; says whether the body is xpress.
@@ -321,41 +328,6 @@ fn open_envelope(
         return Err(unusable("it is in another namespace").into());
     }
     Ok(response)
-}
-
-/// `ErrorCode` values of [MS-WUSP] 2.2.2.4.
-const CODES: &[&str] = &[
-    "InvalidCookie",
-    "ServerChanged",
-    "ConfigChanged",
-    "CookieExpired",
-    "RegistrationRequired",
-    "RegistrationNotRequired",
-    "InvalidAuthorizationCookie",
-    "InvalidParameters",
-    "InternalServerError",
-    "ServerBusy",
-    "FileLocationChanged",
-];
-
-fn read_fault(fault: &Element, judge: &mut Judge<'_>) -> ReceivedFault {
-    let detail = fault.child("detail");
-    let code = detail.and_then(|detail| detail.child("ErrorCode"));
-    let said = |name| detail.and_then(|detail| detail.child_text(name)).unwrap_or_default();
-    let Some(code) = code.filter(|code| !code.text.trim().is_empty()) else {
-        let message = fault.child_text("faultstring").unwrap_or_default();
-        judge.broken(&rules::FAULT_NO_CODE, format!("faultstring {:?}", clip(message)));
-        return ReceivedFault { code: "(no ErrorCode)".into(), message: clip(message) };
-    };
-    if !code.namespace.is_empty() {
-        let what = format!("ErrorCode is in {:?}", clip(&code.namespace));
-        judge.broken(&rules::FAULT_QUALIFIED, what);
-    }
-    let code = code.text.trim().to_owned();
-    if !CODES.contains(&code.as_str()) {
-        judge.broken(&rules::FAULT_CODE_UNKNOWN, clip(&code));
-    }
-    ReceivedFault { code: clip(&code), message: clip(said("Message")) }
 }
 
 /// Why an HTTP request failed, down to the root of it.

@@ -72,10 +72,10 @@ impl<'a> Judge<'a> {
     }
 
     /// A 32-bit integer.
-    pub(crate) fn int32(&mut self, element: &Element, of: &str) -> Option<i32> {
+    pub(crate) fn int32(&mut self, element: &Element, name: &str) -> Option<i32> {
         let value = element.text.trim().parse().ok();
         if value.is_none() {
-            self.broken(&rules::ID_NOT_INT32, format!("{of}: {:?}", clip(&element.text)));
+            self.broken(&rules::ID_NOT_INT32, format!("{name}: {:?}", clip(&element.text)));
         }
         value
     }
@@ -101,28 +101,28 @@ impl<'a> Judge<'a> {
     }
 
     /// A GUID.
-    pub(crate) fn guid(&mut self, text: &str, of: &str) -> Option<Uuid> {
+    pub(crate) fn guid(&mut self, text: &str, name: &str) -> Option<Uuid> {
         let value = (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten();
         if value.is_none() {
-            self.broken(&rules::VALUE_BAD, format!("{of} is no GUID: {:?}", clip(text)));
+            self.broken(&rules::VALUE_BAD, format!("{name} is no GUID: {:?}", clip(text)));
         }
         value
     }
 
     /// Base64; white space inside is allowed.
-    pub(crate) fn base64(&mut self, text: &str, of: &str) -> Option<Vec<u8>> {
+    pub(crate) fn base64(&mut self, text: &str, name: &str) -> Option<Vec<u8>> {
         let value = decode_base64(text);
         if value.is_none() {
-            self.broken(&rules::VALUE_BAD, format!("{of} is not base64: {:?}", clip(text)));
+            self.broken(&rules::VALUE_BAD, format!("{name} is not base64: {:?}", clip(text)));
         }
         value
     }
 
     /// An instant; without zone it is UTC.
-    pub(crate) fn instant(&mut self, text: &str, of: &str) -> Option<jiff::Timestamp> {
+    pub(crate) fn instant(&mut self, text: &str, name: &str) -> Option<jiff::Timestamp> {
         let value = parse_instant(text);
         if value.is_none() {
-            self.broken(&rules::VALUE_BAD, format!("{of} is no time: {:?}", clip(text)));
+            self.broken(&rules::VALUE_BAD, format!("{name} is no time: {:?}", clip(text)));
         }
         value
     }

@@ -12,21 +12,27 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `operation`, `requests/` | what an agent says |
+//! | `client_version`, `operation`, `requests/` | what an agent says |
 //! | `http` | how it says it; answers within limits |
-//! | `tree`, `schema`, `judge`, `answers/`, `fragments` | reading and judging what comes back |
-//! | `rulebook`, `findings` | the rules, and what broke them |
+//! | `tree`, `schema`, `judge`, `answers/`, `action`, `fragments` | reading and judging what comes back |
+//! | `rulebook`, `severity`, `findings` | the rules, and what broke them |
 //! | `profile`, `rules/`, `applicability` | the machine, and what applies to it |
-//! | `session`, `scan`, `offers`, `content`, `delivery` | a run, from handshake to report |
+//! | `session`, `handshake`, `scan`, `offers`, `content`, `delivery` | a run, from handshake to report |
+//! | `calls`, `fault` | calls, and how an agent recovers from faults |
 //! | `state` | what is remembered |
 
+mod action;
 mod answers;
 mod applicability;
+mod calls;
+mod client_version;
 mod content;
 mod delivery;
 mod error;
+mod fault;
 mod findings;
 mod fragments;
+mod handshake;
 mod http;
 mod judge;
 mod offers;
@@ -40,25 +46,19 @@ mod rules;
 mod scan;
 mod schema;
 mod session;
+mod severity;
 mod state;
 mod tree;
 
 pub use error::ProbeError;
-pub use findings::{Finding, Severity};
+pub use findings::Finding;
 pub use options::{ProbeLimits, ProbeOptions};
 pub use profile::{Device, Driver, OsVersion, Profile, RegistryValue, SimulatedFile};
 pub use report::{OfferedUpdate, ProbeEvent, ProbeReport, Timings};
-use session::Session;
+pub use severity::Severity;
 pub use tree::XmlError;
 
-/// Version of the agent whose behaviour this is.
-const CLIENT_VERSION: &str = "1507.2601.30012.0";
-
-/// Its protocol version.
-const CLIENT_PROTOCOL: &str = "2.90";
-
-/// Who wants to follow a run.
-type ProbeProgress<'a> = &'a mut (dyn FnMut(ProbeEvent) + Send);
+use session::Session;
 
 /// A stand-in for one agent.
 #[derive(Debug)]

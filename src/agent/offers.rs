@@ -7,11 +7,12 @@ use reqwest::Url;
 use uuid::Uuid;
 
 use super::{
-    OfferedUpdate, ProbeEvent, ProbeProgress,
+    action::Action,
     answers::{self, ExtendedInfo},
     applicability::Applicability,
     fragments::{File, UpdateType},
     operation::Operation,
+    report::{OfferedUpdate, ProbeEvent, ProbeProgress},
     requests, rulebook as rules,
     session::{Session, SessionEnd},
 };
@@ -34,6 +35,7 @@ pub(crate) struct Offers {
 #[derive(Debug)]
 pub(crate) struct Offer {
     pub(crate) update: OfferedUpdate,
+    pub(crate) action: Action,
     pub(crate) bundle: bool,
     pub(crate) files: Vec<File>,
     /// Bundled updates that are installed with it.
@@ -57,21 +59,27 @@ impl Session {
                 if cached.core.kind == UpdateType::Category && installed && !described {
                     to_describe.insert(id);
                 }
-                let reported = ["Install", "OptionalInstall", "Uninstall", "PreDeploymentCheck"];
+                let is_reported = matches!(
+                    cached.action,
+                    Action::Install
+                        | Action::OptionalInstall
+                        | Action::Uninstall
+                        | Action::PreDeploymentCheck
+                );
                 let current = applicability.newest(cached.core.update_id) == Some(id);
-                if !reported.contains(&cached.action.as_str()) || !current {
+                if !is_reported || !current {
                     continue;
                 }
                 if applicability.installable(id) {
                     offers.needed.push(cached.core.update_id);
                     to_describe.insert(id);
                     to_describe.extend(applicability.members(id));
-                    if matches!(cached.action.as_str(), "Install" | "OptionalInstall") {
+                    if matches!(cached.action, Action::Install | Action::OptionalInstall) {
                         chosen.push(id);
                     }
                 } else if installed {
                     offers.installed.push(cached.core.update_id);
-                    if cached.action == "Uninstall" {
+                    if cached.action == Action::Uninstall {
                         to_describe.insert(id);
                         chosen.push(id);
                     }
@@ -100,14 +108,14 @@ impl Session {
             .iter()
             .filter(|(id, cached)| {
                 !cached.core.superseded.is_empty()
-                    && (chosen.contains(id) && cached.action != "Uninstall"
+                    && (chosen.contains(id) && cached.action != Action::Uninstall
                         || applicability.installed(**id))
             })
             .flat_map(|(_, cached)| cached.core.superseded.iter().copied())
             .collect();
         chosen.retain(|id| {
             self.state.cache.get(id).is_some_and(|cached| {
-                cached.action == "Uninstall" || !superseded.contains(&cached.core.update_id)
+                cached.action == Action::Uninstall || !superseded.contains(&cached.core.update_id)
             })
         });
     }
@@ -135,7 +143,7 @@ impl Session {
             let server = self.wire.base.clone();
             let info =
                 answers::extended_info(&response, batch, &server, &mut self.judge(operation));
-            self.tell_findings(progress);
+            self.emit_findings(progress);
             self.state.described.extend(info.extended.keys());
             all.extended.extend(info.extended);
             all.titles.extend(info.titles);
@@ -149,7 +157,7 @@ impl Session {
         let applicability = self.applicability();
         let members = applicability.members(id);
         let mut files: Vec<File> = Vec::new();
-        if cached.action != "Uninstall" {
+        if cached.action != Action::Uninstall {
             for part in std::iter::once(&id).chain(&members) {
                 for file in info.extended.get(part).into_iter().flat_map(|part| &part.files) {
                     if !files.iter().any(|held| held.sha1 == file.sha1) {
@@ -163,7 +171,7 @@ impl Session {
             revision: cached.core.revision,
             title: self.title(info.titles.get(&id)),
             kb: info.extended.get(&id).and_then(|extended| extended.kb.clone()),
-            action: cached.action.clone(),
+            action: cached.action.name().to_owned(),
             files: files.len(),
             bytes: files.iter().map(|file| file.size).fold(0, u64::saturating_add),
             failure: None,
@@ -171,6 +179,7 @@ impl Session {
         let member = |id| self.state.cache.get(id).map(|cached| cached.core.update_id);
         Some(Offer {
             update,
+            action: cached.action,
             bundle: cached.core.is_bundle(),
             files,
             members: members.iter().filter_map(member).collect(),
@@ -224,7 +233,7 @@ impl Session {
             self.state.cookie = cookie.or(self.state.cookie.take());
             offers.locations.extend(locations);
         }
-        self.tell_findings(progress);
+        self.emit_findings(progress);
         Ok(())
     }
 }

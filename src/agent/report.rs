@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::findings::{Finding, Severity};
+use super::{findings::Finding, severity::Severity};
 
 /// The result of a probe.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -149,3 +149,6 @@ pub enum ProbeEvent {
     /// Something is wrong.
     Finding(Finding),
 }
+
+/// Who wants to follow a run.
+pub(crate) type ProbeProgress<'a> = &'a mut (dyn FnMut(ProbeEvent) + Send);

@@ -3,7 +3,7 @@
 //! *Observed* means: seen in the traffic of an unmodified Windows 11 agent with the WSUS of Windows
 //! Server 2025. The answers of that server break no rule of severity error.
 
-use super::findings::Severity;
+use super::severity::Severity;
 
 /// A rule for answers.
 #[derive(Debug)]

@@ -5,10 +5,12 @@ use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
 use super::{
-    ProbeError, ProbeEvent, ProbeProgress,
+    action::Action,
     answers::{self, SyncInfo, UpdateInfo},
+    error::ProbeError,
     fragments::UpdateType,
     operation::Operation,
+    report::{ProbeEvent, ProbeProgress},
     requests, rulebook as rules,
     session::{Session, SessionEnd},
     state::CachedRevision,
@@ -17,9 +19,9 @@ use super::{
 /// A WSUS refuses more InstalledNonLeafUpdateIDs than this.
 const WSUS_MAX_INSTALLED: usize = 400;
 
-/// What a round told the server that the agent has.
+/// The revisions that the agent has, as a request names them.
 #[derive(Debug, Default)]
-struct Told {
+struct HeldRevisions {
     installed: Vec<i32>,
     others: Vec<i32>,
     drivers: Vec<i32>,
@@ -50,7 +52,7 @@ impl Session {
             {}
         }
         self.judge_graph();
-        self.tell_findings(progress);
+        self.emit_findings(progress);
         Ok(())
     }
 
@@ -83,17 +85,17 @@ impl Session {
             self.judge(operation).broken(&rules::TOO_MANY_TRIPS, what);
             return Ok(None);
         }
-        let told = self.told();
-        if told.installed.len() > WSUS_MAX_INSTALLED {
-            let what = format!("{} installed non-leaf revisions", told.installed.len());
+        let held = self.held_revisions();
+        if held.installed.len() > WSUS_MAX_INSTALLED {
+            let what = format!("{} installed non-leaf revisions", held.installed.len());
             self.judge(operation).broken(&rules::TOO_MANY_INSTALLED, what);
         }
         let response = self
             .call(operation, progress, |session| {
                 let sync = requests::Sync {
-                    installed: told.installed.clone(),
-                    others: if driver_pass { Vec::new() } else { told.others.clone() },
-                    drivers: if driver_pass { told.drivers.clone() } else { Vec::new() },
+                    installed: held.installed.clone(),
+                    others: if driver_pass { Vec::new() } else { held.others.clone() },
+                    drivers: if driver_pass { held.drivers.clone() } else { Vec::new() },
                     driver_pass,
                     filter,
                     server: session.wire.server(),
@@ -105,56 +107,56 @@ impl Session {
         self.report.rounds += 1;
         let info = answers::sync_info(&response, driver_pass, &mut self.judge(operation));
         drop(response);
-        let round = self.take(info, &told, driver_pass)?;
+        let round = self.apply_answer(info, &held, driver_pass)?;
         progress(ProbeEvent::Round {
             number: self.report.rounds,
             new: round.new,
             truncated: round.truncated,
         });
-        self.tell_findings(progress);
+        self.emit_findings(progress);
         Ok(Some(round))
     }
 
     /// The id lists of the next request, ascending as agents have them.
-    fn told(&self) -> Told {
+    fn held_revisions(&self) -> HeldRevisions {
         let applicability = self.applicability();
-        let mut told = Told::default();
+        let mut held = HeldRevisions::default();
         for (&id, cached) in &self.state.cache {
             if cached.driver {
-                told.drivers.push(id);
+                held.drivers.push(id);
             } else if !cached.leaf && applicability.installed(id) {
-                told.installed.push(id);
+                held.installed.push(id);
             } else {
-                told.others.push(id);
+                held.others.push(id);
             }
         }
-        told
+        held
     }
 
-    /// Takes in an answer, and judges it by what the request said.
-    fn take(
+    /// Remembers what an answer brought, and judges it by what the request said.
+    fn apply_answer(
         &mut self,
         info: SyncInfo,
-        told: &Told,
+        held: &HeldRevisions,
         driver_pass: bool,
     ) -> Result<Round, SessionEnd> {
-        self.take_cookie(&info);
-        let satisfied: HashSet<Uuid> = told
+        self.store_cookie(&info);
+        let satisfied: HashSet<Uuid> = held
             .installed
             .iter()
             .filter_map(|id| self.state.cache.get(id).map(|cached| cached.core.update_id))
             .collect();
-        self.take_back(&info);
+        self.remove_withdrawn(&info);
         for change in info.changed {
             if let Some(cached) = self.state.cache.get_mut(&change.id) {
                 cached.leaf = change.leaf;
-                cached.action = change.action.unwrap_or_else(|| cached.action.clone());
+                cached.action = change.action.unwrap_or(cached.action);
             }
         }
         let mut round = Round { new: 0, non_leaf: false, truncated: info.truncated };
         for update in info.new {
             round.non_leaf |= !update.leaf;
-            if self.take_update(update, &satisfied, driver_pass) {
+            if self.store_update(update, &satisfied, driver_pass) {
                 round.new += 1;
             }
         }
@@ -169,7 +171,7 @@ impl Session {
         Ok(round)
     }
 
-    fn take_cookie(&mut self, info: &SyncInfo) {
+    fn store_cookie(&mut self, info: &SyncInfo) {
         let Some(cookie) = &info.cookie else { return };
         if let Some(held) = &self.state.cookie
             && held.expiration != cookie.expiration
@@ -180,7 +182,7 @@ impl Session {
         self.state.cookie = Some(cookie.clone());
     }
 
-    fn take_back(&mut self, info: &SyncInfo) {
+    fn remove_withdrawn(&mut self, info: &SyncInfo) {
         for id in &info.out_of_scope {
             if self.state.cache.remove(id).is_some() {
                 self.verdicts.remove(id);
@@ -194,7 +196,7 @@ impl Session {
     }
 
     /// Remembers a new revision. False when the agent had it already or cannot use it.
-    fn take_update(
+    fn store_update(
         &mut self,
         update: UpdateInfo,
         satisfied: &HashSet<Uuid>,
@@ -223,7 +225,7 @@ impl Session {
         if assume_all {
             core.rules = None;
         }
-        let action = update.action.unwrap_or_else(|| "Evaluate".into());
+        let action = update.action.unwrap_or(Action::Evaluate);
         let driver = driver_pass || core.kind == UpdateType::Driver;
         let cached = CachedRevision { core, leaf: update.leaf, action, driver };
         self.state.cache.insert(id, cached);
@@ -262,7 +264,7 @@ impl Session {
                 if !child.leaf && !required.contains(&update) {
                     broken.push((&rules::BUNDLED_NOT_LEAF, what.clone()));
                 }
-                if child.action != "Bundle" {
+                if child.action != Action::Bundle {
                     let what = format!("{what}: {}", child.action);
                     broken.push((&rules::ACTION_NOT_BUNDLE, what));
                 }

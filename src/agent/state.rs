@@ -2,15 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write,
+    fs,
+    io::{self, Write as _},
     path::Path,
 };
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ProbeError, fragments::Core};
+use super::{action::Action, error::ProbeError, fragments::Core};
+use crate::{durable, file_error::Doing as _};
 
+/// What is attempted when the state file is written, for errors.
+const WRITE: &str = "write the state file";
 /// Version of the state file.
 const FORMAT: u32 = 1;
 
@@ -43,12 +47,31 @@ pub(crate) struct Config {
     pub(crate) registration: bool,
     /// `ServiceUrl` of the plug-in.
     pub(crate) service_url: String,
-    /// Its id: `SimpleTargeting`, or `Anonymous`.
-    pub(crate) plug_in: String,
+    /// The plug-in for authorization.
+    pub(crate) plug_in: PlugIn,
     /// `MaxExtendedUpdatesPerRequest`.
     pub(crate) max_extended: usize,
     /// `ProtocolVersion` of the server as a pair.
     pub(crate) protocol: (u32, u32),
+}
+
+/// How a server wants agents to be authorized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PlugIn {
+    /// The agent gets an authorization cookie and may name its target group.
+    SimpleTargeting,
+    /// There is nobody to ask for an authorization cookie.
+    Anonymous,
+}
+
+impl PlugIn {
+    /// `PlugInID`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::SimpleTargeting => "SimpleTargeting",
+            Self::Anonymous => "Anonymous",
+        }
+    }
 }
 
 /// A cookie, opaque to the agent.
@@ -68,7 +91,7 @@ pub(crate) struct CachedRevision {
     /// `IsLeaf`.
     pub(crate) leaf: bool,
     /// `Deployment/Action`.
-    pub(crate) action: String,
+    pub(crate) action: Action,
     /// It came in the driver pass.
     pub(crate) driver: bool,
 }
@@ -90,12 +113,9 @@ impl Datastore {
 
     /// Reads a state file; `None` when it is not there.
     pub(crate) fn load(path: &Path) -> Result<Option<Self>, ProbeError> {
-        let text = match std::fs::read(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => {
-                return Err(ProbeError::StateFile { action: "read", path: path.into(), source });
-            }
+        let text = match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.doing("read the state file", path)?,
         };
         match serde_json::from_slice::<Self>(&text) {
             Ok(state) if state.format == FORMAT => Ok(Some(state)),
@@ -103,20 +123,16 @@ impl Datastore {
         }
     }
 
-    /// Writes the state file anew, under another name first.
+    /// Replaces the state file, durably.
     pub(crate) fn save(&self, path: &Path) -> Result<(), ProbeError> {
-        let fail =
-            |source| ProbeError::StateFile { action: "write", path: path.to_path_buf(), source };
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
-        let mut writer = std::io::BufWriter::new(&mut file);
-        serde_json::to_writer(&mut writer, self).map_err(|error| fail(error.into()))?;
-        writer.flush().map_err(fail)?;
-        drop(writer);
-        file.persist(path).map_err(|error| fail(error.error))?;
+        let mut file = tempfile::NamedTempFile::new_in(folder).doing(WRITE, path)?;
+        let json = serde_json::to_vec(self).map_err(io::Error::from).doing(WRITE, path)?;
+        file.write_all(&json).doing(WRITE, path)?;
+        durable::persist(file, path).doing(WRITE, path)?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use quick_xml::{
     NsReader,
     escape::resolve_predefined_entity,
-    events::{BytesStart, Event},
+    events::{BytesRef, BytesStart, Event},
     name::ResolveResult,
 };
 use serde::{Deserialize, Serialize};
@@ -109,103 +109,135 @@ fn read(
     hollow: fn(&str) -> bool,
 ) -> Result<Vec<Element>, XmlError> {
     let mut reader = NsReader::from_str(text.trim_start_matches('\u{feff}'));
-    let mut roots = Vec::new();
-    let mut open: Vec<Element> = Vec::new();
-    // Depth below a hollow element.
-    let mut dropped = 0_usize;
-    let mut count = 0_usize;
-    let mut known: Arc<str> = Arc::from("");
+    let mut tree = TreeBuilder {
+        max_elements,
+        hollow,
+        roots: Vec::new(),
+        open: Vec::new(),
+        dropped: 0,
+        count: 0,
+        namespace: Arc::from(""),
+    };
     loop {
         let offset = reader.buffer_position();
         let fail = |reason: String| XmlError { offset, reason };
         let (resolved, event) =
             reader.read_resolved_event().map_err(|error| fail(error.to_string()))?;
-        if let Event::Start(tag) | Event::Empty(tag) = &event {
-            let empty = matches!(event, Event::Empty(_));
-            if open.len() + dropped >= MAX_DEPTH {
-                return Err(fail(format!("nested deeper than {MAX_DEPTH} elements")));
-            }
-            if dropped > 0 || open.last().is_some_and(|parent| hollow(&parent.name)) {
-                check_attributes(tag).map_err(fail)?;
-                dropped += usize::from(!empty);
-                continue;
-            }
-            count += 1;
-            if count > max_elements {
-                return Err(fail(format!("more than {max_elements} elements")));
-            }
-            let element = element(tag, &resolved, &mut known).map_err(fail)?;
-            if empty {
-                close(element, &mut open, &mut roots);
-            } else {
-                open.push(element);
-            }
-            continue;
-        }
-        match event {
-            Event::End(_) if dropped > 0 => dropped -= 1,
+        let done = match event {
+            Event::Start(tag) => tree.start(&tag, &resolved, false),
+            Event::Empty(tag) => tree.start(&tag, &resolved, true),
             Event::End(_) => {
-                if let Some(element) = open.pop() {
-                    close(element, &mut open, &mut roots);
-                }
+                tree.end();
+                Ok(())
             }
-            Event::Text(piece) => {
-                add(&piece.xml10_content(), dropped, &mut open).map_err(fail)?;
-            }
-            Event::CData(piece) => {
-                add(&piece.xml10_content(), dropped, &mut open).map_err(fail)?;
-            }
-            Event::GeneralRef(reference) => {
-                let mut buffer = [0; 4];
-                let resolved = match reference.resolve_char_ref() {
-                    Ok(Some(character)) => Some(&*character.encode_utf8(&mut buffer)),
-                    Ok(None) => resolve_predefined_entity(&reference),
-                    Err(error) => return Err(fail(error.to_string())),
-                };
-                let piece =
-                    resolved.ok_or_else(|| fail(format!("unknown entity &{};", &*reference)))?;
-                add(piece, dropped, &mut open).map_err(fail)?;
-            }
-            Event::DocType(_) => return Err(fail("a document type declaration".into())),
-            Event::Eof if open.is_empty() && dropped == 0 => return Ok(roots),
-            Event::Eof => return Err(fail("ends inside an element".into())),
-            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
-            Event::Start(_) | Event::Empty(_) => {}
+            Event::Text(piece) => tree.text(&piece.xml10_content()),
+            Event::CData(piece) => tree.text(&piece.xml10_content()),
+            Event::GeneralRef(reference) => tree.reference(&reference),
+            Event::DocType(_) => Err("a document type declaration".to_owned()),
+            Event::Eof if tree.is_complete() => return Ok(tree.roots),
+            Event::Eof => Err("ends inside an element".to_owned()),
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => Ok(()),
+        };
+        done.map_err(fail)?;
+    }
+}
+
+/// Elements that are being read. Its errors say what is wrong at the place that was read last.
+struct TreeBuilder {
+    max_elements: usize,
+    hollow: fn(&str) -> bool,
+    roots: Vec<Element>,
+    open: Vec<Element>,
+    /// Open elements inside a hollow one.
+    dropped: usize,
+    count: usize,
+    /// The namespace that was seen last: neighbours share it.
+    namespace: Arc<str>,
+}
+
+impl TreeBuilder {
+    fn is_complete(&self) -> bool {
+        self.open.is_empty() && self.dropped == 0
+    }
+
+    fn start(
+        &mut self,
+        tag: &BytesStart<'_>,
+        resolved: &ResolveResult<'_>,
+        is_empty: bool,
+    ) -> Result<(), String> {
+        if self.open.len() + self.dropped >= MAX_DEPTH {
+            return Err(format!("nested deeper than {MAX_DEPTH} elements"));
+        }
+        if self.dropped > 0 || self.open.last().is_some_and(|parent| (self.hollow)(&parent.name)) {
+            check_attributes(tag)?;
+            self.dropped += usize::from(!is_empty);
+            return Ok(());
+        }
+        self.count += 1;
+        if self.count > self.max_elements {
+            return Err(format!("more than {} elements", self.max_elements));
+        }
+        let element = element(tag, resolved, &mut self.namespace)?;
+        if is_empty {
+            self.close(element);
+        } else {
+            self.open.push(element);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        if self.dropped > 0 {
+            self.dropped -= 1;
+        } else if let Some(element) = self.open.pop() {
+            self.close(element);
         }
     }
-}
 
-fn close(element: Element, open: &mut [Element], roots: &mut Vec<Element>) {
-    match open.last_mut() {
-        Some(parent) => parent.children.push(element),
-        None => roots.push(element),
+    fn close(&mut self, element: Element) {
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(element),
+            None => self.roots.push(element),
+        }
     }
-}
 
-fn add(piece: &str, dropped: usize, open: &mut [Element]) -> Result<(), String> {
-    if dropped > 0 {
-        return Ok(());
+    fn text(&mut self, piece: &str) -> Result<(), String> {
+        if self.dropped > 0 {
+            return Ok(());
+        }
+        match self.open.last_mut() {
+            Some(element) => element.text.push_str(piece),
+            None if piece.trim().is_empty() => {}
+            None => return Err("text outside of any element".into()),
+        }
+        Ok(())
     }
-    match open.last_mut() {
-        Some(element) => element.text.push_str(piece),
-        None if piece.trim().is_empty() => {}
-        None => return Err("text outside of any element".into()),
+
+    fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), String> {
+        let mut buffer = [0; 4];
+        let resolved = match reference.resolve_char_ref() {
+            Ok(Some(character)) => Some(&*character.encode_utf8(&mut buffer)),
+            Ok(None) => resolve_predefined_entity(reference),
+            Err(error) => return Err(error.to_string()),
+        };
+        let piece = resolved.ok_or_else(|| format!("unknown entity &{};", &**reference))?;
+        self.text(piece)
     }
-    Ok(())
 }
 
 fn element(
     tag: &BytesStart<'_>,
     resolved: &ResolveResult<'_>,
-    known: &mut Arc<str>,
+    last_namespace: &mut Arc<str>,
 ) -> Result<Element, String> {
     let (namespace, name) = match resolved {
         ResolveResult::Bound(namespace) => (namespace.0, tag.local_name().into_inner()),
         ResolveResult::Unbound => ("", tag.local_name().into_inner()),
         ResolveResult::Unknown(_) => ("", tag.name().into_inner()),
     };
-    if **known != *namespace {
-        *known = Arc::from(namespace);
+    if **last_namespace != *namespace {
+        *last_namespace = Arc::from(namespace);
     }
     let mut attributes = Vec::new();
     for attribute in tag.attributes() {
@@ -216,7 +248,7 @@ fn element(
         attributes.push((attribute.key.into_inner().to_owned(), value.into_owned()));
     }
     Ok(Element {
-        namespace: Arc::clone(known),
+        namespace: Arc::clone(last_namespace),
         name: name.to_owned(),
         attributes,
         text: String::new(),

@@ -5,7 +5,10 @@
 //! (bundled revisions, prerequisites) is not written down here; it follows from the catalogue and is
 //! computed when the server loads its view.
 
+mod error;
 pub mod rules;
+
+pub use error::ApprovalError;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -14,12 +17,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    catalog::{Catalog, CatalogError, RevisionFilter, RevisionSummary},
+    catalog::{Catalog, RevisionFilter, RevisionSummary},
     fleet::{ApprovalAction, Fleet, FleetError, Origin},
     update::{UpdateId, UpdateType, kb_number},
 };
 
-/// Which updates are meant.
+/// Which updates are selected.
 #[derive(Debug, Clone)]
 pub enum UpdateSelection {
     /// These.
@@ -77,32 +80,6 @@ pub struct SelectedUpdate {
     pub decision: ApprovalOutcome,
     /// Superseded by an update that is here.
     pub superseded: bool,
-}
-
-/// Why nothing was approved.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApprovalError {
-    /// The catalogue failed.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    /// The fleet failed.
-    #[error(transparent)]
-    Fleet(#[from] FleetError),
-    /// A rule cannot be kept or read.
-    #[error("the rule {name:?}: {what}")]
-    Rule {
-        /// Its name.
-        name: String,
-        /// What is wrong and what to do.
-        what: String,
-    },
-    /// Nothing is meant by the selection.
-    #[error("{what}")]
-    NoSuchUpdate {
-        /// What was looked for and how to find what is there.
-        what: String,
-    },
 }
 
 /// Approves what is selected for a group.
@@ -171,14 +148,14 @@ fn would_change(
     request: &Request,
 ) -> Result<Vec<bool>, FleetError> {
     let wanted = (request.group, request.action, request.deadline);
-    let there: HashSet<UpdateId> = fleet
+    let existing: HashSet<UpdateId> = fleet
         .approvals()?
         .into_iter()
         .filter(|a| (a.group, a.action, a.deadline) == wanted)
         .filter(|a| a.origin == Origin::Local && a.rule.is_none())
         .map(|a| a.update)
         .collect();
-    Ok(approved(decided).map(|update| !there.contains(&update)).collect())
+    Ok(approved(decided).map(|update| !existing.contains(&update)).collect())
 }
 
 /// Takes approvals for a group back. [`UpdateSelection::All`] means every approval that the group has,
@@ -192,12 +169,12 @@ pub fn unapprove(
     selection: &UpdateSelection,
     group: Uuid,
 ) -> Result<Vec<UpdateId>, ApprovalError> {
-    let meant: Vec<UpdateId> = if let UpdateSelection::All { .. } = selection {
+    let selected: Vec<UpdateId> = if let UpdateSelection::All { .. } = selection {
         fleet.approvals()?.iter().filter(|a| a.group == group).map(|a| a.update).collect()
     } else {
         identities(select(catalog, selection, &HashMap::new())?)
     };
-    Ok(fleet.at_once(|fleet| changed(meant, |update| fleet.unapprove(update, group)))?)
+    Ok(fleet.at_once(|fleet| changed_updates(selected, |update| fleet.unapprove(update, group)))?)
 }
 
 /// Declines updates, or takes declines back. Returns those for which that changed anything.
@@ -212,14 +189,14 @@ pub fn decline(
     now: Timestamp,
 ) -> Result<Vec<UpdateId>, ApprovalError> {
     let superseded = catalog.superseded()?;
-    let meant = identities(select(catalog, selection, &superseded)?);
-    let did = fleet.at_once(|fleet| {
-        changed(meant, |update| match undo {
+    let selected = identities(select(catalog, selection, &superseded)?);
+    let changed = fleet.at_once(|fleet| {
+        changed_updates(selected, |update| match undo {
             true => fleet.undecline(update),
             false => fleet.decline(update, Origin::Local, now),
         })
     });
-    Ok(did?)
+    Ok(changed?)
 }
 
 fn identities(revisions: Vec<RevisionSummary>) -> Vec<UpdateId> {
@@ -227,20 +204,20 @@ fn identities(revisions: Vec<RevisionSummary>) -> Vec<UpdateId> {
 }
 
 /// Those updates for which `change` changed anything.
-fn changed(
+fn changed_updates(
     updates: Vec<UpdateId>,
     mut change: impl FnMut(UpdateId) -> Result<bool, FleetError>,
 ) -> Result<Vec<UpdateId>, FleetError> {
-    let mut did = Vec::new();
+    let mut changed = Vec::new();
     for update in updates {
         if change(update)? {
-            did.push(update);
+            changed.push(update);
         }
     }
-    Ok(did)
+    Ok(changed)
 }
 
-/// Newest revisions of the updates that are meant, in the order of revision IDs.
+/// Newest revisions of the updates that are selected, in the order of revision IDs.
 fn select(
     catalog: &Catalog,
     selection: &UpdateSelection,

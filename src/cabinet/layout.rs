@@ -2,7 +2,10 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::{CabinetError, MAGIC};
+use super::error::CabinetError;
+
+/// The first bytes of every cabinet.
+pub const MAGIC: &[u8; 4] = b"MSCF";
 
 /// A block never unpacks to more than this. [MS-CAB] 2.4
 const BLOCK_LIMIT: u64 = 32 * 1024;
@@ -53,16 +56,7 @@ pub(super) fn check<R: Read + Seek>(reader: &mut R) -> Result<Layout, CabinetErr
     let reserve = if flags & HAS_RESERVE == 0 { Reserve::default() } else { fields.reserve()? };
     check_length(length, total, &reserve.header)?;
 
-    let mut all = Vec::with_capacity(usize::from(folders));
-    for _ in 0..folders {
-        let entry: [u8; 8] = fields.bytes()?;
-        let mut entry = entry.as_slice();
-        let (first_block, blocks, method) =
-            (u32le(&mut entry), u16le(&mut entry), u16le(&mut entry));
-        fields.skip(u64::from(reserve.per_folder))?;
-        let first_block = u64::from(first_block);
-        all.push(Folder { first_block, blocks, stored: method & 0xf == 0, unpacked: 0 });
-    }
+    let mut all = fields.folders(folders, reserve.per_folder)?;
     let after_folders = fields.position()?;
     for (number, folder) in all.iter_mut().enumerate() {
         if folder.blocks > 0 && folder.first_block < after_folders {
@@ -72,23 +66,7 @@ pub(super) fn check<R: Read + Seek>(reader: &mut R) -> Result<Layout, CabinetErr
     }
     fields.seek(u64::from(first_member))?;
     for _ in 0..members {
-        let entry: [u8; 16] = fields.bytes()?;
-        let mut entry = entry.as_slice();
-        let (size, offset, folder) = (u32le(&mut entry), u32le(&mut entry), u16le(&mut entry));
-        let name = fields.name()?;
-        let end = u64::from(size) + u64::from(offset);
-        match all.get(usize::from(folder)) {
-            None => {
-                return Err(damaged(format!("member {name:?} is in a folder that is not there")));
-            }
-            Some(folder) if end > folder.unpacked => {
-                return Err(damaged(format!(
-                    "member {name:?} ends at byte {end} of its folder, which has {}",
-                    folder.unpacked
-                )));
-            }
-            Some(_) => {}
-        }
+        fields.check_member(&all)?;
     }
     Ok(Layout { signature_bytes: length - total })
 }
@@ -166,6 +144,38 @@ impl<R: Read + Seek> Fields<'_, R> {
         Ok(Reserve { header: bytes, per_folder, per_block })
     }
 
+    /// The entries of the folders, which follow the header.
+    fn folders(&mut self, folders: u16, reserve: u8) -> Result<Vec<Folder>, CabinetError> {
+        let mut all = Vec::with_capacity(usize::from(folders));
+        for _ in 0..folders {
+            let entry: [u8; 8] = self.bytes()?;
+            let mut entry = entry.as_slice();
+            let (first_block, blocks, method) =
+                (u32le(&mut entry), u16le(&mut entry), u16le(&mut entry));
+            self.skip(u64::from(reserve))?;
+            let first_block = u64::from(first_block);
+            all.push(Folder { first_block, blocks, stored: method & 0xf == 0, unpacked: 0 });
+        }
+        Ok(all)
+    }
+
+    /// Reads the entry of a member, which must lie within its folder.
+    fn check_member(&mut self, folders: &[Folder]) -> Result<(), CabinetError> {
+        let entry: [u8; 16] = self.bytes()?;
+        let mut entry = entry.as_slice();
+        let (size, offset, folder) = (u32le(&mut entry), u32le(&mut entry), u16le(&mut entry));
+        let name = self.name()?;
+        let end = u64::from(size) + u64::from(offset);
+        match folders.get(usize::from(folder)) {
+            None => Err(damaged(format!("member {name:?} is in a folder that is not there"))),
+            Some(folder) if end > folder.unpacked => Err(damaged(format!(
+                "member {name:?} ends at byte {end} of its folder, which has {}",
+                folder.unpacked
+            ))),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// Walks the blocks of a folder and notes its unpacked size.
     fn blocks(
         &mut self,
@@ -214,7 +224,7 @@ fn damaged(what: impl Into<String>) -> CabinetError {
 }
 
 /// The callers hand in slices of the right length; a short one counts as zeros.
-fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
+fn split_bytes<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
     match bytes.split_first_chunk::<N>() {
         Some((first, rest)) => {
             *bytes = rest;
@@ -225,13 +235,13 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
 }
 
 fn u8le(bytes: &mut &[u8]) -> u8 {
-    u8::from_le_bytes(take(bytes))
+    u8::from_le_bytes(split_bytes(bytes))
 }
 
 fn u16le(bytes: &mut &[u8]) -> u16 {
-    u16::from_le_bytes(take(bytes))
+    u16::from_le_bytes(split_bytes(bytes))
 }
 
 fn u32le(bytes: &mut &[u8]) -> u32 {
-    u32::from_le_bytes(take(bytes))
+    u32::from_le_bytes(split_bytes(bytes))
 }

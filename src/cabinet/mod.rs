@@ -6,44 +6,18 @@
 //!
 //! Pure: reads from whatever the caller hands in.
 
+mod error;
 mod layout;
 #[cfg(test)]
 mod tests;
+
+pub use error::CabinetError;
+pub use layout::MAGIC;
 
 use std::{
     io::{self, Read, Seek, SeekFrom},
     panic::{AssertUnwindSafe, catch_unwind},
 };
-
-/// The first bytes of every cabinet.
-pub const MAGIC: &[u8; 4] = b"MSCF";
-
-/// Why a cabinet is refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CabinetError {
-    /// It could not be read.
-    #[error("reading the cabinet failed")]
-    Io(#[source] io::Error),
-    /// It contradicts itself, was cut short or changed.
-    #[error("{0}")]
-    Damaged(String),
-    /// It has no such member.
-    #[error("the cabinet has no member {0:?}")]
-    NoMember(String),
-}
-
-impl CabinetError {
-    /// Sorts an error of [`Member`]'s reader: the disk's own errors stay, all others say that the
-    /// cabinet is damaged.
-    pub fn from_read(error: io::Error) -> Self {
-        if error.raw_os_error().is_some() {
-            Self::Io(error)
-        } else {
-            Self::Damaged(format!("it cannot be unpacked: {error}"))
-        }
-    }
-}
 
 /// A member as the cabinet lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]

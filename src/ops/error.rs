@@ -157,6 +157,7 @@ pub fn join_causes(causes: impl IntoIterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::file_error::FileError;
 
     #[test]
     fn a_cause_that_only_repeats_is_left_out() {
@@ -172,8 +173,8 @@ mod tests {
         assert_eq!(error.concern(), Concern::Bundle);
         assert_eq!(OpsError::usage("x").concern(), Concern::Caller);
         let disk = io::Error::other("on fire");
-        let error =
-            OpsError::from(TransferError::Io { doing: "read", path: "/x".into(), source: disk });
+        let disk = FileError { doing: "read", path: "/x".into(), source: disk };
+        let error = OpsError::from(TransferError::File(disk));
         assert_eq!(error.concern(), Concern::Machine);
         assert_eq!(causes(&error), "cannot read /x: on fire");
     }

@@ -3,7 +3,13 @@
 use jiff::Timestamp;
 use uuid::{Uuid, uuid};
 
-use super::{NAMESPACE, PublishError, PublishRequest, document};
+use super::{
+    category::{Categories, Category, CategoryDocument},
+    document,
+    error::PublishError,
+    identities::category_id,
+    request::PublishRequest,
+};
 use crate::{
     catalog::{Catalog, RevisionFilter, RevisionSummary},
     update::{DocumentLimits, UpdateDocument, UpdateId, UpdateIdentity, UpdateType},
@@ -14,31 +20,6 @@ const LOCAL_PUBLISHER: Uuid = uuid!("7c40e8c2-01ae-47f5-9af2-6e75a0582518");
 
 /// Generations above a product that are looked at.
 const ANCESTORS: usize = 8;
-
-/// Which categories an update gets.
-pub(super) struct Categories {
-    /// Its product.
-    pub(super) product: UpdateId,
-    /// Its classification.
-    pub(super) classification: UpdateId,
-    /// What is not in the catalogue yet, parents first.
-    pub(super) made: Vec<CategoryDocument>,
-}
-
-/// A category document that has been made.
-pub(super) struct CategoryDocument {
-    pub(super) title: String,
-    pub(super) document: String,
-}
-
-/// A category as its document describes it.
-pub(super) struct Category<'a> {
-    pub(super) identity: UpdateIdentity,
-    pub(super) title: &'a str,
-    pub(super) parent: Option<UpdateId>,
-    /// `Company`, `ProductFamily`, `Product` or `UpdateClassification`.
-    pub(super) kind: &'static str,
-}
 
 /// Finds the categories of a request and makes those that are missing; writes nothing.
 pub(super) fn plan(
@@ -69,22 +50,18 @@ pub(super) fn plan(
             };
             let mut parent = match company {
                 None => make(UpdateId(LOCAL_PUBLISHER), "Local Publisher", "Company", None)?,
-                Some(company) => make(derived("company", &[company]), company, "Company", None)?,
+                Some(company) => {
+                    make(category_id("company", &[company]), company, "Company", None)?
+                }
             };
             if let Some(family) = family {
-                let id = derived("family", &[company.unwrap_or_default(), family]);
+                let id = category_id("family", &[company.unwrap_or_default(), family]);
                 parent = make(id, family, "ProductFamily", Some(parent))?;
             }
-            make(derived("product", &parts), product, "Product", Some(parent))?
+            make(category_id("product", &parts), product, "Product", Some(parent))?
         }
     };
     Ok(Categories { product, classification: classification.id(), made })
-}
-
-/// The same name in any letter case gives the same identity everywhere.
-fn derived(kind: &str, parts: &[&str]) -> UpdateId {
-    let name = format!("{kind}\n{}", parts.join("\n").to_lowercase());
-    UpdateId(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
 }
 
 /// A product that the catalogue has under that name; what stands before the last slash must be

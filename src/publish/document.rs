@@ -4,10 +4,11 @@ use bundle_format::digest::PayloadDigests;
 use jiff::Timestamp;
 
 use super::{
-    NAMESPACE, PublishRequest,
     applies_if::product_code,
-    categories::{Categories, Category},
+    category::{Categories, Category},
+    identities::NAMESPACE,
     installer::Installer,
+    request::PublishRequest,
     xml::Xml,
 };
 use crate::update::{UpdateId, UpdateIdentity};

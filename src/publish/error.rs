@@ -1,9 +1,9 @@
 //! What may go wrong with publishing.
 
-use std::{io, path::PathBuf};
-
-use super::BadRule;
-use crate::{catalog::CatalogError, content::ContentError, update::DocumentError};
+use super::rule_parser::BadRule;
+use crate::{
+    catalog::CatalogError, content::ContentError, file_error::FileError, update::DocumentError,
+};
 
 /// Why a file was not published.
 #[derive(Debug, thiserror::Error)]
@@ -19,16 +19,8 @@ pub enum PublishError {
     #[error(transparent)]
     Rule(#[from] BadRule),
     /// The file could not be read.
-    #[error("cannot {doing} {path}")]
-    Io {
-        /// What was attempted.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The document would not be accepted by those who read it.
     #[error("the update document made of this request is not valid")]
     Document(#[from] DocumentError),

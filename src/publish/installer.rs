@@ -10,10 +10,15 @@ use quick_xml::{NsReader, events::Event, name::ResolveResult};
 use uuid::Uuid;
 
 use super::{
-    AppliesIf, PublishError, PublishRequest, Signature,
-    authenticode::{COMPOUND, read_start, signature},
+    applies_if::AppliesIf,
+    authenticode::{COMPOUND, Signature, read_start, signature},
+    error::PublishError,
+    request::PublishRequest,
 };
-use crate::cabinet::{self, Cabinet, CabinetError};
+use crate::{
+    cabinet::{self, Cabinet, CabinetError},
+    file_error::{Doing as _, FileError},
+};
 
 /// Bytes of a servicing package's manifest (decompression bomb).
 const MANIFEST_BYTES: u64 = 64 * 1024 * 1024;
@@ -31,63 +36,24 @@ pub(super) enum Installer {
 
 /// Looks into the file. The second part warns of what agents may stumble over.
 pub(super) fn inspect(request: &PublishRequest) -> Result<(Installer, Vec<String>), PublishError> {
-    let io = |source| PublishError::Io { doing: "read", path: request.file.clone(), source };
+    let path = &request.file;
     let mut start = [0; 8];
     // Before it is opened: opening a pipe waits for its writer.
-    if !fs::metadata(&request.file).map_err(io)?.is_file() {
+    if !fs::metadata(path).doing("read", path)?.is_file() {
         return Err(PublishError::invalid(format!("{} is not a file", request.file.display())));
     }
-    let mut file = File::open(&request.file).map_err(io)?;
-    let read = read_start(&mut file, &mut start).map_err(io)?;
+    let mut file = File::open(path).doing("read", path)?;
+    let read = read_start(&mut file, &mut start).doing("read", path)?;
     let start = start.get(..read).unwrap_or_default();
     let name = request.file_name()?.to_owned();
     let extension =
         name.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
     let mut warnings = Vec::new();
     let installer = match extension.as_str() {
-        "exe" => {
-            if !start.starts_with(b"MZ") {
-                warnings
-                    .push(format!("{name} is no Windows program: agents will fail to start it"));
-            }
-            let arguments = request.command_line.clone().unwrap_or_else(|| {
-                warnings.push(
-                    "no command line is given: an installer that asks questions will hang, give its switch for a silent installation".to_owned(),
-                );
-                String::new()
-            });
-            Installer::CommandLine {
-                program: name.clone(),
-                arguments,
-                rule: rule(request, &mut warnings),
-            }
-        }
-        "msu" => {
-            if start.get(..4) != Some(cabinet::MAGIC) {
-                warnings.push(format!(
-                    "{name} is no Windows update package: agents will fail to install it"
-                ));
-            }
-            let switches = request.command_line.as_deref().unwrap_or("/quiet /norestart");
-            let arguments = format!("\"{name}\" {switches}");
-            let program = "wusa.exe".to_owned();
-            Installer::CommandLine { program, arguments, rule: rule(request, &mut warnings) }
-        }
+        "exe" => program(request, &name, start, &mut warnings),
+        "msu" => update_package(request, &name, start, &mut warnings),
         "cab" => archive(request, &mut warnings)?,
-        "msi" => {
-            let product = match (&request.applies_if, start == COMPOUND) {
-                (Some(AppliesIf::Msi { product, .. }), _) => *product,
-                (_, true) => product_code(request).ok_or_else(|| {
-                    PublishError::invalid(format!(
-                        "{name} does not say its product code: give it with --applies-if msi:{{PRODUCT-CODE}}"
-                    ))
-                })?,
-                (_, false) => {
-                    return Err(PublishError::invalid(format!("{name} is no Windows Installer package")));
-                }
-            };
-            Installer::Msi { product, rule: request.applies_if.clone() }
-        }
+        "msi" => windows_installer(request, &name, start)?,
         "msp" => {
             return Err(PublishError::invalid(
                 "patches (.msp) cannot be published yet: publish the full .msi, or a program that applies the patch",
@@ -99,13 +65,69 @@ pub(super) fn inspect(request: &PublishRequest) -> Result<(Installer, Vec<String
             )));
         }
     };
-    match signature(&request.file).map_err(io)? {
+    match signature(path).doing("read", path)? {
         Signature::Present => {}
         Signature::Absent | Signature::NoContainer => warnings.push(format!(
             "{name} carries no Authenticode signature: agents install only what is signed by a publisher they trust"
         )),
     }
     Ok((installer, warnings))
+}
+
+/// A program that installs.
+fn program(
+    request: &PublishRequest,
+    name: &str,
+    start: &[u8],
+    warnings: &mut Vec<String>,
+) -> Installer {
+    if !start.starts_with(b"MZ") {
+        warnings.push(format!("{name} is no Windows program: agents will fail to start it"));
+    }
+    let arguments = request.command_line.clone().unwrap_or_else(|| {
+        warnings.push(
+            "no command line is given: an installer that asks questions will hang, give its switch for a silent installation".to_owned(),
+        );
+        String::new()
+    });
+    Installer::CommandLine { program: name.to_owned(), arguments, rule: rule(request, warnings) }
+}
+
+/// A Windows update package, which `wusa.exe` installs.
+fn update_package(
+    request: &PublishRequest,
+    name: &str,
+    start: &[u8],
+    warnings: &mut Vec<String>,
+) -> Installer {
+    if start.get(..4) != Some(cabinet::MAGIC) {
+        warnings
+            .push(format!("{name} is no Windows update package: agents will fail to install it"));
+    }
+    let switches = request.command_line.as_deref().unwrap_or("/quiet /norestart");
+    let arguments = format!("\"{name}\" {switches}");
+    let program = "wusa.exe".to_owned();
+    Installer::CommandLine { program, arguments, rule: rule(request, warnings) }
+}
+
+/// A package of Windows Installer.
+fn windows_installer(
+    request: &PublishRequest,
+    name: &str,
+    start: &[u8],
+) -> Result<Installer, PublishError> {
+    let product = match (&request.applies_if, start == COMPOUND) {
+        (Some(AppliesIf::Msi { product, .. }), _) => *product,
+        (_, true) => product_code(request).ok_or_else(|| {
+            PublishError::invalid(format!(
+                "{name} does not say its product code: give it with --applies-if msi:{{PRODUCT-CODE}}"
+            ))
+        })?,
+        (_, false) => {
+            return Err(PublishError::invalid(format!("{name} is no Windows Installer package")));
+        }
+    };
+    Ok(Installer::Msi { product, rule: request.applies_if.clone() })
 }
 
 /// The rule for what says nothing about itself.
@@ -125,12 +147,12 @@ fn archive(
     warnings: &mut Vec<String>,
 ) -> Result<Installer, PublishError> {
     let name = request.file_name()?;
-    let io = |source| PublishError::Io { doing: "read", path: request.file.clone(), source };
+    let path = &request.file;
     let failed = |e| match e {
-        CabinetError::Io(e) => io(e),
+        CabinetError::Io(source) => FileError { doing: "read", path: path.clone(), source }.into(),
         other => PublishError::invalid(format!("{name} is no usable cabinet: {other}")),
     };
-    let file = BufReader::new(File::open(&request.file).map_err(io)?);
+    let file = BufReader::new(File::open(path).doing("read", path)?);
     let mut cabinet = Cabinet::open(file).map_err(failed)?;
     if let Some(command_line) = &request.command_line {
         let (program, arguments) = split_program(command_line)?;

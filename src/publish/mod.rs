@@ -16,30 +16,30 @@
 mod applies_if;
 mod authenticode;
 mod categories;
+mod category;
 mod document;
 mod error;
+mod identities;
 mod installer;
 mod request;
+mod rule_parser;
 mod xml;
 
-pub use applies_if::{AppliesIf, BadRule, Comparison, KnownFolder, RegistryData};
+pub use applies_if::{AppliesIf, Comparison, KnownFolder, RegistryData};
 pub use authenticode::{Signature, signature};
 pub use error::PublishError;
 pub use request::{Classification, PublishRequest, Reboot, Severity};
+pub use rule_parser::BadRule;
 
 use bundle_format::digest::PayloadDigests;
 use jiff::Timestamp;
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::{
-    catalog::{AddOutcome, Catalog, Numbering, PayloadRow},
+    catalog::{AddOutcome, Catalog, Numbering, PayloadRow, RevisionSummary},
     content::ContentStore,
     update::{DocumentLimits, RevisionId, UpdateDocument, UpdateId, UpdateIdentity},
 };
-
-/// The name space of the identities that we derive from names.
-const NAMESPACE: Uuid = Uuid::from_u128(0x7d1d_6a7e_2f52_4c58_9b0e_5f0c_6c1b_a9d4);
 
 /// What became of a file that was published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,15 +84,8 @@ pub fn publish(
     if payload.size == 0 {
         return Err(PublishError::invalid("the file is empty"));
     }
-    let id = request.update_id.unwrap_or_else(|| derived_id(&request, &payload));
-    if request.supersedes.contains(&id) {
-        return Err(PublishError::invalid("an update cannot supersede itself"));
-    }
-    for superseded in &request.supersedes {
-        if catalog.newest(*superseded)?.is_none() {
-            warnings.push(format!("{superseded}, which it supersedes, is not in the catalogue"));
-        }
-    }
+    let id = request.update_id.unwrap_or_else(|| identities::update_id(&request, &payload));
+    warnings.extend(check_superseded(catalog, &request, id)?);
 
     let mut parts = document::DocumentParts {
         request: &request,
@@ -104,14 +97,7 @@ pub fn publish(
         modified: document::moment(modified),
     };
     if let Some(newest) = catalog.newest(id)? {
-        let stored = catalog.document(newest.revision_id)?.unwrap_or_default();
-        if !UpdateDocument::parse(&stored, &DocumentLimits::default())?.properties.locally_published
-        {
-            return Err(PublishError::invalid(format!(
-                "{id} ({}) was not published locally: only its publisher can revise it",
-                newest.title
-            )));
-        }
+        let stored = local_document(catalog, &newest)?;
         // Would it be the same again? Then it is.
         parts.identity = newest.identity;
         let created = std::mem::replace(&mut parts.created, newest.created.unwrap_or_default());
@@ -143,6 +129,37 @@ pub fn publish(
     Ok(report(identity, revision_id, true, payload, made, warnings))
 }
 
+/// Warns of superseded updates that the catalogue does not have.
+fn check_superseded(
+    catalog: &Catalog,
+    request: &PublishRequest,
+    id: UpdateId,
+) -> Result<Vec<String>, PublishError> {
+    if request.supersedes.contains(&id) {
+        return Err(PublishError::invalid("an update cannot supersede itself"));
+    }
+    let mut warnings = Vec::new();
+    for superseded in &request.supersedes {
+        if catalog.newest(*superseded)?.is_none() {
+            warnings.push(format!("{superseded}, which it supersedes, is not in the catalogue"));
+        }
+    }
+    Ok(warnings)
+}
+
+/// The document of an update that was published locally; no other one can be revised here.
+fn local_document(catalog: &Catalog, newest: &RevisionSummary) -> Result<Vec<u8>, PublishError> {
+    let stored = catalog.document(newest.revision_id)?.unwrap_or_default();
+    let document = UpdateDocument::parse(&stored, &DocumentLimits::default())?;
+    if !document.properties.locally_published {
+        return Err(PublishError::invalid(format!(
+            "{} ({}) was not published locally: only its publisher can revise it",
+            newest.identity.id, newest.title
+        )));
+    }
+    Ok(stored)
+}
+
 fn report(
     identity: UpdateIdentity,
     revision_id: RevisionId,
@@ -153,12 +170,6 @@ fn report(
 ) -> Published {
     let (sha256, size) = (payload.sha256.to_string(), payload.size);
     Published { identity, revision_id, changed, sha256, size, categories_made, warnings }
-}
-
-/// The same file under the same title and product is the same update, wherever it is published.
-fn derived_id(request: &PublishRequest, payload: &PayloadDigests) -> UpdateId {
-    let name = format!("update\n{}\n{}\n{}", request.product, request.title, payload.sha256);
-    UpdateId(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
 }
 
 /// Writes all with one transaction; every document is read back first, as an import would read it.

@@ -5,8 +5,11 @@ use std::{fs, path::PathBuf, str::FromStr};
 use jiff::Timestamp;
 use uuid::{Uuid, uuid};
 
-use super::{AppliesIf, PublishError};
-use crate::update::{UpdateId, kb_number};
+use super::{applies_if::AppliesIf, error::PublishError};
+use crate::{
+    file_error::Doing as _,
+    update::{UpdateId, kb_number},
+};
 
 /// A request to publish one installer.
 #[derive(Debug, Clone)]
@@ -111,10 +114,9 @@ impl PublishRequest {
     }
 
     pub(super) fn file_modified(&self) -> Result<Timestamp, PublishError> {
-        fs::metadata(&self.file)
-            .and_then(|data| data.modified())
-            .map_err(|source| PublishError::Io { doing: "read", path: self.file.clone(), source })
-            .map(|time| Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH))
+        let modified =
+            fs::metadata(&self.file).and_then(|data| data.modified()).doing("read", &self.file)?;
+        Ok(Timestamp::try_from(modified).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 }
 

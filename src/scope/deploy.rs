@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Decision, Decisions, FileState, Graph,
-    graph::{Index, key},
+    decisions::{Decision, Decisions},
+    graph::{FileState, Graph, Index, key},
 };
 use crate::update::{RevisionId, UpdateType};
 

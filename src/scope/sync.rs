@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use roaring::{MultiOps, RoaringBitmap};
 
 use super::{
-    DeployedRevision, Graph,
-    deploy::close,
-    graph::{Index, key},
+    deploy::{DeployedRevision, close},
+    graph::{Graph, Index, key},
 };
 use crate::update::{RevisionId, UpdateId, UpdateType};
 

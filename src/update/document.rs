@@ -3,28 +3,7 @@
 use bundle_format::digest::{Sha1, Sha256};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    DocumentError, UpdateId, UpdateIdentity, drivers, files,
-    localized::localized_properties_collection,
-    properties,
-    relationships::{self, Relationships},
-    sections::{Section, sections},
-};
-
-/// Bounds on a document.
-#[derive(Debug, Clone)]
-pub struct DocumentLimits {
-    /// Bytes of the document. Real ones reach 47 MB.
-    pub bytes: u64,
-    /// Nesting of elements.
-    pub depth: usize,
-}
-
-impl Default for DocumentLimits {
-    fn default() -> Self {
-        Self { bytes: 128 * 1024 * 1024, depth: 256 }
-    }
-}
+use super::identity::{UpdateId, UpdateIdentity};
 
 /// [MS-WUSP] 3.1.1: the kind of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -176,57 +155,6 @@ pub struct DriverMetadata {
 }
 
 impl UpdateDocument {
-    /// Reads a document. It must be UTF-8 (a byte order mark is allowed), with or without an XML
-    /// declaration.
-    ///
-    /// # Errors
-    /// When it is over a limit, malformed, or not an update document; with line and column.
-    pub fn parse(xml: &[u8], limits: &DocumentLimits) -> Result<Self, DocumentError> {
-        let mut identity = None;
-        let mut properties = None;
-        let (mut localized, mut eulas) = (Vec::new(), Vec::new());
-        let mut relationships = Relationships::default();
-        let (mut drivers, mut files) = (Vec::new(), Vec::new());
-        let mut category_type = None;
-        sections(xml, limits, |reader, section, tag| {
-            match section {
-                Section::Identity => identity = Some(relationships::identity(reader, &tag)?),
-                Section::Properties => properties = Some(properties::properties(reader, &tag)?),
-                Section::Localized => {
-                    localized_properties_collection(reader, &mut localized, &mut eulas)?;
-                }
-                Section::Relationships => relationships = relationships::relationships(reader)?,
-                Section::ApplicabilityRules => drivers = drivers::drivers(reader)?,
-                Section::Files => files = files::files(reader)?,
-                Section::HandlerSpecificData => reader.children(|_, tag| {
-                    if tag.namespace.is_msus() && tag.local == "CategoryInformation" {
-                        category_type = tag.attribute("CategoryType").map(str::to_owned);
-                    }
-                    Ok(())
-                })?,
-            }
-            Ok(())
-        })?;
-        // The outline holds both, or the walk would have failed.
-        let (Some(identity), Some((update_type, properties))) = (identity, properties) else {
-            let what = "no `UpdateIdentity` or `Properties`".into();
-            return Err(DocumentError::Invalid { line: 1, column: 1, what });
-        };
-        Ok(Self {
-            identity,
-            update_type,
-            properties,
-            localized,
-            eulas,
-            prerequisites: relationships.prerequisites,
-            bundled: relationships.bundled,
-            superseded: relationships.superseded,
-            files,
-            category_type,
-            drivers,
-        })
-    }
-
     /// The title in `language`, else in the default language, else in English, else the first.
     pub fn title(&self, language: &str) -> Option<&str> {
         let default = self.properties.default_language.as_deref();

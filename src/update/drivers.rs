@@ -1,9 +1,10 @@
 //! Driver metadata, one record per hardware id. [MS-WUSP] 3.1.1.1
 
 use super::{
-    DocumentError, DriverMetadata,
+    document::DriverMetadata,
+    error::DocumentError,
     namespace::Namespace,
-    reader::{Reader, Tag},
+    reader::{Reader, tag::Tag},
 };
 
 /// Reads `ApplicabilityRules`, where driver metadata lies in `Metadata`.

@@ -3,9 +3,10 @@
 use bundle_format::digest::{Sha1, Sha256};
 
 use super::{
-    DocumentError, UpdateFile,
+    document::UpdateFile,
+    error::DocumentError,
     namespace::Namespace,
-    reader::{Reader, Tag},
+    reader::{Reader, tag::Tag},
 };
 
 pub(super) fn files(reader: &mut Reader<'_>) -> Result<Vec<UpdateFile>, DocumentError> {

@@ -5,10 +5,14 @@
 //! (a captured answer shows the first); line ends become `\n`, as XML asks of any processor.
 
 use super::{
-    DocumentError, DocumentLimits,
+    error::DocumentError,
+    limits::DocumentLimits,
     localized::{NO_LANGUAGE, eula_key},
     namespace::Namespace,
-    reader::{Attribute, Event, Reader, Tag},
+    reader::{
+        Reader,
+        tag::{Attribute, Event, Tag},
+    },
     sections::{Section, sections},
     writer::FragmentWriter,
 };

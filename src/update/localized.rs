@@ -1,10 +1,11 @@
 //! `LocalizedPropertiesCollection`: texts and licence texts by language.
 
 use super::{
-    DocumentError, EulaFile, LocalizedProperties,
+    document::{EulaFile, LocalizedProperties},
+    error::DocumentError,
     files::file,
     namespace::Namespace,
-    reader::{Reader, Tag},
+    reader::{Reader, tag::Tag},
 };
 
 pub(super) const NO_LANGUAGE: &str = "`LocalizedProperties` without `Language`";

@@ -12,8 +12,10 @@ mod files;
 mod fragments;
 mod identity;
 mod kb;
+mod limits;
 mod localized;
 mod namespace;
+mod parse;
 mod properties;
 mod reader;
 mod relationships;
@@ -21,8 +23,12 @@ mod sections;
 mod writer;
 
 pub use compatible::compatible_protocol;
-pub use document::*;
+pub use document::{
+    Clause, DriverMetadata, EulaFile, LocalizedProperties, Properties, UpdateDocument, UpdateFile,
+    UpdateType,
+};
 pub use error::DocumentError;
 pub use fragments::{Fragments, LocalizedFragment, fragments};
 pub use identity::{RevisionId, UpdateId, UpdateIdentity};
 pub use kb::kb_number;
+pub use limits::DocumentLimits;

@@ -1,10 +1,11 @@
 //! `Properties`: kind, publication and what an administrator sees.
 
 use super::{
-    DocumentError, Properties, UpdateType,
+    document::{Properties, UpdateType},
+    error::DocumentError,
     kb::kb_number,
     namespace::Namespace,
-    reader::{Reader, Tag},
+    reader::{Reader, tag::Tag},
 };
 
 pub(super) fn properties(
@@ -24,14 +25,7 @@ pub(super) fn properties(
             text.parse().map(Some).map_err(|_| reader.invalid(format!("`{name}` is `{text}`")))
         }
     };
-    let update_type = match tag.attribute("UpdateType") {
-        Some("Software") => UpdateType::Software,
-        Some("Driver") => UpdateType::Driver,
-        Some("Category") => UpdateType::Category,
-        Some("Detectoid") => UpdateType::Detectoid,
-        Some(other) => return Err(reader.invalid(format!("`UpdateType` is `{other}`"))),
-        None => return Err(reader.invalid("`Properties` without `UpdateType`")),
-    };
+    let update_type = update_type(reader, tag)?;
     let mut properties = Properties {
         default_language: value("DefaultPropertiesLanguage"),
         expired: tag.attribute("PublicationState") == Some("Expired"),
@@ -45,6 +39,25 @@ pub(super) fn properties(
         max_download_size: size("MaxDownloadSize")?,
         ..Properties::default()
     };
+    read_children(reader, &mut properties)?;
+    Ok((update_type, properties))
+}
+
+fn update_type(reader: &Reader<'_>, tag: &Tag<'_>) -> Result<UpdateType, DocumentError> {
+    match tag.attribute("UpdateType") {
+        Some("Software") => Ok(UpdateType::Software),
+        Some("Driver") => Ok(UpdateType::Driver),
+        Some("Category") => Ok(UpdateType::Category),
+        Some("Detectoid") => Ok(UpdateType::Detectoid),
+        Some(other) => Err(reader.invalid(format!("`UpdateType` is `{other}`"))),
+        None => Err(reader.invalid("`Properties` without `UpdateType`")),
+    }
+}
+
+fn read_children(
+    reader: &mut Reader<'_>,
+    properties: &mut Properties,
+) -> Result<(), DocumentError> {
     reader.children(|reader, tag| {
         if tag.namespace != Namespace::Update {
             return Ok(());
@@ -73,6 +86,5 @@ pub(super) fn properties(
             into.push(text.to_owned());
         }
         Ok(())
-    })?;
-    Ok((update_type, properties))
+    })
 }

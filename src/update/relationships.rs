@@ -1,9 +1,11 @@
 //! `Relationships`: what an update requires, replaces and consists of.
 
 use super::{
-    Clause, DocumentError, UpdateId, UpdateIdentity,
+    document::Clause,
+    error::DocumentError,
+    identity::{UpdateId, UpdateIdentity},
     namespace::Namespace,
-    reader::{Reader, Tag},
+    reader::{Reader, tag::Tag},
 };
 
 /// `Relationships`, read.

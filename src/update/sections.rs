@@ -1,9 +1,10 @@
 //! The outline of an update document: its root and the parts directly in it.
 
 use super::{
-    DocumentError, DocumentLimits,
+    error::DocumentError,
+    limits::DocumentLimits,
     namespace::Namespace,
-    reader::{Reader, Tag},
+    reader::{Reader, tag::Tag},
 };
 
 /// A child of the root that we know.

@@ -2,7 +2,7 @@
 
 use super::{
     namespace::Namespace,
-    reader::{Attribute, Tag},
+    reader::tag::{Attribute, Tag},
 };
 use crate::xml::{Escaping, XmlStyle, XmlWriter};
 

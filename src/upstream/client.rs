@@ -5,7 +5,10 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use reqwest::{Certificate, Client, NoProxy, Proxy, Url, redirect, tls};
 
-use super::roots::{self, MicrosoftUpdate, RootsError};
+use super::{
+    address::without_credentials,
+    roots::{self, MicrosoftUpdate, RootsError},
+};
 
 const USER_AGENT: &str = concat!("Tidegate/", env!("CARGO_PKG_VERSION"));
 
@@ -173,17 +176,6 @@ fn proxy(address: &str) -> Result<Proxy, ClientError> {
     // Whoever names a proxy and NO_PROXY means both.
     let proxy = Proxy::all(url).map_err(|_| wrong("it is no address of a proxy"))?;
     Ok(proxy.no_proxy(NoProxy::from_env()))
-}
-
-/// What may be shown of an address, even of one that cannot be read.
-pub(super) fn without_credentials(address: &str) -> String {
-    match address.rsplit_once('@') {
-        None => address.to_owned(),
-        Some((before, host)) => match before.split_once("://") {
-            Some((scheme, _)) => format!("{scheme}://…@{host}"),
-            None => format!("…@{host}"),
-        },
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::{
     documents::take,
     error::SyncError,
     payloads,
-    report::{SyncOptions, SyncProgress, SyncReport},
+    report::{SyncOptions, SyncProgress, SyncReport, name_below},
 };
 use crate::{catalog::Catalog, content::ContentStore};
 
@@ -41,7 +41,7 @@ pub(super) fn sync(
     let mut writer = catalog.write()?;
     let mut done = 0;
     walk(root, report, &mut |path, size, report| {
-        let at = shown(root, path);
+        let at = name_below(root, path);
         match is_document(path) {
             Err(e) => report.problem(at, format!("cannot be read: {e}")),
             Ok(false) => others.push((path.to_owned(), size)),
@@ -67,11 +67,6 @@ pub(super) fn sync(
     payloads::take(root, &others, catalog, content, progress, report)
 }
 
-/// How a file is named in the report: its path below the folder.
-pub(super) fn shown(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).display().to_string()
-}
-
 type FolderVisit<'a> = dyn FnMut(&Path, u64, &mut SyncReport) -> Result<(), SyncError> + 'a;
 
 /// Calls `visit` with every regular file and its size, in the order of the names.
@@ -89,7 +84,7 @@ fn walk(
                 return Err(SyncError::Io { doing: "list the folder", path: folder, source });
             }
             Err(e) => {
-                report.problem(shown(root, &folder), format!("cannot be listed: {e}"));
+                report.problem(name_below(root, &folder), format!("cannot be listed: {e}"));
                 continue;
             }
         };
@@ -101,7 +96,7 @@ fn walk(
             let data = match entry.metadata() {
                 Ok(data) => data,
                 Err(e) => {
-                    report.problem(shown(root, &path), format!("cannot be read: {e}"));
+                    report.problem(name_below(root, &path), format!("cannot be read: {e}"));
                     continue;
                 }
             };
@@ -115,7 +110,7 @@ fn walk(
                     () if data.is_symlink() => "skipped: a symbolic link",
                     () => "skipped: not a regular file",
                 };
-                report.problem(shown(root, &path), what);
+                report.problem(name_below(root, &path), what);
             }
         }
         folders.extend(below.into_iter().rev());

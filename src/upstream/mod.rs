@@ -9,6 +9,7 @@
 //! of a package or a folder go in with one transaction, those of a server in batches; a run that is
 //! refused or killed leaves nothing half.
 
+mod address;
 mod client;
 mod documents;
 mod download;
@@ -27,12 +28,13 @@ mod wsus;
 pub use client::{ClientError, ConnectionOptions};
 pub use download::{
     download,
+    download_forecast::DownloadForecast,
     error::DownloadError,
-    fetch::RejectedContent,
     forecast,
     locations::ContentBase,
-    plan::{DownloadForecast, FileSelection},
+    outcome::RejectedContent,
     report::{DownloadOptions, DownloadProgress, DownloadReport, StopReason},
+    selection::FileSelection,
     window::{BadWindow, Window},
 };
 pub use error::{SourceError, SyncError};
@@ -41,14 +43,19 @@ pub use report::{Problem, SyncOptions, SyncProgress, SyncReport, Unresolved};
 pub use roots::{Fingerprint, MicrosoftUpdate, RootsError};
 pub use source::Source;
 pub use wsus::{
-    SyncSelection, UpstreamOptions,
-    choice::{Category, CategoryKind, CategoryLevel, categories, choices},
+    category::{Category, CategoryKind, CategoryLevel},
+    choice::{categories, choices},
     error::UpstreamError,
+    facts::UpstreamFacts,
     hardware::{Hardware, HardwareError},
     health::{Health, health},
+    options::{SyncSelection, UpstreamOptions},
     replica::{ReplicaError, replicate},
-    rollup::{RollupError, RollupReport, rollup},
-    upstream_record::{UpstreamFacts, UpstreamRecord, known_upstreams},
+    rollup::{
+        report::{RollupError, RollupReport},
+        rollup,
+    },
+    upstream_record::{UpstreamRecord, known_upstreams},
 };
 
 use crate::{catalog::Catalog, content::ContentStore};
@@ -75,10 +82,10 @@ pub fn sync(
         Source::Folder(path) => {
             folder::sync(path, catalog, content, options, progress, &mut report)?;
         }
-        Source::Server(base) => wsus::run(base, catalog, options, progress, &mut report)?,
+        Source::Server(base) => wsus::engine::run(base, catalog, options, progress, &mut report)?,
         Source::MicrosoftUpdate => {
             let base = options.upstream.connection.microsoft.base();
-            wsus::run(base, catalog, options, progress, &mut report)?;
+            wsus::engine::run(base, catalog, options, progress, &mut report)?;
         }
     }
     report.changed = catalog.change()? != before;

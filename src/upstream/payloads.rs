@@ -11,8 +11,7 @@ use bundle_format::digest::{PayloadDigests, PayloadHasher, Sha1, Sha256};
 
 use super::{
     error::SyncError,
-    folder::shown,
-    report::{SyncProgress, SyncReport},
+    report::{SyncProgress, SyncReport, name_below},
 };
 use crate::{
     catalog::{Catalog, PayloadRow},
@@ -57,7 +56,7 @@ pub(super) fn take(
     })?;
     let mut batch = Batch::default();
     for (path, size) in files {
-        let at = shown(root, path);
+        let at = name_below(root, path);
         let Some(candidates) = wanted.get_mut(size) else {
             if held.contains(size) {
                 report.payloads_known += 1;

@@ -1,9 +1,11 @@
 //! What a synchronization is asked, tells on the way, and reports.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::wsus::UpstreamOptions;
+use super::wsus::options::UpstreamOptions;
 use crate::{
     catalog::Numbering,
     update::{DocumentLimits, UpdateId, UpdateIdentity},
@@ -113,4 +115,9 @@ pub struct Problem {
     pub at: String,
     /// What is wrong with it.
     pub what: String,
+}
+
+/// How a file is named in the report: its path below the folder.
+pub(super) fn name_below(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).display().to_string()
 }

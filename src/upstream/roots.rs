@@ -18,7 +18,7 @@ use reqwest::Url;
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
-use super::client::without_credentials;
+use super::address::{server_root, without_credentials};
 
 /// Where Microsoft Update answers downstream servers.
 const MICROSOFT_UPDATE: &str = "https://sws.update.microsoft.com/";
@@ -96,7 +96,7 @@ impl MicrosoftUpdate {
     ) -> Result<Self, RootsError> {
         let text = url.unwrap_or(MICROSOFT_UPDATE);
         let wrong = |why| RootsError::Address { url: without_credentials(text), why };
-        let base = super::wsus::address(text).map_err(|_| wrong("it is no address of a server"))?;
+        let base = server_root(text).map_err(|_| wrong("it is no address of a server"))?;
         if base.scheme() != "https" {
             return Err(wrong("only https:// proves who answers"));
         }

@@ -8,7 +8,12 @@ use std::{
 
 use reqwest::Url;
 
-use super::{client::ConnectionOptions, error::SourceError, wsus};
+use super::{
+    address::{server_root, without_credentials},
+    client::ConnectionOptions,
+    error::SourceError,
+    wsus::error::UpstreamError,
+};
 use crate::cabinet;
 
 /// Where update documents and payloads come from.
@@ -34,7 +39,9 @@ impl Source {
             return Ok(Self::MicrosoftUpdate);
         }
         if text.contains("://") {
-            return Ok(Self::Server(wsus::address(text)?));
+            let base = server_root(text)
+                .map_err(|why| UpstreamError::Address { url: without_credentials(text), why })?;
+            return Ok(Self::Server(base));
         }
         let path = PathBuf::from(text);
         let io = |source| SourceError::Io { path: path.clone(), source };

@@ -29,10 +29,10 @@ pub(crate) struct ExtendedInfo {
     pub(crate) out_of_scope: Vec<i32>,
 }
 
-/// The answer of GetExtendedUpdateInfo ([MS-WUSP] 2.2.2.2.6) for the revisions `asked`, from `server`.
+/// The answer of GetExtendedUpdateInfo ([MS-WUSP] 2.2.2.2.6) for the revisions `requested`, from `server`.
 pub(crate) fn extended_info(
     response: &Element,
-    asked: &[i32],
+    requested: &[i32],
     server: &Url,
     judge: &mut Judge<'_>,
 ) -> ExtendedInfo {
@@ -43,11 +43,11 @@ pub(crate) fn extended_info(
     if let Some(list) = result.child("Updates") {
         judge.sequence(list, schema::UPDATES);
         for update in list.all("Update") {
-            read_update(update, asked, &mut info, judge);
+            read_update(update, requested, &mut info, judge);
         }
     }
     info.out_of_scope = int_array(result, "OutOfScopeRevisionIDs", judge);
-    for id in asked {
+    for id in requested {
         if info.out_of_scope.contains(id) {
             continue;
         }
@@ -63,11 +63,16 @@ pub(crate) fn extended_info(
     info
 }
 
-fn read_update(update: &Element, asked: &[i32], info: &mut ExtendedInfo, judge: &mut Judge<'_>) {
+fn read_update(
+    update: &Element,
+    requested: &[i32],
+    info: &mut ExtendedInfo,
+    judge: &mut Judge<'_>,
+) {
     judge.sequence(update, schema::UPDATE);
     let (Some(id), Some(xml)) = (update.child("ID"), update.child("Xml")) else { return };
     let Some(id) = judge.int32(id, "Update/ID") else { return };
-    if !asked.contains(&id) {
+    if !requested.contains(&id) {
         judge.broken(&rules::EXTENDED_UNASKED, format!("revision {id}"));
         return;
     }

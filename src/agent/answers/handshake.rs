@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::super::{
     judge::{Judge, clip},
     rulebook as rules, schema,
-    state::{Config, Cookie},
+    state::{Config, Cookie, PlugIn},
     tree::Element,
 };
 
@@ -58,8 +58,8 @@ pub(crate) fn config(response: &Element, judge: &mut Judge<'_>) -> Option<Config
 }
 
 /// Id and path of the one plug-in.
-fn plug_in(result: &Element, judge: &mut Judge<'_>) -> (String, String) {
-    let fallback = ("SimpleTargeting".to_owned(), AUTH_PATH.to_owned());
+fn plug_in(result: &Element, judge: &mut Judge<'_>) -> (PlugIn, String) {
+    let fallback = (PlugIn::SimpleTargeting, AUTH_PATH.to_owned());
     let Some(list) = result.child("AuthInfo") else { return fallback };
     judge.sequence(list, schema::AUTH_INFO);
     let [plug_in] = list.children.as_slice() else {
@@ -71,14 +71,14 @@ fn plug_in(result: &Element, judge: &mut Judge<'_>) -> (String, String) {
     let id = plug_in.child_text("PlugInID").unwrap_or_default();
     let url = plug_in.child_text("ServiceUrl").unwrap_or_default();
     match id {
-        "Anonymous" => (id.to_owned(), String::new()),
+        "Anonymous" => (PlugIn::Anonymous, String::new()),
         "SimpleTargeting" => {
             let relative = !url.is_empty() && !url.starts_with('/') && !url.contains(':');
             if !relative || url.contains(['?', '#', '\\']) || url.contains("..") {
                 judge.broken(&rules::CONFIG_AUTH, format!("ServiceUrl {:?}", clip(url)));
                 return fallback;
             }
-            (id.to_owned(), url.to_owned())
+            (PlugIn::SimpleTargeting, url.to_owned())
         }
         other => {
             judge.broken(&rules::CONFIG_AUTH, format!("PlugInID {:?}", clip(other)));

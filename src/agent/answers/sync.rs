@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     super::{
+        action::Action,
         fragments::{Core, UpdateType},
         judge::{Judge, clip, parse_instant},
         rulebook as rules, schema,
@@ -20,7 +21,7 @@ use super::{
 pub(crate) struct UpdateInfo {
     pub(crate) id: i32,
     /// `None` when the answer has no deployment for it.
-    pub(crate) action: Option<String>,
+    pub(crate) action: Option<Action>,
     pub(crate) leaf: bool,
     /// `None` when there is none or it cannot be used.
     pub(crate) core: Option<Core>,
@@ -96,7 +97,7 @@ fn update_infos(list: Option<&Element>, new: bool, judge: &mut Judge<'_>) -> Vec
         let core = if new { read_core(element, id, judge) } else { None };
         let leaf = judge.boolean(element, "IsLeaf", true);
         let action = deployment(element, id, new, judge);
-        if let (Some(core), Some(action)) = (&core, &action) {
+        if let (Some(core), Some(action)) = (&core, action) {
             judge_action(core, action, id, judge);
         }
         infos.push(UpdateInfo { id, action, leaf, core });
@@ -116,18 +117,8 @@ fn read_core(element: &Element, id: i32, judge: &mut Judge<'_>) -> Option<Core> 
     Core::read(&xml.text, id, judge)
 }
 
-const ACTIONS: &[&str] = &[
-    "Install",
-    "OptionalInstall",
-    "Uninstall",
-    "PreDeploymentCheck",
-    "Block",
-    "Evaluate",
-    "Bundle",
-];
-
 /// Reads and judges the `Deployment` of a revision; gives its action.
-fn deployment(element: &Element, id: i32, new: bool, judge: &mut Judge<'_>) -> Option<String> {
+fn deployment(element: &Element, id: i32, new: bool, judge: &mut Judge<'_>) -> Option<Action> {
     let Some(deployment) = element.child("Deployment") else {
         if new {
             judge.broken(&rules::DEPLOYMENT_MISSING, format!("revision {id}"));
@@ -160,16 +151,16 @@ fn deployment(element: &Element, id: i32, new: bool, judge: &mut Judge<'_>) -> O
     }
     judge.boolean(deployment, "IsAssigned", true);
     let action = deployment.child_text("Action")?;
-    if !ACTIONS.contains(&action) {
+    let known = Action::parse(action);
+    if known.is_none() {
         judge.broken(&rules::ACTION_UNKNOWN, format!("revision {id}: {:?}", clip(action)));
-        return Some("Evaluate".into());
     }
-    Some(action.to_owned())
+    known.or(Some(Action::Evaluate))
 }
 
-fn judge_action(core: &Core, action: &str, id: i32, judge: &mut Judge<'_>) {
+fn judge_action(core: &Core, action: Action, id: i32, judge: &mut Judge<'_>) {
     let to_evaluate = matches!(core.kind, UpdateType::Category | UpdateType::Detectoid);
-    if to_evaluate && action != "Evaluate" {
+    if to_evaluate && action != Action::Evaluate {
         let what = format!("revision {id}, {:?} {}: {action}", core.kind, core.update_id);
         judge.broken(&rules::ACTION_NOT_EVALUATE, what);
     }
@@ -178,7 +169,7 @@ fn judge_action(core: &Core, action: &str, id: i32, judge: &mut Judge<'_>) {
 /// The answer of RefreshCache ([MS-WUSP] 2.2.2.2.5): new ids and deployments of what is kept.
 pub(crate) fn refreshed(
     response: &Element,
-    asked: &[(Uuid, i32)],
+    requested: &[(Uuid, i32)],
     judge: &mut Judge<'_>,
 ) -> Vec<((Uuid, i32), UpdateInfo)> {
     judge.sequence(response, schema::REFRESH_CACHE_RESPONSE);
@@ -200,7 +191,7 @@ pub(crate) fn refreshed(
             judge.broken(&rules::ID_DUPLICATE, format!("revision {id} twice"));
             continue;
         }
-        if !asked.contains(&(update, revision)) {
+        if !requested.contains(&(update, revision)) {
             let what = format!("{update} revision {revision}");
             judge.broken(&rules::REFRESH_FOREIGN, what);
             continue;

@@ -3,7 +3,9 @@
 use uuid::Uuid;
 
 use super::{
-    super::{CLIENT_VERSION, operation::Operation, profile::Profile, state::Cookie},
+    super::{
+        client_version::CLIENT_VERSION, operation::Operation, profile::Profile, state::Cookie,
+    },
     EnvelopeWriter, now_millis,
 };
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 pub(crate) use writer::EnvelopeWriter;
 
 use super::{
-    CLIENT_PROTOCOL, CLIENT_VERSION,
+    client_version::{CLIENT_PROTOCOL, CLIENT_VERSION},
     operation::Operation,
     profile::{Device, Profile},
     state::Cookie,

@@ -71,7 +71,7 @@ impl Machine {
 
 impl RegistryValue {
     /// The value is of a registry type, as rules name it.
-    pub(crate) fn is_of(&self, kind: &str) -> bool {
+    pub(crate) fn has_type(&self, kind: &str) -> bool {
         match self {
             Self::Dword(_) => kind == "REG_DWORD",
             Self::Text(_) => matches!(kind, "REG_SZ" | "REG_EXPAND_SZ"),

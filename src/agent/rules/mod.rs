@@ -66,7 +66,7 @@ impl<'a> Evaluator<'a> {
             "And" => inner.all(|rule| self.holds(rule, metadata, depth + 1)),
             "Or" => inner.any(|rule| self.holds(rule, metadata, depth + 1)),
             "Not" => !inner.all(|rule| self.holds(rule, metadata, depth + 1)),
-            name => match self.known(rule, metadata) {
+            name => match self.evaluate(rule, metadata) {
                 Some(holds) => holds,
                 None => {
                     *self.unknown.entry(name.to_owned()).or_default() += 1;
@@ -77,7 +77,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Evaluates a rule that is not a connective; `None` when this program cannot.
-    fn known(&self, rule: &Element, metadata: Option<&Element>) -> Option<bool> {
+    fn evaluate(&self, rule: &Element, metadata: Option<&Element>) -> Option<bool> {
         let profile = &self.machine.profile;
         if let Some(&answer) = profile.rules.get(&rule.name) {
             return Some(answer);
@@ -104,12 +104,27 @@ impl<'a> Evaluator<'a> {
                 Some(language == own || language == profile.language().to_ascii_lowercase())
             }
             "MuiInstalled" | "ClusteredOS" => Some(false),
-            "RegKeyExists" => Some(self.machine.key_exists(rule)),
-            "RegValueExists" => {
-                Some(self.machine.value(rule).is_some_and(|value| {
-                    rule.attribute("Type").is_none_or(|kind| value.is_of(kind))
-                }))
+            registry if registry.starts_with("Reg") => self.registry(registry, rule),
+            file if file.starts_with("File") => self.file(file, rule),
+            "MsiProductInstalled" => self.msi_product(rule),
+            msi if msi.starts_with("MsiApplication") || msi.starts_with("MsiPatch") => {
+                self.msi_metadata(msi, metadata?)
             }
+            "CbsPackageInstalledByIdentity" => {
+                let wanted = rule.attribute("PackageIdentity")?;
+                Some(profile.packages.iter().any(|held| held.eq_ignore_ascii_case(wanted)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The `Reg…` rules.
+    fn registry(&self, name: &str, rule: &Element) -> Option<bool> {
+        match name {
+            "RegKeyExists" => Some(self.machine.key_exists(rule)),
+            "RegValueExists" => Some(self.machine.value(rule).is_some_and(|value| {
+                rule.attribute("Type").is_none_or(|kind| value.has_type(kind))
+            })),
             "RegDword" => match self.machine.value(rule).and_then(|value| value.number()) {
                 Some(value) => number(rule, "Data", i128::from(value)),
                 None => Some(false),
@@ -124,18 +139,9 @@ impl<'a> Evaluator<'a> {
             }
             "RegSzToVersion" => {
                 let wanted = version(rule.attribute("Data")?)?;
-                let comparison = Comparison::of(rule)?;
+                let comparison = Comparison::from_rule(rule)?;
                 let value = self.machine.value(rule).and_then(|value| value.text());
                 Some(value.and_then(version).is_some_and(|v| comparison.fits(v.cmp(&wanted))))
-            }
-            file if file.starts_with("File") => self.file(file, rule),
-            "MsiProductInstalled" => self.msi_product(rule),
-            msi if msi.starts_with("MsiApplication") || msi.starts_with("MsiPatch") => {
-                self.msi_metadata(msi, metadata?)
-            }
-            "CbsPackageInstalledByIdentity" => {
-                let wanted = rule.attribute("PackageIdentity")?;
-                Some(profile.packages.iter().any(|held| held.eq_ignore_ascii_case(wanted)))
             }
             _ => None,
         }
@@ -160,7 +166,7 @@ impl<'a> Evaluator<'a> {
                 order = order.then(own.cmp(&wanted.parse().ok()?));
             }
         }
-        let version_fits = !given || Comparison::of(rule)?.fits(order);
+        let version_fits = !given || Comparison::from_rule(rule)?.fits(order);
         let type_fits = match rule.attribute("ProductType") {
             Some(wanted) => wanted.parse::<u8>().ok()? == profile.product_type,
             None => true,
@@ -203,7 +209,7 @@ impl<'a> Evaluator<'a> {
         let Some(file) = self.machine.file(&path) else { return Some(false) };
         let time = |own: Option<jiff::Timestamp>, wanted: &str| {
             let wanted = super::judge::parse_instant(rule.attribute(wanted)?)?;
-            let comparison = Comparison::of(rule)?;
+            let comparison = Comparison::from_rule(rule)?;
             Some(own.is_some_and(|own| comparison.fits(own.cmp(&wanted))))
         };
         match name {
@@ -214,7 +220,7 @@ impl<'a> Evaluator<'a> {
             }),
             "FileVersion" => {
                 let wanted = version(rule.attribute("Version")?)?;
-                let comparison = Comparison::of(rule)?;
+                let comparison = Comparison::from_rule(rule)?;
                 Some(version(&file.version).is_some_and(|own| comparison.fits(own.cmp(&wanted))))
             }
             "FileSize" => number(rule, "Size", i128::from(file.size)),
@@ -277,7 +283,7 @@ impl<'a> Evaluator<'a> {
 /// Compares a number of the machine with the one in attribute `name`.
 fn number(rule: &Element, name: &str, own: i128) -> Option<bool> {
     let wanted: i128 = rule.attribute(name)?.parse().ok()?;
-    Some(Comparison::of(rule)?.fits(own.cmp(&wanted)))
+    Some(Comparison::from_rule(rule)?.fits(own.cmp(&wanted)))
 }
 
 #[cfg(test)]

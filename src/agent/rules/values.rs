@@ -16,7 +16,7 @@ pub(super) struct Comparison {
 
 impl Comparison {
     /// The comparison of a rule; equality when it names none.
-    pub(super) fn of(rule: &Element) -> Option<Self> {
+    pub(super) fn from_rule(rule: &Element) -> Option<Self> {
         let (less, equal, greater) = match rule.attribute("Comparison").unwrap_or("EqualTo") {
             "LessThan" => (true, false, false),
             "LessThanOrEqualTo" => (true, true, false),

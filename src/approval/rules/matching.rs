@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::Criteria;
+use super::rule::Criteria;
 use crate::{
     catalog::{Catalog, CatalogError, RevisionSummary, named, near},
     update::{RevisionId, UpdateId},
@@ -73,7 +73,7 @@ impl<'a> Matcher<'a> {
             // A successor that is not old enough itself has not taken its place yet.
             min_age.is_none_or(|age| age.has_passed(*since, now))
         });
-        let is_meant = among(&self.products)
+        let is_selected = among(&self.products)
             && among(&self.classifications)
             && (severities.is_empty()
                 || severities.iter().any(|s| s.eq_ignore_ascii_case(severity)))
@@ -81,7 +81,7 @@ impl<'a> Matcher<'a> {
             && !not_titles.iter().any(|glob| glob.matches(title))
             && max_age.is_none_or(|age| !age.has_passed(published, now))
             && (self.criteria.superseded || !in_the_way);
-        match (is_meant, min_age.is_none_or(|age| age.has_passed(published, now))) {
+        match (is_selected, min_age.is_none_or(|age| age.has_passed(published, now))) {
             (false, _) => Match::No,
             (true, false) => Match::TooYoung,
             (true, true) => Match::Yes,

@@ -7,12 +7,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Rule,
     matching::{Match, Matcher},
-    read,
+    rule::{Rule, read_stored},
 };
 use crate::{
-    approval::ApprovalError,
+    approval::error::ApprovalError,
     catalog::{Catalog, RevisionFilter, RevisionSummary},
     fleet::{Approval, ApprovalAction, ApprovingRule, Fleet, FleetError, NewApproval, Origin},
     update::{UpdateId, UpdateType},
@@ -180,7 +179,7 @@ fn difference(
     let mut rules = Vec::new();
     for stored in fleet.rules()?.into_iter().filter(|rule| rule.enabled) {
         let name = stored.name.clone();
-        let (rule, problem) = match read(stored) {
+        let (rule, problem) = match read_stored(stored) {
             Ok(rule) => (Some(rule), None),
             Err(e) => (None, Some(e.to_string())),
         };
@@ -317,13 +316,10 @@ impl Active<'_> {
                     self.outcome.unchanged += 1;
                     continue;
                 }
-                self.outcome.skipped.push(SkippedApproval {
-                    update,
-                    title: revision.title.clone(),
-                    group: *group,
-                    group_name: group_name.clone(),
-                    why,
-                });
+                let title = revision.title.clone();
+                let (group, group_name) = (*group, group_name.clone());
+                let skipped = SkippedApproval { update, title, group, group_name, why };
+                self.outcome.skipped.push(skipped);
                 continue;
             }
             let credit = old.and_then(|old| old.rule.as_ref());

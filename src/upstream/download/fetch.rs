@@ -1,101 +1,22 @@
 //! One file, from the first location that gives the right bytes.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    future::Future,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bundle_format::digest::PayloadDigests;
-use serde::Serialize;
-use tokio::sync::watch;
 
 use super::{
+    fetcher::Fetcher,
     locations::{Location, LocationKind},
-    pace::Pace,
-    plan::PlannedFile,
-    receive::ReceiveOutcome,
+    outcome::{FetchOutcome, FetchStop, ReceiveOutcome, RejectedContent},
+    planned_file::PlannedFile,
 };
 use crate::{
-    content::{ContentError, Partial, Partials},
-    upstream::{
-        client::ConnectionOptions,
-        retry::{LONGEST_WAIT, backoff},
-    },
+    content::{ContentError, Partial},
+    upstream::retry::{LONGEST_WAIT, backoff},
 };
 
 /// With so many more bytes, or the whole rest, a broken connection has still brought us on.
 const PROGRESS: u64 = 1024 * 1024;
-/// Failures to reach a host in a row, for each attempt that a file has; then it is left alone.
-const UNREACHED: u32 = 3;
-
-/// Why a file is left as it is for now.
-#[derive(Debug)]
-pub(super) enum FetchStop {
-    /// The window has closed, or the user has enough.
-    Asked,
-    /// The disk failed or is full.
-    Disk(ContentError),
-    /// A thread of ours has gone.
-    Lost,
-}
-
-impl From<ContentError> for FetchStop {
-    fn from(error: ContentError) -> Self {
-        Self::Disk(error)
-    }
-}
-
-/// Something that a location gave and that was thrown away.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct RejectedContent {
-    /// The file's name in its document.
-    pub file: String,
-    /// How others name it.
-    pub sha1: String,
-    /// Who gave it.
-    pub location: String,
-    /// What was wrong: `size`, `SHA-1` or `SHA-256`.
-    pub what: &'static str,
-    /// What the document says.
-    pub expected: String,
-    /// What came.
-    pub found: String,
-}
-
-/// What became of a file.
-#[derive(Default)]
-pub(super) struct FetchOutcome {
-    /// With its digests, if the right bytes are here.
-    pub(super) got: Option<(Partial, PayloadDigests)>,
-    pub(super) rejected: Vec<RejectedContent>,
-    /// Why the others did not give it.
-    pub(super) failures: Vec<String>,
-    /// Upstream servers that named the file and do not have it.
-    pub(super) absent: BTreeSet<usize>,
-}
-
-/// What all files share.
-pub(super) struct Fetcher {
-    pub(super) partials: Arc<Partials>,
-    pub(super) pace: Pace,
-    pub(super) idle_limit: Duration,
-    pub(super) attempts: u32,
-    pub(super) first_pause: Duration,
-    pub(super) connection: ConnectionOptions,
-    pub(super) stop: watch::Receiver<bool>,
-    /// Bytes that have come.
-    pub(super) received: Arc<AtomicU64>,
-    /// Bytes that were thrown away and have to come again.
-    pub(super) again: AtomicU64,
-    /// By host: failures to reach it, in a row.
-    pub(super) unreached: Mutex<HashMap<String, u32>>,
-}
 
 impl Fetcher {
     /// Fetches a file.
@@ -235,58 +156,6 @@ impl Fetcher {
             Ok::<_, ContentError>(partial)
         });
         Ok(opened.await.map_err(|_| FetchStop::Lost)??)
-    }
-
-    pub(super) fn throw_away(&self, partial: &mut Partial) -> Result<(), ContentError> {
-        self.again.fetch_add(partial.len(), Ordering::Relaxed);
-        partial.restart()
-    }
-
-    pub(super) fn count(&self, bytes: usize) {
-        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn stopped(&self) -> watch::Receiver<bool> {
-        self.stop.clone()
-    }
-
-    /// Waits for something, but no longer than nothing may come; `None` then.
-    pub(super) async fn within<T>(
-        &self,
-        what: impl Future<Output = T>,
-    ) -> Result<Option<T>, FetchStop> {
-        let limited = tokio::time::timeout(self.idle_limit, what);
-        Ok(self.unless_stopped(limited).await?.ok())
-    }
-
-    /// Waits for something, unless all shall stop.
-    pub(super) async fn unless_stopped<T>(
-        &self,
-        what: impl Future<Output = T>,
-    ) -> Result<T, FetchStop> {
-        let mut stop = self.stop.clone();
-        tokio::select! {
-            biased;
-            _ = stop.wait_for(|stop| *stop) => Err(FetchStop::Asked),
-            done = what => Ok(done),
-        }
-    }
-
-    fn is_left_alone(&self, at: &Location) -> Option<String> {
-        let unreached = self.unreached.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = *unreached.get(&at.host()?)?;
-        (times >= self.attempts.saturating_mul(UNREACHED))
-            .then(|| format!("the host was not reached {times} times in a row and is left alone"))
-    }
-
-    fn note_reached(&self, at: &Location, attempt: &ReceiveOutcome) {
-        let Some(host) = at.host() else { return };
-        let mut unreached = self.unreached.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(attempt, ReceiveOutcome::Passing { unreachable: true, .. }) {
-            *unreached.entry(host).or_default() += 1;
-        } else {
-            unreached.remove(&host);
-        }
     }
 }
 

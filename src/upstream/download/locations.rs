@@ -12,11 +12,12 @@ use std::{
 
 use reqwest::{Client, Url};
 
-use super::{error::DownloadError, plan::PlannedFile};
-use crate::protocol::content_path;
+use super::{error::DownloadError, planned_file::PlannedFile};
 use crate::{
     catalog::Catalog,
+    protocol::content_path,
     upstream::{
+        address::web_address,
         client::{ClientError, ConnectionOptions, http_client},
         roots::MicrosoftUpdate,
         wsus::{error::UpstreamError, upstream_record::known_upstreams},
@@ -214,18 +215,6 @@ impl Locations {
         self.clients.insert(host, client.clone());
         Ok(client)
     }
-}
-
-/// An address that payloads may come from.
-fn web_address(text: &str) -> std::result::Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "it cannot be read as an address")?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("only https:// and http:// are spoken");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("credentials in it would be seen in lists of processes and logs");
-    }
-    Ok(url)
 }
 
 /// Where a WSUS has its content: on the plain port that goes with the port of its services, or on

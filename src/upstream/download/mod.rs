@@ -2,23 +2,33 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `plan` | which files, and whether they fit |
+//! | `selection`, `plan`, `planned_file`, `download_forecast` | which files, and whether they fit |
 //! | `locations` | where each may be had |
 //! | `work` | several files at a time, within the window; what has arrived goes into the stores |
 //! | `fetch` | one file, from the first location that gives the right bytes |
+//! | `fetcher`, `outcome` | what all files share, and how the work on one may end |
 //! | `receive` | one request |
 //! | `pace`, `window` | how fast, and when |
+//! | `upstream_requests` | telling upstream servers which files they do not have |
+//! | `report`, `problems`, `error` | what is asked for, reported, and may fail |
 //!
 //! Every payload is compared with the digests in its document while it arrives. Encrypted payloads
 //! are stored as they come: their digests are of what comes.
 
+pub(super) mod download_forecast;
 pub(super) mod error;
 pub(super) mod fetch;
+pub(super) mod fetcher;
 pub(super) mod locations;
+pub(super) mod outcome;
 pub(super) mod pace;
 pub(super) mod plan;
+pub(super) mod planned_file;
+pub(super) mod problems;
 pub(super) mod receive;
 pub(super) mod report;
+pub(super) mod selection;
+pub(super) mod upstream_requests;
 pub(super) mod window;
 pub(super) mod work;
 
@@ -26,7 +36,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bundle_format::digest::{Sha1, Sha256};
 
-use super::wsus;
 use crate::{
     catalog::{Catalog, PayloadState},
     content::ContentStore,
@@ -35,7 +44,7 @@ use crate::{
 use error::DownloadError;
 use locations::Locations;
 use plan::DownloadPlan;
-use report::Problems;
+use problems::Problems;
 use report::{DownloadOptions, DownloadProgress, DownloadReport};
 use work::DownloadRun;
 
@@ -119,27 +128,4 @@ fn is_missing(catalog: &Catalog, of: Result<Sha256, Sha1>) -> Result<bool, Downl
         Err(sha1) => catalog.file_by_sha1(&sha1)?,
     };
     Ok(file.is_some_and(|file| file.state != PayloadState::Present))
-}
-
-/// Tells upstream servers which of the files that they named they do not have.
-fn ask_upstreams(
-    catalog: &Catalog,
-    locations: &Locations,
-    absent: BTreeMap<usize, Vec<Sha1>>,
-    options: &DownloadOptions,
-    problems: &mut Problems,
-) -> Result<u64, DownloadError> {
-    let account = catalog.mirror_id()?.unwrap_or_default();
-    let mut asked = 0;
-    for (index, files) in absent {
-        let Some(base) = locations.upstream(index) else { continue };
-        match wsus::ask_for_files(base, account, &options.connection, &files) {
-            Ok(()) => asked += files.len() as u64,
-            Err(e) => problems.warn(
-                base.as_str(),
-                &format!("cannot tell it which files it does not have: {}", wsus::chain(&e)),
-            ),
-        }
-    }
-    Ok(asked)
 }

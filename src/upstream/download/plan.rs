@@ -4,13 +4,15 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fs::File,
     io::{BufRead as _, BufReader, Read as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use bundle_format::digest::{Sha1, Sha256};
-use serde::Serialize;
 
-use super::{error::DownloadError, report::Problems};
+use super::{
+    download_forecast::DownloadForecast, error::DownloadError, planned_file::PlannedFile,
+    problems::Problems, selection::FileSelection,
+};
 use crate::{
     catalog::{Catalog, FileRow, PayloadState, RevisionFilter},
     content::{ContentStore, ExpectedPayload},
@@ -22,67 +24,6 @@ type Result<T> = std::result::Result<T, DownloadError>;
 
 /// A longer list of digests is none, in bytes.
 const LARGEST_LIST: u64 = 256 * 1024 * 1024;
-
-/// Which files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileSelection {
-    /// Of updates that are approved for installation or removal, and not declined; and what servers
-    /// below this one have asked for.
-    Approved,
-    /// Of all updates that are not declined.
-    All,
-    /// Of these updates.
-    Updates(Vec<UpdateId>),
-    /// Of the updates of a KB article.
-    Kb(String),
-    /// Those in a list: a SHA-256 or SHA-1 in hexadecimal at the beginning of each line.
-    Needs(PathBuf),
-}
-
-/// What a download will take. Bytes are of whole files unless said otherwise.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct DownloadForecast {
-    /// Revisions whose files are needed.
-    pub revisions: u64,
-    /// Different files that they need.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Of the files, here already.
-    pub here: u64,
-    /// Their bytes.
-    pub here_bytes: u64,
-    /// Of the files, not carried by choice of the mirror.
-    pub not_carried: u64,
-    /// Of the files, to be downloaded.
-    pub fetch: u64,
-    /// Bytes that have to come.
-    pub fetch_bytes: u64,
-    /// Bytes of these files that an earlier run has brought; not in `fetch-bytes`.
-    pub resumed_bytes: u64,
-    /// Of the files to be downloaded, those whose documents name no SHA-256.
-    pub sha1_only: u64,
-    /// Of the files to be downloaded, those that no known place has.
-    pub nowhere: u64,
-    /// Bytes of the largest file to be downloaded.
-    pub largest: u64,
-    /// Bundled revisions that the catalogue does not have; their files are not known.
-    pub absent_revisions: u64,
-    /// Free bytes on the file system of the content.
-    pub free: u64,
-    /// Bytes that have to stay free.
-    pub reserve: u64,
-    /// Whether there is room.
-    pub fits: bool,
-}
-
-/// A file to be downloaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PlannedFile {
-    pub(super) expected: ExpectedPayload,
-    pub(super) name: String,
-}
 
 /// What is to be downloaded.
 #[derive(Debug, Default)]

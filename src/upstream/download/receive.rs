@@ -5,7 +5,6 @@ use std::{
     io::{Read as _, Seek as _, SeekFrom},
     path::Path,
     sync::atomic::Ordering,
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,7 +17,10 @@ use reqwest::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::fetch::{FetchStop, Fetcher};
+use super::{
+    fetcher::Fetcher,
+    outcome::{FetchStop, ReceiveOutcome},
+};
 use crate::{
     content::{ContentError, Partial},
     upstream::{permanent::lasting, retry::retry_after, wsus::error::chain},
@@ -29,31 +31,6 @@ use crate::{
 const PIECES: usize = 16;
 /// Bytes that are copied from a folder at a time.
 const BLOCK: usize = 1024 * 1024;
-
-/// How a request ended.
-#[derive(Debug)]
-pub(super) enum ReceiveOutcome {
-    /// All bytes are here; whether they are the right ones is not known yet.
-    Complete,
-    /// It may be better the next time.
-    Passing {
-        why: String,
-        /// The server names a time.
-        after: Option<Duration>,
-        /// Nobody answered.
-        unreachable: bool,
-    },
-    /// It is not there, and will not be.
-    Gone {
-        why: String,
-        /// The server says that it does not have it.
-        absent: bool,
-    },
-    /// It is another file: it has this size.
-    OtherSize(String),
-    /// What is here does not fit what is there: from the beginning, at once.
-    Again,
-}
 
 /// Which version of the file the first bytes are of.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +84,12 @@ impl Fetcher {
                     self.throw_away(partial)?;
                     return Ok(ReceiveOutcome::Again);
                 }
-                _ => return Ok(gone("it answers with a part that nobody asked for", false)),
+                _ => {
+                    return Ok(ReceiveOutcome::gone(
+                        "it answers with a part that nobody asked for",
+                        false,
+                    ));
+                }
             }
         } else {
             if let Some(length) = response.content_length().filter(|length| *length != size) {
@@ -151,7 +133,9 @@ impl Fetcher {
                     break Ok(ReceiveOutcome::Complete);
                 }
                 Ok(Some(Ok(None))) => {
-                    break Ok(passing(format!("it ended {missing} bytes before its end")));
+                    break Ok(ReceiveOutcome::passing(format!(
+                        "it ended {missing} bytes before its end"
+                    )));
                 }
                 Ok(Some(Err(error))) => break Ok(self.broken(&error, response.url())),
                 Ok(None) => break Ok(self.idle(false)),
@@ -165,7 +149,7 @@ impl Fetcher {
             let length = piece.len();
             // The writer has gone: the disk failed, and it says so.
             if pieces.send(piece).await.is_err() {
-                break Ok(passing(String::new()));
+                break Ok(ReceiveOutcome::passing(String::new()));
             }
             if let Err(stop) = self.unless_stopped(self.pace.take(length)).await {
                 break Err(stop);
@@ -196,16 +180,20 @@ impl Fetcher {
         let (stopped, received) = (self.stopped(), self.received.clone());
         let copied = tokio::task::spawn_blocking(move || {
             let mut copy = || -> Result<ReceiveOutcome, ContentError> {
-                let unread = |e: std::io::Error| gone(format!("it cannot be read: {e}"), false);
+                let unread = |e: std::io::Error| {
+                    ReceiveOutcome::gone(format!("it cannot be read: {e}"), false)
+                };
                 let mut file = match File::open(&path) {
                     Ok(file) => file,
                     Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                        return Ok(gone("there is no such file", true));
+                        return Ok(ReceiveOutcome::gone("there is no such file", true));
                     }
                     Err(e) => return Ok(unread(e)),
                 };
                 match file.metadata() {
-                    Ok(metadata) if !metadata.is_file() => return Ok(gone("it is no file", true)),
+                    Ok(metadata) if !metadata.is_file() => {
+                        return Ok(ReceiveOutcome::gone("it is no file", true));
+                    }
                     Ok(metadata) if metadata.len() != size => {
                         return Ok(ReceiveOutcome::OtherSize(metadata.len().to_string()));
                     }
@@ -218,11 +206,15 @@ impl Fetcher {
                 let mut buffer = vec![0; BLOCK];
                 while partial.len() < size {
                     if *stopped.borrow() {
-                        return Ok(passing(String::new()));
+                        return Ok(ReceiveOutcome::passing(String::new()));
                     }
                     let room = usize::try_from(size - partial.len()).unwrap_or(BLOCK).min(BLOCK);
                     match file.read(buffer.get_mut(..room).unwrap_or_default()) {
-                        Ok(0) => return Ok(passing("it became shorter while it was read")),
+                        Ok(0) => {
+                            return Ok(ReceiveOutcome::passing(
+                                "it became shorter while it was read",
+                            ));
+                        }
                         Ok(n) => {
                             partial.add(buffer.get(..n).unwrap_or_default())?;
                             received.fetch_add(n as u64, Ordering::Relaxed);
@@ -245,7 +237,7 @@ impl Fetcher {
     fn broken(&self, error: &reqwest::Error, url: &Url) -> ReceiveOutcome {
         // A certificate that does not hold, a proxy that refuses: no better the next time.
         if let Some(lasting) = lasting(error, url, &self.connection) {
-            return gone(chain(&lasting), false);
+            return ReceiveOutcome::gone(chain(&lasting), false);
         }
         ReceiveOutcome::Passing {
             why: chain(error),
@@ -267,7 +259,7 @@ fn refused(response: &Response, from: u64) -> Option<ReceiveOutcome> {
     let headers = response.headers();
     Some(match code {
         200 | 206 if headers.get(CONTENT_ENCODING).is_some_and(|e| e != "identity") => {
-            gone("it is sent in another encoding, which nobody asked for", false)
+            ReceiveOutcome::gone("it is sent in another encoding, which nobody asked for", false)
         }
         200 | 206 => return None,
         416 if from > 0 => ReceiveOutcome::Again,
@@ -276,24 +268,19 @@ fn refused(response: &Response, from: u64) -> Option<ReceiveOutcome> {
             // the places that are meant are known beforehand.
             let to = headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()));
             let to: String = to.unwrap_or_default().chars().take(300).collect();
-            gone(format!("it is redirected to {to:?}, and redirects are not followed"), false)
+            ReceiveOutcome::gone(
+                format!("it is redirected to {to:?}, and redirects are not followed"),
+                false,
+            )
         }
         408 | 425 | 429 | 500..=599 => ReceiveOutcome::Passing {
             why: format!("it was answered with HTTP {code}"),
             after: retry_after(headers),
             unreachable: false,
         },
-        404 | 410 => gone(format!("it was answered with HTTP {code}"), true),
-        _ => gone(format!("it was answered with HTTP {code}"), false),
+        404 | 410 => ReceiveOutcome::gone(format!("it was answered with HTTP {code}"), true),
+        _ => ReceiveOutcome::gone(format!("it was answered with HTTP {code}"), false),
     })
-}
-
-fn gone(why: impl Into<String>, absent: bool) -> ReceiveOutcome {
-    ReceiveOutcome::Gone { why: why.into(), absent }
-}
-
-fn passing(why: impl Into<String>) -> ReceiveOutcome {
-    ReceiveOutcome::Passing { why: why.into(), after: None, unreachable: false }
 }
 
 /// What names a version beyond doubt. Weak tags do not.

@@ -5,15 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    fetch::RejectedContent,
-    locations::ContentBase,
-    plan::{DownloadForecast, FileSelection},
-    window::Window,
+    download_forecast::DownloadForecast, locations::ContentBase, outcome::RejectedContent,
+    selection::FileSelection, window::Window,
 };
 use crate::upstream::{client::ConnectionOptions, report::Problem};
-
-/// So many problems are told one by one; of more only the number.
-const TOLD: usize = 1000;
 
 /// How to download.
 #[derive(Debug, Clone)]
@@ -126,45 +121,5 @@ impl DownloadReport {
     /// Whether all that was to be done is done.
     pub fn is_complete(&self) -> bool {
         self.missing == 0 && self.problems.is_empty() && self.stopped.is_none()
-    }
-}
-
-/// Problems, as far as they are told.
-#[derive(Debug, Default)]
-pub(super) struct Problems {
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Problem>,
-    pub(super) rejected: Vec<RejectedContent>,
-    pub(super) not_told: u64,
-}
-
-impl Problems {
-    pub(super) fn add(&mut self, at: &str, what: &str) {
-        let problem = Problem { at: at.to_owned(), what: what.to_owned() };
-        keep(&mut self.problems, problem, &mut self.not_told);
-    }
-
-    pub(super) fn warn(&mut self, at: &str, what: &str) {
-        let problem = Problem { at: at.to_owned(), what: what.to_owned() };
-        keep(&mut self.warnings, problem, &mut self.not_told);
-    }
-
-    pub(super) fn reject(&mut self, rejected: RejectedContent) {
-        keep(&mut self.rejected, rejected, &mut self.not_told);
-    }
-
-    pub(super) fn into_report(self, report: &mut DownloadReport) {
-        report.problems = self.problems;
-        report.warnings = self.warnings;
-        report.rejected = self.rejected;
-        report.not_told = self.not_told;
-    }
-}
-
-fn keep<T>(list: &mut Vec<T>, one: T, not_told: &mut u64) {
-    if list.len() < TOLD {
-        list.push(one);
-    } else {
-        *not_told += 1;
     }
 }

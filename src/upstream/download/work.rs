@@ -14,13 +14,15 @@ use jiff::Zoned;
 use tokio::{runtime::Builder, sync::watch, task::JoinSet, time::MissedTickBehavior};
 
 use super::{
-    ask_upstreams,
     error::DownloadError,
-    fetch::{FetchOutcome, FetchStop, Fetcher},
+    fetcher::Fetcher,
     locations::Locations,
+    outcome::{FetchOutcome, FetchStop},
     pace::Pace,
-    plan::PlannedFile,
-    report::{DownloadOptions, DownloadProgress, DownloadReport, Problems, StopReason},
+    planned_file::PlannedFile,
+    problems::Problems,
+    report::{DownloadOptions, DownloadProgress, DownloadReport, StopReason},
+    upstream_requests::ask_upstreams,
 };
 use crate::{
     catalog::{Catalog, PayloadRow},

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     certificate::Validity,
-    protocol::server_sync::AnswerError,
+    protocol::{ErrorCode, server_sync::AnswerError},
     upstream::{
         client::{ConnectionOptions, http_client},
         permanent::lasting,
@@ -223,7 +223,7 @@ impl Channel {
             UpstreamError::Status { status: 408 | 425 | 429 | 500..=599, retry_after, .. } => {
                 Some(*retry_after)
             }
-            UpstreamError::Fault { code, .. } if code == "ServerBusy" => Some(None),
+            UpstreamError::Fault { code: Some(ErrorCode::ServerBusy), .. } => Some(None),
             _ => None,
         }?;
         match asked {

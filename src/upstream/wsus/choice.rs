@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
-    SyncSelection,
+    category::{Category, CategoryKind, CategoryLevel},
     names::{languages, resolve},
-    state::{ResolvedSelection, SelectionNames, UpstreamState},
-    upstream_record,
+    options::SyncSelection,
+    state::{NOTE, ResolvedSelection, SelectionNames, UpstreamState},
 };
 use crate::{
     catalog::{Catalog, CatalogError, RevisionFilter},
@@ -17,59 +17,6 @@ use crate::{
 
 /// Says: all of them.
 const ALL: &str = "all";
-
-/// A category that can be chosen.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Category {
-    /// Its update.
-    pub id: UpdateId,
-    /// What people call it.
-    pub title: String,
-    /// What it is.
-    pub level: CategoryLevel,
-    /// What it belongs to: a company or a product family. Not known for all.
-    pub within: Option<UpdateId>,
-    /// How many are above it in this list.
-    pub depth: usize,
-    /// The last synchronization asked for it, by itself or with everything.
-    pub chosen: bool,
-}
-
-/// What a category is; `CategoryType` of its document. [MS-WUSSS] 3.1.1.1
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CategoryLevel {
-    /// Whose products these are.
-    Company,
-    /// Products that belong together: choosing it chooses them.
-    ProductFamily,
-    /// A product.
-    Product,
-    /// A classification.
-    Classification,
-}
-
-impl CategoryLevel {
-    fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "Company" => Self::Company,
-            "ProductFamily" => Self::ProductFamily,
-            "Product" => Self::Product,
-            "UpdateClassification" => Self::Classification,
-            _ => return None,
-        })
-    }
-}
-
-/// Which categories are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CategoryKind {
-    /// `Product`.
-    Product,
-    /// `UpdateClassification`.
-    Classification,
-}
 
 /// The products or classifications that the catalogue knows, sorted by title.
 ///
@@ -162,7 +109,7 @@ fn in_order(mut left: BTreeMap<UpdateId, Category>) -> Vec<Category> {
 fn asked(catalog: &Catalog, kind: CategoryKind) -> Result<Option<HashSet<UpdateId>>, CatalogError> {
     let mut all: Option<HashSet<UpdateId>> = None;
     let mut everything = false;
-    catalog.notes(upstream_record::NOTE, &mut |_, note| {
+    catalog.notes(NOTE, &mut |_, note| {
         let Ok(state) = serde_json::from_str::<UpstreamState>(note) else { return };
         if state.anchor.is_none() {
             return;

@@ -1,18 +1,21 @@
 //! Drivers by hardware: only Microsoft Update looks for them. [MS-WUSSS] 3.1.4.7, 3.1.4.8
 
-use std::collections::VecDeque;
-
 use uuid::Uuid;
 
 use super::{
+    batches::Batches,
     engine::{Result, SyncRun},
     error::UpstreamError,
     hardware::Hardware,
     state::{DriverState, ResolvedSelection},
 };
 use crate::{
-    protocol::server_sync::{
-        ConfigData, DriverIdList, GetDriverIdList, GetDriverSetData, HardwareIdAndDelta, IdAndDelta,
+    protocol::{
+        ErrorCode,
+        server_sync::{
+            ConfigData, DriverIdList, GetDriverIdList, GetDriverSetData, HardwareIdAndDelta,
+            IdAndDelta,
+        },
     },
     update::UpdateId,
 };
@@ -45,14 +48,14 @@ impl SyncRun<'_> {
         let mut complete = true;
         for call in calls(&hardware, &before, &wanted.products, limits) {
             let found = match self.driver_list(&call) {
-                Err(e) if call.anchor.is_some() && e.is_fault("InvalidParameters") => {
+                Err(e) if call.anchor.is_some() && e.is_fault(ErrorCode::InvalidParameters) => {
                     self.driver_list(&whole(&call))?
                 }
                 found => found?,
             };
             first.get_or_insert(found.anchor);
             self.fetch(found.revisions)?;
-            complete &= self.driver_sets(config, found.new_sets)?;
+            complete &= self.driver_sets(config, &found.new_sets)?;
             let mut writer = self.catalog.write()?;
             for id in found.removed_sets {
                 self.report.driver_sets += u64::from(writer.put_driver_set(&id, None)?);
@@ -72,39 +75,36 @@ impl SyncRun<'_> {
     }
 
     /// Whether all were given.
-    fn driver_sets(&mut self, config: &ConfigData, sets: Vec<Uuid>) -> Result<bool> {
+    fn driver_sets(&mut self, config: &ConfigData, sets: &[Uuid]) -> Result<bool> {
         let mut complete = true;
         let most = match config.max_driver_sets {
             0 => SETS,
             limit => limit,
         };
-        let mut queue: VecDeque<&[Uuid]> = sets.chunks(most).collect();
-        while let Some(batch) = queue.pop_front() {
-            let ask = |cookie| GetDriverSetData { cookie: Some(cookie), sets: batch.to_vec() };
+        let mut batches = Batches::new(sets, most);
+        while let Some(batch) = batches.next() {
+            let ids = batch.ids;
+            let ask = |cookie| GetDriverSetData { cookie: Some(cookie), sets: ids.clone() };
             match self.session.ask(&ask) {
                 Ok(found) => {
                     let mut writer = self.catalog.write()?;
-                    for set in found.iter().filter(|set| batch.contains(&set.id)) {
+                    for set in found.iter().filter(|set| ids.contains(&set.id)) {
                         let is_new = writer.put_driver_set(&set.id, Some(&set.xml))?;
                         self.report.driver_sets += u64::from(is_new);
                     }
                     writer.commit()?;
-                    for id in batch.iter().filter(|id| !found.iter().any(|set| set.id == **id)) {
+                    for id in ids.iter().filter(|id| !found.iter().any(|set| set.id == **id)) {
                         complete = false;
                         self.report.problem(id, "a driver set that was listed, but not given");
                     }
                 }
-                Err(e) if batch.len() > 1 && is_too_much(&e) => {
-                    let (first, second) = batch.split_at(batch.len() / 2);
-                    queue.push_front(second);
-                    queue.push_front(first);
-                }
-                Err(e) if is_too_much(&e) => {
-                    complete = false;
-                    for id in batch {
+                Err(e) if is_too_much(&e) => match ids.as_slice() {
+                    [id] => {
+                        complete = false;
                         self.report.problem(id, format!("a driver set that was not given: {e}"));
                     }
-                }
+                    several => batches.halve(several),
+                },
                 Err(e) => return Err(e.into()),
             }
         }
@@ -114,9 +114,14 @@ impl SyncRun<'_> {
 
 fn is_too_much(error: &UpstreamError) -> bool {
     matches!(error, UpstreamError::TooLarge { .. })
-        || ["TooManyIds", "InvalidParameters", "InternalServerError"]
-            .iter()
-            .any(|code| error.is_fault(code))
+        || matches!(
+            error.code(),
+            Some(
+                ErrorCode::TooManyIds
+                    | ErrorCode::InvalidParameters
+                    | ErrorCode::InternalServerError
+            )
+        )
 }
 
 /// The calls of a round, each within the server's limits; a limit of 0 means that it does not take

@@ -12,12 +12,14 @@ use super::{
     choice,
     error::UpstreamError,
     session::Session,
-    state::{ResolvedSelection, UpstreamState},
-    upstream_record::NOTE,
+    state::{NOTE, ResolvedSelection, UpstreamState},
 };
 use crate::{
     catalog::{Catalog, CatalogError},
-    protocol::server_sync::{ConfigData, ServerSyncFilter},
+    protocol::{
+        ErrorCode,
+        server_sync::{ConfigData, ServerSyncFilter},
+    },
     update::UpdateIdentity,
     upstream::{
         error::SyncError,
@@ -70,7 +72,7 @@ pub(in crate::upstream) fn run(
     };
     let done = match run.all() {
         // The server was replaced or restored: its anchors begin anew. Once.
-        Err(SyncError::Upstream(e)) if e.is_fault("ServerChanged") => {
+        Err(SyncError::Upstream(e)) if e.is_fault(ErrorCode::ServerChanged) => {
             tracing::warn!("the upstream server has changed; listing everything again");
             run.state.forget_anchors();
             run.asked.clear();
@@ -148,7 +150,7 @@ impl SyncRun<'_> {
         self.members()?;
         self.state.closed = self.report.new_revisions == looked_at;
         self.save()?;
-        self.keys(&config)?;
+        self.fetch_keys(&config)?;
 
         self.forget_replaced()?;
         if self.failed.len() <= FAILED {
@@ -228,7 +230,7 @@ impl SyncRun<'_> {
         let (anchor, missing) = match self.list(&filter) {
             // An anchor that this server does not take: everything again, once.
             Err(SyncError::Upstream(e))
-                if filter.anchor.is_some() && e.is_fault("InvalidParameters") =>
+                if filter.anchor.is_some() && e.is_fault(ErrorCode::InvalidParameters) =>
             {
                 tracing::warn!(error = %e, "the upstream server refuses our anchor; listing everything");
                 let mut filter = ServerSyncFilter { anchor: None, ..filter };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 pub(in crate::upstream) use crate::error_chain::chain;
 use crate::{
-    protocol::server_sync::AnswerError,
+    protocol::{ErrorCode, server_sync::AnswerError},
     upstream::{client::ClientError, permanent::PermanentFailure},
 };
 
@@ -96,12 +96,14 @@ pub enum UpstreamError {
         what: String,
     },
     /// The server refuses.
-    #[error("the server refuses {operation}: {code} {message}")]
+    #[error("the server refuses {operation}: {word} {message}")]
     Fault {
         /// Which call.
         operation: &'static str,
-        /// `ErrorCode`, or the fault's text when it has none.
-        code: String,
+        /// `ErrorCode`, when it has one that the protocol knows.
+        code: Option<ErrorCode>,
+        /// `ErrorCode` as it was sent, or the fault's text when it has none.
+        word: String,
         /// `Message`, may be empty.
         message: String,
     },
@@ -125,16 +127,24 @@ impl UpstreamError {
     /// What is wrong with an answer.
     pub(super) fn answer(operation: &'static str, error: AnswerError) -> Self {
         match error {
-            AnswerError::Fault { word, message, .. } => {
-                Self::Fault { operation, code: word, message }
+            AnswerError::Fault { code, word, message, .. } => {
+                Self::Fault { operation, code, word, message }
             }
             other => Self::Unusable { operation, what: chain(&other) },
         }
     }
 
+    /// The `ErrorCode` of a fault.
+    pub(super) fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Fault { code, .. } => *code,
+            _ => None,
+        }
+    }
+
     /// Whether it is a fault with this `ErrorCode`.
-    pub(super) fn is_fault(&self, word: &str) -> bool {
-        matches!(self, Self::Fault { code, .. } if code == word)
+    pub(super) fn is_fault(&self, code: ErrorCode) -> bool {
+        self.code() == Some(code)
     }
 }
 

@@ -8,13 +8,15 @@ use std::{
 };
 
 use super::{
+    batches::{Batch, Batches, is_about_the_batch},
     engine::{Result, SyncRun, note},
     error::UpstreamError,
-    keys,
+    keys::store_key,
     pipe::{AT_ONCE, BatchEvent, Pipe},
 };
 use crate::{
-    update::UpdateIdentity,
+    catalog::CatalogWriter,
+    update::{UpdateDocument, UpdateIdentity},
     upstream::{
         documents,
         report::{SyncProgress, SyncReport},
@@ -30,13 +32,6 @@ const PATIENCE: usize = 10;
 /// So many answers in a row beyond the limit, without one update in them: the server never ends.
 /// More than it takes to halve the largest batch down to one update that is too large.
 const ENDLESS_IN_A_ROW: usize = 12;
-
-/// One request.
-struct BatchRequest {
-    ids: Vec<UpdateIdentity>,
-    /// The same was refused a moment ago.
-    again: bool,
-}
 
 impl SyncRun<'_> {
     /// Fetches what is neither held nor asked for yet; gives their number.
@@ -54,35 +49,32 @@ impl SyncRun<'_> {
     pub(super) fn fetch_missing(&mut self, missing: Vec<UpdateIdentity>) -> Result<usize> {
         let number = missing.len();
         self.total += number as u64;
-        self.tell();
+        self.report_progress();
         if number == 0 {
             return Ok(0);
         }
-        let queue = missing
-            .chunks(self.batch)
-            .map(|ids| BatchRequest { ids: ids.to_vec(), again: false })
-            .collect();
+        let batches = Batches::new(&missing, self.batch);
         drop(missing);
         let (session, limits) = (Arc::clone(&self.session), self.options.limits.clone());
         thread::scope(|scope| {
             let pipe = Pipe::start(scope, &session, &limits);
-            self.pump(&pipe, queue)
+            self.fetch_batches(&pipe, batches)
         })?;
         Ok(number)
     }
 
-    fn pump(&mut self, pipe: &Pipe, mut queue: VecDeque<BatchRequest>) -> Result<()> {
-        let mut open: VecDeque<BatchRequest> = VecDeque::new();
+    fn fetch_batches(&mut self, pipe: &Pipe, mut batches: Batches<UpdateIdentity>) -> Result<()> {
+        let mut open: VecDeque<Batch<UpdateIdentity>> = VecDeque::new();
         let mut endless_in_a_row = 0;
         loop {
             while open.len() < AT_ONCE
-                && let Some(ask) = queue.pop_front()
+                && let Some(batch) = batches.next()
             {
-                pipe.ask(&ask.ids);
-                open.push_back(ask);
+                pipe.ask(&batch.ids);
+                open.push_back(batch);
             }
-            let Some(ask) = open.pop_front() else { return Ok(()) };
-            let (given, end) = self.receive(&ask.ids, pipe)?;
+            let Some(batch) = open.pop_front() else { return Ok(()) };
+            let (given, end) = self.receive(&batch.ids, pipe)?;
             self.done += given.len() as u64;
             if !given.is_empty() {
                 self.refused_in_a_row = 0;
@@ -90,49 +82,55 @@ impl SyncRun<'_> {
             }
             match end {
                 Ok(()) => {
-                    for identity in ask.ids.iter().filter(|identity| !given.contains(identity)) {
+                    for identity in batch.ids.iter().filter(|identity| !given.contains(identity)) {
                         let why = "asked for, but missing in the answer";
                         self.failed.insert(*identity, why.to_owned());
                     }
                 }
                 Err(e) if is_about_the_batch(&e) => {
-                    let endless = matches!(e, UpstreamError::TooLarge { .. });
-                    endless_in_a_row += usize::from(endless);
+                    endless_in_a_row += usize::from(matches!(e, UpstreamError::TooLarge { .. }));
                     if endless_in_a_row >= ENDLESS_IN_A_ROW {
                         return Err(e.into());
                     }
-                    let BatchRequest { mut ids, again } = ask;
-                    let is_alone = ids.len() == 1;
-                    ids.retain(|identity| !given.contains(identity));
-                    match ids.as_slice() {
-                        [] => {}
-                        [identity] if is_alone => {
-                            if again
-                                || endless
-                                || self.refused_in_a_row >= PATIENCE
-                                || self.failed_before(identity)
-                            {
-                                self.give_up(identity, &e)?;
-                            } else {
-                                // The same fault may pass.
-                                self.session.channel.pause();
-                                queue.push_front(BatchRequest { ids, again: true });
-                            }
-                        }
-                        // One unknown id fails them all, and nothing says which.
-                        several => {
-                            let (first, second) = several.split_at(several.len().div_ceil(2));
-                            for half in [second, first].into_iter().filter(|half| !half.is_empty())
-                            {
-                                queue.push_front(BatchRequest { ids: half.to_vec(), again: false });
-                            }
-                        }
-                    }
+                    self.ask_again(batch, &given, &e, &mut batches)?;
                 }
                 Err(e) => return Err(e.into()),
             }
-            self.tell();
+            self.report_progress();
         }
+    }
+
+    /// After a batch was refused: asks for what was not given in smaller batches, and for a single
+    /// update once more; one that is refused twice is given up.
+    fn ask_again(
+        &mut self,
+        batch: Batch<UpdateIdentity>,
+        given: &HashSet<UpdateIdentity>,
+        error: &UpstreamError,
+        batches: &mut Batches<UpdateIdentity>,
+    ) -> Result<()> {
+        let Batch { mut ids, repeated } = batch;
+        let was_alone = ids.len() == 1;
+        ids.retain(|identity| !given.contains(identity));
+        let identity = match ids.as_slice() {
+            [identity] if was_alone => *identity,
+            // One unknown id fails them all, and nothing says which.
+            several => {
+                batches.halve(several);
+                return Ok(());
+            }
+        };
+        let is_final = repeated
+            || matches!(error, UpstreamError::TooLarge { .. })
+            || self.refused_in_a_row >= PATIENCE
+            || self.failed_before(&identity);
+        if is_final {
+            return self.give_up(&identity, error);
+        }
+        // The same fault may pass.
+        self.session.channel.pause();
+        batches.repeat(ids);
+        Ok(())
     }
 
     fn give_up(&mut self, identity: &UpdateIdentity, error: &UpstreamError) -> Result<()> {
@@ -186,18 +184,11 @@ impl SyncRun<'_> {
                     if is_new(&given.identity, self.report) {
                         let (document, xml) = (&given.document, given.xml.as_bytes());
                         documents::add(&mut writer, document, xml, self.options, self.report)?;
-                        for member in document.bundled.iter().flat_map(|clause| &clause.any_of) {
-                            if !self.asked.contains(member)
-                                && !writer.is_held(member)?
-                                && self.named.insert(*member)
-                            {
-                                self.state.members.push(*member);
-                                more_to_do = true;
-                            }
-                        }
+                        let members = new_members(document, &writer, &self.asked, &mut self.named)?;
+                        more_to_do |= !members.is_empty() || document.properties.file_decryption;
+                        self.state.members.extend(members);
                         if document.properties.file_decryption {
                             self.state.keyless.push(given.identity);
-                            more_to_do = true;
                         }
                     }
                 }
@@ -207,7 +198,7 @@ impl SyncRun<'_> {
                     }
                 }
                 BatchEvent::Url(sha1, url) => writer.put_file_url(&sha1, &url)?,
-                BatchEvent::Key(sha1, key) => keys::put(&mut writer, self.report, &sha1, &key)?,
+                BatchEvent::Key(sha1, key) => store_key(&mut writer, self.report, &sha1, &key)?,
                 BatchEvent::End(end) => break end,
             }
             piece = pipe.next();
@@ -219,14 +210,23 @@ impl SyncRun<'_> {
         Ok((given, end))
     }
 
-    fn tell(&mut self) {
+    fn report_progress(&mut self) {
         (self.progress)(SyncProgress::Documents { done: self.done, total: Some(self.total) });
     }
 }
 
-/// Whether fewer updates, or others, may pass.
-pub(super) fn is_about_the_batch(error: &UpstreamError) -> bool {
-    matches!(error, UpstreamError::TooLarge { .. } | UpstreamError::Unusable { .. })
-        || error.is_fault("InternalServerError")
-        || error.is_fault("InvalidParameters")
+/// The members of a bundle that are neither held nor asked for; each is given once in a run.
+fn new_members(
+    document: &UpdateDocument,
+    writer: &CatalogWriter<'_>,
+    asked: &HashSet<UpdateIdentity>,
+    named: &mut HashSet<UpdateIdentity>,
+) -> Result<Vec<UpdateIdentity>> {
+    let mut members = Vec::new();
+    for member in document.bundled.iter().flat_map(|clause| &clause.any_of) {
+        if !asked.contains(member) && !writer.is_held(member)? && named.insert(*member) {
+            members.push(*member);
+        }
+    }
+    Ok(members)
 }

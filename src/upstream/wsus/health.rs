@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use reqwest::Url;
 use uuid::Uuid;
 
-use super::{error::UpstreamError, session::Session, upstream_record::UpstreamFacts};
+use super::{error::UpstreamError, facts::UpstreamFacts, session::Session};
 use crate::{certificate::Validity, upstream::client::ConnectionOptions};
 
 /// Calls are tried this often: whoever asks for health wants to know soon.

@@ -1,13 +1,13 @@
 //! Keys of encrypted files. [MS-WUSSS] 3.1.4.18
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
 use bundle_format::{digest::Sha1, segment::KEY_MAX};
 
 use super::{
+    batches::{Batches, is_about_the_batch},
     engine::{LARGEST_BATCH, Result, SyncRun, note},
     error::{UpstreamError, chain},
-    fetch::is_about_the_batch,
 };
 use crate::{
     catalog::CatalogWriter,
@@ -20,33 +20,28 @@ use crate::{
 const DEFAULT_BATCH: usize = 50;
 
 impl SyncRun<'_> {
-    /// Asks for the keys of everything that is held without them. What the server does not tell is
-    /// asked again the next time.
-    pub(super) fn keys(&mut self, config: &ConfigData) -> Result<()> {
+    /// Asks for the keys of everything that is held without them. A key that the server
+    /// does not give is asked for again the next time.
+    pub(super) fn fetch_keys(&mut self, config: &ConfigData) -> Result<()> {
         let batch = match config.max_decryption_updates {
             0 => DEFAULT_BATCH,
             limit => limit.min(LARGEST_BATCH),
         };
-        let keyless = self.state.keyless.clone();
-        let mut queue: VecDeque<&[UpdateIdentity]> = keyless.chunks(batch).collect();
-        while let Some(batch) = queue.pop_front() {
+        let mut batches = Batches::new(&self.state.keyless, batch);
+        while let Some(batch) = batches.next() {
             let answer = self.session.ask(&|cookie| GetUpdateDecryptionData {
                 cookie: Some(cookie),
-                updates: batch.to_vec(),
+                updates: batch.ids.clone(),
             });
             match answer {
-                Ok(updates) => self.keep_keys(batch, &updates)?,
-                Err(e) if is_about_the_batch(&e) && batch.len() > 1 => {
-                    let (first, second) = batch.split_at(batch.len() / 2);
-                    queue.push_front(second);
-                    queue.push_front(first);
-                }
-                Err(e) if is_about_the_batch(&e) => {
-                    for identity in batch {
+                Ok(updates) => self.store_keys(&batch.ids, &updates)?,
+                Err(e) if is_about_the_batch(&e) => match batch.ids.as_slice() {
+                    [identity] => {
                         let why = format!("its files are encrypted, but no key came: {e}");
                         self.report.problem(identity, why);
                     }
-                }
+                    several => batches.halve(several),
+                },
                 // A server that does not know the operation yet. [MS-WUSSS] 1.7
                 Err(e @ UpstreamError::Fault { .. }) => {
                     let (left, e) = (self.state.keyless.len(), chain(&e));
@@ -60,23 +55,23 @@ impl SyncRun<'_> {
         Ok(())
     }
 
-    fn keep_keys(&mut self, batch: &[UpdateIdentity], updates: &[UpdateKeys]) -> Result<()> {
-        let told: HashSet<UpdateIdentity> = updates
+    fn store_keys(&mut self, batch: &[UpdateIdentity], updates: &[UpdateKeys]) -> Result<()> {
+        let answered: HashSet<UpdateIdentity> = updates
             .iter()
             .map(|update| update.identity)
             .filter(|identity| batch.contains(identity))
             .collect();
-        for identity in batch.iter().filter(|identity| !told.contains(identity)) {
+        for identity in batch.iter().filter(|identity| !answered.contains(identity)) {
             self.report.problem(identity, "its files are encrypted, but the server tells no keys");
         }
-        self.state.keyless.retain(|identity| !told.contains(identity));
+        self.state.keyless.retain(|identity| !answered.contains(identity));
         let note = note(&self.state)?;
         let mut writer = self.catalog.write()?;
-        for update in updates.iter().filter(|update| told.contains(&update.identity)) {
+        for update in updates.iter().filter(|update| answered.contains(&update.identity)) {
             for file in &update.files {
                 // Not every file of such an update is encrypted.
                 if let Some(key) = &file.key {
-                    put(&mut writer, self.report, &file.digest, key)?;
+                    store_key(&mut writer, self.report, &file.digest, key)?;
                 }
             }
         }
@@ -86,8 +81,8 @@ impl SyncRun<'_> {
     }
 }
 
-/// Keeps a key, unless it is none: with one that no segment may hold, no bundle could be made.
-pub(super) fn put(
+/// Stores a key, if a segment of a bundle may hold it; with another one no bundle could be made.
+pub(super) fn store_key(
     writer: &mut CatalogWriter<'_>,
     report: &mut SyncReport,
     file: &Sha1,

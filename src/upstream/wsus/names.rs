@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    choice::{Category, CategoryLevel},
+    category::{Category, CategoryLevel},
     error::UpstreamError,
 };
 use crate::{

@@ -4,8 +4,11 @@ use bundle_format::digest::Sha1;
 use reqwest::Url;
 use uuid::Uuid;
 
-use super::{error::UpstreamError, session::Session};
-use crate::{protocol::server_sync::MAX_DIGESTS_PER_REQUEST, upstream::client::ConnectionOptions};
+use super::{batches::Batches, error::UpstreamError, session::Session};
+use crate::{
+    protocol::{ErrorCode, server_sync::MAX_DIGESTS_PER_REQUEST},
+    upstream::client::ConnectionOptions,
+};
 
 /// Tells an upstream server which of the files that it named it does not have: it fetches them from
 /// where it has its own, and answers at once. [MS-WSUSSS] 3.1.4.11
@@ -16,15 +19,13 @@ pub(crate) fn ask_for_files(
     files: &[Sha1],
 ) -> Result<(), UpstreamError> {
     let session = Session::new(base, account, options)?;
-    for files in files.chunks(MAX_DIGESTS_PER_REQUEST) {
-        match session.download_files(files) {
-            // One unknown digest fails them all.
-            Err(e) if e.is_fault("FileDigestsMissing") && files.len() > 1 => {
-                for file in files {
-                    match session.download_files(std::slice::from_ref(file)) {
-                        Err(e) if e.is_fault("FileDigestsMissing") => {}
-                        done => done?,
-                    }
+    let mut batches = Batches::new(files, MAX_DIGESTS_PER_REQUEST);
+    while let Some(batch) = batches.next() {
+        match session.download_files(&batch.ids) {
+            // One unknown digest fails them all. Alone it is not a failure.
+            Err(e) if e.is_fault(ErrorCode::FileDigestsMissing) => {
+                if batch.ids.len() > 1 {
+                    batches.halve(&batch.ids);
                 }
             }
             done => done?,

@@ -10,7 +10,10 @@ use crate::{
         ApprovalAction, Fleet, FleetError, ReplicaReport, UpstreamDecisions, UpstreamDeployment,
         UpstreamGroup,
     },
-    protocol::server_sync::{DeploymentAction, Deployments, GetDeployments, SyncDeployment},
+    protocol::{
+        ErrorCode,
+        server_sync::{DeploymentAction, Deployments, GetDeployments, SyncDeployment},
+    },
     soap::MessageLimits,
     update::UpdateId,
     upstream::report::SyncOptions,
@@ -93,7 +96,7 @@ fn deployments(
 }
 
 fn is_about_anchors(error: &UpstreamError) -> bool {
-    error.is_fault("InvalidParameters") || error.is_fault("ServerChanged")
+    error.is_fault(ErrorCode::InvalidParameters) || error.is_fault(ErrorCode::ServerChanged)
 }
 
 /// The answer in the words of the fleet.

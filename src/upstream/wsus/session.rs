@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     protocol::{
-        DateTime, ProtocolVersion,
+        DateTime, ErrorCode, ProtocolVersion,
         rollup::REPORTING_PATH,
         server_sync::{
             AnswerError, ConfigData, DownloadFiles, GetAuthConfig, GetAuthorizationCookie,
@@ -218,9 +218,14 @@ fn lifetime(cookie: &SyncCookie, now: Timestamp) -> Duration {
 
 /// There is no code for an expired cookie; some servers have one all the same.
 fn is_about_cookies(error: &UpstreamError) -> bool {
-    ["InvalidCookie", "InvalidAuthorizationCookie", "CookieExpired"]
-        .iter()
-        .any(|code| error.is_fault(code))
+    matches!(
+        error.code(),
+        Some(
+            ErrorCode::InvalidCookie
+                | ErrorCode::InvalidAuthorizationCookie
+                | ErrorCode::CookieExpired
+        )
+    )
 }
 
 fn whole<O: Operation>(

@@ -6,11 +6,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{hardware::Hardware, upstream_record::UpstreamFacts};
+use super::{facts::UpstreamFacts, hardware::Hardware};
 use crate::{
     protocol::server_sync::{IdAndDelta, LanguageAndDelta, ServerSyncFilter},
     update::{UpdateId, UpdateIdentity},
 };
+
+/// Key of the note of an upstream, before its address.
+pub(super) const NOTE: &str = "upstream/";
 
 /// What the user chose, as names; `None` is everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

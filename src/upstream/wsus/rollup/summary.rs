@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Deserialize;
 use uuid::{Uuid, uuid};
 
-use super::rollup::RollupError;
+use super::report::RollupError;
 use crate::{
     catalog::{Catalog, PayloadState},
     fleet::{ApprovalAction, Computer, Fleet, Installations},
@@ -29,7 +29,10 @@ struct NewestRevision {
 /// Counts what is here, without servers below. An update is approved if some group is to install
 /// it. Approvals here are for updates, not for revisions: none is stale. Whether an update belongs
 /// to WSUS itself is not kept in the catalogue: these are not counted.
-pub(super) fn of_server(catalog: &Catalog, fleet: &Fleet) -> Result<ServerSummary, RollupError> {
+pub(super) fn server_summary(
+    catalog: &Catalog,
+    fleet: &Fleet,
+) -> Result<ServerSummary, RollupError> {
     let (updates, lacking) = updates(catalog)?;
     let declined: HashSet<UpdateId> = fleet.declined()?.into_iter().collect();
     let approved: HashSet<UpdateId> = fleet
@@ -138,48 +141,55 @@ struct RegistrationDetails {
     os_description: Option<String>,
 }
 
-/// What the upstream is told of a computer that comes here.
-pub(super) fn of_computer(computer: &Computer) -> ComputerDetails {
-    let said: RegistrationDetails = computer
+/// A computer that comes here, as the upstream is told of it.
+pub(super) fn computer_details(computer: &Computer) -> ComputerDetails {
+    let registration: RegistrationDetails = computer
         .details
         .clone()
         .and_then(|details| serde_json::from_value(details).ok())
         .unwrap_or_default();
     let version = [
-        said.client_version_major,
-        said.client_version_minor,
-        said.client_version_build,
-        said.client_version_qfe,
+        registration.client_version_major,
+        registration.client_version_minor,
+        registration.client_version_build,
+        registration.client_version_qfe,
     ];
     let version = version.map(|part| part.unwrap_or(0).to_string()).join(".");
     let most = |text: Option<String>, most| text.map(|text| text.chars().take(most).collect());
     // A date on the wire; what computers write in other ways is left out.
-    let release =
-        said.bios_release_date.filter(|date| date.parse::<crate::protocol::DateTime>().is_ok());
+    let release = registration
+        .bios_release_date
+        .filter(|date| date.parse::<crate::protocol::DateTime>().is_ok());
     ComputerDetails {
         ip_address: None,
         name: Some(computer.dns_name.clone()),
         os_version: [
-            said.os_major_version,
-            said.os_minor_version,
-            said.os_build_number,
-            said.os_service_pack_major,
-            said.os_service_pack_minor,
+            registration.os_major_version,
+            registration.os_minor_version,
+            registration.os_build_number,
+            registration.os_service_pack_major,
+            registration.os_service_pack_minor,
         ]
         .map(Option::unwrap_or_default),
-        os_locale: said.os_locale,
+        os_locale: registration.os_locale,
         os_family: None,
-        os_description: most(said.os_description, 256),
-        make: most(said.manufacturer, 64),
-        model: most(said.model, 64),
-        bios_version: most(said.bios_version, 64),
-        bios_name: most(said.bios_name, 64),
+        os_description: most(registration.os_description, 256),
+        make: most(registration.manufacturer, 64),
+        model: most(registration.model, 64),
+        bios_version: most(registration.bios_version, 64),
+        bios_name: most(registration.bios_name, 64),
         bios_release: release,
-        architecture: most(said.processor_architecture, 50),
-        suite_mask: said.suite_mask.and_then(|mask| mask.try_into().ok()).unwrap_or_default(),
-        old_product_type: said.old_product_type.and_then(|t| t.try_into().ok()).unwrap_or_default(),
-        new_product_type: said.new_product_type.unwrap_or_default(),
-        system_metrics: said.system_metrics.unwrap_or_default(),
+        architecture: most(registration.processor_architecture, 50),
+        suite_mask: registration
+            .suite_mask
+            .and_then(|mask| mask.try_into().ok())
+            .unwrap_or_default(),
+        old_product_type: registration
+            .old_product_type
+            .and_then(|t| t.try_into().ok())
+            .unwrap_or_default(),
+        new_product_type: registration.new_product_type.unwrap_or_default(),
+        system_metrics: registration.system_metrics.unwrap_or_default(),
         client_version: most(Some(version), 20),
         groups: computer.groups.clone(),
         requested_groups: computer
@@ -195,7 +205,7 @@ pub(super) fn of_computer(computer: &Computer) -> ComputerDetails {
 type Sums = BTreeMap<UpdateIdentity, (u32, u32)>;
 
 /// The computers here by system, with their installations since the last report.
-pub(super) fn of_clients(
+pub(super) fn client_summaries(
     computers: &[Computer],
     installations: &[Installations],
 ) -> Vec<ClientSummary> {
@@ -205,7 +215,7 @@ pub(super) fn of_clients(
         done.entry(&installation.by).or_default().push(installation);
     }
     for computer in computers {
-        let details = of_computer(computer);
+        let details = computer_details(computer);
         let system = ClientSummary {
             os_version: details.os_version,
             os_locale: details.os_locale.unwrap_or_default(),
