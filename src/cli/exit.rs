@@ -4,8 +4,8 @@ use std::{fmt, process::ExitCode};
 
 use bundle_format::{container::VolumeError, trust::TrustError};
 use tidegate::{
-    advice,
-    ops::{Concern, OpsError, join_causes},
+    advice, error_chain,
+    ops::{Concern, OpsError},
 };
 
 use super::output::{Output, ReaderGone};
@@ -62,7 +62,7 @@ pub(super) fn report(out: &Output, result: anyhow::Result<Outcome>) -> ExitCode 
 /// The chain of causes as one line.
 fn message(error: &anyhow::Error) -> String {
     let causes = error.chain().map(ToString::to_string);
-    join_causes(causes.filter(|text| *text != Usage.to_string()))
+    error_chain::join(causes.filter(|text| *text != Usage.to_string()))
 }
 
 fn code(error: &anyhow::Error) -> u8 {

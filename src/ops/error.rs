@@ -1,6 +1,6 @@
 //! What may go wrong with an operation, sorted by whom it concerns.
 
-use std::{error::Error, io};
+use std::io;
 
 #[cfg(feature = "probe")]
 use crate::agent::ProbeError;
@@ -131,41 +131,10 @@ impl OpsError {
     }
 }
 
-/// An error with all its causes as one line, without what a cause only repeats.
-pub fn causes(error: &(dyn Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |error| (*error).source());
-    join_causes(chain.map(ToString::to_string))
-}
-
-/// Causes, the outermost first, as one line, without what a cause only repeats.
-pub fn join_causes(causes: impl IntoIterator<Item = String>) -> String {
-    let mut message = String::new();
-    let mut last = String::new();
-    for text in causes {
-        if message.ends_with(&text) || (!last.is_empty() && text.ends_with(&last)) {
-            continue;
-        }
-        if !message.is_empty() {
-            message.push_str(": ");
-        }
-        message.push_str(&text);
-        last = text;
-    }
-    message
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file_error::FileError;
-
-    #[test]
-    fn a_cause_that_only_repeats_is_left_out() {
-        let join = |causes: &[&str]| join_causes(causes.iter().map(|cause| (*cause).to_owned()));
-        assert_eq!(join(&["x", "it: is 2", "is 2"]), "x: it: is 2");
-        assert_eq!(join(&["is 2", "code 1: is 2"]), "is 2");
-        assert_eq!(join(&["x", "y"]), "x: y");
-    }
+    use crate::{error_chain, file_error::FileError};
 
     #[test]
     fn errors_keep_their_concern_and_their_causes() {
@@ -176,6 +145,6 @@ mod tests {
         let disk = FileError { doing: "read", path: "/x".into(), source: disk };
         let error = OpsError::from(TransferError::File(disk));
         assert_eq!(error.concern(), Concern::Machine);
-        assert_eq!(causes(&error), "cannot read /x: on fire");
+        assert_eq!(error_chain::chain(&error), "cannot read /x: on fire");
     }
 }

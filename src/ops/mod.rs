@@ -65,7 +65,7 @@ pub mod verify;
 mod wording;
 
 pub use context::Context;
-pub use error::{Concern, OpsError, causes, join_causes};
+pub use error::{Concern, OpsError};
 pub use progress::{Observer, Unit};
 pub use wording::count;
 

@@ -1,6 +1,7 @@
 //! The report to the upstream server after a synchronization.
 
-use super::{Result, context::Context, error::causes};
+use super::{Result, context::Context};
+use crate::error_chain;
 use crate::{
     catalog::Catalog,
     fleet::Fleet,
@@ -26,7 +27,7 @@ pub(super) fn report(
     match upstream::rollup(url, catalog, fleet, options) {
         Ok(done) => Ok(done),
         Err(error) => {
-            let why = causes(&error);
+            let why = error_chain::chain(&error);
             context
                 .observer()
                 .warn(&format!("the upstream server was not told how this one stands: {why}"));

@@ -2,16 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CanSyncOptions, Finding, State, ago, judge_certificate};
+use super::findings::{CanSyncOptions, Finding, State, ago, judge_certificate};
+use crate::error_chain;
 use crate::{
     catalog::Catalog,
     data_dir::{DataDir, Side},
-    ops::{
-        Result,
-        context::Context,
-        error::{OpsError, causes},
-        wording::count,
-    },
+    ops::{Result, context::Context, error::OpsError, wording::count},
     upstream::{
         ClientError, Health, Source, UpstreamError, UpstreamFacts, UpstreamRecord, health,
         known_upstreams,
@@ -70,7 +66,7 @@ fn judge_health(url: &str, tls: bool, health: &Health, findings: &mut Vec<Findin
         Ok(_) => {
             find("answers", State::Ok, "GetAuthConfig, GetCookie and GetConfigData".to_owned());
         }
-        Err(error) => find("answers", State::Fail, causes(error)),
+        Err(error) => find("answers", State::Fail, error_chain::chain(error)),
     }
     match (&health.certificate, &health.answers) {
         (Some(validity), _) => {
