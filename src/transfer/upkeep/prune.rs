@@ -21,7 +21,7 @@ use crate::{
 
 type Result<T> = std::result::Result<T, TransferError>;
 
-/// Payloads that came later than so long ago stay: a sync or publish may be about to name them.
+/// Newer payloads stay: a sync or publish may be about to name them in the catalogue.
 const NEW: SignedDuration = SignedDuration::from_hours(24);
 
 /// How to prune.
@@ -35,7 +35,7 @@ pub struct PruneOptions {
     pub now: Timestamp,
 }
 
-/// What went, or would go.
+/// What was removed, or would be.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PruneReport {
@@ -132,7 +132,7 @@ fn is_old(path: &Path, now: Timestamp) -> Result<bool> {
     Ok(Timestamp::try_from(modified).is_ok_and(|modified| now.duration_since(modified) > NEW))
 }
 
-/// Removes a file, unless it is only tried; gives its size.
+/// Removes a file, unless this is a dry run; gives its size.
 fn remove_file(path: &Path, dry_run: bool) -> Result<u64> {
     let size = fs::metadata(path).doing("look at", path)?.len();
     if !dry_run {
