@@ -11,8 +11,9 @@ use bundle_format::digest::Sha256;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::snapshots::snapshots_in_use;
 use crate::{
-    catalog::{Catalog, SnapshotState},
+    catalog::Catalog,
     content::ContentStore,
     data_dir::DataDir,
     file_error::Doing as _,
@@ -95,12 +96,7 @@ pub fn prune(data: &DataDir, options: &PruneOptions) -> Result<PruneReport> {
 /// Numbers of the snapshots that matter, and the segments that they name.
 fn needed_by_snapshots(catalog: &Catalog) -> Result<(BTreeSet<u64>, BTreeSet<Sha256>)> {
     let (mut heads, mut segments) = (BTreeSet::new(), BTreeSet::new());
-    let snapshots = catalog.snapshots()?;
-    let sealed = snapshots.iter().rfind(|s| s.state == SnapshotState::Sealed);
-    let in_use = snapshots
-        .iter()
-        .filter(|s| matches!(s.state, SnapshotState::InForce | SnapshotState::Pending));
-    for snapshot in sealed.into_iter().chain(in_use) {
+    for snapshot in snapshots_in_use(catalog)? {
         heads.insert(snapshot.number);
         segments.extend(catalog.segments_of(snapshot.number)?.iter().map(|s| s.sha256));
     }
