@@ -19,7 +19,7 @@ pub enum Blame {
     Machine,
 }
 
-/// Why something did not cross.
+/// Why a transfer between bundle and stores failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransferError {
@@ -160,7 +160,7 @@ pub enum TransferError {
 }
 
 impl TransferError {
-    /// Whose fault it is. Exhaustive, so that a new error forces the decision.
+    /// Whose fault it is. No wildcard: a new error must be sorted here.
     pub fn fault(&self) -> Blame {
         match self {
             Self::Volume { source, .. } => match source {

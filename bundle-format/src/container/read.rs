@@ -57,7 +57,7 @@ impl<R: Read> VolumeReader<R> {
         if name != NOTE_NAME {
             return Err(reader.refused("it is no Tidegate volume: VOLUME.json does not come first"));
         }
-        let bytes = reader.small(&name, size, limits.note_bytes)?;
+        let bytes = reader.read_small(&name, size, limits.note_bytes)?;
         let mut head = Head::default();
         let (mut before, mut total) = (None, 0u64);
         while !matches!(before, Some(Part::PolicyTarget(_))) {
@@ -74,7 +74,7 @@ impl<R: Read> VolumeReader<R> {
                 let limit = limits.head_bytes;
                 return Err(reader.refused(format!("its head is over the limit of {limit} bytes")));
             }
-            let bytes = reader.small(&name, size, part.limit(limits))?;
+            let bytes = reader.read_small(&name, size, part.limit(limits))?;
             if let Part::IndexTarget(digest) | Part::PolicyTarget(digest) = part
                 && Sha256::hash(&bytes) != digest
             {
@@ -102,11 +102,11 @@ impl<R: Read> VolumeReader<R> {
             return Ok(None);
         }
         let Some(entry) = self.objects.next() else {
-            self.end()?;
+            self.read_end()?;
             self.ended = true;
             return Ok(None);
         };
-        self.header_of(&entry.name(), entry.size)?;
+        self.expect_header(&entry.name(), entry.size)?;
         self.digest = None;
         self.current =
             Some(Body { entry: entry.clone(), left: entry.size, sha256: sha2::Sha256::new() });
@@ -128,21 +128,21 @@ impl<R: Read> VolumeReader<R> {
     }
 
     /// `SHA256SUMS`, the tail, and the end of the medium.
-    fn end(&mut self) -> Result<(), VolumeError> {
+    fn read_end(&mut self) -> Result<(), VolumeError> {
         let sums = std::mem::take(&mut self.sums);
         let size = sums.as_bytes().len() as u64;
-        self.header_of(SUMS_NAME, size)?;
+        self.expect_header(SUMS_NAME, size)?;
         let mut block = [0; 4096];
         for expected in sums.as_bytes().chunks(block.len()) {
             let found = block.get_mut(..expected.len()).unwrap_or_default();
-            self.exact(found, SUMS_NAME)?;
+            self.read_exactly(found, SUMS_NAME)?;
             if found != expected {
                 return Err(self
                     .refused(format!("SHA256SUMS does not agree with what was read: {DAMAGED}")));
             }
         }
-        self.zeros(padding(size), "the padding of SHA256SUMS")?;
-        self.zeros(TAIL, "the end of the volume")?;
+        self.read_zeros(padding(size), "the padding of SHA256SUMS")?;
+        self.read_zeros(TAIL, "the end of the volume")?;
         if !self.inner.fill_buf()?.is_empty() {
             return Err(self.refused("bytes follow the end of the volume"));
         }
@@ -150,10 +150,10 @@ impl<R: Read> VolumeReader<R> {
     }
 
     /// A header that must be the one for this name and size.
-    fn header_of(&mut self, name: &str, size: u64) -> Result<(), VolumeError> {
+    fn expect_header(&mut self, name: &str, size: u64) -> Result<(), VolumeError> {
         let at = self.position;
         let mut found = [0; 512];
-        self.exact(&mut found, name)?;
+        self.read_exactly(&mut found, name)?;
         if &found == header(name, size)?.as_bytes() {
             return Ok(());
         }
@@ -172,7 +172,7 @@ impl<R: Read> VolumeReader<R> {
     fn any_header(&mut self) -> Result<(String, u64), VolumeError> {
         let at = self.position;
         let mut found = [0; 512];
-        self.exact(&mut found, "the head")?;
+        self.read_exactly(&mut found, "the head")?;
         let parsed = tar::Header::from_byte_slice(&found);
         let name = String::from_utf8(parsed.path_bytes().into_owned()).ok();
         let expected = name
@@ -185,7 +185,7 @@ impl<R: Read> VolumeReader<R> {
     }
 
     /// The body of a member of the head.
-    fn small(&mut self, name: &str, size: u64, limit: u64) -> Result<Bytes, VolumeError> {
+    fn read_small(&mut self, name: &str, size: u64, limit: u64) -> Result<Bytes, VolumeError> {
         if size > limit {
             return Err(self.refused(format!("{name} has {size} bytes; the limit is {limit}")));
         }
@@ -195,7 +195,7 @@ impl<R: Read> VolumeReader<R> {
         if read < size {
             return Err(self.cut_off(name));
         }
-        self.zeros(padding(size), "the padding of a member")?;
+        self.read_zeros(padding(size), "the padding of a member")?;
         self.sums.push(name, Sha256::hash(&bytes));
         Ok(bytes.into())
     }
@@ -208,13 +208,13 @@ impl<R: Read> VolumeReader<R> {
         if body.entry.offset.is_none() && digest != body.entry.sha256 {
             return Err(self.refused(format!("{name} has another digest: {DAMAGED}")));
         }
-        self.zeros(padding(body.entry.size), "the padding of a member")?;
+        self.read_zeros(padding(body.entry.size), "the padding of a member")?;
         self.sums.push(&name, digest);
         self.digest = Some(digest);
         Ok(())
     }
 
-    fn exact(&mut self, buf: &mut [u8], what: &str) -> Result<(), VolumeError> {
+    fn read_exactly(&mut self, buf: &mut [u8], what: &str) -> Result<(), VolumeError> {
         let mut filled = 0;
         while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.inner.read(rest) {
@@ -230,10 +230,10 @@ impl<R: Read> VolumeReader<R> {
         Ok(())
     }
 
-    fn zeros(&mut self, count: usize, what: &str) -> Result<(), VolumeError> {
+    fn read_zeros(&mut self, count: usize, what: &str) -> Result<(), VolumeError> {
         let mut bytes = [0; TAIL];
         let bytes = bytes.get_mut(..count).unwrap_or_default();
-        self.exact(bytes, what)?;
+        self.read_exactly(bytes, what)?;
         if bytes.iter().any(|byte| *byte != 0) {
             return Err(self.refused(format!("{what} is not zero: {DAMAGED}")));
         }

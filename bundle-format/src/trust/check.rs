@@ -36,10 +36,10 @@ pub struct Expectation<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Freshness {
-    /// Newer, or the first. After the keys were replaced for good its number may be lower than the
+    /// Newer, or the first one. After the keys were replaced for good its number may be lower than the
     /// one accepted before: this value decides, not the number.
     Newer,
-    /// The same.
+    /// The same snapshot.
     Same,
     /// Older: validly signed, but it may only fill gaps and never be switched to.
     Older,
@@ -91,8 +91,8 @@ pub fn check_head(
             let older = behind(&loaded);
             (loaded, older)
         }
-        // A second look without the counters: everything but the order must hold all the same. What
-        // is not older as a whole, and yet takes something back, stays refused.
+        // Checked again without the counters: everything but the order must hold. A head that is
+        // not older as a whole, but takes one of the counters back, stays refused.
         Err(LoadError::Tuf(error)) if is_rollback(&error) => {
             let loaded = load(&state.root, None, head, limits)?;
             if !behind(&loaded) {
@@ -107,10 +107,13 @@ pub fn check_head(
     let policy = Policy::from_zst(&loaded.policy_file, limits)
         .map_err(|e| TrustError::refused(e.to_string()))?;
 
-    let freshness =
-        if older { Freshness::Older } else { not_mixed(state, &pinned.signed, head, &loaded)? };
-    let mut warnings = expiry(&loaded, expect)?;
-    warnings.extend(clock(&index, expect));
+    let freshness = if older {
+        Freshness::Older
+    } else {
+        judge_freshness(state, &pinned.signed, head, &loaded)?
+    };
+    let mut warnings = check_expiry(&loaded, expect)?;
+    warnings.extend(clock_warning(&index, expect));
     let next_state = match freshness {
         Freshness::Older => state.clone(),
         Freshness::Newer | Freshness::Same => next_state(&index, head, &loaded)?,
@@ -125,7 +128,7 @@ fn same_mirror(pinned: &Root, head: &Head) -> Result<(), TrustError> {
     let Some(theirs) = head.get(Part::Root(pinned.version.get())) else {
         return Ok(());
     };
-    let ours = Fingerprint::of(pinned)?;
+    let ours = Fingerprint::from_parsed(pinned)?;
     let theirs = Fingerprint::from_root(theirs)?;
     if ours == theirs {
         return Ok(());
@@ -198,8 +201,9 @@ pub(super) fn open_index(
     Ok((index, digest))
 }
 
-/// Newer or the same; refuses what a mirror that counts properly never signs.
-fn not_mixed(
+/// Whether a head that is not older is newer or the same. Refuses one that no mirror with a correct
+/// count signs.
+fn judge_freshness(
     state: &TrustState,
     pinned: &Root,
     head: &Head,
@@ -233,8 +237,8 @@ fn not_mixed(
     )))
 }
 
-/// Compares all expiry dates with the clock.
-fn expiry(loaded: &Loaded, expect: &Expectation<'_>) -> Result<Vec<String>, TrustError> {
+/// Compares all expiry dates with the clock; gives a warning for each date that has passed.
+fn check_expiry(loaded: &Loaded, expect: &Expectation<'_>) -> Result<Vec<String>, TrustError> {
     let dates = [
         ("root", loaded.root.signed.expires),
         ("timestamp", loaded.timestamp.signed.expires),
@@ -258,8 +262,8 @@ fn expiry(loaded: &Loaded, expect: &Expectation<'_>) -> Result<Vec<String>, Trus
     Ok(expired)
 }
 
-/// A clock before the sealing is wrong, or the connected side's was.
-fn clock(index: &Index, expect: &Expectation<'_>) -> Option<String> {
+/// A warning when this machine's clock is before the time of sealing.
+fn clock_warning(index: &Index, expect: &Expectation<'_>) -> Option<String> {
     const TOLERANCE: SignedDuration = SignedDuration::from_hours(24);
     let ahead = index.created.duration_since(expect.now);
     (ahead > TOLERANCE).then(|| {

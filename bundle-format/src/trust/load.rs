@@ -43,7 +43,8 @@ impl Loaded {
     }
 }
 
-/// Why a head did not load: kept apart until the one refusal that has a second look is ruled out.
+/// Why a head did not load. The error of the TUF client is kept as it is: a head that was refused as
+/// older is checked a second time.
 pub(super) enum LoadError {
     /// The TUF client refused it.
     Tuf(Box<Error>),
@@ -82,7 +83,7 @@ pub(super) fn load(
         };
         let scratch = tempfile::tempdir().map_err(disk)?;
         if let Some(accepted) = accepted {
-            unfold(scratch.path(), accepted).map_err(disk)?;
+            write_scratch(scratch.path(), accepted).map_err(disk)?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(disk)?;
         runtime.block_on(load_from(root, scratch.path(), head, limits))
@@ -95,7 +96,7 @@ pub(super) fn load(
 
 /// The scratch copy. Without `latest_known_time.json`: a clock that was once wrong must not lock an
 /// isolated machine.
-fn unfold(scratch: &Path, accepted: &Accepted) -> std::io::Result<()> {
+fn write_scratch(scratch: &Path, accepted: &Accepted) -> std::io::Result<()> {
     fs::write(scratch.join("timestamp.json"), &accepted.timestamp)?;
     fs::write(scratch.join("snapshot.json"), &accepted.snapshot)
 }
@@ -133,8 +134,8 @@ async fn load_from(
             ))
         })?;
     Ok(Loaded {
-        index_file: read(&repository, INDEX_TARGET).await?,
-        policy_file: read(&repository, POLICY_TARGET).await?,
+        index_file: read_target(&repository, INDEX_TARGET).await?,
+        policy_file: read_target(&repository, POLICY_TARGET).await?,
         root: repository.root().clone(),
         timestamp: repository.timestamp().clone(),
         snapshot: repository.snapshot().clone(),
@@ -144,7 +145,7 @@ async fn load_from(
 }
 
 /// Reads a target to its end, so that its digest is known to hold.
-async fn read(repository: &Repository, name: &str) -> Result<Vec<u8>, LoadError> {
+async fn read_target(repository: &Repository, name: &str) -> Result<Vec<u8>, LoadError> {
     let target = target_name(name).map_err(LoadError::Other)?;
     let stream = repository.read_target(&target).await?.ok_or_else(|| {
         LoadError::Other(TrustError::refused(format!("its metadata do not name {name}")))
@@ -180,16 +181,16 @@ pub(super) fn load_by_hand(root: &Signed<Root>, head: &Head) -> Result<Loaded, T
     }
     let role = |e| TrustError::refused(signatures("own", &e));
 
-    let meta = listed(&timestamp.signed.meta, "snapshot.json")?;
-    let snapshot: Signed<Snapshot> = pinned(head, Part::Snapshot(meta.version.get()), meta)?;
+    let meta = listed_meta(&timestamp.signed.meta, "snapshot.json")?;
+    let snapshot: Signed<Snapshot> = read_pinned(head, Part::Snapshot(meta.version.get()), meta)?;
     keys.verify_role(&snapshot).map_err(role)?;
 
-    let meta = listed(&snapshot.signed.meta, "targets.json")?;
-    let mut targets: Signed<Targets> = pinned(head, Part::Targets(meta.version.get()), meta)?;
+    let meta = listed_meta(&snapshot.signed.meta, "targets.json")?;
+    let mut targets: Signed<Targets> = read_pinned(head, Part::Targets(meta.version.get()), meta)?;
     keys.verify_role(&targets).map_err(role)?;
 
-    let meta = listed(&snapshot.signed.meta, &format!("{POLICY_ROLE}.json"))?;
-    let policy: Signed<Targets> = pinned(head, Part::Policy(meta.version.get()), meta)?;
+    let meta = listed_meta(&snapshot.signed.meta, &format!("{POLICY_ROLE}.json"))?;
+    let policy: Signed<Targets> = read_pinned(head, Part::Policy(meta.version.get()), meta)?;
     let delegations = targets.signed.delegations.as_mut();
     let delegations =
         delegations.ok_or_else(|| TrustError::refused("its targets delegate to no policy role"))?;
@@ -198,8 +199,8 @@ pub(super) fn load_by_hand(root: &Signed<Root>, head: &Head) -> Result<Loaded, T
         role.targets = Some(policy.clone());
     }
 
-    let index_file = target(head, &targets.signed, INDEX_TARGET, Part::IndexTarget)?;
-    let policy_file = target(head, &policy.signed, POLICY_TARGET, Part::PolicyTarget)?;
+    let index_file = signed_target(head, &targets.signed, INDEX_TARGET, Part::IndexTarget)?;
+    let policy_file = signed_target(head, &policy.signed, POLICY_TARGET, Part::PolicyTarget)?;
     Ok(Loaded { root: root.clone(), timestamp, snapshot, targets, policy, index_file, policy_file })
 }
 
@@ -211,7 +212,7 @@ fn wrong(part: Part, what: &str) -> TrustError {
     TrustError::refused(format!("{} {what}: {DAMAGED}", part.name()))
 }
 
-fn listed<'a>(
+fn listed_meta<'a>(
     meta: &'a std::collections::HashMap<String, Metafile>,
     name: &str,
 ) -> Result<&'a Metafile, TrustError> {
@@ -219,7 +220,7 @@ fn listed<'a>(
 }
 
 /// A metadata file with the length, digest and version that another one names.
-fn pinned<T: serde::de::DeserializeOwned + schema::Role>(
+fn read_pinned<T: serde::de::DeserializeOwned + schema::Role>(
     head: &Head,
     part: Part,
     meta: &Metafile,
@@ -237,7 +238,7 @@ fn pinned<T: serde::de::DeserializeOwned + schema::Role>(
     Ok(document)
 }
 
-fn target(
+fn signed_target(
     head: &Head,
     targets: &Targets,
     name: &str,

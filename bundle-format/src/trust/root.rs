@@ -129,17 +129,17 @@ impl Fingerprint {
     pub fn from_root(root: &[u8]) -> Result<Self, TrustError> {
         let root: Signed<Root> = document::parse(root)
             .map_err(|what| TrustError::refused(format!("the root file {what}")))?;
-        Self::of(&root.signed)
+        Self::from_parsed(&root.signed)
     }
 
     /// Of a parsed root. Signatures do not count, so that adding one changes nothing.
-    pub(super) fn of(root: &Root) -> Result<Self, TrustError> {
+    pub(super) fn from_parsed(root: &Root) -> Result<Self, TrustError> {
         root.canonical_form().map(|form| Self(Sha256::hash(&form))).map_err(broken)
     }
 
     /// As words: sixteen, for the first 128 bits.
     pub fn words(&self) -> String {
-        words::say(self.0.as_bytes())
+        words::spoken(self.0.as_bytes())
     }
 
     /// Whether `text` (words or hexadecimal, in any case and spacing) is this fingerprint.

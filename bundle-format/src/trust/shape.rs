@@ -41,7 +41,7 @@ pub(super) fn check_shape(head: &Head, loaded: &Loaded) -> Result<(), TrustError
     {
         return refused("a role names other targets than its own");
     }
-    // Each file in its one form: what is not pinned by a digest could else be altered unnoticed.
+    // No digest covers the timestamp, so another form of the same content would go unnoticed.
     let timestamp = head.get(Part::Timestamp).map(AsRef::as_ref).unwrap_or_default();
     document::parse_slot::<schema::Timestamp>(timestamp)
         .map_err(|what| TrustError::refused(format!("timestamp.json {what}: {DAMAGED}")))?;

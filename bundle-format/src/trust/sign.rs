@@ -59,7 +59,7 @@ pub fn seal(seal: &Seal<'_>) -> Result<Head, TrustError> {
         .ok_or_else(|| refused("snapshots count from 1".to_owned()))?;
     let expires = whole_seconds(seal.expires)?;
     for kind in [RoleType::Targets, RoleType::Snapshot] {
-        named(root, kind, seal.content)?;
+        require_named(root, kind, seal.content)?;
     }
 
     let policy_file = seal.policy.0.to_zst().map_err(|e| refused(e.to_string()))?;
@@ -88,7 +88,7 @@ pub fn seal(seal: &Seal<'_>) -> Result<Head, TrustError> {
     let mut timestamp = schema::Timestamp::new(SPEC_VERSION.to_owned(), version, expires);
     timestamp.meta.insert("snapshot.json".to_owned(), document::metafile(&snapshot_bytes, version));
     for key in seal.timestamp {
-        named(root, RoleType::Timestamp, key)?;
+        require_named(root, RoleType::Timestamp, key)?;
     }
     let timestamp = signed(timestamp, seal.timestamp)?;
     let signers = document::role(root, RoleType::Timestamp).map_err(refused)?.keyids.len();
@@ -121,7 +121,7 @@ pub fn countersign(head: &mut Head, key: &SigningKey) -> Result<(), TrustError> 
     let newest = roots.last().ok_or_else(|| TrustError::refused("the head holds no root"))?;
     let root = parse_root(newest)
         .map_err(|what| TrustError::refused(format!("the newest root in the head {what}")))?;
-    named(&root.signed, RoleType::Timestamp, key)?;
+    require_named(&root.signed, RoleType::Timestamp, key)?;
     let before = head
         .get(Part::Timestamp)
         .ok_or_else(|| TrustError::refused("the head holds no timestamp"))?;
@@ -152,10 +152,10 @@ pub(super) fn custom(index: &Index) -> HashMap<String, serde_json::Value> {
 }
 
 /// Refuses a key that the root does not name for `kind`.
-fn named(root: &Root, kind: RoleType, key: &SigningKey) -> Result<(), TrustError> {
+fn require_named(root: &Root, kind: RoleType, key: &SigningKey) -> Result<(), TrustError> {
     let keyid = key.tuf_key().key_id().map_err(broken)?;
-    let known = document::role(root, kind).is_ok_and(|role| role.keyids.contains(&keyid));
-    known.then_some(()).ok_or_else(|| {
+    let is_named = document::role(root, kind).is_ok_and(|role| role.keyids.contains(&keyid));
+    is_named.then_some(()).ok_or_else(|| {
         TrustError::refused(format!(
             "the root (version {}) does not name the key {} for {kind}; use the key that it names, \
              or make a new root",

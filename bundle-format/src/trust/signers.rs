@@ -23,7 +23,7 @@ pub(super) fn valid_signers<T: Role>(root: &Root, document: &Signed<T>) -> Vec<S
         .collect()
 }
 
-/// The same for the policy role, whose keys targets names.
+/// The key ids whose signatures on the policy hold; its keys are named by targets.
 pub(super) fn valid_policy_signers(
     delegations: &Delegations,
     policy: &Signed<Targets>,

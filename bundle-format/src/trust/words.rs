@@ -8,7 +8,7 @@
 const SAID: usize = 16;
 
 /// The words for the first bytes of a digest, separated by spaces.
-pub(super) fn say(digest: &[u8; 32]) -> String {
+pub(super) fn spoken(digest: &[u8; 32]) -> String {
     let words: Vec<&str> = digest
         .iter()
         .take(SAID)
@@ -79,12 +79,12 @@ mod tests {
 
     #[test]
     fn every_said_byte_counts() {
-        let zero = say(&[0; 32]);
+        let zero = spoken(&[0; 32]);
         assert_eq!(zero, [WORDS[0]; SAID].join(" "));
         for byte in 0..32 {
             let mut digest = [0; 32];
             digest[byte] = 255;
-            assert_eq!(say(&digest) != zero, byte < SAID);
+            assert_eq!(spoken(&digest) != zero, byte < SAID);
         }
     }
 }

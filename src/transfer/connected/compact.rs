@@ -19,8 +19,8 @@ use crate::{
     },
 };
 
-/// What a later record replaces an earlier one of. A withdrawal does not replace the revision: a
-/// site keeps what it has, only no longer offers it.
+/// What a record is about: a later record with the same key replaces an earlier one. A withdrawal
+/// does not replace the revision: a site keeps the revision and no longer offers it.
 #[derive(PartialEq, Eq, Hash)]
 enum RecordKey {
     Revision(Uuid, u32),
@@ -42,7 +42,7 @@ fn record_key(record: &Record) -> RecordKey {
     }
 }
 
-/// Segment and record number.
+/// Where a record stands: number of the segment, number of the record in it.
 type RecordPlace = (usize, usize);
 
 /// Whether a record still counts: nothing later replaces it, and a revision that came back is no
@@ -99,8 +99,8 @@ pub(crate) fn merge_tail(
     Ok(segments)
 }
 
-/// Where the merged end begins: at least half of what is allowed, and on while the segment before
-/// is not much larger than all that is merged already.
+/// The first segment to merge. At least half of the allowed number are merged; then more, until the
+/// segment before is more than twice as large as all that is merged.
 fn merge_from(segments: &[SegmentRef], max_segments: usize) -> usize {
     let (mut from, mut merged) = (segments.len(), 0_u64);
     for segment in segments.iter().rev() {

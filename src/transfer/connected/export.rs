@@ -1,5 +1,5 @@
 //! Packing what a site lacks into volumes. What was packed is noted as built, not as delivered: a
-//! lost bundle is made up for with `--full`, or with exactly what the site says is missing.
+//! lost bundle is replaced by one with `--full`, or by one with what the site says is missing.
 
 use std::{
     fs,
@@ -90,7 +90,7 @@ pub fn export(
 ) -> Result<ExportReport> {
     let sealing = SealOptions { add_site: Some(site.to_owned()), ..options.seal.clone() };
     require_connected(data)?;
-    // Until what is packed is noted: another snapshot in between would mix up what it carries.
+    // Held until the packed objects are noted: a snapshot sealed in between would carry others.
     let _lock = trust::lock(data)?;
     let sealed = seal_locked(data, created, &sealing, progress)?;
     let (there, needed) = sealed.signatures;
@@ -141,8 +141,8 @@ pub fn export(
     })
 }
 
-/// Segments in the order of the index, then payloads ascending by name: the one order that a volume
-/// may have.
+/// What the site lacks: segments in the order of the index, then payloads by name, ascending. A
+/// volume may have no other order.
 fn objects_to_pack(
     catalog: &Catalog,
     site: &str,
@@ -165,7 +165,7 @@ fn objects_to_pack(
     Ok(objects)
 }
 
-/// Writes one volume under a temporary name and gives it its own when it is whole and synced.
+/// Writes one volume under a temporary name; when it is whole and synced, it gets its final name.
 fn write_volume(
     data: &DataDir,
     content: &ContentStore,
@@ -198,7 +198,7 @@ fn write_volume(
     Ok(path)
 }
 
-/// Removes what killed exports have left in the folder.
+/// Removes half-written volumes of killed exports from the folder.
 fn remove_leftovers(out: &Path) -> Result<()> {
     for entry in fs::read_dir(out).doing("list", out)? {
         let path = entry.doing("list", out)?.path();
@@ -217,7 +217,8 @@ fn remove_leftovers(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `tidegate-plant-7-000012-1a2b3c4d-1of1.tar`: people sort and open it.
+/// The file name of a volume, which sorts by site and snapshot:
+/// `tidegate-plant-7-000012-1a2b3c4d-1of1.tar`.
 fn file_name(note: &VolumeNote) -> String {
     let set = note.set.simple().to_string();
     format!(
@@ -255,7 +256,7 @@ fn object_name(sha256: &Sha256) -> PathBuf {
     PathBuf::from(sha256.to_string())
 }
 
-/// Temporary files belong to their owner alone; a volume is for everybody who carries it.
+/// Lets everybody read a volume: a temporary file can be read by its owner alone.
 #[cfg(unix)]
 fn make_readable(path: &Path) -> std::result::Result<(), FileError> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -25,10 +25,10 @@ type Result<T> = std::result::Result<T, TransferError>;
 /// A root is good for this many days if nothing else is asked for.
 const ROOT_DAYS: i64 = 3653;
 
-/// What `keys init` shall make.
+/// Which keys `keys init` makes.
 #[derive(Debug, Clone)]
 pub struct KeysOptions {
-    /// Protects all key files; `None` leaves them readable to whoever reads the file.
+    /// Encrypts all key files; with `None` they are stored in the clear.
     pub passphrase: Option<String>,
     /// Root keys, at least one.
     pub root_keys: u64,
@@ -155,7 +155,7 @@ pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
     make_private(scratch.path())?;
     fs::rename(scratch.path(), &folder).doing("make", &folder)?;
     durable::sync_folder(data.root()).doing("sync", data.root())?;
-    // The temporary folder has moved away: there is nothing left for it to remove.
+    // The folder has its final name now, so the guard must not remove it.
     drop(scratch.keep());
     files.describe(&folder, &root)
 }
@@ -192,7 +192,7 @@ pub fn keys_rotate(
     let existing = old.all_names();
     for name in new.all_names().into_iter().filter(|name| !existing.contains(name)) {
         let path = folder.join(&name);
-        // A killed rotation may have left one; no root names it yet.
+        // A killed rotation may have left such a file; no root names its key.
         match fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 return Err(e).doing("replace", &path)?;
@@ -319,7 +319,7 @@ impl KeyFiles {
         keys.extend(role("countersigner", &others));
         keys.extend(role("policy", std::slice::from_ref(&self.policy)));
         Ok(KeysReport {
-            // The newest: a site that pins it does not trust what was replaced before.
+            // The newest root: a site that pins it does not trust the keys that were replaced.
             root: folder.join(format!("{}.root.json", self.root_version)),
             fingerprint: fingerprint.words(),
             fingerprint_hex: fingerprint.0.to_string(),
@@ -328,7 +328,7 @@ impl KeyFiles {
     }
 }
 
-/// `now` and so many days, in whole seconds.
+/// The time so many days after `now`, in whole seconds.
 pub(crate) fn later(now: Timestamp, days: i64) -> Timestamp {
     let then = now.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX);
     Timestamp::from_second(then.as_second()).unwrap_or(then)

@@ -62,7 +62,7 @@ pub(crate) fn lay_out(
     let tables: Vec<&Object> = objects.iter().filter(|o| o.kind == ObjectKind::Table).collect();
     let volumes = match divide_over_volumes(objects, &tables, space) {
         Ok(volumes) => volumes,
-        // Each table once.
+        // The tables take too much room: each is on one volume only.
         Err(_) => divide_over_volumes(objects, &[], space)
             .map_err(|needed| too_small(most, base + needed))?,
     };
@@ -70,7 +70,7 @@ pub(crate) fn lay_out(
 }
 
 /// Divides objects over volumes with room for `space` bytes each; `tables` are on each volume with
-/// payloads. The error is the room that would do.
+/// payloads. The error is the number of bytes that would be enough.
 fn divide_over_volumes(
     objects: &[Object],
     tables: &[&Object],
@@ -80,7 +80,7 @@ fn divide_over_volumes(
         return Err(packed_size(tables).saturating_mul(8));
     }
     let (mut volumes, mut volume, mut room) = (Vec::new(), Vec::new(), space);
-    // Whether the volume has nothing yet but tables, and whether it has all of them.
+    // `is_fresh`: the volume holds nothing but tables. `has_tables`: it holds all of them.
     let (mut is_fresh, mut has_tables) = (true, false);
     for object in objects {
         let payload = object.kind == ObjectKind::Payload;
@@ -90,7 +90,7 @@ fn divide_over_volumes(
                 let missing = missing_tables(tables, &volume);
                 if packed_size(&missing) <= room {
                     room -= packed_size(&missing);
-                    // What is here already stands behind them in the index.
+                    // In the index they stand before the objects that are on the volume already.
                     volume.splice(0..0, missing.into_iter().map(whole_entry));
                     has_tables = true;
                 }
@@ -138,7 +138,7 @@ fn whole_entry(object: &Object) -> ObjectEntry {
     ObjectEntry { sha256: object.sha256, offset: None, size: object.size }
 }
 
-/// What objects take on a volume.
+/// Bytes that objects take on a volume.
 fn packed_size(objects: &[&Object]) -> u64 {
     objects.iter().map(|object| object.size + MEMBER_COST).sum()
 }

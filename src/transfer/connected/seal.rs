@@ -54,7 +54,7 @@ pub fn seal(
     seal_locked(data, created, options, progress)
 }
 
-/// The same for a caller that holds the lock.
+/// As [`seal`], for a caller that holds the lock.
 pub(super) fn seal_locked(
     data: &DataDir,
     created: Timestamp,
@@ -76,7 +76,7 @@ pub(super) fn seal_locked(
         policy: gather(&Fleet::open(&data.fleet())?)?,
     };
     let mut catalog = Catalog::open(&data.catalog())?;
-    // From here to the commit nobody else writes: what is read is exactly what is marked as sealed.
+    // The transaction keeps others from writing: exactly what is read here is marked as sealed.
     let mut writer = catalog.write()?;
     writer.set_mirror_id(mirror_id)?;
     segments::remove_leftovers(data)?;

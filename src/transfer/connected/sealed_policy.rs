@@ -21,7 +21,7 @@ pub(super) fn note_policy(
 ) -> Result<(NonZeroU64, bool)> {
     let json = serde_json::to_string(policy)
         .map_err(|e| TransferError::refused_by("the policy cannot be written", e))?;
-    // A version that began anew would be refused by every site.
+    // A damaged note is an error: every site would refuse a version that begins at 1 again.
     let version: u64 = match writer.note(POLICY_VERSION)? {
         Some(version) => version.parse().map_err(|source| TransferError::Note {
             what: "the policy's version",

@@ -44,7 +44,7 @@ pub struct Changes {
     pub driver_sets_changed: u64,
 }
 
-/// What came of an attempt.
+/// The result of an attempt to switch.
 pub(crate) enum SwitchAttempt {
     /// Everything is there; the transaction holds the new catalogue.
     Complete(Changes),
@@ -73,7 +73,7 @@ pub(crate) struct Switch<'a> {
 }
 
 impl Switch<'_> {
-    /// Tries to make the catalogue what the index says.
+    /// Brings the catalogue to what the index says, if nothing is missing.
     pub(crate) fn attempt(
         &self,
         writer: &mut CatalogWriter<'_>,

@@ -30,7 +30,7 @@ pub struct PolicyChange {
     /// The rule that made the approval on the connected side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// The licence, or why, for people.
+    /// The id of the licence, or a reason for people.
     pub detail: Option<String>,
 }
 
@@ -67,7 +67,7 @@ pub enum PolicyChangeKind {
     Undecline,
     /// Accepts a licence.
     AcceptEula,
-    /// Leaves it, because an administrator here decided otherwise.
+    /// Changes nothing, because an administrator here decided otherwise.
     KeptLocal,
     /// Cannot be followed: an action that this program does not know, a group that cannot be made
     /// or is not named, a licence id that cannot be kept.

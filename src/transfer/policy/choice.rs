@@ -14,7 +14,7 @@ pub struct PolicyChoice {
     pub updates: Vec<UpdateId>,
     /// Those for these groups, by name.
     pub groups: Vec<String>,
-    /// Approvals, too, that are not in the policy without being said to be taken back.
+    /// Also approvals that the policy lacks without saying that they were taken back.
     pub take_back: bool,
 }
 

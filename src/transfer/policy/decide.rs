@@ -41,7 +41,7 @@ pub struct PolicyDecision {
 /// Lets a held policy take effect, or the chosen part of it.
 ///
 /// # Errors
-/// When none is held, nothing is chosen by that, or a store fails.
+/// When no policy is held, the choice covers no change, or a store fails.
 pub fn policy_accept(
     data: &DataDir,
     choice: &PolicyChoice,
@@ -71,7 +71,7 @@ pub fn policy_accept(
 /// no later policy changes.
 ///
 /// # Errors
-/// When none is held, nothing is chosen by that, or a store fails.
+/// When no policy is held, the choice covers no change, or a store fails.
 pub fn policy_reject(
     data: &DataDir,
     choice: &PolicyChoice,

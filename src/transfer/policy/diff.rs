@@ -17,8 +17,8 @@ type Result<T> = std::result::Result<T, TransferError>;
 /// Longest licence id that the fleet keeps, in bytes.
 const EULA_ID: usize = 256;
 
-/// What a policy would change. `exact`: approvals of earlier policies that are not in this one are
-/// taken back, even if it does not say so.
+/// Lists what a policy would change. `exact`: approvals of earlier policies that are not in this one
+/// are taken back, even if it does not say so.
 pub(in crate::transfer) fn plan(
     fleet: &Fleet,
     policy: &Policy,

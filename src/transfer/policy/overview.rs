@@ -17,7 +17,7 @@ use crate::{
 
 type Result<T> = std::result::Result<T, TransferError>;
 
-/// How it stands with policies and local decisions.
+/// The policies of a site and its local decisions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PolicyOverview {
@@ -25,9 +25,9 @@ pub struct PolicyOverview {
     pub applied: Option<PolicySummary>,
     /// The one that waits for a person.
     pub held: Option<PolicySummary>,
-    /// The one that a person has refused, if nothing has come since.
+    /// The one that a person has refused, if no other has come since.
     pub rejected: Option<PolicySummary>,
-    /// What was decided here, and no policy changes.
+    /// Decisions made here, which no policy changes.
     pub local: Vec<LocalDecision>,
 }
 
@@ -71,7 +71,7 @@ pub enum LocalDecisionKind {
     Declined,
     /// It stays undeclined.
     NotDeclined,
-    /// It is approved with an action, by whose name this goes.
+    /// It is approved with this action; serialized as the name of the action.
     #[serde(untagged)]
     Approval(ApprovalAction),
 }
@@ -87,7 +87,7 @@ impl fmt::Display for LocalDecisionKind {
     }
 }
 
-/// How it stands with policies and local decisions.
+/// Reads the policies of a site and its local decisions.
 ///
 /// # Errors
 /// When a store fails.

@@ -1,5 +1,4 @@
-//! Making a policy's changes, or keeping things as they are against them. All of it within the
-//! caller's transaction.
+//! Making a policy's changes, or deciding against them, within the caller's transaction.
 
 use std::collections::HashMap;
 

@@ -52,7 +52,7 @@ fn update_files(folder: &Path, head: &Head) -> Result<()> {
         durable::write(&path, bytes).doing("write", &path)?;
         kill::step("head file replaced");
     }
-    // What is left of a run that was killed before it counted.
+    // Leftovers of a run that was killed before its commit.
     for part in PARTS {
         let path = folder.join(part);
         for name in list_names(&path).doing("list", &path)? {
@@ -65,7 +65,7 @@ fn update_files(folder: &Path, head: &Head) -> Result<()> {
     Ok(())
 }
 
-/// Reads a stored head. It is checked again like any other before it is believed.
+/// Reads a stored head. Nothing in it may be used before it is checked like one from outside.
 pub(crate) fn load(data: &DataDir, number: u64) -> Result<Head> {
     let folder = data.snapshot(number);
     let mut head = Head::default();

@@ -1,4 +1,4 @@
-//! Writing segments of bounded size into `segments/`.
+//! Segments in `segments/`: writing them with a bounded size, opening them.
 
 use std::{
     fs,
@@ -24,7 +24,8 @@ use crate::{
 
 type Result<T> = std::result::Result<T, TransferError>;
 
-/// Takes records; starts another segment when one is full. Nothing is written without a record.
+/// Writes records into segments; begins another segment when one is full. Without a record there is
+/// no segment.
 pub(crate) struct SegmentSpool {
     folder: PathBuf,
     kind: SegmentKind,
@@ -145,12 +146,12 @@ pub(crate) fn hash(path: &Path) -> Result<(Sha256, u64)> {
     Ok((Sha256::from_bytes(hasher.finalize().into()), size))
 }
 
-/// A segment of our own making that does not work.
+/// The error for a segment of this side that cannot be read or written.
 pub(crate) fn failed(source: SegmentError) -> TransferError {
     TransferError::Segment { doing: "read or write a segment", source }
 }
 
-/// A signed segment that cannot be read as one.
+/// The error for a signed segment that breaks the format.
 pub(crate) fn refused(source: SegmentError) -> TransferError {
     match source {
         SegmentError::Io(_) => failed(source),

@@ -47,7 +47,7 @@ pub fn inspect_root(path: &Path) -> Result<RootSummary> {
     Ok(RootSummary { fingerprint: fingerprint.words(), fingerprint_hex: fingerprint.0.to_string() })
 }
 
-/// Trusts a root from now on. `expected` is the fingerprint that the connected side told (words or
+/// Trusts a root from now on. `expected` is the fingerprint that the connected side gave (words or
 /// hexadecimal); without one the caller has shown [`inspect_root`] to a person who said yes. Only with
 /// one does this replace a damaged trust state: the catalogue still keeps older snapshots out, but
 /// keys that were revoked are trusted again if the root is one from before.

@@ -9,6 +9,7 @@ use bundle_format::{
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::snapshots::snapshots_in_use;
 use crate::{
     catalog::{Catalog, PayloadRow, SnapshotState},
     content::ContentStore,
@@ -152,12 +153,7 @@ fn check_payload(
 /// pending.
 fn check_segments(data: &DataDir, catalog: &Catalog, report: &mut CheckReport) -> Result<()> {
     let mut seen = std::collections::BTreeSet::new();
-    let snapshots = catalog.snapshots()?;
-    let sealed = snapshots.iter().rfind(|s| s.state == SnapshotState::Sealed);
-    let in_use = snapshots
-        .iter()
-        .filter(|s| matches!(s.state, SnapshotState::InForce | SnapshotState::Pending));
-    for snapshot in sealed.into_iter().chain(in_use) {
+    for snapshot in snapshots_in_use(catalog)? {
         for segment in catalog.segments_of(snapshot.number)? {
             if !seen.insert(segment.sha256) {
                 continue;

@@ -5,8 +5,10 @@
 //! |---|---|
 //! | `check` | every stored file against its name and the catalogue |
 //! | `prune` | what nobody needs any more, removed |
+//! | `snapshots` | which snapshots still matter |
 //! | `seed` | a lost connected side, rebuilt from a bundle |
 
 pub(super) mod check;
 pub(super) mod prune;
 pub(super) mod seed;
+mod snapshots;

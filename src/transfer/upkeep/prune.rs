@@ -11,8 +11,9 @@ use bundle_format::digest::Sha256;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::snapshots::snapshots_in_use;
 use crate::{
-    catalog::{Catalog, SnapshotState},
+    catalog::Catalog,
     content::ContentStore,
     data_dir::DataDir,
     file_error::Doing as _,
@@ -21,7 +22,7 @@ use crate::{
 
 type Result<T> = std::result::Result<T, TransferError>;
 
-/// Payloads that came later than so long ago stay: a sync or publish may be about to name them.
+/// Newer payloads stay: a sync or publish may be about to name them in the catalogue.
 const NEW: SignedDuration = SignedDuration::from_hours(24);
 
 /// How to prune.
@@ -35,7 +36,7 @@ pub struct PruneOptions {
     pub now: Timestamp,
 }
 
-/// What went, or would go.
+/// What was removed, or would be.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PruneReport {
@@ -95,12 +96,7 @@ pub fn prune(data: &DataDir, options: &PruneOptions) -> Result<PruneReport> {
 /// Numbers of the snapshots that matter, and the segments that they name.
 fn needed_by_snapshots(catalog: &Catalog) -> Result<(BTreeSet<u64>, BTreeSet<Sha256>)> {
     let (mut heads, mut segments) = (BTreeSet::new(), BTreeSet::new());
-    let snapshots = catalog.snapshots()?;
-    let sealed = snapshots.iter().rfind(|s| s.state == SnapshotState::Sealed);
-    let in_use = snapshots
-        .iter()
-        .filter(|s| matches!(s.state, SnapshotState::InForce | SnapshotState::Pending));
-    for snapshot in sealed.into_iter().chain(in_use) {
+    for snapshot in snapshots_in_use(catalog)? {
         heads.insert(snapshot.number);
         segments.extend(catalog.segments_of(snapshot.number)?.iter().map(|s| s.sha256));
     }
@@ -132,7 +128,7 @@ fn is_old(path: &Path, now: Timestamp) -> Result<bool> {
     Ok(Timestamp::try_from(modified).is_ok_and(|modified| now.duration_since(modified) > NEW))
 }
 
-/// Removes a file, unless it is only tried; gives its size.
+/// Removes a file, unless this is a dry run; gives its size.
 fn remove_file(path: &Path, dry_run: bool) -> Result<u64> {
     let size = fs::metadata(path).doing("look at", path)?.len();
     if !dry_run {

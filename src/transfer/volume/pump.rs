@@ -1,5 +1,5 @@
-//! One pass over an object's bytes: read once, and hashed and written on several cores. The reader
-//! of the volume hashes the whole; here are SHA-1, the chunks and the disk.
+//! One pass over an object's bytes: they are read once, and hashed and written on several cores. The
+//! reader of the volume makes the SHA-256 of the whole; SHA-1 and the chunk digests are made here.
 
 use std::{
     io::{self, Read, Write},

@@ -94,8 +94,8 @@ fn follow(
             Err(e) => return Err(e),
         },
     };
-    // Not by number: a count that began anew is newer with a lower one, and its root must be
-    // kept, or the keys that it revokes go on counting.
+    // Freshness decides, not the number: a snapshot of a count that began anew is newer with a
+    // lower number, and its root must be stored, or the keys that it revokes stay trusted.
     if verified.freshness == Freshness::Newer {
         trust::store_state(context.data, &verified.next_state)?;
     }

@@ -69,7 +69,7 @@ impl Parts {
         Ok(Self { folder, kept, arrived: BTreeMap::new(), damaged: Vec::new() })
     }
 
-    /// Whether nothing new has come that is to be kept.
+    /// Whether this import brings no part.
     pub(super) fn is_empty(&self) -> bool {
         self.arrived.is_empty()
     }
@@ -140,7 +140,8 @@ impl Parts {
             let size = arrived.record.size;
             let kept = self.kept.get(&sha256).map(Vec::as_slice).unwrap_or_default();
             let mut parts: Vec<&Part> = arrived.parts.iter().chain(kept).collect();
-            // Of two that begin at one place, the longer one; a new one before one that was kept.
+            // Of parts that begin at the same place the longest comes first, and a new one before a
+            // kept one.
             parts.sort_by_key(|part| (part.from, Reverse(part.to)));
             let whole = contiguous_end(&parts) >= size;
             if whole && dry_run {
@@ -232,7 +233,7 @@ fn assemble(
     let record = &arrived.record;
     let path = staging.join(record.sha256.to_string());
     let first = arrived.parts.iter().find(|part| part.from == 0);
-    // The new part that the payload begins with is not copied, but grows.
+    // The new part with the beginning of the payload is not copied: the others are added to it.
     let target = first.map_or(&path, |part| &part.path);
     let begun = first.map_or(0, |part| part.to);
     let mut file = File::options().create(true).append(true).open(target).doing(JOIN, target)?;
@@ -286,7 +287,7 @@ fn is_damaged(part: &Part, found: &PayloadDigests, record: &PayloadRecord) -> bo
     })
 }
 
-/// How far parts reach from the beginning on without a gap; they are sorted by where they begin.
+/// Where the first gap is, in parts that are sorted by where they begin.
 fn contiguous_end(parts: &[&Part]) -> u64 {
     let mut end = 0;
     for part in parts {

@@ -54,7 +54,7 @@ fn sync_all(moves: &[(PathBuf, PathBuf)]) -> Result<()> {
             .collect();
         threads.into_iter().try_for_each(|thread| {
             thread.join().unwrap_or_else(|_| {
-                Ok(Err(std::io::Error::other("a thread stopped")).doing("sync", "incoming/")?)
+                Err(std::io::Error::other("a thread stopped")).doing("sync", "incoming/")
             })
         })
     })
