@@ -76,7 +76,7 @@ pub struct ReportingEvent {
     pub update: Option<(UpdateId, i32)>,
     /// Only negative values are failures.
     pub hresult: i32,
-    /// The program that asked.
+    /// The program that requested it.
     pub app_name: Option<String>,
     /// Texts for the placeholders of the message.
     pub replacement_strings: Vec<String>,

@@ -15,7 +15,7 @@ use crate::{
     soap::{MessageLimits, Piece, Style, Writer, envelope},
 };
 
-/// Who asks, and how.
+/// Who sent a request, and how.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer {
     #[expect(dead_code, reason = "shown by Debug in the log")]
@@ -86,13 +86,13 @@ impl Service {
     }
 }
 
-/// What an operation may want to know of its request.
+/// What operations need to know of their request beside the message.
 pub(super) struct Call {
-    /// When it came.
+    /// When it arrived.
     pub(super) now: Timestamp,
-    /// Where the client asked, if it said so in a way that can stand in a URL.
+    /// The `Host` of the request, if it can be part of a URL.
     pub(super) host: Option<String>,
-    /// Where it went, in lower case.
+    /// Its path, in lower case.
     pub(super) path: String,
     /// The operation of `SOAPAction`, for the log and for faults.
     pub(super) action: Option<String>,
@@ -102,7 +102,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Whether it came over TLS.
+    /// Whether it arrived over TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.peer.is_some_and(|peer| peer.tls)
     }

@@ -230,8 +230,8 @@ fn an_approval_delivers_the_update_with_all_that_it_brings() {
     let [file] = view.files(RevisionId(40)) else { panic!("one file") };
     assert_eq!((file.sha1, file.present), (Sha1::hash(b"payload"), true));
     assert_eq!(view.file(&file.sha1), Some(file));
-    assert_eq!(view.is_category(update(1)), Some("Product".to_owned()));
-    assert_eq!(view.is_category(update(3)), None);
+    assert_eq!(view.category_type(update(1)), Some("Product".to_owned()));
+    assert_eq!(view.category_type(update(3)), None);
     let identity = UpdateIdentity { id: update(3), revision: 1 };
     assert_eq!(view.lookup(&identity), Some(RevisionId(30)));
     assert_eq!(view.identity(RevisionId(30)), Some(identity));

@@ -1,4 +1,4 @@
-//! RefreshCache: a client learns the numbers anew after the server changed.
+//! RefreshCache: a client learns the new numbers of its revisions after the server changed.
 
 use super::{NAMESPACE, deployment::Deployment};
 use crate::{

@@ -8,7 +8,7 @@ use crate::{
     soap::{Element, Writer},
 };
 
-/// Characters of a text that are kept; nothing that an agent sends is longer.
+/// Characters of a text that are stored; nothing that an agent sends is longer.
 const LONGEST_TEXT: usize = 1024;
 
 /// A computer presents itself. [MS-WUSP] 2.2.2.2.3

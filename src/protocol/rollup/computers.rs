@@ -51,7 +51,7 @@ pub struct RollupComputer {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct ComputerDetails {
-    /// Where it came from.
+    /// The address from which it called.
     pub ip_address: Option<String>,
     /// DNS name.
     pub name: Option<String>,

@@ -53,7 +53,7 @@ pub struct GetRollupConfiguration;
 pub struct RollupConfiguration {
     /// Whether computers and their states are wanted, or downstream servers only.
     pub detailed: bool,
-    /// When it is another than last time, everything is to be reported anew.
+    /// When it is another than last time, everything is to be reported again.
     pub reset: Uuid,
     /// Id of the upstream.
     pub server: Uuid,

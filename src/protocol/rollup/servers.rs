@@ -35,7 +35,7 @@ pub struct DownstreamServer {
     pub name: String,
     /// When it last synchronized.
     pub last_sync: Option<DateTime>,
-    /// Its parent; nil: the server that is told this.
+    /// Its parent; nil: the server that gets this report.
     pub parent: Uuid,
     /// Of its program: 1 to 4 numbers with dots.
     pub version: String,

@@ -68,7 +68,7 @@ pub struct UpdateStatus {
     pub update: UpdateId,
     /// Its state.
     pub state: SummarizationState,
-    /// When it came to that.
+    /// When that state was reached.
     pub changed: Option<DateTime>,
 }
 

@@ -45,7 +45,7 @@ pub struct HardwareIdAndDelta {
 /// The answer to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DriverIdList {
-    /// That of the first call of a round is kept.
+    /// A downstream server stores the one of the first call of a round.
     pub anchor: String,
     /// Drivers, those of new sets too.
     pub revisions: Vec<UpdateIdentity>,

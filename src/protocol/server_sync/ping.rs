@@ -45,7 +45,7 @@ impl Operation for Ping {
 }
 
 impl Pong {
-    /// Writes the answer. There is no configuration file whose times could be told.
+    /// Writes the answer. We have no configuration file whose times it could state.
     pub fn write<F>(&self, service: &str, w: &mut Writer<F>) {
         write_result::<Ping, F>(w, |w| {
             w.value("SuccessFlag", self.success);

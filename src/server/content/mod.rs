@@ -77,8 +77,8 @@ fn open(state: &ServerState, sha1: &Sha1) -> io::Result<Option<(File, Metadata, 
     Ok(Some((file, metadata, format!("\"{sha256}\""))))
 }
 
-/// A payload that is here. Downstream servers are told of revisions as the catalogue has them, which
-/// may be ahead of the view by a moment: so what the view lacks is looked for there.
+/// A payload that is here. Downstream servers get revisions from the catalogue, which may be ahead of
+/// the view by a moment: so a file that the view lacks is looked up in the catalogue.
 fn find(state: &ServerState, sha1: &Sha1) -> io::Result<Option<(Sha256, u64)>> {
     let serving = state.serving.get();
     let file = serving.view.file(sha1).filter(|file| file.present);

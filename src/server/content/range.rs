@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, header::RANGE};
 /// What a request wants of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Range {
-    /// All of it: there is no range, several, or one of which nobody can tell what it means.
+    /// All of it: there is no range, there are several, or the one is not understood.
     Whole,
     /// From one byte to another, both included.
     Part { first: u64, last: u64 },

@@ -30,7 +30,7 @@ use crate::{
 
 /// More than any certificate chain or key has, in bytes.
 const LARGEST: u64 = 1 << 20;
-/// A certificate that holds for fewer days is worth a word.
+/// A certificate that holds for fewer days is warned of.
 const SOON: i64 = 30;
 
 /// From when to when the certificate of a server in this file holds; `None` when that cannot be read.
@@ -41,7 +41,7 @@ pub fn certificate_validity(path: &Path) -> Result<Option<Validity>, TlsError> {
     Ok(chain(path)?.first().and_then(|first| Validity::read(first)))
 }
 
-/// What new connections are shaken hands with.
+/// Certificate and key for new connections.
 pub(crate) struct Tls {
     options: TlsOptions,
     config: ArcSwap<ServerConfig>,
@@ -60,7 +60,8 @@ impl Tls {
         TlsAcceptor::from(self.config.load_full())
     }
 
-    /// Looks after the files for ever, after each `pause`. What cannot be used is passed over: the old one stays.
+    /// Looks at the files again after each `pause`, without end. Files that cannot be used are ignored:
+    /// the old certificate stays.
     pub(crate) async fn watch(self: Arc<Self>, pause: Duration) {
         let mut seen = self.changed;
         loop {

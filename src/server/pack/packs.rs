@@ -145,7 +145,7 @@ impl Packs {
         for locale in locales.iter().chain(&["en"]) {
             let short = locale.split('-').next().unwrap_or(locale);
             let here = geo_id.unwrap_or_default();
-            // The language as asked before the short one, the country before the rest of the world.
+            // The full language is preferred to the short one, the country to the rest of the world.
             let best = texts
                 .iter()
                 .filter(|t| t.eula)

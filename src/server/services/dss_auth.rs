@@ -29,8 +29,8 @@ fn authorization_cookie(
         tracing::warn!(name, id, "a server that is not in the list of downstream servers");
         return Err(ProtocolFault::invalid("accountGuid").into());
     }
-    let kept = state.stores.fleet().note_downstream(request.account_guid, &name, call.now)?;
-    tracing::info!(name, id, kept, "a downstream server begins");
+    let stored = state.stores.fleet().note_downstream(request.account_guid, &name, call.now)?;
+    tracing::info!(name, id, kept = stored, "a downstream server begins");
     let cookie = AuthorizationCookie { client: id, expires: sync_cookie_end(call.now) };
     let data = sealed(state.serving.get().sync_cookies.seal_authorization(&cookie))?;
     let answer = DssAuthorization { plug_in: PLUG_IN.to_owned(), data };

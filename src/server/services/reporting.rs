@@ -39,7 +39,7 @@ fn report_event_batch_2(
 ) -> Result<Pieces, Failure> {
     let batch = ReportEventBatch2::read(operation)?;
     // In a statement of its own: the fleet is locked again for what is stored.
-    let is_registered = state.stores.fleet().is_registered(&batch.computer)?;
+    let is_registered = state.stores.fleet_reader().is_registered(&batch.computer)?;
     if is_registered {
         store(state, call, &batch.computer, batch.events)?;
     } else {

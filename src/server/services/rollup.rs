@@ -75,7 +75,7 @@ fn out_of_sync_computers(
     limit(request.computers.len(), OUT_OF_SYNC_BATCH, "lastRollupNumbers")?;
     let numbers: Vec<(String, i32)> =
         request.computers.into_iter().map(|c| (c.computer, c.number)).collect();
-    let computers = state.stores.fleet().out_of_sync(request.parent, &numbers)?;
+    let computers = state.stores.fleet_reader().out_of_sync(request.parent, &numbers)?;
     Ok(Service::Reporting.write(|w| GetOutOfSyncComputers::write_answer(&computers, w)))
 }
 

@@ -1,5 +1,5 @@
-//! What a downstream server of an older protocol is not told of: updates that say they need a newer
-//! one. [MS-WSUSSS] 3.1.4.5
+//! Updates that are not listed to a downstream server of an older protocol, because they say that they
+//! need a newer one. [MS-WSUSSS] 3.1.4.5
 //!
 //! The catalogue does not list these: documents say it, and a document never changes. They are read
 //! once, when the first server that is not of our own version asks.
@@ -32,7 +32,7 @@ impl NewerProtocols {
         revisions: &mut Vec<UpdateIdentity>,
     ) -> Result<(), Failure> {
         let all = revisions.len();
-        // Others wait here, and find what was read.
+        // Other requests wait here, and then use what this one has read.
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let mut failed = None;
         revisions.retain(|identity| {

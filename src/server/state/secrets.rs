@@ -68,7 +68,7 @@ impl SiteSecrets {
 
 /// When a cookie of an agent ends that is made now.
 pub(crate) fn agent_cookie_end(now: Timestamp) -> Timestamp {
-    // Sealed cookies hold microseconds: what agents are told must be the same in every answer.
+    // Sealed cookies hold microseconds: every answer must state the same time to an agent.
     let end = now.checked_add(AGENT_COOKIE_LIFE).unwrap_or(Timestamp::MAX);
     Timestamp::from_microsecond(end.as_microsecond()).unwrap_or(end)
 }

@@ -48,7 +48,7 @@ impl CurrentServing {
         options: &ViewOptions,
     ) -> Result<(), ServerError> {
         let catalog = stores.catalog()?.change()?;
-        let fleet = stores.fleet().change()?;
+        let fleet = stores.fleet_reader().change()?;
         let old = self.get();
         if !old.view.is_current(catalog, fleet) {
             let new = Serving::load(stores, secrets, options, Some(&old.view))?;

@@ -1,6 +1,9 @@
 //! The stores that requests read and write.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    ops::Deref,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use uuid::Uuid;
 
@@ -39,7 +42,12 @@ impl Stores {
         &self.content
     }
 
-    /// The fleet, locked for a moment. Blocking.
+    /// The fleet, for reading only. Blocking; today whoever writes is waited for.
+    pub(crate) fn fleet_reader(&self) -> impl Deref<Target = Fleet> + '_ {
+        self.fleet()
+    }
+
+    /// The fleet, for writing, locked for a moment. Blocking.
     pub(crate) fn fleet(&self) -> MutexGuard<'_, Fleet> {
         // A panic cannot have left a transaction half done: SQLite rolled it back.
         self.fleet.lock().unwrap_or_else(PoisonError::into_inner)

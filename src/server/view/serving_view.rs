@@ -36,7 +36,7 @@ pub struct View {
     /// Categories that category scans may ask for although nothing approved needs them.
     pub(super) categories: Arc<Deployments>,
     pub(super) sets: HashMap<Vec<Uuid>, Arc<Deployments>>,
-    /// Sets of groups that came up after loading.
+    /// Sets of groups that did not exist when the view was loaded.
     pub(super) late: Mutex<HashMap<Vec<Uuid>, Arc<Deployments>>>,
 }
 
@@ -114,7 +114,7 @@ impl View {
     /// The type of a category (`Company`, `ProductFamily`, `Product`, `UpdateClassification`);
     /// `None` for anything that is no category of the catalogue. A category whose document states
     /// no type has an empty one.
-    pub fn is_category(&self, id: UpdateId) -> Option<String> {
+    pub fn category_type(&self, id: UpdateId) -> Option<String> {
         self.generation.category_type(id).map(str::to_owned)
     }
 

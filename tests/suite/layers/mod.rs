@@ -13,6 +13,8 @@ const LAYERS: &[(&str, u32)] = &[
     ("certificate", 1),
     ("soap", 1),
     ("update", 1),
+    ("error_chain", 0),
+    ("xml", 0),
     ("protocol", 2),
     ("scope", 2),
     ("sqlite", 2),

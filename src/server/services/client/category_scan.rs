@@ -20,7 +20,7 @@ pub(super) fn start_category_scan(
 ) -> Result<Pieces, Failure> {
     let request = StartCategoryScan::read(operation)?;
     let serving = state.serving.get();
-    let started = choose(&request.requested, &|id| serving.view.is_category(id));
+    let started = choose(&request.requested, &|id| serving.view.category_type(id));
     Ok(Service::Client.write(|w| started.write(w)))
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Locations {
 }
 
 impl Locations {
-    /// By the address that the client asked, unless an administrator said otherwise.
+    /// URLs begin with the address at which the client reached us, unless an administrator set another.
     pub(super) fn new(state: &ServerState, call: &Call) -> Self {
         let base = match (&state.settings.options().public_url, &call.host) {
             (Some(url), _) => url.clone(),
@@ -66,8 +66,8 @@ impl Locations {
     }
 }
 
-/// Where content is for a client that asked at `host`. As from a WSUS, files come over plain HTTP also
-/// to those who asked over TLS: their digests are in the metadata, and proxies can keep them.
+/// Where content is for a client that reached us at `host`. As from a WSUS, files come over plain HTTP
+/// also to clients that use TLS: their digests are in the metadata, and proxies can cache them.
 fn content_base(host: &str, secure: bool, addresses: Addresses) -> String {
     let Addresses { plain, tls } = addresses;
     match (plain, tls) {
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(content_base("wsus.example", true, both), "http://wsus.example:8530");
         assert_eq!(content_base("[2001:db8::1]:8531", true, both), "http://[2001:db8::1]:8530");
         assert_eq!(content_base("[2001:db8::1]", true, both), "http://[2001:db8::1]:8530");
-        // Whoever asked on the plain port may have come through another one in front of it.
+        // A client of the plain port may have come through a proxy on another port.
         assert_eq!(content_base("wsus.example:80", false, both), "http://wsus.example:80");
         let tls = Addresses { plain: None, tls: at(8531) };
         assert_eq!(content_base("wsus.example:8531", true, tls), "https://wsus.example:8531");

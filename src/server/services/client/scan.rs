@@ -41,7 +41,7 @@ pub(super) fn sync_updates(
             ..SyncAnswer::default()
         }
     } else {
-        let groups = state.stores.fleet().groups_of(&cookie.client)?;
+        let groups = state.stores.fleet_reader().groups_of(&cookie.client)?;
         // Older clients do not know category scans.
         let category_scans = version >= ProtocolVersion::CATEGORY_SCANS;
         serving.view.sync(&SyncQuery {
@@ -94,7 +94,7 @@ pub(super) fn refresh_cache(
     let request = RefreshCache::read(operation)?;
     let AgentSession { serving, cookie } =
         AgentSession::open(state, request.cookie.as_deref(), call.now)?;
-    let groups = state.stores.fleet().groups_of(&cookie.client)?;
+    let groups = state.stores.fleet_reader().groups_of(&cookie.client)?;
     let view = &serving.view;
     let revisions: Vec<RefreshedRevision> = request
         .identities
@@ -122,7 +122,7 @@ fn admit(state: &ServerState, call: &Call, token: Option<&[u8]>) -> Result<Agent
         );
     }
     if state.agent_config.registration_required
-        && !state.stores.fleet().is_registered(&session.cookie.client)?
+        && !state.stores.fleet_reader().is_registered(&session.cookie.client)?
     {
         return Err(ProtocolFault::new(ErrorCode::RegistrationRequired, "not registered").into());
     }

@@ -76,7 +76,12 @@ pub(super) fn deployments(
     };
     drop(fleet);
     session.note_delivery(state, call, DownstreamDelivery::Deployments(mark))?;
-    tracing::debug!(deployments = answer.deployments.len(), known = since, mark, "told a replica");
+    tracing::debug!(
+        deployments = answer.deployments.len(),
+        known = since,
+        mark,
+        "deployments listed for a replica"
+    );
     Ok(Service::ServerSync.write(|w| answer.write(w)))
 }
 

@@ -26,8 +26,8 @@ use crate::{
 
 /// Documents over so many bytes are put into their form one after another.
 const LARGE: u64 = 4 * 1024 * 1024;
-/// Bytes of all documents of one answer. The largest known has 47 MB; who asks for a hundred of these
-/// is told, as for too many ids, to ask for fewer.
+/// Bytes of all documents of one answer. The largest known has 47 MB; a request for a hundred of these
+/// gets the same fault as one with too many ids, and is repeated with fewer.
 const MOST: u64 = 1 << 30;
 
 pub(super) fn update_data(
@@ -52,7 +52,7 @@ pub(super) fn update_data(
             if seen.insert(file.sha1) {
                 urls.push(FileUrl {
                     digest: file.sha1,
-                    // Known where the mirror was told; nobody on an isolated side can go there.
+                    // Only if the mirror learned it from its upstream; out of reach on an isolated side.
                     mu_url: catalog.file_url(&file.sha1)?,
                     uss_url: Some(content_path::absolute(&file.sha1, &file.name)),
                     decryption_key: None,
