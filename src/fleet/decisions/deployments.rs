@@ -8,10 +8,7 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use crate::{
-    fleet::{
-        database::{Fleet, Result},
-        meta::count,
-    },
+    fleet::{database::Fleet, error::FleetError, meta::count},
     sqlite::{int, moment, moment_at, optional_moment_at, u64_at},
     update::RevisionId,
 };
@@ -54,7 +51,7 @@ impl Fleet {
         wanted: &[ApprovalNeed],
         change: u64,
         now: Timestamp,
-    ) -> Result<Vec<RecordedDeployment>> {
+    ) -> Result<Vec<RecordedDeployment>, FleetError> {
         let scope = scope(groups);
         self.write("record the deployments", |db| {
             let mut old = recorded(db, &scope)?;
@@ -103,7 +100,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn next_view(&mut self) -> Result<u64> {
+    pub fn next_view(&mut self) -> Result<u64, FleetError> {
         self.write("number a view", |db| Ok(count(db, "view")?))
     }
 }

@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 use crate::{
     fleet::{
-        database::{Fleet, Result},
+        database::Fleet,
         decisions::approvals::ApprovalAction,
+        error::FleetError,
         meta::{count, counter, value},
     },
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
@@ -80,7 +81,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn replicate(&mut self, approvals: &[ReplicatedApproval]) -> Result<u64> {
+    pub fn replicate(&mut self, approvals: &[ReplicatedApproval]) -> Result<u64, FleetError> {
         self.write("record what replicas are told", |db| {
             let mut old = alive(db)?;
             let mut put = db.prepare_cached(
@@ -126,7 +127,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn replicated_since(&self, since: u64) -> Result<ReplicaChanges> {
+    pub fn replicated_since(&self, since: u64) -> Result<ReplicaChanges, FleetError> {
         self.read("read what replicas are told", |db| {
             let newest = mark(db, COUNTER)?;
             if since > newest || (since != 0 && since < mark(db, FORGOTTEN)?) {

@@ -10,8 +10,8 @@ use super::downstream_servers::is_known;
 use crate::{
     fleet::{
         computers::compliance::{ComplianceState, state_name},
-        database::{Fleet, Result},
-        error::WriteError,
+        database::Fleet,
+        error::{FleetError, WriteError},
         limits::{NAME, UPDATES, clip_json},
     },
     sqlite::{moment, moment_at, optional_moment_at, u64_at, uuid_at},
@@ -96,7 +96,7 @@ impl Fleet {
         &mut self,
         reports: &[ComputerReport],
         now: Timestamp,
-    ) -> Result<Vec<(String, ComputerChange)>> {
+    ) -> Result<Vec<(String, ComputerChange)>, FleetError> {
         self.write("keep the computers of a downstream server", |db| {
             let mut changes: Vec<(String, ComputerChange)> = Vec::new();
             for report in reports {
@@ -106,7 +106,7 @@ impl Fleet {
                         report.server
                     )));
                 }
-                if let Some(change) = take_in(db, report, now)?
+                if let Some(change) = store_computer(db, report, now)?
                     && changes.iter().all(|(id, _)| *id != report.id)
                 {
                     changes.push((report.id.clone(), change));
@@ -121,7 +121,11 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn out_of_sync(&self, server: Uuid, numbers: &[(String, i32)]) -> Result<Vec<String>> {
+    pub fn out_of_sync(
+        &self,
+        server: Uuid,
+        numbers: &[(String, i32)],
+    ) -> Result<Vec<String>, FleetError> {
         self.read("compare the reports of a downstream server", |db| {
             let mut below = db.prepare_cached(&format!("{BELOW} SELECT id FROM below"))?;
             let below: Vec<Uuid> = below
@@ -152,7 +156,7 @@ impl Fleet {
         server: Uuid,
         reports: &[StatusReport],
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<(), FleetError> {
         self.write("keep the states of a downstream server's computers", |db| {
             let known = format!(
                 "{BELOW} SELECT 1 FROM rolled_computer
@@ -163,7 +167,7 @@ impl Fleet {
                     .prepare_cached(&known)?
                     .exists(params![server.as_bytes(), report.computer])?;
                 if known {
-                    take_in_status(db, report, now)?;
+                    store_status(db, report, now)?;
                 }
             }
             Ok(())
@@ -174,7 +178,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_computers(&self) -> Result<Vec<DownstreamComputer>> {
+    pub fn downstream_computers(&self) -> Result<Vec<DownstreamComputer>, FleetError> {
         self.read("list the computers of downstream servers", |db| {
             let mut statement = db.prepare_cached(
                 "SELECT computer_id, server_id, last_sync, last_sync_result, last_report, received,
@@ -201,7 +205,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_computer_count(&self) -> Result<u64> {
+    pub fn downstream_computer_count(&self) -> Result<u64, FleetError> {
         self.read("count the computers of downstream servers", |db| {
             Ok(db
                 .prepare_cached("SELECT count(*) FROM rolled_computer")?
@@ -213,7 +217,10 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_states(&self, server: Uuid) -> Result<Vec<(String, String, u64)>> {
+    pub fn downstream_states(
+        &self,
+        server: Uuid,
+    ) -> Result<Vec<(String, String, u64)>, FleetError> {
         self.read("count states on the computers of a downstream server", |db| {
             Ok(db
                 .prepare_cached(
@@ -232,7 +239,10 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_compliance(&self, update: UpdateId) -> Result<Vec<(String, u64)>> {
+    pub fn downstream_compliance(
+        &self,
+        update: UpdateId,
+    ) -> Result<Vec<(String, u64)>, FleetError> {
         self.read("count states on the computers of downstream servers", |db| {
             Ok(db
                 .prepare_cached(
@@ -250,42 +260,36 @@ const BELOW: &str = "WITH RECURSIVE below (id) AS (
     SELECT server_id FROM downstream WHERE server_id = ?1 UNION
     SELECT d.server_id FROM downstream d JOIN below b ON d.parent = b.id)";
 
-fn take_in(
+fn store_computer(
     db: &Connection,
     report: &ComputerReport,
     now: Timestamp,
-) -> std::result::Result<Option<ComputerChange>, WriteError> {
+) -> Result<Option<ComputerChange>, WriteError> {
     if report.id.is_empty() || report.id.len() > NAME {
         return Err(WriteError::Invalid(format!("a computer's id has 1 to {NAME} bytes")));
     }
-    // It came here itself since, or to another server.
+    // Since then it came to this server itself, or to another server.
     let newer = |at: Option<Timestamp>| at.is_some() && at > report.last_sync;
-    let here: Option<Option<Timestamp>> = db
+    let own: Option<Option<Timestamp>> = db
         .prepare_cached("SELECT last_sync FROM computer WHERE computer_id = ?1")?
         .query_row([&report.id], |row| optional_moment_at(row, 0))
         .optional()?;
-    if here.is_some_and(newer) {
+    if own.is_some_and(newer) {
         return Ok(Some(ComputerChange::Gone));
     }
-    let known: Option<(Uuid, Option<Timestamp>)> = db
+    let before: Option<(Uuid, Option<Timestamp>)> = db
         .prepare_cached("SELECT server_id, last_sync FROM rolled_computer WHERE computer_id = ?1")?
         .query_row([&report.id], |row| Ok((uuid_at(row, 0)?, optional_moment_at(row, 1)?)))
         .optional()?;
-    let same_server = known.is_some_and(|(server, _)| server == report.server);
-    if let Some((_, at)) = known
-        && newer(at)
-    {
+    let same_server = before.is_some_and(|(server, _)| server == report.server);
+    if before.is_some_and(|(_, at)| newer(at)) {
         return Ok((!same_server).then_some(ComputerChange::Gone));
     }
     if !same_server {
-        let Some(_) = &report.details else { return Ok(Some(ComputerChange::DetailsWanted)) };
-        // What another server reported of it ends.
-        db.prepare_cached("DELETE FROM rolled_computer WHERE computer_id = ?1")?
-            .execute([&report.id])?;
-        let kept: u32 = db
-            .prepare_cached("SELECT count(*) FROM rolled_computer")?
-            .query_row([], |row| row.get(0))?;
-        if kept >= ROLLED_COMPUTERS_KEPT {
+        if report.details.is_none() {
+            return Ok(Some(ComputerChange::DetailsWanted));
+        }
+        if !replace_report(db, &report.id)? {
             return Ok(None);
         }
     }
@@ -312,17 +316,22 @@ fn take_in(
     Ok(None)
 }
 
-fn take_in_status(
-    db: &Connection,
-    report: &StatusReport,
-    now: Timestamp,
-) -> std::result::Result<(), WriteError> {
+/// Removes what another server reported of a computer; whether there is room for a report.
+fn replace_report(db: &Connection, computer: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached("DELETE FROM rolled_computer WHERE computer_id = ?1")?.execute([computer])?;
+    let kept: u32 = db
+        .prepare_cached("SELECT count(*) FROM rolled_computer")?
+        .query_row([], |row| row.get(0))?;
+    Ok(kept < ROLLED_COMPUTERS_KEPT)
+}
+
+fn store_status(db: &Connection, report: &StatusReport, now: Timestamp) -> Result<(), WriteError> {
     let computer = report.computer.as_str();
     if report.full {
         db.prepare_cached("DELETE FROM downstream_compliance WHERE computer_id = ?1")?
             .execute([computer])?;
     }
-    // What there is nothing to do about takes no room.
+    // A state that is removed needs no room.
     let states = report.updates.iter().scan(0, |kept, status| {
         *kept += usize::from(status.1.is_some());
         (*kept <= UPDATES).then_some(status)
