@@ -225,7 +225,7 @@ impl Fleet {
             Ok(db
                 .prepare_cached(
                     "SELECT c.computer_id, s.state, count(*) FROM rolled_computer c
-                     JOIN downstream_compliance s USING (computer_id) WHERE c.server_id = ?1
+                     JOIN rolled_compliance s USING (computer_id) WHERE c.server_id = ?1
                      GROUP BY 1, 2 ORDER BY 1, 2",
                 )?
                 .query_map([server.as_bytes()], |row| {
@@ -246,7 +246,7 @@ impl Fleet {
         self.read("count states on the computers of downstream servers", |db| {
             Ok(db
                 .prepare_cached(
-                    "SELECT state, count(*) FROM downstream_compliance WHERE update_id = ?1
+                    "SELECT state, count(*) FROM rolled_compliance WHERE update_id = ?1
                      GROUP BY state ORDER BY state",
                 )?
                 .query_map([update.0.as_bytes()], |row| Ok((row.get(0)?, u64_at(row, 1)?)))?
@@ -328,7 +328,7 @@ fn replace_report(db: &Connection, computer: &str) -> rusqlite::Result<bool> {
 fn store_status(db: &Connection, report: &StatusReport, now: Timestamp) -> Result<(), WriteError> {
     let computer = report.computer.as_str();
     if report.full {
-        db.prepare_cached("DELETE FROM downstream_compliance WHERE computer_id = ?1")?
+        db.prepare_cached("DELETE FROM rolled_compliance WHERE computer_id = ?1")?
             .execute([computer])?;
     }
     // A state that is removed needs no room.
@@ -341,7 +341,7 @@ fn store_status(db: &Connection, report: &StatusReport, now: Timestamp) -> Resul
         match state {
             Some(state) => db
                 .prepare_cached(
-                    "INSERT INTO downstream_compliance (computer_id, update_id, state, changed)
+                    "INSERT INTO rolled_compliance (computer_id, update_id, state, changed)
                      VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (computer_id, update_id) DO UPDATE SET state = ?3, changed = ?4
                      WHERE ?4 >= changed",
@@ -349,7 +349,7 @@ fn store_status(db: &Connection, report: &StatusReport, now: Timestamp) -> Resul
                 .execute(params![computer, update, state_name(*state), changed])?,
             None => db
                 .prepare_cached(
-                    "DELETE FROM downstream_compliance
+                    "DELETE FROM rolled_compliance
                      WHERE computer_id = ?1 AND update_id = ?2 AND ?3 >= changed",
                 )?
                 .execute(params![computer, update, changed])?,

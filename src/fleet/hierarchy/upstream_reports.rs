@@ -208,7 +208,7 @@ impl Fleet {
 /// States on a computer, of this server or of one below.
 const STATES: &str = "
     SELECT update_id, state, changed FROM compliance WHERE computer_id = ?1 UNION ALL
-    SELECT update_id, state, changed FROM downstream_compliance r WHERE computer_id = ?1
+    SELECT update_id, state, changed FROM rolled_compliance r WHERE computer_id = ?1
         AND NOT EXISTS (SELECT 1 FROM computer c WHERE c.computer_id = r.computer_id)";
 
 fn changed(
