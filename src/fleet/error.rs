@@ -68,7 +68,9 @@ impl FleetError {
 /// Why some work on the database failed, before it is said which work it was.
 #[derive(Debug)]
 pub(super) enum WriteError {
+    /// SQLite failed.
     Sqlite(rusqlite::Error),
+    /// What is wrong with the change that was asked for.
     Invalid(String),
     /// Only the upstream decides.
     Replica,

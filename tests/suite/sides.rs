@@ -104,7 +104,7 @@ impl Mirror {
         let mut catalog = self.catalog();
         let mut writer = catalog.write().unwrap();
         for digests in digests {
-            writer.put_payload(&row(digests)).unwrap();
+            writer.store_payload(&row(digests)).unwrap();
         }
         writer.commit().unwrap();
     }

@@ -561,7 +561,7 @@ fn what_was_published_here_outlives_every_switch() {
     let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
     let mut writer = catalog.write().unwrap();
     writer.add_revision(&parsed, xml.as_bytes(), Numbering::Local, now()).unwrap();
-    writer.put_payload(&row(digests)).unwrap();
+    writer.store_payload(&row(digests)).unwrap();
     writer.commit().unwrap();
 
     mirror.add(10, 1, &[bytes(10, 10)]);

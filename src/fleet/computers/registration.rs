@@ -20,7 +20,7 @@ use crate::{
     sqlite::{moment, moment_at, optional_moment_at, uuid_at},
 };
 
-/// A computer as lists show it. All of it is what the computer said of itself.
+/// A computer as lists show it. All of it are claims of the computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Computer {
@@ -34,9 +34,9 @@ pub struct Computer {
     pub details: Option<serde_json::Value>,
     /// Groups that it is in itself (without ancestors); Unassigned Computers if none.
     pub groups: Vec<Uuid>,
-    /// When it first came.
+    /// When it was first seen.
     pub first_seen: Timestamp,
-    /// When it last came.
+    /// When it was last seen.
     pub last_seen: Timestamp,
     /// Its last SyncUpdates.
     pub last_sync: Option<Timestamp>,
@@ -262,10 +262,10 @@ fn place_as_requested(
         return Ok(());
     }
     let groups = all(db)?;
-    let wanted = requested.into_iter().flat_map(|names| names.split(';')).find_map(|name| {
+    let existing = requested.into_iter().flat_map(|names| names.split(';')).find_map(|name| {
         groups.iter().find(|g| g.id != ALL_COMPUTERS && same(&g.name, name.trim()))
     });
-    let group = wanted.map(|group| group.id).filter(|id| *id != UNASSIGNED_COMPUTERS);
+    let group = existing.map(|group| group.id).filter(|id| *id != UNASSIGNED_COMPUTERS);
     let now_placed = if group.is_some() { "client" } else { "nobody" };
     if now_placed != placed {
         db.prepare_cached("UPDATE computer SET placed = ?2 WHERE computer_id = ?1")?

@@ -126,7 +126,10 @@ impl Fleet {
         origin: Origin,
         now: Timestamp,
     ) -> Result<bool, FleetError> {
-        self.put_approval(&NewApproval { update, group, action, deadline, origin, rule: None }, now)
+        self.store_approval(
+            &NewApproval { update, group, action, deadline, origin, rule: None },
+            now,
+        )
     }
 
     /// As [`Fleet::approve`], also for approvals by rules. One by a rule of this store is dropped
@@ -134,7 +137,11 @@ impl Fleet {
     ///
     /// # Errors
     /// When there is no such group.
-    pub fn put_approval(&mut self, new: &NewApproval, now: Timestamp) -> Result<bool, FleetError> {
+    pub fn store_approval(
+        &mut self,
+        new: &NewApproval,
+        now: Timestamp,
+    ) -> Result<bool, FleetError> {
         self.write("approve an update", |db| {
             find(&all(db)?, &new.group.to_string())?;
             approve(db, new, now)

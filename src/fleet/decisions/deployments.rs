@@ -64,11 +64,11 @@ impl Fleet {
                  RETURNING deployment_id",
             )?;
             let mut all = Vec::with_capacity(wanted.len());
-            for wanted in wanted {
-                if let Some(row) = old.remove(&wanted.revision)
-                    && row.action == wanted.action
-                    && row.deadline == wanted.deadline
-                    && row.is_leaf == wanted.is_leaf
+            for need in wanted {
+                if let Some(row) = old.remove(&need.revision)
+                    && row.action == need.action
+                    && row.deadline == need.deadline
+                    && row.is_leaf == need.is_leaf
                 {
                     all.push(row.recorded);
                     continue;
@@ -76,10 +76,10 @@ impl Fleet {
                 let deployment_id = insert.query_row(
                     params![
                         scope,
-                        wanted.revision.0,
-                        wanted.action,
-                        wanted.deadline.map(moment),
-                        wanted.is_leaf,
+                        need.revision.0,
+                        need.action,
+                        need.deadline.map(moment),
+                        need.is_leaf,
                         moment(now),
                         int(change)
                     ],

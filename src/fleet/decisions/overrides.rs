@@ -25,7 +25,8 @@ pub struct WithdrawnApproval {
     /// The group.
     pub group: Uuid,
     /// By a person: no rule and no policy approves it again.
-    pub lasting: bool,
+    #[serde(rename = "lasting")]
+    pub by_person: bool,
 }
 
 impl Fleet {
@@ -163,7 +164,7 @@ impl Fleet {
                     Ok(WithdrawnApproval {
                         update: update_at(row, 0)?,
                         group: uuid_at(row, 1)?,
-                        lasting: row.get(2)?,
+                        by_person: row.get(2)?,
                     })
                 })?
                 .collect::<rusqlite::Result<_>>()?)

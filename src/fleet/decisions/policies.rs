@@ -62,11 +62,11 @@ impl Fleet {
         })
     }
 
-    /// Keeps a policy. One that waits, or was rejected, is replaced by whatever comes.
+    /// Stores a policy. One that is held, or was rejected, is replaced.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn put_policy(
+    pub fn store_policy(
         &mut self,
         state: PolicyState,
         policy: &StoredPolicy,

@@ -38,7 +38,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When the name is taken (and `replace` is not said) or not usable.
-    pub fn put_rule(&mut self, rule: &StoredRule, replace: bool) -> Result<(), FleetError> {
+    pub fn store_rule(&mut self, rule: &StoredRule, replace: bool) -> Result<(), FleetError> {
         self.write("keep a rule", |db| {
             check_name(&rule.name)?;
             let rules = all(db)?;

@@ -87,8 +87,8 @@ pub struct StatusReport {
 }
 
 impl Fleet {
-    /// Takes in computers of servers below. One that is known with a newer synchronization is left
-    /// as it is; a new one, or one that comes to another server now, is kept once its details came.
+    /// Stores computers of servers below. One that is stored with a newer synchronization stays as it
+    /// is. A new one, or one that another server had, is stored when the report has its details.
     ///
     /// # Errors
     /// [`super::FleetError::Invalid`] when a server is not known; then nothing is kept.
@@ -136,9 +136,9 @@ impl Fleet {
             )?;
             let mut out = Vec::new();
             for (id, number) in numbers {
-                let known: Option<(i32, Uuid)> =
+                let stored: Option<(i32, Uuid)> =
                     find.query_row([id], |row| Ok((row.get(0)?, uuid_at(row, 1)?))).optional()?;
-                if known.is_some_and(|(known, at)| known != *number && below.contains(&at)) {
+                if stored.is_some_and(|(last, at)| last != *number && below.contains(&at)) {
                     out.push(id.clone());
                 }
             }
@@ -146,7 +146,7 @@ impl Fleet {
         })
     }
 
-    /// Takes in states of computers of a server, or of one below it. Computers that are not known
+    /// Stores states of computers of a server, or of one below it. Computers that are not known
     /// are passed over. Of two states of an update the one that was reached later counts.
     ///
     /// # Errors
@@ -158,15 +158,15 @@ impl Fleet {
         now: Timestamp,
     ) -> Result<(), FleetError> {
         self.write("keep the states of a downstream server's computers", |db| {
-            let known = format!(
+            let is_below = format!(
                 "{BELOW} SELECT 1 FROM rolled_computer
                  WHERE computer_id = ?2 AND server_id IN (SELECT id FROM below)"
             );
             for report in reports {
-                let known = db
-                    .prepare_cached(&known)?
+                let stored = db
+                    .prepare_cached(&is_below)?
                     .exists(params![server.as_bytes(), report.computer])?;
-                if known {
+                if stored {
                     store_status(db, report, now)?;
                 }
             }

@@ -167,7 +167,7 @@ impl Switch<'_> {
             present,
             not_carried: record.not_carried,
         };
-        writer.put_payload(&row).map_err(conflict)
+        writer.store_payload(&row).map_err(conflict)
     }
 
     fn revisions(
@@ -226,13 +226,13 @@ impl Switch<'_> {
                         if replace {
                             writer.list_key(&sha1)?;
                         }
-                        changes.keys_changed += u64::from(writer.put_key(&sha1, &key)?);
+                        changes.keys_changed += u64::from(writer.store_key(&sha1, &key)?);
                     }
                     Record::DriverSet { id, xml } => {
                         if replace {
                             writer.list_driver_set(&id)?;
                         }
-                        let is_new = writer.put_driver_set(&id, xml.as_deref())?;
+                        let is_new = writer.store_driver_set(&id, xml.as_deref())?;
                         changes.driver_sets_changed += u64::from(is_new);
                     }
                     _ => {

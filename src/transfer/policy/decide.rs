@@ -53,10 +53,10 @@ pub(in crate::transfer) fn arrive(
         let changes = plan(fleet, policy, exact)?;
         let held = hold && is_effective(&changes);
         if held {
-            fleet.put_policy(PolicyState::Held, &stored)?;
+            fleet.store_policy(PolicyState::Held, &stored)?;
         } else {
             perform(fleet, &effective(&changes), now)?;
-            fleet.put_policy(PolicyState::Applied, &stored)?;
+            fleet.store_policy(PolicyState::Applied, &stored)?;
         }
         Ok((changes, held))
     })
@@ -188,7 +188,7 @@ pub fn policy_reject(
         let policy = read(&stored)?;
         let all = plan(fleet, &policy, false)?;
         if choice.is_all() {
-            fleet.put_policy(PolicyState::Rejected, &stored)?;
+            fleet.store_policy(PolicyState::Rejected, &stored)?;
             let changes = effective(&all);
             return Ok(PolicyDecision { changes, held: false, remaining: Vec::new() });
         }
@@ -380,7 +380,7 @@ fn local(fleet: &Fleet) -> std::result::Result<Vec<LocalDecision>, FleetError> {
         }
     }
     let of = |update, group, decision| LocalDecision { update, group, decision, deadline: None };
-    for one in fleet.withdrawn_approvals()?.into_iter().filter(|one| one.lasting) {
+    for one in fleet.withdrawn_approvals()?.into_iter().filter(|one| one.by_person) {
         all.push(of(one.update, name(one.group), "keep-unapproved"));
     }
     for (update, origin) in fleet.declines()? {
@@ -405,7 +405,7 @@ fn settle(
     let remaining = plan(fleet, policy, false)?;
     let held = !whole && is_effective(&remaining);
     if !held {
-        fleet.put_policy(PolicyState::Applied, &StoredPolicy { received: now, ..stored })?;
+        fleet.store_policy(PolicyState::Applied, &StoredPolicy { received: now, ..stored })?;
     }
     Ok(PolicyDecision { changes, held, remaining })
 }

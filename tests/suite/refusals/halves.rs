@@ -81,7 +81,7 @@ fn what_is_lost_of_ours_does_not_hold_up_the_mirror() {
     let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
     let mut writer = catalog.write().unwrap();
     writer.add_revision(&parsed, xml.as_bytes(), Numbering::Local, now()).unwrap();
-    writer.put_payload(&row(digests.clone())).unwrap();
+    writer.store_payload(&row(digests.clone())).unwrap();
     writer.commit().unwrap();
     fs::remove_file(content.path(&digests.sha256)).unwrap();
     check(&site.data, now(), true, &()).unwrap();

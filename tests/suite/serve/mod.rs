@@ -75,7 +75,7 @@ impl Site {
                 present: true,
                 not_carried: None,
             };
-            writer.put_payload(&row).unwrap();
+            writer.store_payload(&row).unwrap();
         }
         writer.commit().unwrap();
     }
@@ -96,7 +96,7 @@ impl Site {
             present: true,
             not_carried: None,
         };
-        writer.put_payload(&row).unwrap();
+        writer.store_payload(&row).unwrap();
         writer.commit().unwrap();
         digests.sha256
     }

@@ -30,7 +30,7 @@ impl Run<'_> {
     ) -> Result<Option<&'c Candidate>> {
         let mut writer = catalog.write()?;
         for record in stage.payloads() {
-            writer.put_payload(&PayloadRow {
+            writer.store_payload(&PayloadRow {
                 sha256: record.sha256,
                 sha1: record.sha1,
                 size: record.size,
@@ -92,7 +92,7 @@ impl Run<'_> {
             let index = &candidate.verified.index;
             heads::store(self.data, index.snapshot, &candidate.head)?;
             let now = report.in_force == Some(index.snapshot);
-            writer.put_snapshot(
+            writer.store_snapshot(
                 &SnapshotRow {
                     number: index.snapshot,
                     state: if now { SnapshotState::InForce } else { SnapshotState::Pending },
