@@ -17,7 +17,7 @@ use crate::update::UpdateId;
 /// How long a writer waits for another process.
 const BUSY: Duration = Duration::from_secs(30);
 
-/// A kind of store: which files are ours, and how they came to be what they are.
+/// A kind of store: which files are ours, and how their schema is made.
 pub(crate) struct Store {
     /// Stands in the header of the file (`PRAGMA application_id`).
     pub(crate) application_id: i32,
@@ -57,7 +57,7 @@ impl Store {
         // Nothing is written before we know that the file is ours.
         let found = self.check(&connection)?;
         write_ahead(&connection)?;
-        if found < self.known() {
+        if found < self.newest_schema() {
             self.migrate(&mut connection)?;
         }
         Ok(connection)
@@ -68,14 +68,15 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(sqlite("open it"))?;
         configure(&connection)?;
-        let (found, known) = (self.check(&connection)?, self.known());
+        let (found, known) = (self.check(&connection)?, self.newest_schema());
         if found < known {
             return Err(OpenError::Older { found, known });
         }
         Ok(connection)
     }
 
-    fn known(&self) -> u32 {
+    /// The schema that this program makes.
+    fn newest_schema(&self) -> u32 {
         u32::try_from(self.migrations.len()).unwrap_or(u32::MAX)
     }
 
@@ -95,7 +96,7 @@ impl Store {
             }
         }
         let found = pragma("user_version").map_err(sqlite("read its header"))?;
-        let (found, known) = (u32::try_from(found).unwrap_or(u32::MAX), self.known());
+        let (found, known) = (u32::try_from(found).unwrap_or(u32::MAX), self.newest_schema());
         if found > known {
             return Err(OpenError::Newer { found, known });
         }

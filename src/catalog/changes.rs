@@ -135,17 +135,17 @@ impl Catalog {
         let [one, other] = installable_types();
         let mut all: BTreeMap<i32, Match> = BTreeMap::new();
         for (list, is_product) in [(products, true), (classifications, false)] {
-            for wanted in list {
-                let params = params![wanted.id.0.as_bytes(), one, other];
+            for category in list {
+                let params = params![category.id.0.as_bytes(), one, other];
                 self.for_each_row("find the updates of a category", &sql, params, |row| {
                     let found = all.entry(row.get(0)?).or_default();
                     found.change = u64_at(row, 1)?;
                     if is_product {
                         found.product = true;
-                        found.product_delta |= wanted.delta;
+                        found.product_delta |= category.delta;
                     } else {
                         found.classification = true;
-                        found.classification_delta |= wanted.delta;
+                        found.classification_delta |= category.delta;
                     }
                     Ok(())
                 })?;

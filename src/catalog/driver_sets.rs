@@ -27,7 +27,7 @@ impl CatalogWriter<'_> {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn put_driver_set(&mut self, id: &Uuid, xml: Option<&str>) -> Result<bool, CatalogError> {
+    pub fn store_driver_set(&mut self, id: &Uuid, xml: Option<&str>) -> Result<bool, CatalogError> {
         let rows = self.execute_change(
             "keep a driver set",
             "INSERT INTO driver_set (set_id, xml) SELECT ?1, ?2

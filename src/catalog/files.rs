@@ -143,7 +143,7 @@ impl Catalog {
     }
 
     /// Whether a revision has files that are neither here nor at an address that is known: its document
-    /// came from a bundle or a package, which tell no addresses.
+    /// is from a bundle or a package, which have no addresses.
     ///
     /// # Errors
     /// When SQLite fails.
@@ -164,7 +164,7 @@ impl CatalogWriter<'_> {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn put_file_url(&mut self, sha1: &Sha1, url: &str) -> Result<(), CatalogError> {
+    pub fn store_file_url(&mut self, sha1: &Sha1, url: &str) -> Result<(), CatalogError> {
         self.execute(
             "keep the address of a file",
             "INSERT INTO file_url (sha1, url) VALUES (?1, ?2)

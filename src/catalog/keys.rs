@@ -35,7 +35,7 @@ impl CatalogWriter<'_> {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn put_key(&mut self, sha1: &Sha1, key: &[u8]) -> Result<bool, CatalogError> {
+    pub fn store_key(&mut self, sha1: &Sha1, key: &[u8]) -> Result<bool, CatalogError> {
         let rows = self.execute_change(
             "keep the key of a file",
             "INSERT INTO decryption_key (sha1, key) VALUES (?1, ?2)

@@ -116,13 +116,13 @@ impl Catalog {
 }
 
 impl CatalogWriter<'_> {
-    /// Adds or replaces a payload row; true if that changed anything. `present` is never taken back
+    /// Adds or replaces a payload row; true if that changed anything. `present` is never removed
     /// by this (see [`CatalogWriter::payload_lost`]), chunk digests are not replaced by none. The
     /// row counts as unsealed again when what a snapshot says of it has changed.
     ///
     /// # Errors
     /// [`CatalogError::UnfitDocument`] when the bytes that are present have another size or SHA-1.
-    pub fn put_payload(&mut self, row: &PayloadRow) -> Result<bool, CatalogError> {
+    pub fn store_payload(&mut self, row: &PayloadRow) -> Result<bool, CatalogError> {
         let old = self.payload(&row.sha256)?;
         let mut new = row.clone();
         if let Some(old) = &old {

@@ -10,8 +10,6 @@ use super::{
     schema,
 };
 
-pub(super) type Result<T> = std::result::Result<T, FleetError>;
-
 /// `fleet.sqlite`, open. One per thread or behind a mutex.
 pub struct Fleet {
     connection: Connection,
@@ -23,7 +21,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When it cannot be opened, a newer program made it, or the file is something else.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path) -> Result<Self, FleetError> {
         let connection = schema::STORE.open(path).map_err(|e| FleetError::opening(path, e))?;
         Ok(Self { connection, path: path.to_owned() })
     }
@@ -33,7 +31,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn change(&self) -> Result<u64> {
+    pub fn change(&self) -> Result<u64, FleetError> {
         self.read("read the change counter", |db| {
             let text: String = db
                 .prepare_cached("SELECT CAST(value AS TEXT) FROM meta WHERE key = 'change'")?
@@ -46,7 +44,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn value(&self, key: &str) -> Result<Option<Vec<u8>>> {
+    pub fn value(&self, key: &str) -> Result<Option<Vec<u8>>, FleetError> {
         self.read("read a value", |db| Ok(value(db, key)?))
     }
 
@@ -54,7 +52,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn value_or_insert(&mut self, key: &str, new: &[u8]) -> Result<Vec<u8>> {
+    pub fn value_or_insert(&mut self, key: &str, new: &[u8]) -> Result<Vec<u8>, FleetError> {
         self.write("write a value", |db| {
             db.prepare_cached("INSERT OR IGNORE INTO meta (key, value) VALUES (?1, ?2)")?
                 .execute((key, new))?;
@@ -69,8 +67,8 @@ impl Fleet {
     /// When `work` fails, or SQLite.
     pub fn at_once<T, E: From<FleetError>>(
         &mut self,
-        work: impl FnOnce(&mut Self) -> std::result::Result<T, E>,
-    ) -> std::result::Result<T, E> {
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         let run = |fleet: &Self, sql| {
             fleet
                 .connection
@@ -80,7 +78,7 @@ impl Fleet {
         run(self, "BEGIN IMMEDIATE")?;
         let result = work(self).and_then(|made| Ok(run(self, "COMMIT").map(|()| made)?));
         if result.is_err() && !self.connection.is_autocommit() {
-            // What went wrong is told already; SQLite rolls back by itself at the latest on closing.
+            // The first error is returned; SQLite rolls back by itself at the latest on closing.
             let _ = run(self, "ROLLBACK");
         }
         result
@@ -90,8 +88,8 @@ impl Fleet {
     pub(super) fn read<T>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&Connection) -> std::result::Result<T, WriteError>,
-    ) -> Result<T> {
+        work: impl FnOnce(&Connection) -> Result<T, WriteError>,
+    ) -> Result<T, FleetError> {
         let look = || {
             if !self.connection.is_autocommit() {
                 return work(&self.connection);
@@ -99,15 +97,15 @@ impl Fleet {
             let tx = self.connection.unchecked_transaction()?;
             work(&tx)
         };
-        look().map_err(|fault| fault.in_context(doing, &self.path))
+        look().map_err(|error| error.in_context(doing, &self.path))
     }
 
     /// One transaction, kept as a whole or not at all.
     pub(super) fn write<T>(
         &mut self,
         doing: &'static str,
-        work: impl FnOnce(&Connection) -> std::result::Result<T, WriteError>,
-    ) -> Result<T> {
+        work: impl FnOnce(&Connection) -> Result<T, WriteError>,
+    ) -> Result<T, FleetError> {
         let Self { connection, path } = self;
         let change = || {
             if !connection.is_autocommit() {
@@ -122,10 +120,10 @@ impl Fleet {
             tx.commit()?;
             Ok(result)
         };
-        let result: std::result::Result<T, WriteError> = change();
-        result.map_err(|fault| match fault {
+        let result: Result<T, WriteError> = change();
+        result.map_err(|error| match error {
             WriteError::Replica => refusal(Some(connection)),
-            fault => fault.in_context(doing, path),
+            error => error.in_context(doing, path),
         })
     }
 }

@@ -68,7 +68,9 @@ impl FleetError {
 /// Why some work on the database failed, before it is said which work it was.
 #[derive(Debug)]
 pub(super) enum WriteError {
+    /// SQLite failed.
     Sqlite(rusqlite::Error),
+    /// What is wrong with the change that was asked for.
     Invalid(String),
     /// Only the upstream decides.
     Replica,
@@ -102,13 +104,13 @@ pub(super) fn is_refusal(error: &rusqlite::Error) -> bool {
     code.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER && message == "replica"
 }
 
-/// The same for people.
+/// That refusal as an error for people.
 pub(super) fn refusal(db: Option<&Connection>) -> FleetError {
-    let of = db.and_then(|db| text(db, "replica-of").ok().flatten());
-    let of = of.as_deref().unwrap_or("its upstream server");
+    let upstream = db.and_then(|db| text(db, "replica-of").ok().flatten());
+    let upstream = upstream.as_deref().unwrap_or("its upstream server");
     FleetError::Invalid {
         what: format!(
-            "this is a replica of {of}, which decides on groups, approvals, declines and licences. Decide there, or end it with `tidegate sync --autonomous --from {of}`: that keeps what is here, as decided here"
+            "this is a replica of {upstream}, which decides on groups, approvals, declines and licences. Decide there, or end it with `tidegate sync --autonomous --from {upstream}`: that keeps what is here, as decided here"
         ),
     }
 }

@@ -20,12 +20,14 @@ mod meta;
 mod schema;
 
 pub use computers::compliance::{ComplianceState, Event};
+pub use computers::counts::ComputerCounts;
 pub use computers::registration::{Computer, Contact};
 pub use computers::reports::{Compliance, EVENTS_KEPT};
 pub use database::Fleet;
-pub use decisions::approvals::{Approval, ApprovalAction, ApprovingRule, NewApproval, Origin};
+pub use decisions::approvals::{Approval, ApprovalAction, ApprovingRule, NewApproval};
 pub use decisions::deployments::{ApprovalNeed, RecordedDeployment};
 pub use decisions::groups::{ALL_COMPUTERS, Group, UNASSIGNED_COMPUTERS, unfit_group_name};
+pub use decisions::origin::Origin;
 pub use decisions::overrides::WithdrawnApproval;
 pub use decisions::policies::{PolicyState, StoredPolicy};
 pub use decisions::rules::StoredRule;
@@ -36,13 +38,11 @@ pub use hierarchy::change_marks::{
 pub use hierarchy::downstream_computers::{
     ComputerChange, ComputerReport, DownstreamComputer, ROLLED_COMPUTERS_KEPT, StatusReport,
 };
-pub use hierarchy::downstream_servers::{
-    Activity, DOWNSTREAMS_KEPT, Downstream, DownstreamDelivery, ServerReport,
-};
+pub use hierarchy::downstream_servers::{DOWNSTREAMS_KEPT, Downstream, DownstreamDelivery};
+pub use hierarchy::installations::Installations;
 pub use hierarchy::missing_files::MissingFile;
 pub use hierarchy::replica::decisions::{
     ReplicaReport, UpstreamDecisions, UpstreamDeployment, UpstreamGroup,
 };
-pub use hierarchy::upstream_reports::{
-    ComputerCounts, Installations, PendingReport, ReportedComputer,
-};
+pub use hierarchy::server_reports::{Activity, ServerReport};
+pub use hierarchy::upstream_reports::{PendingReport, ReportedComputer};

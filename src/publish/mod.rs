@@ -191,7 +191,7 @@ fn commit(
         numbers.push(number);
     }
     let PayloadDigests { sha256, sha1, size, chunks } = payload.clone();
-    let changed = writer.put_payload(&PayloadRow {
+    let changed = writer.store_payload(&PayloadRow {
         sha256,
         sha1,
         size,

@@ -179,7 +179,7 @@ impl Batch {
         content.store(batch.incoming)?;
         let mut writer = catalog.write()?;
         for row in &batch.rows {
-            writer.put_payload(row)?;
+            writer.store_payload(row)?;
         }
         writer.commit()?;
         Ok(())

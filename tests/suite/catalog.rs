@@ -152,7 +152,7 @@ fn the_second_time_changes_nothing() {
         writer.set_mirror_id(Uuid::from_u128(9)).unwrap();
         results.push((
             writer.add_revision(&d, &xml(&d), Numbering::Assign, exactly_now()).unwrap(),
-            writer.put_payload(&row).unwrap(),
+            writer.store_payload(&row).unwrap(),
         ));
         changes.push(writer.commit().unwrap());
     }
@@ -300,14 +300,14 @@ fn nodes_come_in_order_with_all_that_belongs_to_them() {
     add(&mut catalog, &[bundle.clone(), gone.clone(), last.clone()]);
     let mut writer = catalog.write().unwrap();
     writer.withdraw(&gone.identity).unwrap();
-    writer.put_payload(&payload("present", 10, true)).unwrap();
-    writer.put_payload(&payload("by sha1", 13, true)).unwrap();
+    writer.store_payload(&payload("present", 10, true)).unwrap();
+    writer.store_payload(&payload("by sha1", 13, true)).unwrap();
     let refused =
         PayloadRow { not_carried: Some("too large".to_owned()), ..payload("refused", 12, false) };
-    writer.put_payload(&refused).unwrap();
+    writer.store_payload(&refused).unwrap();
     // Another payload with the same SHA-1, known but absent, is not taken for the present one.
     let twin = PayloadRow { sha256: Sha256::from_bytes([0; 32]), ..payload("by sha1", 13, false) };
-    writer.put_payload(&twin).unwrap();
+    writer.store_payload(&twin).unwrap();
     writer.commit().unwrap();
 
     let nodes = nodes(&catalog);
@@ -399,17 +399,17 @@ fn payload_rows_say_what_is_known_and_never_take_bytes_back() {
     let (_folder, path, mut catalog) = stores::catalog();
     let absent = payload("p", 40_000_000, false);
     let mut writer = catalog.write().unwrap();
-    assert!(writer.put_payload(&absent).unwrap());
-    assert!(writer.put_payload(&PayloadRow { present: true, ..absent.clone() }).unwrap());
-    assert!(!writer.put_payload(&absent).unwrap(), "present stays");
+    assert!(writer.store_payload(&absent).unwrap());
+    assert!(writer.store_payload(&PayloadRow { present: true, ..absent.clone() }).unwrap());
+    assert!(!writer.store_payload(&absent).unwrap(), "present stays");
     let bare = PayloadRow {
         chunks: Vec::new(),
         not_carried: Some("by choice".to_owned()),
         ..absent.clone()
     };
-    assert!(writer.put_payload(&bare).unwrap());
+    assert!(writer.store_payload(&bare).unwrap());
     let liar = PayloadRow { size: 1, ..absent.clone() };
-    assert!(matches!(writer.put_payload(&liar), Err(CatalogError::UnfitDocument { .. })));
+    assert!(matches!(writer.store_payload(&liar), Err(CatalogError::UnfitDocument { .. })));
     writer.commit().unwrap();
     let row = catalog.payload(&absent.sha256).unwrap().unwrap();
     assert!(row.present);
@@ -427,11 +427,11 @@ fn payload_rows_say_what_is_known_and_never_take_bytes_back() {
     other.execute("UPDATE payload SET sealed = 3", []).unwrap();
     let mut writer = catalog.write().unwrap();
     writer.payload_lost(&absent.sha256).unwrap();
-    assert!(writer.put_payload(&row).unwrap());
+    assert!(writer.store_payload(&row).unwrap());
     writer.commit().unwrap();
     assert_eq!(sealed(), Some(3), "where the bytes are is not what a snapshot says");
     let mut writer = catalog.write().unwrap();
-    assert!(writer.put_payload(&PayloadRow { not_carried: None, ..row }).unwrap());
+    assert!(writer.store_payload(&PayloadRow { not_carried: None, ..row }).unwrap());
     writer.commit().unwrap();
     assert_eq!(sealed(), None, "a snapshot has to say it anew");
     let mut writer = catalog.write().unwrap();
@@ -446,7 +446,7 @@ fn a_dropped_writer_leaves_nothing() {
     let d = document(1, 1);
     let mut writer = catalog.write().unwrap();
     writer.add_revision(&d, &xml(&d), Numbering::Assign, exactly_now()).unwrap();
-    writer.put_payload(&payload("a", 1, true)).unwrap();
+    writer.store_payload(&payload("a", 1, true)).unwrap();
     drop(writer);
     assert_eq!(catalog.counts().unwrap(), tidegate::catalog::CatalogCounts::default());
     assert_eq!(catalog.change().unwrap(), 0);

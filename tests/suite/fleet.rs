@@ -362,7 +362,7 @@ fn a_policy_never_overrules_an_administrator() {
     assert!(fleet.refuse_approval(numbered(1), other).unwrap());
     assert_eq!(state(&fleet), vec![]);
     assert!(approve(&mut fleet, other, block, local), "only a person's hands are free");
-    assert_eq!(fleet.withdrawn_approvals().unwrap().iter().filter(|t| t.lasting).count(), 0);
+    assert_eq!(fleet.withdrawn_approvals().unwrap().iter().filter(|t| t.by_person).count(), 0);
 }
 
 // ---- deployments ----

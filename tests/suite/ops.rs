@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidegate::{
     approval::rules::{Criteria, Glob},
+    error_chain,
     fleet::ApprovalAction,
     ops::{
-        Concern, Context, Observer, OpsError, Unit, approve, can_sync, causes, check, computers,
-        decline, download, export, groups, import, init, keys, policy, prune, rules, seal, servers,
-        sign, status, sync, trust, updates, verify,
+        Concern, Context, Observer, OpsError, Unit, approve, can_sync, check, computers, decline,
+        download, export, groups, import, init, keys, policy, prune, rules, seal, servers, sign,
+        status, sync, trust, updates, verify,
     },
     transfer::{ExportOptions, PolicyChoice, SealOptions},
     upstream::{DownloadOptions, FileSelection},
@@ -82,7 +83,10 @@ fn refused<T>(
     let output = run(data, args);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{said}");
-    assert_eq!(said.lines().last(), Some(format!("error: {}", causes(&error)).as_str()));
+    assert_eq!(
+        said.lines().last(),
+        Some(format!("error: {}", error_chain::chain(&error)).as_str())
+    );
 }
 
 /// Remembers what it is told.

@@ -26,14 +26,14 @@ fn file_of(catalog: &Catalog, id: i32) -> Sha1 {
 fn put_key(mirror: &Mirror, sha1: &Sha1, key: &[u8]) {
     let mut catalog = mirror.catalog();
     let mut writer = catalog.write().unwrap();
-    assert!(writer.put_key(sha1, key).unwrap());
+    assert!(writer.store_key(sha1, key).unwrap());
     writer.commit().unwrap();
 }
 
 fn put_set(mirror: &Mirror, n: u128, xml: Option<&str>) {
     let mut catalog = mirror.catalog();
     let mut writer = catalog.write().unwrap();
-    assert!(writer.put_driver_set(&Uuid::from_u128(n), xml).unwrap());
+    assert!(writer.store_driver_set(&Uuid::from_u128(n), xml).unwrap());
     writer.commit().unwrap();
 }
 

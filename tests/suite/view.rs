@@ -142,7 +142,7 @@ impl Site {
         let chunks = if present { vec![sha256] } else { Vec::new() };
         let not_carried = why.map(str::to_owned);
         let row = PayloadRow { sha256, sha1, size, chunks, present, not_carried };
-        writer.put_payload(&row).unwrap();
+        writer.store_payload(&row).unwrap();
         writer.commit().unwrap();
     }
 

@@ -53,7 +53,7 @@ pub fn add(
     let body = serde_json::to_string(&rule.body).map_err(|e| refused(&e.to_string()))?;
     let text = describe(rule, fleet)?;
     let stored = StoredRule { name: rule.name.clone(), enabled: rule.enabled, body, text };
-    fleet.put_rule(&stored, replace)?;
+    fleet.store_rule(&stored, replace)?;
     Ok(stored)
 }
 

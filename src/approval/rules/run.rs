@@ -158,7 +158,7 @@ fn make(fleet: &mut Fleet, difference: &RuleChanges, now: Timestamp) -> Result<(
                 origin: Origin::Local,
                 rule: Some(credit),
             };
-            fleet.put_approval(&approval, now)?;
+            fleet.store_approval(&approval, now)?;
         }
         if difference.take_back {
             for item in &rule.no_longer {
@@ -238,7 +238,7 @@ struct ExistingDecisions {
 
 impl ExistingDecisions {
     fn read(fleet: &Fleet) -> Result<Self, FleetError> {
-        let lasting = fleet.withdrawn_approvals()?.into_iter().filter(|one| one.lasting);
+        let lasting = fleet.withdrawn_approvals()?.into_iter().filter(|one| one.by_person);
         Ok(Self {
             groups: fleet.groups()?.into_iter().map(|group| (group.id, group.name)).collect(),
             approvals: fleet.approvals()?.into_iter().map(|a| ((a.update, a.group), a)).collect(),

@@ -124,7 +124,7 @@ impl CatalogWriter<'_> {
         row: &SnapshotRow,
         segments: &[SegmentRef],
     ) -> Result<(), CatalogError> {
-        self.put_snapshot(row, segments)?;
+        self.store_snapshot(row, segments)?;
         let number = int(row.number);
         for sql in [
             &format!("UPDATE revision SET sealed = ?1 WHERE {IS_UNSEALED}"),

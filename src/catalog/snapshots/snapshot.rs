@@ -96,7 +96,7 @@ impl CatalogWriter<'_> {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn put_snapshot(
+    pub fn store_snapshot(
         &mut self,
         row: &SnapshotRow,
         segments: &[SegmentRef],

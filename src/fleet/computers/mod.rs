@@ -8,9 +8,11 @@
 //! | `registration` | a computer introduces itself, registers, is put into groups, is removed |
 //! | `reports` | events, and the state of each update on each computer |
 //! | `outcomes` | pure: which state follows from which events |
+//! | `counts` | how many computers need something, failed, are up to date |
 //! | `compliance` | the words for both: an event, a state |
 
 pub(super) mod compliance;
+pub(super) mod counts;
 pub(super) mod outcomes;
 pub(super) mod registration;
 pub(super) mod reports;

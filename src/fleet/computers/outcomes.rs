@@ -79,7 +79,7 @@ fn step(outcomes: &mut UpdateStates, update: UpdateId, event: &Event) {
         (184 | 191 | 199 | 201, _) => unless_negative(ComplianceState::RestartPending),
         _ => return,
     };
-    put(outcomes, update, outcome);
+    set_state(outcomes, update, outcome);
 }
 
 fn inventory(outcomes: &mut UpdateStates, misc: &[String]) {
@@ -93,32 +93,32 @@ fn inventory(outcomes: &mut UpdateStates, misc: &[String]) {
     };
     for (update, outcome) in &old {
         if outcome.state == RestartPending {
-            put(outcomes, *update, *outcome);
+            set_state(outcomes, *update, *outcome);
         }
     }
     for update in list("U") {
         let kept = old
             .get(&update)
             .filter(|outcome| matches!(outcome.state, Failed | Downloaded | RestartPending));
-        put(outcomes, update, kept.copied().unwrap_or(Needed.into()));
+        set_state(outcomes, update, kept.copied().unwrap_or(Needed.into()));
     }
     for update in list("h") {
-        put(outcomes, update, Downloaded.into());
+        set_state(outcomes, update, Downloaded.into());
     }
     for update in list("g") {
         let kept = old.get(&update).filter(|outcome| outcome.state == Failed);
-        put(outcomes, update, kept.copied().unwrap_or(Failed.into()));
+        set_state(outcomes, update, kept.copied().unwrap_or(Failed.into()));
     }
     for update in list("W") {
-        put(outcomes, update, RestartPending.into());
+        set_state(outcomes, update, RestartPending.into());
     }
     for update in list("V") {
-        put(outcomes, update, Installed.into());
+        set_state(outcomes, update, Installed.into());
     }
 }
 
-/// Notes a state, unless the computer claims more updates than there can be.
-fn put(outcomes: &mut UpdateStates, update: UpdateId, outcome: UpdateState) {
+/// Sets a state, unless the computer claims more updates than there can be.
+fn set_state(outcomes: &mut UpdateStates, update: UpdateId, outcome: UpdateState) {
     if !update.0.is_nil() && (outcomes.len() < UPDATES || outcomes.contains_key(&update)) {
         outcomes.insert(update, outcome);
     }

@@ -9,18 +9,18 @@ use uuid::Uuid;
 
 use crate::{
     fleet::{
-        database::{Fleet, Result},
+        database::Fleet,
         decisions::groups::{
             ALL_COMPUTERS, UNASSIGNED_COMPUTERS, all, find, parents, same, with_ancestors,
         },
-        error::WriteError,
+        error::{FleetError, WriteError},
         limits::{NAME, TEXT, clip, clip_json},
         meta::touch,
     },
     sqlite::{moment, moment_at, optional_moment_at, uuid_at},
 };
 
-/// A computer as lists show it. All of it is what the computer said of itself.
+/// A computer as lists show it. All of it are claims of the computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Computer {
@@ -34,9 +34,9 @@ pub struct Computer {
     pub details: Option<serde_json::Value>,
     /// Groups that it is in itself (without ancestors); Unassigned Computers if none.
     pub groups: Vec<Uuid>,
-    /// When it first came.
+    /// When it was first seen.
     pub first_seen: Timestamp,
-    /// When it last came.
+    /// When it was last seen.
     pub last_seen: Timestamp,
     /// Its last SyncUpdates.
     pub last_sync: Option<Timestamp>,
@@ -68,9 +68,9 @@ impl Fleet {
         dns_name: &str,
         requested_group: Option<&str>,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<(), FleetError> {
         self.write("note a computer", |db| {
-            seen(db, id, now)?;
+            note_seen(db, id, now)?;
             let requested = requested_group.map(|name| clip(name, TEXT));
             db.prepare_cached(
                 "UPDATE computer SET dns_name = ?2, requested_group = ?3 WHERE computer_id = ?1",
@@ -80,7 +80,7 @@ impl Fleet {
         })
     }
 
-    /// Keeps what RegisterComputer said; texts are cut at 4 KiB.
+    /// Stores what RegisterComputer said; texts are cut at 4 KiB.
     ///
     /// # Errors
     /// When SQLite fails.
@@ -89,9 +89,9 @@ impl Fleet {
         id: &str,
         details: &serde_json::Value,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<(), FleetError> {
         self.write("register a computer", |db| {
-            seen(db, id, now)?;
+            note_seen(db, id, now)?;
             db.prepare_cached("UPDATE computer SET details = ?2 WHERE computer_id = ?1")?
                 .execute(params![id, serde_json::to_string(&clip_json(details))?])?;
             Ok(())
@@ -102,15 +102,20 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn contact(&mut self, id: &str, contact: Contact, now: Timestamp) -> Result<()> {
-        self.write("note a contact", |db| touched(db, id, contact, now))
+    pub fn contact(
+        &mut self,
+        id: &str,
+        contact: Contact,
+        now: Timestamp,
+    ) -> Result<(), FleetError> {
+        self.write("note a contact", |db| note_contact(db, id, contact, now))
     }
 
     /// Whether RegisterComputer has been called for it.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn is_registered(&self, id: &str) -> Result<bool> {
+    pub fn is_registered(&self, id: &str) -> Result<bool, FleetError> {
         self.read("look up a computer", |db| {
             Ok(db
                 .prepare_cached(
@@ -124,7 +129,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn computers(&self) -> Result<Vec<Computer>> {
+    pub fn computers(&self) -> Result<Vec<Computer>, FleetError> {
         self.read("list the computers", |db| {
             let mut memberships: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
             let mut statement = db.prepare_cached(
@@ -153,7 +158,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn groups_of(&self, id: &str) -> Result<Vec<Uuid>> {
+    pub fn groups_of(&self, id: &str) -> Result<Vec<Uuid>, FleetError> {
         self.read("read the groups of a computer", |db| {
             let mut groups = memberships(db, id)?;
             if groups.is_empty() {
@@ -169,12 +174,12 @@ impl Fleet {
     /// # Errors
     /// When there is no such computer or group, several computers have the name, or the groups
     /// exclude each other.
-    pub fn assign(&mut self, id_or_name: &str, groups: &[Uuid]) -> Result<()> {
+    pub fn assign(&mut self, id_or_name: &str, groups: &[Uuid]) -> Result<(), FleetError> {
         self.write("assign a computer", |db| {
             let id = resolve(db, id_or_name)?;
-            let known = all(db)?;
+            let all = all(db)?;
             for group in groups {
-                find(&known, &group.to_string())?;
+                find(&all, &group.to_string())?;
             }
             if groups.contains(&ALL_COMPUTERS) {
                 return Err(WriteError::Invalid(
@@ -192,18 +197,18 @@ impl Fleet {
             db.prepare_cached("UPDATE computer SET placed = ?2 WHERE computer_id = ?1")?
                 .execute([id.as_str(), placed])?;
             let groups = if unassigned { &[] } else { groups };
-            put(db, &id, groups)
+            set_memberships(db, &id, groups)
         })
     }
 
-    /// Forgets a computer, with what it reported.
+    /// Removes a computer, with what it reported.
     ///
     /// # Errors
     /// When there is no such computer, or several have the name.
-    pub fn remove_computer(&mut self, id_or_name: &str) -> Result<()> {
+    pub fn remove_computer(&mut self, id_or_name: &str) -> Result<(), FleetError> {
         self.write("remove a computer", |db| {
             let id = resolve(db, id_or_name)?;
-            put(db, &id, &[])?;
+            set_memberships(db, &id, &[])?;
             db.execute("DELETE FROM computer WHERE computer_id = ?1", [id])?;
             Ok(())
         })
@@ -211,13 +216,13 @@ impl Fleet {
 }
 
 /// Notes a contact.
-pub(crate) fn touched(
+pub(crate) fn note_contact(
     db: &Connection,
     id: &str,
     contact: Contact,
     now: Timestamp,
-) -> std::result::Result<(), WriteError> {
-    seen(db, id, now)?;
+) -> Result<(), WriteError> {
+    note_seen(db, id, now)?;
     let sql = match contact {
         Contact::Seen => return Ok(()),
         Contact::Synced => "UPDATE computer SET last_sync = ?2 WHERE computer_id = ?1",
@@ -227,8 +232,8 @@ pub(crate) fn touched(
     Ok(())
 }
 
-/// Notes that a computer came. One that was forgotten meanwhile is known again.
-fn seen(db: &Connection, id: &str, now: Timestamp) -> std::result::Result<(), WriteError> {
+/// Notes that a computer came. One that was removed meanwhile is added again.
+fn note_seen(db: &Connection, id: &str, now: Timestamp) -> Result<(), WriteError> {
     if id.is_empty() || id.len() > NAME {
         return Err(WriteError::Invalid(format!(
             "a computer's id has 1 to {NAME} bytes, this one has {}",
@@ -249,7 +254,7 @@ fn place_as_requested(
     db: &Connection,
     id: &str,
     requested: Option<&str>,
-) -> std::result::Result<(), WriteError> {
+) -> Result<(), WriteError> {
     let placed: String = db
         .prepare_cached("SELECT placed FROM computer WHERE computer_id = ?1")?
         .query_row([id], |row| row.get(0))?;
@@ -257,20 +262,20 @@ fn place_as_requested(
         return Ok(());
     }
     let groups = all(db)?;
-    let wanted = requested.into_iter().flat_map(|names| names.split(';')).find_map(|name| {
+    let existing = requested.into_iter().flat_map(|names| names.split(';')).find_map(|name| {
         groups.iter().find(|g| g.id != ALL_COMPUTERS && same(&g.name, name.trim()))
     });
-    let group = wanted.map(|group| group.id).filter(|id| *id != UNASSIGNED_COMPUTERS);
+    let group = existing.map(|group| group.id).filter(|id| *id != UNASSIGNED_COMPUTERS);
     let now_placed = if group.is_some() { "client" } else { "nobody" };
     if now_placed != placed {
         db.prepare_cached("UPDATE computer SET placed = ?2 WHERE computer_id = ?1")?
             .execute([id, now_placed])?;
     }
-    put(db, id, group.as_slice())
+    set_memberships(db, id, group.as_slice())
 }
 
 /// Makes the memberships of a computer exactly these.
-fn put(db: &Connection, id: &str, groups: &[Uuid]) -> std::result::Result<(), WriteError> {
+fn set_memberships(db: &Connection, id: &str, groups: &[Uuid]) -> Result<(), WriteError> {
     let mut groups = groups.to_vec();
     groups.sort_unstable();
     groups.dedup();
@@ -294,7 +299,7 @@ fn memberships(db: &Connection, id: &str) -> rusqlite::Result<Vec<Uuid>> {
 }
 
 /// The id of a computer by id, else by DNS name.
-fn resolve(db: &Connection, id_or_name: &str) -> std::result::Result<String, WriteError> {
+fn resolve(db: &Connection, id_or_name: &str) -> Result<String, WriteError> {
     let by_id: Option<String> = db
         .prepare_cached("SELECT computer_id FROM computer WHERE computer_id = ?1")?
         .query_row([id_or_name], |row| row.get(0))

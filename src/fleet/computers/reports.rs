@@ -9,12 +9,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     compliance::{ComplianceState, Event, state_at, state_name},
     outcomes::{UpdateState, UpdateStates, apply},
-    registration::{Contact, touched},
+    registration::{Contact, note_contact},
 };
 use crate::{
     fleet::{
-        database::{Fleet, Result},
-        error::WriteError,
+        database::Fleet,
+        error::{FleetError, WriteError},
         limits::{TEXT, clip, clip_all, clip_json},
     },
     sqlite::{bad_column, moment, moment_at, update_at, uuid_at},
@@ -41,20 +41,25 @@ pub struct Compliance {
 }
 
 impl Fleet {
-    /// Keeps a batch of events in its order; those whose instance is known are dropped. Derives the
-    /// compliance states. Returns how many were new.
+    /// Stores a batch of events in its order; those whose instance is here already are dropped. Derives
+    /// the compliance states. Returns how many were new.
     ///
     /// Texts are kept up to 4 KiB each and [`EVENTS_KEPT`] events of a computer; the states are
     /// derived from all that was said, up to 20,000 updates of a computer.
     ///
     /// # Errors
     /// When SQLite fails; then none was kept.
-    pub fn report(&mut self, computer: &str, events: &[Event], now: Timestamp) -> Result<usize> {
+    pub fn report(
+        &mut self,
+        computer: &str,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<usize, FleetError> {
         self.write("keep a report", |db| {
-            touched(db, computer, Contact::Reported, now)?;
+            note_contact(db, computer, Contact::Reported, now)?;
             let mut new = Vec::new();
             for event in events {
-                if keep(db, computer, event, now)? {
+                if insert_event(db, computer, event, now)? {
                     new.push(event);
                 }
             }
@@ -62,10 +67,10 @@ impl Fleet {
                 return Ok(0);
             }
             drop_oldest(db, computer)?;
-            let old = outcomes(db, computer)?;
-            let mut now_known = old.clone();
-            apply(&mut now_known, &new);
-            record(db, computer, &old, &now_known, now)?;
+            let old = states(db, computer)?;
+            let mut new_states = old.clone();
+            apply(&mut new_states, &new);
+            store_changes(db, computer, &old, &new_states, now)?;
             Ok(new.len())
         })
     }
@@ -74,7 +79,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn compliance(&self, computer: Option<&str>) -> Result<Vec<Compliance>> {
+    pub fn compliance(&self, computer: Option<&str>) -> Result<Vec<Compliance>, FleetError> {
         self.read("read the compliance", |db| {
             Ok(db
                 .prepare_cached(
@@ -98,7 +103,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn events(&self, computer: &str, limit: u32) -> Result<Vec<Event>> {
+    pub fn events(&self, computer: &str, limit: u32) -> Result<Vec<Event>, FleetError> {
         self.read("read the events", |db| {
             Ok(db
                 .prepare_cached(
@@ -113,12 +118,12 @@ impl Fleet {
 }
 
 /// Stores an event; false if it is here already.
-fn keep(
+fn insert_event(
     db: &Connection,
     computer: &str,
     event: &Event,
     now: Timestamp,
-) -> std::result::Result<bool, WriteError> {
+) -> Result<bool, WriteError> {
     let rows = db
         .prepare_cached(
             "INSERT INTO event (computer_id, event_instance_id, received, at_target, namespace_id,
@@ -156,7 +161,7 @@ fn drop_oldest(db: &Connection, computer: &str) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn outcomes(db: &Connection, computer: &str) -> rusqlite::Result<UpdateStates> {
+fn states(db: &Connection, computer: &str) -> rusqlite::Result<UpdateStates> {
     db.prepare_cached("SELECT update_id, state, hresult FROM compliance WHERE computer_id = ?1")?
         .query_map([computer], |row| {
             Ok((update_at(row, 0)?, UpdateState { state: state_at(row, 1)?, hresult: row.get(2)? }))
@@ -164,8 +169,8 @@ fn outcomes(db: &Connection, computer: &str) -> rusqlite::Result<UpdateStates> {
         .collect()
 }
 
-/// Writes what differs.
-fn record(
+/// Stores the states that differ.
+fn store_changes(
     db: &Connection,
     computer: &str,
     old: &UpdateStates,

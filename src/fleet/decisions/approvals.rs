@@ -1,5 +1,4 @@
-//! Approvals, declines and accepted licences. An approval is for an update: its newest revision is
-//! what is offered.
+//! Approvals. An approval is for an update: its newest revision is what is offered.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
@@ -7,14 +6,15 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    declines::declined_by,
     groups::{all, find},
+    origin::{Origin, origin_at, origin_name},
     overrides,
 };
 use crate::{
     fleet::{
-        database::{Fleet, Result},
-        error::WriteError,
-        limits::{NAME, clip},
+        database::Fleet,
+        error::{FleetError, WriteError},
         meta::touch,
     },
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
@@ -57,16 +57,6 @@ impl ApprovalAction {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
-}
-
-/// Who decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// An administrator of this store.
-    Local,
-    /// The policy part of a bundle.
-    Policy,
 }
 
 /// An approval of an update for a group.
@@ -121,7 +111,7 @@ pub struct NewApproval {
 impl Fleet {
     /// Approves an update for a group, or changes the approval; true if that changed anything.
     ///
-    /// An administrator's approval takes back every decline. One by policy takes back a decline by
+    /// An administrator's approval removes every decline. One by policy removes a decline by
     /// policy only, and is dropped where an administrator has declined the update or decided
     /// otherwise for the group.
     ///
@@ -135,8 +125,11 @@ impl Fleet {
         deadline: Option<Timestamp>,
         origin: Origin,
         now: Timestamp,
-    ) -> Result<bool> {
-        self.put_approval(&NewApproval { update, group, action, deadline, origin, rule: None }, now)
+    ) -> Result<bool, FleetError> {
+        self.store_approval(
+            &NewApproval { update, group, action, deadline, origin, rule: None },
+            now,
+        )
     }
 
     /// As [`Fleet::approve`], also for approvals by rules. One by a rule of this store is dropped
@@ -144,7 +137,11 @@ impl Fleet {
     ///
     /// # Errors
     /// When there is no such group.
-    pub fn put_approval(&mut self, new: &NewApproval, now: Timestamp) -> Result<bool> {
+    pub fn store_approval(
+        &mut self,
+        new: &NewApproval,
+        now: Timestamp,
+    ) -> Result<bool, FleetError> {
         self.write("approve an update", |db| {
             find(&all(db)?, &new.group.to_string())?;
             approve(db, new, now)
@@ -155,7 +152,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn approvals(&self) -> Result<Vec<Approval>> {
+    pub fn approvals(&self) -> Result<Vec<Approval>, FleetError> {
         self.read("list the approvals", |db| {
             Ok(db
                 .prepare_cached(&format!("{APPROVAL} ORDER BY a.update_id, a.group_id"))?
@@ -163,118 +160,9 @@ impl Fleet {
                 .collect::<rusqlite::Result<_>>()?)
         })
     }
-
-    /// Declines an update: it is offered to nobody, its approvals go; true if that changed anything.
-    ///
-    /// A policy cannot decline what an administrator has approved for some group; then only the
-    /// approvals by policy go.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn decline(&mut self, update: UpdateId, origin: Origin, now: Timestamp) -> Result<bool> {
-        self.write("decline an update", |db| {
-            let id = update.0.as_bytes();
-            let approved_locally = db
-                .prepare_cached("SELECT 1 FROM approval WHERE update_id = ?1 AND origin = 'local'")?
-                .exists([id])?;
-            if origin == Origin::Policy && approved_locally {
-                return removed(
-                    db,
-                    "DELETE FROM approval WHERE update_id = ?1 AND origin = 'policy'",
-                    [id],
-                );
-            }
-            let old = declined_by(db, update)?;
-            if old == Some(origin) || old == Some(Origin::Local) {
-                return Ok(false);
-            }
-            if origin == Origin::Policy && overrides::is_undeclined(db, update)? {
-                return Ok(false);
-            }
-            let change = touch(db)?;
-            if origin == Origin::Local {
-                overrides::declined_by_a_person(db, update)?;
-            }
-            db.prepare_cached("DELETE FROM approval WHERE update_id = ?1")?.execute([id])?;
-            db.prepare_cached(
-                "INSERT INTO declined (update_id, origin, changed, change) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (update_id) DO UPDATE SET origin = ?2, changed = ?3, change = ?4",
-            )?
-            .execute(params![id, origin_name(origin), moment(now), int(change)])?;
-            Ok(true)
-        })
-    }
-
-    /// Declined updates, sorted.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn declined(&self) -> Result<Vec<UpdateId>> {
-        self.read("list the declined updates", |db| {
-            Ok(db
-                .prepare_cached("SELECT update_id FROM declined ORDER BY update_id")?
-                .query_map([], |row| update_at(row, 0))?
-                .collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
-    /// Declined updates with who declined them, sorted.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn declines(&self) -> Result<Vec<(UpdateId, Origin)>> {
-        self.read("list the declined updates", |db| {
-            Ok(db
-                .prepare_cached("SELECT update_id, origin FROM declined ORDER BY update_id")?
-                .query_map([], |row| Ok((update_at(row, 0)?, origin_at(row, 1)?)))?
-                .collect::<rusqlite::Result<_>>()?)
-        })
-    }
-
-    /// Records that the administrator accepted a licence on behalf of the computers; true if it was
-    /// not accepted before.
-    ///
-    /// # Errors
-    /// When the id is empty or longer than 256 bytes, or SQLite fails.
-    pub fn accept_eula(&mut self, eula_id: &str, now: Timestamp) -> Result<bool> {
-        self.write("accept a licence", |db| {
-            if eula_id.is_empty() || clip(eula_id, NAME) != eula_id {
-                return Err(WriteError::Invalid(format!("a licence id has 1 to {NAME} bytes")));
-            }
-            let known = db
-                .prepare_cached("SELECT 1 FROM eula_accepted WHERE eula_id = ?1")?
-                .exists([eula_id])?;
-            if known {
-                return Ok(false);
-            }
-            let change = touch(db)?;
-            db.prepare_cached(
-                "INSERT INTO eula_accepted (eula_id, accepted, change) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![eula_id, moment(now), int(change)])?;
-            Ok(true)
-        })
-    }
-
-    /// Accepted licences, sorted.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn accepted_eulas(&self) -> Result<Vec<String>> {
-        self.read("list the accepted licences", |db| {
-            Ok(db
-                .prepare_cached("SELECT eula_id FROM eula_accepted ORDER BY eula_id")?
-                .query_map([], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?)
-        })
-    }
 }
 
-fn approve(
-    db: &Connection,
-    new: &NewApproval,
-    now: Timestamp,
-) -> std::result::Result<bool, WriteError> {
+fn approve(db: &Connection, new: &NewApproval, now: Timestamp) -> Result<bool, WriteError> {
     let NewApproval { update, group, action, deadline, origin, ref rule } = *new;
     let old = approval(db, update, group)?;
     let decline = declined_by(db, update)?;
@@ -299,7 +187,7 @@ fn approve(
             && (origin == Origin::Policy || old.rule == *rule)
     });
     if same && decline.is_none() {
-        credit(db, update, group, rule.as_ref())?;
+        store_rule_credit(db, update, group, rule.as_ref())?;
         return Ok(false);
     }
     let change = touch(db)?;
@@ -320,13 +208,13 @@ fn approve(
         moment(now),
         int(change)
     ])?;
-    overrides::unmark(db, update, group)?;
-    credit(db, update, group, rule.as_ref())?;
+    overrides::unmark_withdrawn(db, update, group)?;
+    store_rule_credit(db, update, group, rule.as_ref())?;
     Ok(true)
 }
 
 /// Writes down which rule an approval comes from.
-fn credit(
+fn store_rule_credit(
     db: &Connection,
     update: UpdateId,
     group: Uuid,
@@ -375,39 +263,4 @@ fn approval_row(row: &Row<'_>) -> rusqlite::Result<Approval> {
         changed: moment_at(row, 5)?,
         change: u64_at(row, 6)?,
     })
-}
-
-/// Who declined an update, if anyone.
-fn declined_by(db: &Connection, update: UpdateId) -> rusqlite::Result<Option<Origin>> {
-    db.prepare_cached("SELECT origin FROM declined WHERE update_id = ?1")?
-        .query_row([update.0.as_bytes()], |row| origin_at(row, 0))
-        .optional()
-}
-
-fn origin_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Origin> {
-    match row.get_ref(column)?.as_str()? {
-        "local" => Ok(Origin::Local),
-        "policy" => Ok(Origin::Policy),
-        other => Err(bad_column(column, Type::Text, format!("{other:?} is no origin"))),
-    }
-}
-
-fn origin_name(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Local => "local",
-        Origin::Policy => "policy",
-    }
-}
-
-/// Deletes rows; true, and a change, if there were any.
-fn removed(
-    db: &Connection,
-    sql: &str,
-    params: impl rusqlite::Params,
-) -> std::result::Result<bool, WriteError> {
-    let any = db.prepare_cached(sql)?.execute(params)? > 0;
-    if any {
-        touch(db)?;
-    }
-    Ok(any)
 }

@@ -8,10 +8,7 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use crate::{
-    fleet::{
-        database::{Fleet, Result},
-        meta::count,
-    },
+    fleet::{database::Fleet, error::FleetError, meta::count},
     sqlite::{int, moment, moment_at, optional_moment_at, u64_at},
     update::RevisionId,
 };
@@ -54,7 +51,7 @@ impl Fleet {
         wanted: &[ApprovalNeed],
         change: u64,
         now: Timestamp,
-    ) -> Result<Vec<RecordedDeployment>> {
+    ) -> Result<Vec<RecordedDeployment>, FleetError> {
         let scope = scope(groups);
         self.write("record the deployments", |db| {
             let mut old = recorded(db, &scope)?;
@@ -67,11 +64,11 @@ impl Fleet {
                  RETURNING deployment_id",
             )?;
             let mut all = Vec::with_capacity(wanted.len());
-            for wanted in wanted {
-                if let Some(row) = old.remove(&wanted.revision)
-                    && row.action == wanted.action
-                    && row.deadline == wanted.deadline
-                    && row.is_leaf == wanted.is_leaf
+            for need in wanted {
+                if let Some(row) = old.remove(&need.revision)
+                    && row.action == need.action
+                    && row.deadline == need.deadline
+                    && row.is_leaf == need.is_leaf
                 {
                     all.push(row.recorded);
                     continue;
@@ -79,10 +76,10 @@ impl Fleet {
                 let deployment_id = insert.query_row(
                     params![
                         scope,
-                        wanted.revision.0,
-                        wanted.action,
-                        wanted.deadline.map(moment),
-                        wanted.is_leaf,
+                        need.revision.0,
+                        need.action,
+                        need.deadline.map(moment),
+                        need.is_leaf,
                         moment(now),
                         int(change)
                     ],
@@ -103,7 +100,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn next_view(&mut self) -> Result<u64> {
+    pub fn next_view(&mut self) -> Result<u64, FleetError> {
         self.write("number a view", |db| Ok(count(db, "view")?))
     }
 }

@@ -8,8 +8,8 @@ use uuid::{Uuid, uuid};
 
 use crate::{
     fleet::{
-        database::{Fleet, Result},
-        error::WriteError,
+        database::Fleet,
+        error::{FleetError, WriteError},
         meta::touch,
     },
     sqlite::uuid_at,
@@ -37,7 +37,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn groups(&self) -> Result<Vec<Group>> {
+    pub fn groups(&self) -> Result<Vec<Group>, FleetError> {
         self.read("list the groups", |db| Ok(all(db)?))
     }
 
@@ -45,7 +45,7 @@ impl Fleet {
     ///
     /// # Errors
     /// [`super::FleetError::Invalid`] when there is none; the message lists those that are there.
-    pub fn group(&self, name_or_id: &str) -> Result<Group> {
+    pub fn group(&self, name_or_id: &str) -> Result<Group, FleetError> {
         self.read("find a group", |db| find(&all(db)?, name_or_id))
     }
 
@@ -53,7 +53,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When the name is taken or not usable, or `parent` cannot have groups below it.
-    pub fn create_group(&mut self, name: &str, parent: Option<Uuid>) -> Result<Group> {
+    pub fn create_group(&mut self, name: &str, parent: Option<Uuid>) -> Result<Group, FleetError> {
         self.write("make a group", |db| {
             let name = name.trim();
             check_name(name)?;
@@ -85,7 +85,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When it is a well-known group or has groups below it.
-    pub fn remove_group(&mut self, id: Uuid) -> Result<()> {
+    pub fn remove_group(&mut self, id: Uuid) -> Result<(), FleetError> {
         self.write("remove a group", |db| {
             let groups = all(db)?;
             let group = find(&groups, &id.to_string())?;
@@ -115,7 +115,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn group_sets(&self) -> Result<Vec<Vec<Uuid>>> {
+    pub fn group_sets(&self) -> Result<Vec<Vec<Uuid>>, FleetError> {
         self.read("list the sets of groups", |db| {
             let parents = parents(db)?;
             let alone = parents.keys().map(|group| with_ancestors(&parents, [*group]));
@@ -160,7 +160,7 @@ pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<Group>> {
 }
 
 /// A group by name or id, of all there are.
-pub(crate) fn find(groups: &[Group], name_or_id: &str) -> std::result::Result<Group, WriteError> {
+pub(crate) fn find(groups: &[Group], name_or_id: &str) -> Result<Group, WriteError> {
     let id = Uuid::try_parse(name_or_id).ok();
     let found = groups.iter().find(|g| Some(g.id) == id || same(&g.name, name_or_id.trim()));
     found.cloned().ok_or_else(|| {
@@ -207,7 +207,7 @@ pub fn unfit_group_name(name: &str) -> Option<String> {
     }
 }
 
-fn check_name(name: &str) -> std::result::Result<(), WriteError> {
+fn check_name(name: &str) -> Result<(), WriteError> {
     let what = if name.is_empty() {
         "is empty"
     } else if name.chars().count() > 128 {

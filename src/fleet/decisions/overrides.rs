@@ -1,5 +1,5 @@
-//! Decisions that outlast rules and policies: what a person took back stays taken back, until a
-//! person approves it again or lets it go.
+//! Decisions of a person that rules and policies do not change: an approval that a person withdrew
+//! stays withdrawn, until a person approves the update again or releases the decision.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -8,15 +8,15 @@ use uuid::Uuid;
 use super::groups::{all, find};
 use crate::{
     fleet::{
-        database::{Fleet, Result},
-        error::WriteError,
+        database::Fleet,
+        error::{FleetError, WriteError},
         meta::touch,
     },
     sqlite::{update_at, uuid_at},
     update::UpdateId,
 };
 
-/// An approval that was taken back on purpose.
+/// An approval that was withdrawn on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct WithdrawnApproval {
@@ -25,25 +25,25 @@ pub struct WithdrawnApproval {
     /// The group.
     pub group: Uuid,
     /// By a person: no rule and no policy approves it again.
-    pub lasting: bool,
+    #[serde(rename = "lasting")]
+    pub by_person: bool,
 }
 
 impl Fleet {
-    /// A person takes an approval back; true if there was one. That lasts: no rule and no policy
-    /// approves it again.
+    /// A person withdraws an approval; true if there was one. No rule and no policy approves it again.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn unapprove(&mut self, update: UpdateId, group: Uuid) -> Result<bool> {
-        self.write("take an approval back", |db| remove(db, update, group, true))
+    pub fn unapprove(&mut self, update: UpdateId, group: Uuid) -> Result<bool, FleetError> {
+        self.write("take an approval back", |db| remove_approval(db, update, group, true))
     }
 
-    /// A rule or a policy takes an approval back; true if there was one. It may be approved again.
+    /// A rule or a policy withdraws an approval; true if there was one. It may be approved again.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn withdraw_approval(&mut self, update: UpdateId, group: Uuid) -> Result<bool> {
-        self.write("take an approval back", |db| remove(db, update, group, false))
+    pub fn withdraw_approval(&mut self, update: UpdateId, group: Uuid) -> Result<bool, FleetError> {
+        self.write("take an approval back", |db| remove_approval(db, update, group, false))
     }
 
     /// A person decides that an update is not approved for a group, whether it is now or not; true
@@ -51,22 +51,22 @@ impl Fleet {
     ///
     /// # Errors
     /// When there is no such group.
-    pub fn refuse_approval(&mut self, update: UpdateId, group: Uuid) -> Result<bool> {
+    pub fn refuse_approval(&mut self, update: UpdateId, group: Uuid) -> Result<bool, FleetError> {
         self.write("keep an update unapproved", |db| {
             find(&all(db)?, &group.to_string())?;
             let new = !is_refused(db, update, group)?;
-            let removed = remove(db, update, group, true)?;
-            mark(db, update, group, true)?;
+            let removed = remove_approval(db, update, group, true)?;
+            mark_withdrawn(db, update, group, true)?;
             Ok(new || removed)
         })
     }
 
-    /// A person lets a decision for a group go, be it an approval or that there is none, so that
-    /// rules and policies decide again; true if there was one.
+    /// A person releases a decision for a group, be it an approval or that there is none: rules and
+    /// policies decide again. True if there was one.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn release(&mut self, update: UpdateId, group: Uuid) -> Result<bool> {
+    pub fn release(&mut self, update: UpdateId, group: Uuid) -> Result<bool, FleetError> {
         self.write("let a decision go", |db| {
             let ids = params![update.0.as_bytes(), group.as_bytes()];
             let own = db
@@ -76,7 +76,7 @@ impl Fleet {
                        AND r.rule IS NULL",
                 )?
                 .exists(ids)?;
-            let approved = own && remove(db, update, group, false)?;
+            let approved = own && remove_approval(db, update, group, false)?;
             let marked = db
                 .prepare_cached(
                     "UPDATE taken_back SET lasting = 0
@@ -87,11 +87,11 @@ impl Fleet {
         })
     }
 
-    /// A person lets the decision go that an update is declined, or is not; true if there was one.
+    /// A person releases the decision that an update is declined, or is not; true if there was one.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn release_decline(&mut self, update: UpdateId) -> Result<bool> {
+    pub fn release_decline(&mut self, update: UpdateId) -> Result<bool, FleetError> {
         self.write("let a decline go", |db| {
             let id = [update.0.as_bytes()];
             let declined = db
@@ -106,11 +106,12 @@ impl Fleet {
         })
     }
 
-    /// A person does not let a policy decline an update; true if that is new. A decline goes.
+    /// A person removes the decline of an update, and no policy declines it again; true if there was
+    /// one.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn undecline(&mut self, update: UpdateId) -> Result<bool> {
+    pub fn undecline(&mut self, update: UpdateId) -> Result<bool, FleetError> {
         self.write("take a decline back", |db| {
             let id = [update.0.as_bytes()];
             let any =
@@ -127,16 +128,16 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn refuse_decline(&mut self, update: UpdateId) -> Result<()> {
+    pub fn refuse_decline(&mut self, update: UpdateId) -> Result<(), FleetError> {
         self.undecline(update)?;
         self.write("keep an update from being declined", |db| Ok(refuse_decline(db, update)?))
     }
 
-    /// A policy takes its decline back; true if there was one.
+    /// A policy withdraws its decline; true if there was one.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn withdraw_decline(&mut self, update: UpdateId) -> Result<bool> {
+    pub fn withdraw_decline(&mut self, update: UpdateId) -> Result<bool, FleetError> {
         self.write("take a decline back", |db| {
             let any = db
                 .prepare_cached("DELETE FROM declined WHERE update_id = ?1 AND origin = 'policy'")?
@@ -148,11 +149,11 @@ impl Fleet {
         })
     }
 
-    /// What was taken back on purpose and not approved again, by update, then group.
+    /// What was withdrawn on purpose and not approved again, by update, then group.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn withdrawn_approvals(&self) -> Result<Vec<WithdrawnApproval>> {
+    pub fn withdrawn_approvals(&self) -> Result<Vec<WithdrawnApproval>, FleetError> {
         self.read("list what was taken back", |db| {
             Ok(db
                 .prepare_cached(
@@ -163,7 +164,7 @@ impl Fleet {
                     Ok(WithdrawnApproval {
                         update: update_at(row, 0)?,
                         group: uuid_at(row, 1)?,
-                        lasting: row.get(2)?,
+                        by_person: row.get(2)?,
                     })
                 })?
                 .collect::<rusqlite::Result<_>>()?)
@@ -174,7 +175,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn undeclined(&self) -> Result<Vec<UpdateId>> {
+    pub fn undeclined(&self) -> Result<Vec<UpdateId>, FleetError> {
         self.read("list what may not be declined", |db| {
             Ok(db
                 .prepare_cached("SELECT update_id FROM undeclined ORDER BY update_id")?
@@ -184,34 +185,35 @@ impl Fleet {
     }
 }
 
-fn remove(
+fn remove_approval(
     db: &Connection,
     update: UpdateId,
     group: Uuid,
-    lasting: bool,
-) -> std::result::Result<bool, WriteError> {
+    by_person: bool,
+) -> Result<bool, WriteError> {
     let any = db
         .prepare_cached("DELETE FROM approval WHERE update_id = ?1 AND group_id = ?2")?
         .execute(params![update.0.as_bytes(), group.as_bytes()])?;
     if any > 0 {
         touch(db)?;
-        mark(db, update, group, lasting)?;
+        mark_withdrawn(db, update, group, by_person)?;
     }
     Ok(any > 0)
 }
 
-/// It is taken back on purpose.
-pub(crate) fn mark(
+/// Notes that an approval was withdrawn on purpose; `by_person`: no rule and no policy approves it
+/// again.
+pub(crate) fn mark_withdrawn(
     db: &Connection,
     update: UpdateId,
     group: Uuid,
-    lasting: bool,
+    by_person: bool,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO taken_back (update_id, group_id, lasting) VALUES (?1, ?2, ?3)
          ON CONFLICT (update_id, group_id) DO UPDATE SET lasting = max(lasting, ?3)",
     )?
-    .execute(params![update.0.as_bytes(), group.as_bytes(), lasting])?;
+    .execute(params![update.0.as_bytes(), group.as_bytes(), by_person])?;
     Ok(())
 }
 
@@ -230,15 +232,20 @@ pub(crate) fn is_refused(db: &Connection, update: UpdateId, group: Uuid) -> rusq
     Ok(found.unwrap_or_default())
 }
 
-/// It is approved (again).
-pub(crate) fn unmark(db: &Connection, update: UpdateId, group: Uuid) -> rusqlite::Result<()> {
+/// Forgets that an approval was withdrawn: the update is approved again.
+pub(crate) fn unmark_withdrawn(
+    db: &Connection,
+    update: UpdateId,
+    group: Uuid,
+) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM taken_back WHERE update_id = ?1 AND group_id = ?2")?
         .execute(params![update.0.as_bytes(), group.as_bytes()])?;
     Ok(())
 }
 
-/// A person declines an update: its approvals go by that, and no mark says otherwise.
-pub(crate) fn declined_by_a_person(db: &Connection, update: UpdateId) -> rusqlite::Result<()> {
+/// Notes that a person declines an update: its approvals are withdrawn by that, and policies may
+/// decline it again.
+pub(crate) fn mark_declined_by_person(db: &Connection, update: UpdateId) -> rusqlite::Result<()> {
     let id = [update.0.as_bytes()];
     db.prepare_cached(
         "INSERT OR IGNORE INTO taken_back (update_id, group_id, lasting)

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use crate::{
-    fleet::database::{Fleet, Result},
+    fleet::{database::Fleet, error::FleetError},
     sqlite::{int, moment, moment_at, u64_at},
 };
 
@@ -35,7 +35,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn policy(&self, state: PolicyState) -> Result<Option<StoredPolicy>> {
+    pub fn policy(&self, state: PolicyState) -> Result<Option<StoredPolicy>, FleetError> {
         self.read("read a policy", |db| {
             Ok(db
                 .prepare_cached("SELECT snapshot, json, received FROM policy WHERE state = ?1")?
@@ -54,7 +54,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn has_seen_policy_of(&self, snapshot: u64) -> Result<bool> {
+    pub fn has_seen_policy_of(&self, snapshot: u64) -> Result<bool, FleetError> {
         self.read("look for a policy", |db| {
             Ok(db
                 .prepare_cached("SELECT 1 FROM policy WHERE snapshot = ?1")?
@@ -62,11 +62,15 @@ impl Fleet {
         })
     }
 
-    /// Keeps a policy. One that waits, or was rejected, is replaced by whatever comes.
+    /// Stores a policy. One that is held, or was rejected, is replaced.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn put_policy(&mut self, state: PolicyState, policy: &StoredPolicy) -> Result<()> {
+    pub fn store_policy(
+        &mut self,
+        state: PolicyState,
+        policy: &StoredPolicy,
+    ) -> Result<(), FleetError> {
         self.write("keep a policy", |db| {
             db.execute("DELETE FROM policy WHERE state IN ('held', 'rejected')", [])?;
             db.execute(

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::{
     fleet::{
-        database::{Fleet, Result},
-        error::WriteError,
+        database::Fleet,
+        error::{FleetError, WriteError},
     },
     sqlite::int,
 };
@@ -30,7 +30,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn rules(&self) -> Result<Vec<StoredRule>> {
+    pub fn rules(&self) -> Result<Vec<StoredRule>, FleetError> {
         self.read("list the rules", |db| Ok(all(db)?))
     }
 
@@ -38,7 +38,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When the name is taken (and `replace` is not said) or not usable.
-    pub fn put_rule(&mut self, rule: &StoredRule, replace: bool) -> Result<()> {
+    pub fn store_rule(&mut self, rule: &StoredRule, replace: bool) -> Result<(), FleetError> {
         self.write("keep a rule", |db| {
             check_name(&rule.name)?;
             let rules = all(db)?;
@@ -70,7 +70,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When there is none of that name.
-    pub fn remove_rule(&mut self, name: &str) -> Result<StoredRule> {
+    pub fn remove_rule(&mut self, name: &str) -> Result<StoredRule, FleetError> {
         self.write("remove a rule", |db| {
             let rule = find(&all(db)?, name)?;
             db.execute("DELETE FROM rule WHERE name = ?1", [&rule.name])?;
@@ -82,7 +82,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When there is none of that name.
-    pub fn enable_rule(&mut self, name: &str, enabled: bool) -> Result<StoredRule> {
+    pub fn enable_rule(&mut self, name: &str, enabled: bool) -> Result<StoredRule, FleetError> {
         self.write("switch a rule", |db| {
             let rule = find(&all(db)?, name)?;
             db.execute(
@@ -97,7 +97,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When there is none of such a name, or one is named twice.
-    pub fn order_rules(&mut self, names: &[String]) -> Result<Vec<StoredRule>> {
+    pub fn order_rules(&mut self, names: &[String]) -> Result<Vec<StoredRule>, FleetError> {
         self.write("put the rules in order", |db| {
             let mut rest = all(db)?;
             let mut ordered: Vec<StoredRule> = Vec::with_capacity(rest.len());
@@ -131,7 +131,7 @@ fn all(db: &Connection) -> rusqlite::Result<Vec<StoredRule>> {
         .collect()
 }
 
-fn find(rules: &[StoredRule], name: &str) -> std::result::Result<StoredRule, WriteError> {
+fn find(rules: &[StoredRule], name: &str) -> Result<StoredRule, WriteError> {
     let wanted = name.trim().to_lowercase();
     let found = rules.iter().find(|rule| rule.name.to_lowercase() == wanted);
     found.cloned().ok_or_else(|| {
@@ -143,7 +143,7 @@ fn find(rules: &[StoredRule], name: &str) -> std::result::Result<StoredRule, Wri
     })
 }
 
-fn check_name(name: &str) -> std::result::Result<(), WriteError> {
+fn check_name(name: &str) -> Result<(), WriteError> {
     let what = if name.trim().is_empty() {
         "is empty"
     } else if name.trim() != name {

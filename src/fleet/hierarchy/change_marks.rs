@@ -1,9 +1,9 @@
-//! Approvals as replicas know them: deployments with ids of their own, and tombstones of those that
-//! are gone. [MS-WSUSSS] 3.1.4.10
+//! Approvals as replicas get them: deployments with ids of their own, and tombstones of those that
+//! were removed. [MS-WSUSSS] 3.1.4.10
 //!
-//! A replica keeps the change mark up to which it was told, and hears next time of what changed
-//! after it. The newest [`TOMBSTONES_KEPT`] tombstones are kept: whoever comes from further back is
-//! to ask for everything ([`ReplicaChanges::Forgotten`]).
+//! A replica keeps the change mark of the last answer, and next time gets what changed after it. The
+//! newest [`TOMBSTONES_KEPT`] tombstones are kept: a replica whose mark is older has to ask for
+//! everything ([`ReplicaChanges::Forgotten`]).
 
 use std::collections::HashMap;
 
@@ -13,18 +13,19 @@ use uuid::Uuid;
 
 use crate::{
     fleet::{
-        database::{Fleet, Result},
+        database::Fleet,
         decisions::approvals::ApprovalAction,
+        error::FleetError,
         meta::{count, counter, value},
     },
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, update_at, uuid_at},
     update::{UpdateId, UpdateIdentity},
 };
 
-/// Tombstones that are kept: more approvals than are taken back in the life of a server.
+/// Tombstones that are kept: more approvals than are withdrawn in the life of a server.
 pub const TOMBSTONES_KEPT: u32 = 100_000;
 
-/// Counts the changes of what replicas are told.
+/// Counts the changes of what replicas get.
 const COUNTER: &str = "replicated";
 /// The greatest mark of a tombstone that was dropped.
 const FORGOTTEN: &str = "replicated-forgotten";
@@ -57,33 +58,33 @@ pub struct ReplicatedDeployment {
     pub change: u64,
 }
 
-/// What a replica is told.
+/// What a replica gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplicaChanges {
     /// What changed after its mark.
     Changes {
         /// Those that are new or say something else.
         deployments: Vec<ReplicatedDeployment>,
-        /// Those that are gone.
+        /// Those that were removed.
         dead: Vec<Uuid>,
         /// The mark of the newest change.
         mark: u64,
     },
     /// Its mark is from further back than tombstones are kept, or from a future that this database
-    /// does not know: it has to begin anew.
+    /// does not know: it has to ask for everything.
     Forgotten,
 }
 
 impl Fleet {
-    /// Makes what replicas are told equal to `approvals`, touching only what differs, and returns
-    /// the mark of the newest change. An update is approved once for each group.
+    /// Makes what replicas get equal to `approvals`, changes only what differs, and returns the mark
+    /// of the newest change. An update is approved once for each group.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn replicate(&mut self, approvals: &[ReplicatedApproval]) -> Result<u64> {
+    pub fn replicate(&mut self, approvals: &[ReplicatedApproval]) -> Result<u64, FleetError> {
         self.write("record what replicas are told", |db| {
             let mut old = alive(db)?;
-            let mut put = db.prepare_cached(
+            let mut insert = db.prepare_cached(
                 "INSERT INTO replicated (deployment_guid, update_id, group_id, revision_number,
                     revision_change, action, deadline, go_live, change)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
@@ -92,12 +93,12 @@ impl Fleet {
                     go_live = ?8, change = ?9",
             )?;
             for new in approvals {
-                let known = old.remove(&(new.identity.id, new.group));
-                if known.is_some_and(|known| known.approval == *new) {
+                let before = old.remove(&(new.identity.id, new.group));
+                if before.is_some_and(|before| before.approval == *new) {
                     continue;
                 }
-                put.execute(params![
-                    known.map_or_else(Uuid::new_v4, |known| known.id).as_bytes(),
+                insert.execute(params![
+                    before.map_or_else(Uuid::new_v4, |before| before.id).as_bytes(),
                     new.identity.id.0.as_bytes(),
                     new.group.as_bytes(),
                     new.identity.revision,
@@ -126,7 +127,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn replicated_since(&self, since: u64) -> Result<ReplicaChanges> {
+    pub fn replicated_since(&self, since: u64) -> Result<ReplicaChanges, FleetError> {
         self.read("read what replicas are told", |db| {
             let newest = mark(db, COUNTER)?;
             if since > newest || (since != 0 && since < mark(db, FORGOTTEN)?) {

@@ -10,8 +10,8 @@ use super::downstream_servers::is_known;
 use crate::{
     fleet::{
         computers::compliance::{ComplianceState, state_name},
-        database::{Fleet, Result},
-        error::WriteError,
+        database::Fleet,
+        error::{FleetError, WriteError},
         limits::{NAME, UPDATES, clip_json},
     },
     sqlite::{moment, moment_at, optional_moment_at, u64_at, uuid_at},
@@ -87,8 +87,8 @@ pub struct StatusReport {
 }
 
 impl Fleet {
-    /// Takes in computers of servers below. One that is known with a newer synchronization is left
-    /// as it is; a new one, or one that comes to another server now, is kept once its details came.
+    /// Stores computers of servers below. One that is stored with a newer synchronization stays as it
+    /// is. A new one, or one that another server had, is stored when the report has its details.
     ///
     /// # Errors
     /// [`super::FleetError::Invalid`] when a server is not known; then nothing is kept.
@@ -96,7 +96,7 @@ impl Fleet {
         &mut self,
         reports: &[ComputerReport],
         now: Timestamp,
-    ) -> Result<Vec<(String, ComputerChange)>> {
+    ) -> Result<Vec<(String, ComputerChange)>, FleetError> {
         self.write("keep the computers of a downstream server", |db| {
             let mut changes: Vec<(String, ComputerChange)> = Vec::new();
             for report in reports {
@@ -106,7 +106,7 @@ impl Fleet {
                         report.server
                     )));
                 }
-                if let Some(change) = take_in(db, report, now)?
+                if let Some(change) = store_computer(db, report, now)?
                     && changes.iter().all(|(id, _)| *id != report.id)
                 {
                     changes.push((report.id.clone(), change));
@@ -121,7 +121,11 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn out_of_sync(&self, server: Uuid, numbers: &[(String, i32)]) -> Result<Vec<String>> {
+    pub fn out_of_sync(
+        &self,
+        server: Uuid,
+        numbers: &[(String, i32)],
+    ) -> Result<Vec<String>, FleetError> {
         self.read("compare the reports of a downstream server", |db| {
             let mut below = db.prepare_cached(&format!("{BELOW} SELECT id FROM below"))?;
             let below: Vec<Uuid> = below
@@ -132,9 +136,9 @@ impl Fleet {
             )?;
             let mut out = Vec::new();
             for (id, number) in numbers {
-                let known: Option<(i32, Uuid)> =
+                let stored: Option<(i32, Uuid)> =
                     find.query_row([id], |row| Ok((row.get(0)?, uuid_at(row, 1)?))).optional()?;
-                if known.is_some_and(|(known, at)| known != *number && below.contains(&at)) {
+                if stored.is_some_and(|(last, at)| last != *number && below.contains(&at)) {
                     out.push(id.clone());
                 }
             }
@@ -142,7 +146,7 @@ impl Fleet {
         })
     }
 
-    /// Takes in states of computers of a server, or of one below it. Computers that are not known
+    /// Stores states of computers of a server, or of one below it. Computers that are not known
     /// are passed over. Of two states of an update the one that was reached later counts.
     ///
     /// # Errors
@@ -152,18 +156,18 @@ impl Fleet {
         server: Uuid,
         reports: &[StatusReport],
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<(), FleetError> {
         self.write("keep the states of a downstream server's computers", |db| {
-            let known = format!(
+            let is_below = format!(
                 "{BELOW} SELECT 1 FROM rolled_computer
                  WHERE computer_id = ?2 AND server_id IN (SELECT id FROM below)"
             );
             for report in reports {
-                let known = db
-                    .prepare_cached(&known)?
+                let stored = db
+                    .prepare_cached(&is_below)?
                     .exists(params![server.as_bytes(), report.computer])?;
-                if known {
-                    take_in_status(db, report, now)?;
+                if stored {
+                    store_status(db, report, now)?;
                 }
             }
             Ok(())
@@ -174,7 +178,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_computers(&self) -> Result<Vec<DownstreamComputer>> {
+    pub fn downstream_computers(&self) -> Result<Vec<DownstreamComputer>, FleetError> {
         self.read("list the computers of downstream servers", |db| {
             let mut statement = db.prepare_cached(
                 "SELECT computer_id, server_id, last_sync, last_sync_result, last_report, received,
@@ -201,7 +205,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_computer_count(&self) -> Result<u64> {
+    pub fn downstream_computer_count(&self) -> Result<u64, FleetError> {
         self.read("count the computers of downstream servers", |db| {
             Ok(db
                 .prepare_cached("SELECT count(*) FROM rolled_computer")?
@@ -213,12 +217,15 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_states(&self, server: Uuid) -> Result<Vec<(String, String, u64)>> {
+    pub fn downstream_states(
+        &self,
+        server: Uuid,
+    ) -> Result<Vec<(String, String, u64)>, FleetError> {
         self.read("count states on the computers of a downstream server", |db| {
             Ok(db
                 .prepare_cached(
                     "SELECT c.computer_id, s.state, count(*) FROM rolled_computer c
-                     JOIN downstream_compliance s USING (computer_id) WHERE c.server_id = ?1
+                     JOIN rolled_compliance s USING (computer_id) WHERE c.server_id = ?1
                      GROUP BY 1, 2 ORDER BY 1, 2",
                 )?
                 .query_map([server.as_bytes()], |row| {
@@ -232,11 +239,14 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn downstream_compliance(&self, update: UpdateId) -> Result<Vec<(String, u64)>> {
+    pub fn downstream_compliance(
+        &self,
+        update: UpdateId,
+    ) -> Result<Vec<(String, u64)>, FleetError> {
         self.read("count states on the computers of downstream servers", |db| {
             Ok(db
                 .prepare_cached(
-                    "SELECT state, count(*) FROM downstream_compliance WHERE update_id = ?1
+                    "SELECT state, count(*) FROM rolled_compliance WHERE update_id = ?1
                      GROUP BY state ORDER BY state",
                 )?
                 .query_map([update.0.as_bytes()], |row| Ok((row.get(0)?, u64_at(row, 1)?)))?
@@ -250,42 +260,36 @@ const BELOW: &str = "WITH RECURSIVE below (id) AS (
     SELECT server_id FROM downstream WHERE server_id = ?1 UNION
     SELECT d.server_id FROM downstream d JOIN below b ON d.parent = b.id)";
 
-fn take_in(
+fn store_computer(
     db: &Connection,
     report: &ComputerReport,
     now: Timestamp,
-) -> std::result::Result<Option<ComputerChange>, WriteError> {
+) -> Result<Option<ComputerChange>, WriteError> {
     if report.id.is_empty() || report.id.len() > NAME {
         return Err(WriteError::Invalid(format!("a computer's id has 1 to {NAME} bytes")));
     }
-    // It came here itself since, or to another server.
+    // Since then it came to this server itself, or to another server.
     let newer = |at: Option<Timestamp>| at.is_some() && at > report.last_sync;
-    let here: Option<Option<Timestamp>> = db
+    let own: Option<Option<Timestamp>> = db
         .prepare_cached("SELECT last_sync FROM computer WHERE computer_id = ?1")?
         .query_row([&report.id], |row| optional_moment_at(row, 0))
         .optional()?;
-    if here.is_some_and(newer) {
+    if own.is_some_and(newer) {
         return Ok(Some(ComputerChange::Gone));
     }
-    let known: Option<(Uuid, Option<Timestamp>)> = db
+    let before: Option<(Uuid, Option<Timestamp>)> = db
         .prepare_cached("SELECT server_id, last_sync FROM rolled_computer WHERE computer_id = ?1")?
         .query_row([&report.id], |row| Ok((uuid_at(row, 0)?, optional_moment_at(row, 1)?)))
         .optional()?;
-    let same_server = known.is_some_and(|(server, _)| server == report.server);
-    if let Some((_, at)) = known
-        && newer(at)
-    {
+    let same_server = before.is_some_and(|(server, _)| server == report.server);
+    if before.is_some_and(|(_, at)| newer(at)) {
         return Ok((!same_server).then_some(ComputerChange::Gone));
     }
     if !same_server {
-        let Some(_) = &report.details else { return Ok(Some(ComputerChange::DetailsWanted)) };
-        // What another server reported of it ends.
-        db.prepare_cached("DELETE FROM rolled_computer WHERE computer_id = ?1")?
-            .execute([&report.id])?;
-        let kept: u32 = db
-            .prepare_cached("SELECT count(*) FROM rolled_computer")?
-            .query_row([], |row| row.get(0))?;
-        if kept >= ROLLED_COMPUTERS_KEPT {
+        if report.details.is_none() {
+            return Ok(Some(ComputerChange::DetailsWanted));
+        }
+        if !replace_report(db, &report.id)? {
             return Ok(None);
         }
     }
@@ -312,17 +316,22 @@ fn take_in(
     Ok(None)
 }
 
-fn take_in_status(
-    db: &Connection,
-    report: &StatusReport,
-    now: Timestamp,
-) -> std::result::Result<(), WriteError> {
+/// Removes what another server reported of a computer; whether there is room for a report.
+fn replace_report(db: &Connection, computer: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached("DELETE FROM rolled_computer WHERE computer_id = ?1")?.execute([computer])?;
+    let kept: u32 = db
+        .prepare_cached("SELECT count(*) FROM rolled_computer")?
+        .query_row([], |row| row.get(0))?;
+    Ok(kept < ROLLED_COMPUTERS_KEPT)
+}
+
+fn store_status(db: &Connection, report: &StatusReport, now: Timestamp) -> Result<(), WriteError> {
     let computer = report.computer.as_str();
     if report.full {
-        db.prepare_cached("DELETE FROM downstream_compliance WHERE computer_id = ?1")?
+        db.prepare_cached("DELETE FROM rolled_compliance WHERE computer_id = ?1")?
             .execute([computer])?;
     }
-    // What there is nothing to do about takes no room.
+    // A state that is removed needs no room.
     let states = report.updates.iter().scan(0, |kept, status| {
         *kept += usize::from(status.1.is_some());
         (*kept <= UPDATES).then_some(status)
@@ -332,7 +341,7 @@ fn take_in_status(
         match state {
             Some(state) => db
                 .prepare_cached(
-                    "INSERT INTO downstream_compliance (computer_id, update_id, state, changed)
+                    "INSERT INTO rolled_compliance (computer_id, update_id, state, changed)
                      VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (computer_id, update_id) DO UPDATE SET state = ?3, changed = ?4
                      WHERE ?4 >= changed",
@@ -340,7 +349,7 @@ fn take_in_status(
                 .execute(params![computer, update, state_name(*state), changed])?,
             None => db
                 .prepare_cached(
-                    "DELETE FROM downstream_compliance
+                    "DELETE FROM rolled_compliance
                      WHERE computer_id = ?1 AND update_id = ?2 AND ?3 >= changed",
                 )?
                 .execute(params![computer, update, changed])?,

@@ -6,7 +6,7 @@ use rusqlite::params;
 use serde::Serialize;
 
 use crate::{
-    fleet::database::{Fleet, Result},
+    fleet::{database::Fleet, error::FleetError},
     sqlite::{moment, moment_at, sha1_at, u64_at},
 };
 
@@ -30,7 +30,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn note_missing_files(&mut self, files: &[Sha1], now: Timestamp) -> Result<()> {
+    pub fn note_missing_files(&mut self, files: &[Sha1], now: Timestamp) -> Result<(), FleetError> {
         self.write("note missing files", |db| {
             let mut note = db.prepare_cached(
                 "INSERT INTO wanted_file (sha1, first, last, times) VALUES (?1, ?2, ?2, 1)
@@ -47,7 +47,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn missing_files_asked_for(&self) -> Result<Vec<MissingFile>> {
+    pub fn missing_files_asked_for(&self) -> Result<Vec<MissingFile>, FleetError> {
         self.read("list missing files", |db| {
             let mut statement = db.prepare_cached(
                 "SELECT sha1, first, last, times FROM wanted_file ORDER BY first, sha1",
@@ -68,7 +68,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn forget_missing_file(&mut self, file: &Sha1) -> Result<()> {
+    pub fn forget_missing_file(&mut self, file: &Sha1) -> Result<(), FleetError> {
         self.write("forget a missing file", |db| {
             db.prepare_cached("DELETE FROM wanted_file WHERE sha1 = ?1")?
                 .execute([file.as_bytes()])?;

@@ -150,13 +150,13 @@ impl Switch<'_> {
                 if replace {
                     writer.list_payload(&record.sha256)?;
                 }
-                changes.payloads_changed += u64::from(self.put_payload(writer, record)?);
+                changes.payloads_changed += u64::from(self.store_payload(writer, record)?);
             }
         }
         Ok(())
     }
 
-    fn put_payload(&self, writer: &mut CatalogWriter<'_>, record: PayloadRecord) -> Result<bool> {
+    fn store_payload(&self, writer: &mut CatalogWriter<'_>, record: PayloadRecord) -> Result<bool> {
         let present = match writer.payload(&record.sha256)? {
             Some(row) => row.present,
             None if record.not_carried.is_some() => false,
@@ -170,7 +170,7 @@ impl Switch<'_> {
             present,
             not_carried: record.not_carried,
         };
-        writer.put_payload(&row).map_err(blame_bundle)
+        writer.store_payload(&row).map_err(blame_bundle)
     }
 
     fn put_revisions(
@@ -228,13 +228,13 @@ impl Switch<'_> {
                         if replace {
                             writer.list_key(&sha1)?;
                         }
-                        changes.keys_changed += u64::from(writer.put_key(&sha1, &key)?);
+                        changes.keys_changed += u64::from(writer.store_key(&sha1, &key)?);
                     }
                     Record::DriverSet { id, xml } => {
                         if replace {
                             writer.list_driver_set(&id)?;
                         }
-                        let is_new = writer.put_driver_set(&id, xml.as_deref())?;
+                        let is_new = writer.store_driver_set(&id, xml.as_deref())?;
                         changes.driver_sets_changed += u64::from(is_new);
                     }
                     _ => {

@@ -43,10 +43,10 @@ pub(in crate::transfer) fn apply_or_hold(
         let changes = plan(fleet, policy, exact)?;
         let held = hold && any_effective(&changes);
         if held {
-            fleet.put_policy(PolicyState::Held, &stored)?;
+            fleet.store_policy(PolicyState::Held, &stored)?;
         } else {
             perform(fleet, &effective(&changes), now)?;
-            fleet.put_policy(PolicyState::Applied, &stored)?;
+            fleet.store_policy(PolicyState::Applied, &stored)?;
         }
         Ok((changes, held))
     })

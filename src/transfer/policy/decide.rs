@@ -85,7 +85,7 @@ pub fn policy_reject(
         let policy = parse(&stored)?;
         let all = plan(fleet, &policy, false)?;
         if choice.is_all() {
-            fleet.put_policy(PolicyState::Rejected, &stored)?;
+            fleet.store_policy(PolicyState::Rejected, &stored)?;
             let changes = effective(&all);
             return Ok(PolicyDecision { changes, held: false, remaining: Vec::new() });
         }
@@ -156,7 +156,7 @@ fn conclude(
     let remaining = plan(fleet, policy, false)?;
     let held = !decided_all && any_effective(&remaining);
     if !held {
-        fleet.put_policy(PolicyState::Applied, &StoredPolicy { received: now, ..stored })?;
+        fleet.store_policy(PolicyState::Applied, &StoredPolicy { received: now, ..stored })?;
     }
     Ok(PolicyDecision { changes, held, remaining })
 }

@@ -73,7 +73,7 @@ struct FleetDecisions {
 impl FleetDecisions {
     fn read(fleet: &Fleet) -> Result<Self> {
         let groups = fleet.groups()?;
-        let permanent = fleet.withdrawn_approvals()?.into_iter().filter(|one| one.lasting);
+        let permanent = fleet.withdrawn_approvals()?.into_iter().filter(|one| one.by_person);
         Ok(Self {
             kept_unapproved: permanent.map(|one| (one.update, one.group)).collect(),
             kept_undeclined: fleet.undeclined()?.into_iter().collect(),

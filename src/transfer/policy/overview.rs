@@ -139,7 +139,7 @@ fn local_decisions(fleet: &Fleet) -> std::result::Result<Vec<LocalDecision>, Fle
     }
     let without_deadline =
         |update, group, decision| LocalDecision { update, group, decision, deadline: None };
-    for one in fleet.withdrawn_approvals()?.into_iter().filter(|one| one.lasting) {
+    for one in fleet.withdrawn_approvals()?.into_iter().filter(|one| one.by_person) {
         all.push(without_deadline(one.update, name(one.group), LocalDecisionKind::KeepUnapproved));
     }
     for (update, origin) in fleet.declines()? {

@@ -35,7 +35,7 @@ pub(super) fn perform(fleet: &mut Fleet, changes: &[PolicyChange], now: Timestam
                     origin: Origin::Policy,
                     rule: change.rule.clone().map(|name| ApprovingRule { name, since: now }),
                 };
-                fleet.put_approval(&new, now)?;
+                fleet.store_approval(&new, now)?;
             }
             _ => {}
         }

@@ -299,7 +299,7 @@ impl Batch {
         content.store_partials(batch.partials)?;
         let mut writer = catalog.write()?;
         for row in &batch.rows {
-            writer.put_payload(row)?;
+            writer.store_payload(row)?;
         }
         writer.commit()?;
         Ok(())

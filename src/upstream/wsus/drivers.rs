@@ -58,7 +58,7 @@ impl SyncRun<'_> {
             complete &= self.driver_sets(config, &found.new_sets)?;
             let mut writer = self.catalog.write()?;
             for id in found.removed_sets {
-                self.report.driver_sets += u64::from(writer.put_driver_set(&id, None)?);
+                self.report.driver_sets += u64::from(writer.store_driver_set(&id, None)?);
             }
             writer.commit()?;
         }
@@ -89,7 +89,7 @@ impl SyncRun<'_> {
                 Ok(found) => {
                     let mut writer = self.catalog.write()?;
                     for set in found.iter().filter(|set| ids.contains(&set.id)) {
-                        let is_new = writer.put_driver_set(&set.id, Some(&set.xml))?;
+                        let is_new = writer.store_driver_set(&set.id, Some(&set.xml))?;
                         self.report.driver_sets += u64::from(is_new);
                     }
                     writer.commit()?;

@@ -197,7 +197,7 @@ impl SyncRun<'_> {
                         self.failed.insert(identity, why);
                     }
                 }
-                BatchEvent::Url(sha1, url) => writer.put_file_url(&sha1, &url)?,
+                BatchEvent::Url(sha1, url) => writer.store_file_url(&sha1, &url)?,
                 BatchEvent::Key(sha1, key) => store_key(&mut writer, self.report, &sha1, &key)?,
                 BatchEvent::End(end) => break end,
             }

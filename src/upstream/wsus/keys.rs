@@ -89,7 +89,7 @@ pub(super) fn store_key(
     key: &[u8],
 ) -> Result<()> {
     if (1..=KEY_MAX).contains(&key.len()) {
-        report.keys += u64::from(writer.put_key(file, key)?);
+        report.keys += u64::from(writer.store_key(file, key)?);
     } else {
         report.problem(file, format!("its key has {} bytes, and is not kept", key.len()));
     }

@@ -75,7 +75,7 @@ impl Side {
         let mut writer = catalog.write().unwrap();
         for (n, payload) in self.payloads.iter().enumerate() {
             let url = format!("{server}/d/{n}.cab");
-            writer.put_file_url(&Sha1::hash(payload), &url).unwrap();
+            writer.store_file_url(&Sha1::hash(payload), &url).unwrap();
         }
         writer.commit().unwrap();
     }

@@ -287,7 +287,7 @@ fn by_hand(data: &DataDir, difference: &RuleChanges, at: Timestamp) {
                 origin: Origin::Local,
                 rule: Some(ApprovingRule { name: rule.rule.clone(), since: item.since }),
             };
-            assert!(fleet.put_approval(&new, at).unwrap());
+            assert!(fleet.store_approval(&new, at).unwrap());
         }
         for item in rule.no_longer.iter().filter(|_| difference.take_back) {
             assert!(fleet.withdraw_approval(item.update, item.group).unwrap());

@@ -66,7 +66,7 @@ fn a_file_has_the_address_that_an_upstream_told() {
     let url = "http://download.example/lock/gate.exe";
     let mut catalog = Catalog::open(&site.data.catalog()).unwrap();
     let mut writer = catalog.write().unwrap();
-    writer.put_file_url(&Sha1::hash(documents::PAYLOAD), url).unwrap();
+    writer.store_file_url(&Sha1::hash(documents::PAYLOAD), url).unwrap();
     writer.commit().unwrap();
     let server = Running::new(&site);
     let dss = Downstream::new(server.address);

@@ -59,7 +59,7 @@ impl Site {
                 present: true,
                 not_carried: None,
             };
-            writer.put_payload(&row).unwrap();
+            writer.store_payload(&row).unwrap();
         }
         writer.commit().unwrap();
     }
@@ -80,7 +80,7 @@ impl Site {
             present: true,
             not_carried: None,
         };
-        writer.put_payload(&row).unwrap();
+        writer.store_payload(&row).unwrap();
         writer.commit().unwrap();
         digests.sha256
     }

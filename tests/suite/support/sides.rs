@@ -94,7 +94,7 @@ impl Mirror {
         let mut catalog = self.catalog();
         let mut writer = catalog.write().unwrap();
         for digests in digests {
-            writer.put_payload(&row(digests)).unwrap();
+            writer.store_payload(&row(digests)).unwrap();
         }
         writer.commit().unwrap();
     }
@@ -208,7 +208,7 @@ impl Site {
         let mut catalog = Catalog::open(&self.data.catalog()).unwrap();
         let mut writer = catalog.write().unwrap();
         writer.add_revision(&parsed, xml.as_bytes(), Numbering::Local, now()).unwrap();
-        writer.put_payload(&row(digests.clone())).unwrap();
+        writer.store_payload(&row(digests.clone())).unwrap();
         writer.commit().unwrap();
         digests
     }

@@ -18,27 +18,27 @@ use crate::{
     update::UpdateId,
 };
 
-type Result<T> = std::result::Result<T, WriteError>;
-
 /// Action and deadline, as they are stored.
 type StoredAction = (String, Option<String>);
 
-/// Writes down the deployments: dead ones go, the others are added or changed by their id.
-pub(super) fn keep(
+/// Stores the deployments: dead ones are removed, the others are added or changed by their id.
+pub(super) fn store_deployments(
     db: &Connection,
-    told: &UpstreamDecisions,
+    decisions: &UpstreamDecisions,
     done: &mut ReplicaReport,
-) -> Result<()> {
-    let most = [told.deployments.len(), told.dead.len(), told.hidden.len()].into_iter().max();
-    if most.is_some_and(|most| most > DEPLOYMENTS) || told.accepted_eulas.len() > DEPLOYMENTS {
+) -> Result<(), WriteError> {
+    let most = [decisions.deployments.len(), decisions.dead.len(), decisions.hidden.len()]
+        .into_iter()
+        .max();
+    if most.is_some_and(|most| most > DEPLOYMENTS) || decisions.accepted_eulas.len() > DEPLOYMENTS {
         return Err(too_many());
     }
-    if told.whole {
+    if decisions.whole {
         db.execute("DELETE FROM replica_deployment", [])?;
     }
     let mut delete =
         db.prepare_cached("DELETE FROM replica_deployment WHERE deployment_id = ?1")?;
-    for id in &told.dead {
+    for id in &decisions.dead {
         delete.execute([id.as_bytes()])?;
     }
     let mut insert = db.prepare_cached(
@@ -48,7 +48,7 @@ pub(super) fn keep(
          ON CONFLICT (deployment_id) DO UPDATE SET update_id = ?2, revision_number = ?3,
             group_id = ?4, action = ?5, deadline = ?6, admin = ?7, go_live = ?8, priority = ?9",
     )?;
-    for deployment in &told.deployments {
+    for deployment in &decisions.deployments {
         insert.execute(params![
             deployment.id.as_bytes(),
             deployment.identity.id.0.as_bytes(),
@@ -84,15 +84,15 @@ fn too_many() -> WriteError {
     ))
 }
 
-/// Makes our decisions those that follow from what is written down, and writes only differences.
+/// Makes our decisions those that follow from what is stored, and writes only differences.
 pub(super) fn apply(
     db: &Connection,
-    told: &UpstreamDecisions,
+    decisions: &UpstreamDecisions,
     now: Timestamp,
     mark: &mut ChangeMark<'_>,
     done: &mut ReplicaReport,
-) -> Result<()> {
-    let hidden: BTreeSet<UpdateId> = told.hidden.iter().copied().collect();
+) -> Result<(), WriteError> {
+    let hidden: BTreeSet<UpdateId> = decisions.hidden.iter().copied().collect();
     let declined: BTreeSet<UpdateId> = db
         .prepare_cached("SELECT update_id FROM declined")?
         .query_map([], |row| update_at(row, 0))?
@@ -114,7 +114,7 @@ pub(super) fn apply(
     // No rule of ours has made what is approved here.
     db.execute("DELETE FROM rule_approval", [])?;
     approvals(db, &hidden, now, mark, done)?;
-    eulas(db, told, now, mark)
+    eulas(db, decisions, now, mark)
 }
 
 /// One approval for each update and group: of several revisions the newest counts, as it is the
@@ -125,7 +125,7 @@ fn approvals(
     now: Timestamp,
     mark: &mut ChangeMark<'_>,
     done: &mut ReplicaReport,
-) -> Result<()> {
+) -> Result<(), WriteError> {
     let mut wanted: BTreeMap<(UpdateId, Uuid), StoredAction> = BTreeMap::new();
     let mut statement = db.prepare_cached(
         "SELECT update_id, group_id, action, deadline FROM replica_deployment
@@ -149,7 +149,7 @@ fn approvals(
         mark.get()?;
         db.prepare_cached("DELETE FROM approval WHERE update_id = ?1 AND group_id = ?2")?
             .execute(params![update.0.as_bytes(), group.as_bytes()])?;
-        overrides::mark(db, *update, *group, false)?;
+        overrides::mark_withdrawn(db, *update, *group, false)?;
         done.approvals_removed += 1;
     }
     for (key, what) in wanted.iter().filter(|(key, what)| ours.get(key) != Some(what)) {
@@ -167,7 +167,7 @@ fn approvals(
             moment(now),
             int(mark.get()?)
         ])?;
-        overrides::unmark(db, key.0, key.1)?;
+        overrides::unmark_withdrawn(db, key.0, key.1)?;
         done.approvals_changed += 1;
     }
     Ok(())
@@ -175,12 +175,12 @@ fn approvals(
 
 fn eulas(
     db: &Connection,
-    told: &UpstreamDecisions,
+    decisions: &UpstreamDecisions,
     now: Timestamp,
     mark: &mut ChangeMark<'_>,
-) -> Result<()> {
+) -> Result<(), WriteError> {
     let wanted: HashSet<String> =
-        told.accepted_eulas.iter().map(|id| id.hyphenated().to_string()).collect();
+        decisions.accepted_eulas.iter().map(|id| id.hyphenated().to_string()).collect();
     let ours: HashSet<String> = db
         .prepare_cached("SELECT eula_id FROM eula_accepted")?
         .query_map([], |row| row.get(0))?

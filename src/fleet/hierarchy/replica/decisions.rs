@@ -16,20 +16,20 @@ pub(super) const GROUPS: usize = 10_000;
 /// Deployments that are kept, and updates that may be hidden.
 pub(super) const DEPLOYMENTS: usize = 1_000_000;
 
-/// What an upstream server decided, as it told.
+/// What an upstream server decided, from its answers.
 #[derive(Debug, Clone, Default)]
 pub struct UpstreamDecisions {
     /// Its address.
     pub upstream: String,
     /// For the next question.
     pub anchor: String,
-    /// The answer tells everything, not only what changed since the last one.
+    /// The answer holds everything, not only what changed since the last one.
     pub whole: bool,
     /// All groups.
     pub groups: Vec<UpstreamGroup>,
     /// Deployments that changed.
     pub deployments: Vec<UpstreamDeployment>,
-    /// Deployments that are gone.
+    /// Deployments that were removed.
     pub dead: Vec<Uuid>,
     /// All updates that are declined.
     pub hidden: Vec<UpdateId>,
@@ -77,17 +77,17 @@ pub struct ReplicaReport {
     pub changed: bool,
     /// Groups that are new, renamed or moved.
     pub groups_changed: u64,
-    /// Groups that are gone.
+    /// Groups that were removed.
     pub groups_removed: u64,
     /// Approvals that are new or different.
     pub approvals_changed: u64,
-    /// Approvals that are gone.
+    /// Approvals that were removed.
     pub approvals_removed: u64,
     /// Updates that are declined now.
     pub declined: u64,
     /// Updates that no longer are.
     pub no_longer_declined: u64,
-    /// What could not be taken over as it was told.
+    /// What could not be taken over as the upstream has it.
     pub notes: Vec<String>,
 }
 

@@ -11,8 +11,6 @@ use crate::fleet::{
     error::WriteError,
 };
 
-type Result<T> = std::result::Result<T, WriteError>;
-
 /// Levels of groups in groups.
 const DEPTH: usize = 64;
 /// Characters of a name, with room for what makes it unique.
@@ -25,16 +23,16 @@ pub(super) struct OrderedGroups {
     pub(super) notes: Vec<String>,
 }
 
-/// Orders what was told. A hierarchy that makes no sense is refused: whoever guesses where a group
-/// belongs may install what is blocked. Names are made fit and unique, as they are for people.
-pub(super) fn arrange(told: &[UpstreamGroup]) -> Result<OrderedGroups> {
+/// Orders the groups of the upstream. A hierarchy that makes no sense is refused: a guess where a
+/// group belongs could install what is blocked. Names are made fit and unique, as they are for people.
+pub(super) fn arrange(list: &[UpstreamGroup]) -> Result<OrderedGroups, WriteError> {
     let wrong =
         |what: String| WriteError::Invalid(format!("the groups of the upstream server {what}"));
-    if told.len() > GROUPS {
-        return Err(wrong(format!("are {}; at most {GROUPS} are taken over", told.len())));
+    if list.len() > GROUPS {
+        return Err(wrong(format!("are {}; at most {GROUPS} are taken over", list.len())));
     }
     let mut groups: BTreeMap<Uuid, &UpstreamGroup> = BTreeMap::new();
-    for group in told {
+    for group in list {
         if groups.insert(group.id, group).is_some_and(|other| other != group) {
             return Err(wrong(format!("name {} twice, differently", group.id)));
         }
@@ -67,9 +65,9 @@ pub(super) fn arrange(told: &[UpstreamGroup]) -> Result<OrderedGroups> {
             for group in children.remove(parent).unwrap_or_default() {
                 let name = names.fit(group);
                 if name != group.name.trim() {
-                    let told = cut(&group.name);
+                    let theirs = cut(&group.name);
                     arranged.notes.push(format!(
-                        "the group {told:?} of the upstream server is called {name:?} here"
+                        "the group {theirs:?} of the upstream server is called {name:?} here"
                     ));
                 }
                 arranged.groups.push(Group { id: group.id, name, parent: Some(*parent) });
@@ -122,7 +120,7 @@ pub(super) fn apply(
     whole: bool,
     mark: &mut ChangeMark<'_>,
     done: &mut ReplicaReport,
-) -> Result<()> {
+) -> Result<(), WriteError> {
     let well_known = |group: &Group| [ALL_COMPUTERS, UNASSIGNED_COMPUTERS].contains(&group.id);
     let ours: BTreeMap<Uuid, Group> =
         all(db)?.into_iter().filter(|g| !well_known(g)).map(|g| (g.id, g)).collect();
@@ -184,7 +182,7 @@ mod tests {
         UpstreamGroup { id: id(n), parent, name: name.to_owned() }
     }
 
-    fn told(groups: &[UpstreamGroup]) -> std::result::Result<Vec<(u128, String, u128)>, String> {
+    fn arranged(groups: &[UpstreamGroup]) -> Result<Vec<(u128, String, u128)>, String> {
         let mut list = groups.to_vec();
         list.push(UpstreamGroup {
             id: ALL_COMPUTERS,
@@ -205,7 +203,7 @@ mod tests {
         let top = ALL_COMPUTERS.as_u128();
         let expected = [(1, "a", top), (2, "b", 1), (3, "c", 2)];
         let expected: Vec<_> = expected.map(|(n, name, p)| (n, name.to_owned(), p)).into();
-        assert_eq!(told(&list), Ok(expected));
+        assert_eq!(arranged(&list), Ok(expected));
     }
 
     #[test]
@@ -224,7 +222,7 @@ mod tests {
             (deep, "deeper"),
             (many, "at most"),
         ] {
-            let why = told(&list).unwrap_err();
+            let why = arranged(&list).unwrap_err();
             assert!(why.contains(says), "{why}");
         }
         assert!(arrange(&[group(1, all, "a")]).is_err(), "without All Computers");
@@ -243,7 +241,7 @@ mod tests {
             group(6, all, "00000000-0000-0000-0000-000000000001"),
             group(7, all, &"x".repeat(1000)),
         ];
-        let names: Vec<_> = told(&list).unwrap().into_iter().map(|(_, name, _)| name).collect();
+        let names: Vec<_> = arranged(&list).unwrap().into_iter().map(|(_, name, _)| name).collect();
         assert_eq!(names[0], "Pilot");
         assert_eq!(names[1], format!("PILOT ({})", id(2)));
         assert_eq!(names[2], format!("All Computers ({})", id(3)));

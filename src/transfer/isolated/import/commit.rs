@@ -115,7 +115,7 @@ fn run_transaction(
 /// Rows of the payloads that have come.
 fn put_payloads(writer: &mut CatalogWriter<'_>, stage: &Stage) -> Result<()> {
     for record in stage.payloads() {
-        writer.put_payload(&PayloadRow {
+        writer.store_payload(&PayloadRow {
             sha256: record.sha256,
             sha1: record.sha1,
             size: record.size,
@@ -199,7 +199,7 @@ fn put_snapshots(
         let index = &candidate.verified.index;
         heads::store(context.data, index.snapshot, &candidate.head)?;
         let is_served = in_force == Some(index.snapshot);
-        writer.put_snapshot(
+        writer.store_snapshot(
             &SnapshotRow {
                 number: index.snapshot,
                 state: if is_served { SnapshotState::InForce } else { SnapshotState::Pending },
