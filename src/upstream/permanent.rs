@@ -90,8 +90,9 @@ pub enum PermanentFailure {
     Proxy,
 }
 
-/// What lasts of a failure of a request to `url`; `None` when it may pass.
-pub(super) fn lasting(
+/// What stands in the way of a request to `url` until somebody does something about it; `None` when
+/// the failure may pass.
+pub(super) fn permanent_failure(
     error: &reqwest::Error,
     url: &Url,
     options: &ConnectionOptions,
@@ -103,7 +104,7 @@ pub(super) fn lasting(
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
-            return of_tls(error, host, options.microsoft.is_at(url));
+            return tls_failure(error, host, options.microsoft.is_at(url));
         }
         let text = error.to_string();
         // The types of the HTTP library that say so are its own.
@@ -122,7 +123,7 @@ pub(super) fn lasting(
     None
 }
 
-fn of_tls(error: &rustls::Error, host: String, microsoft: bool) -> Option<PermanentFailure> {
+fn tls_failure(error: &rustls::Error, host: String, microsoft: bool) -> Option<PermanentFailure> {
     let now = Timestamp::now();
     let now = now.round(jiff::Unit::Second).unwrap_or(now);
     Some(match error {

@@ -44,7 +44,7 @@ const LARGEST: u64 = 4 << 20;
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    fn of(certificate: &CertificateDer<'_>) -> Self {
+    fn from_certificate(certificate: &CertificateDer<'_>) -> Self {
         Self(Sha256::digest(certificate).into())
     }
 }
@@ -132,7 +132,7 @@ impl MicrosoftUpdate {
             _ => read(&path).map_err(|why| RootsError::File { path: path.clone(), why })?,
         };
         for root in &roots {
-            let fingerprint = Fingerprint::of(root);
+            let fingerprint = Fingerprint::from_certificate(root);
             if !self.fingerprints.contains(&fingerprint) {
                 return Err(RootsError::NotPinned { path, fingerprint });
             }

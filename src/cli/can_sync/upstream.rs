@@ -73,7 +73,7 @@ fn of_health(of: &str, tls: bool, health: &Health, findings: &mut Vec<Finding>) 
             let (state, what) = of_certificate(validity, Timestamp::now());
             find("certificate", state, what);
         }
-        (None, Err(UpstreamError::Lasting { why, .. })) if tls => {
+        (None, Err(UpstreamError::Permanent { why, .. })) if tls => {
             find("certificate", State::Fail, why.to_string());
         }
         (None, Err(UpstreamError::Client(error @ ClientError::Pinned(_)))) => {

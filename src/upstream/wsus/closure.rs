@@ -23,7 +23,7 @@ impl SyncRun<'_> {
         if absent.iter().any(|id| self.state.unresolved.binary_search(id).is_err()) {
             // A category may have arrived between the two lists.
             self.categories()?;
-            self.settle()?;
+            self.remember_failures()?;
             absent = self.absent_prerequisites()?;
             self.related(config, &absent)?;
             absent = self.absent_prerequisites()?;

@@ -40,7 +40,7 @@ pub enum UpstreamError {
     },
     /// No connection, and none before somebody does something about it.
     #[error("{operation} at {url}: {why}")]
-    Lasting {
+    Permanent {
         /// Which call.
         operation: &'static str,
         /// Where.

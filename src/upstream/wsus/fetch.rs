@@ -38,7 +38,7 @@ impl SyncRun<'_> {
     pub(super) fn fetch(&mut self, identities: Vec<UpdateIdentity>) -> Result<usize> {
         let mut missing = Vec::new();
         for identity in identities {
-            if !self.catalog.is_held(&identity)? && self.asked.insert(identity) {
+            if !self.catalog.is_held(&identity)? && self.requested.insert(identity) {
                 missing.push(identity);
             }
         }
@@ -184,7 +184,8 @@ impl SyncRun<'_> {
                     if is_new(&given.identity, self.report) {
                         let (document, xml) = (&given.document, given.xml.as_bytes());
                         documents::add(&mut writer, document, xml, self.options, self.report)?;
-                        let members = new_members(document, &writer, &self.asked, &mut self.named)?;
+                        let members =
+                            new_members(document, &writer, &self.requested, &mut self.named)?;
                         more_to_do |= !members.is_empty() || document.properties.file_decryption;
                         self.state.members.extend(members);
                         if document.properties.file_decryption {
@@ -219,12 +220,12 @@ impl SyncRun<'_> {
 fn new_members(
     document: &UpdateDocument,
     writer: &CatalogWriter<'_>,
-    asked: &HashSet<UpdateIdentity>,
+    requested: &HashSet<UpdateIdentity>,
     named: &mut HashSet<UpdateIdentity>,
 ) -> Result<Vec<UpdateIdentity>> {
     let mut members = Vec::new();
     for member in document.bundled.iter().flat_map(|clause| &clause.any_of) {
-        if !asked.contains(member) && !writer.is_held(member)? && named.insert(*member) {
+        if !requested.contains(member) && !writer.is_held(member)? && named.insert(*member) {
             members.push(*member);
         }
     }

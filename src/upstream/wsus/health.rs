@@ -31,6 +31,6 @@ pub fn health(base: &Url, account: Uuid, options: &ConnectionOptions) -> Health 
         Err(error) => return Health { answers: Err(error), certificate: None, clock_ahead: None },
     };
     let answers = session.config().map(|config| UpstreamFacts::from(&config));
-    let heard = session.channel.heard();
-    Health { answers, certificate: heard.certificate, clock_ahead: heard.clock_ahead }
+    let facts = session.channel.last_facts();
+    Health { answers, certificate: facts.certificate, clock_ahead: facts.clock_ahead }
 }

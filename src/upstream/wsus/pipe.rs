@@ -55,28 +55,28 @@ impl Pipe {
         session: &'scope Session,
         limits: &'scope DocumentLimits,
     ) -> Self {
-        let (questions, asked) = sync_channel::<Vec<UpdateIdentity>>(AT_ONCE);
-        let (answers, answered) = sync_channel(0);
+        let (questions, batches) = sync_channel::<Vec<UpdateIdentity>>(AT_ONCE);
+        let (answers, spools) = sync_channel(0);
         // One document waits: they can be large.
-        let (say, pieces) = sync_channel(1);
+        let (sender, pieces) = sync_channel(1);
         scope.spawn(move || {
-            for batch in asked {
+            for batch in batches {
                 if answers.send(session.update_data(&batch)).is_err() {
                     return;
                 }
             }
         });
         scope.spawn(move || {
-            for answer in answered {
-                let mut is_heard = true;
+            for answer in spools {
+                let mut is_received = true;
                 let end = answer.and_then(|answer| {
                     read_documents(answer, &mut |item| {
                         for piece in pieces_of(item, limits) {
-                            is_heard = is_heard && say.send(piece).is_ok();
+                            is_received = is_received && sender.send(piece).is_ok();
                         }
                     })
                 });
-                if !is_heard || say.send(BatchEvent::End(end)).is_err() {
+                if !is_received || sender.send(BatchEvent::End(end)).is_err() {
                     return;
                 }
             }
@@ -86,7 +86,7 @@ impl Pipe {
 
     /// Asks for a batch. At most [`AT_ONCE`] are open.
     pub(super) fn ask(&self, batch: &[UpdateIdentity]) {
-        // If nobody listens any more, `next` says so.
+        // If the threads have ended, `next` says so.
         let _ = self.questions.send(batch.to_vec());
     }
 

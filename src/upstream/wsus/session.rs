@@ -87,15 +87,15 @@ impl Session {
         self.with_cookie(limits.bytes, ask, &mut |answer| whole::<O>(answer, limits))
     }
 
-    /// Gives the anchor, and to `each` what is new since the one of the filter.
+    /// Gives the anchor, and to `visit` what is new since the one of the filter.
     pub(super) fn revisions(
         &self,
         filter: &ServerSyncFilter,
-        each: &mut dyn FnMut(UpdateIdentity),
+        visit: &mut dyn FnMut(UpdateIdentity),
     ) -> Result<String> {
         let ask = |cookie| GetRevisionIdList { cookie: Some(cookie), filter: filter.clone() };
         self.with_cookie(LIST, &ask, &mut |mut answer| {
-            GetRevisionIdList::read_list(answer.read().map_err(AnswerError::Io)?, each)
+            GetRevisionIdList::read_list(answer.read().map_err(AnswerError::Io)?, visit)
         })
     }
 
@@ -240,12 +240,12 @@ fn whole<O: Operation>(
 /// Reads the answer to GetUpdateData, one item at a time.
 pub(super) fn read_documents(
     mut answer: ResponseSpool,
-    each: &mut dyn FnMut(UpdateItem),
+    visit: &mut dyn FnMut(UpdateItem),
 ) -> Result<()> {
     let all = answer.read().map_err(AnswerError::Io);
     all.and_then(|all| {
         GetUpdateData::read_items(all, DOCUMENTS, &mut |item| {
-            each(item);
+            visit(item);
             Ok::<_, AnswerError>(())
         })
     })
