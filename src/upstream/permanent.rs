@@ -9,7 +9,7 @@ use tokio_rustls::rustls::{self, AlertDescription, CertificateError, pki_types::
 
 use super::client::ConnectionOptions;
 
-/// What stands in the way until somebody does something about it.
+/// Why a connection fails until somebody acts.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PermanentFailure {
@@ -37,7 +37,7 @@ pub enum PermanentFailure {
         /// By our clock.
         now: Timestamp,
     },
-    /// Nobody whom we trust has signed the certificate.
+    /// The certificate does not lead to a trusted root.
     #[error(
         "the certificate of {host} was signed by nobody whom this machine trusts: give the root of its authority with --roots FILE, or add that to the roots of the system"
     )]
@@ -90,8 +90,7 @@ pub enum PermanentFailure {
     Proxy,
 }
 
-/// What stands in the way of a request to `url` until somebody does something about it; `None` when
-/// the failure may pass.
+/// Why a request to `url` fails until somebody acts; `None` when the failure may pass.
 pub(super) fn permanent_failure(
     error: &reqwest::Error,
     url: &Url,

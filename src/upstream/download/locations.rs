@@ -3,7 +3,7 @@
 //! 1. what the user named, in that order: a folder or an address with WSUS's layout of content;
 //! 2. the content of the upstream servers, but of those that say that they have none
 //!    (`CatalogOnlySync`);
-//! 3. the address on the Internet that an upstream told (MUUrl). [MS-WSUSSS] 3.2.4.4
+//! 3. the address on the Internet that an upstream gave (MUUrl). [MS-WSUSSS] 3.2.4.4
 
 use std::{
     collections::HashMap,

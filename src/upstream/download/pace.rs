@@ -8,7 +8,7 @@ use std::{
 /// Bytes that were saved up while nothing came are used within this time at most.
 const BURST: Duration = Duration::from_millis(250);
 
-/// The limit. Every piece that has come is accounted for; whoever took it then waits until it would have
+/// The limit. Every piece that has arrived is counted; its task then waits until the piece would have
 /// been due.
 #[derive(Debug)]
 pub(super) struct Pace {

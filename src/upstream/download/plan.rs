@@ -83,9 +83,9 @@ impl DownloadPlan {
         Ok(plan)
     }
 
-    /// Counts what has to come, and whether there is room. `has_place` tells whether a file is known
-    /// to be anywhere. If there is no room, what only servers below have asked for is left out:
-    /// anybody may ask for anything, and what is approved shall come all the same.
+    /// Counts what has to come, and whether there is room. `has_place` says whether a location
+    /// is known for a file. If there is no room, the files that only servers below have asked for are
+    /// left out: they may ask for anything, and must not keep back what is approved.
     pub(super) fn count(
         &mut self,
         content: &ContentStore,

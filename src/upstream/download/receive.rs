@@ -96,7 +96,7 @@ impl Fetcher {
                     return Ok(Some(ReceiveOutcome::OtherSize(total.to_string())));
                 }
                 Some((start, _)) if start == from && from > 0 && !changed => {}
-                // A server that sends what nobody asked for, or the rest of another version.
+                // Another part than was asked for, or the rest of another version.
                 _ if from > 0 => {
                     self.throw_away(partial)?;
                     return Ok(Some(ReceiveOutcome::Again));

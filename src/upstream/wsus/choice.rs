@@ -15,7 +15,7 @@ use crate::{
     update::{UpdateId, UpdateType},
 };
 
-/// Says: all of them.
+/// The word for all of them.
 const ALL: &str = "all";
 
 /// The products or classifications that the catalogue knows, sorted by title.
@@ -128,7 +128,7 @@ fn requested_ids(
     Ok(if everything { Some(HashSet::new()) } else { all })
 }
 
-/// The names that are selected now; where nothing is said, those of the last time.
+/// The names that are selected now; where none are given, those of the last time.
 pub(super) fn selected_names(selection: &SyncSelection, before: &SelectionNames) -> SelectionNames {
     let one = |now: &Option<Vec<String>>, before: &Option<Vec<String>>| match now {
         None => before.clone(),

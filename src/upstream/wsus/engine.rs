@@ -251,15 +251,15 @@ impl SyncRun<'_> {
     /// The anchor of a list, and what of it is neither held nor asked for. Looked up while the list
     /// is read: of a whole catalogue only what is missing is ever in memory.
     ///
-    /// A server without files tells with each document where its files are (and for which a key is
-    /// needed), and nobody else does: what is held from elsewhere is asked for once more.
+    /// Only a server without files sends, with each document, the addresses of its files and which of
+    /// them need a key. So what is held from another source is asked for once more.
     fn list(&mut self, filter: &ServerSyncFilter) -> Result<(String, Vec<UpdateIdentity>)> {
         let (catalog, requested) = (&*self.catalog, &mut self.requested);
-        let tells_addresses = self.state.facts.catalog_only;
+        let sends_addresses = self.state.facts.catalog_only;
         let (mut missing, mut failed) = (Vec::new(), None);
         let is_held = |identity: &UpdateIdentity| {
             let held = catalog.is_held(identity)?;
-            Ok::<_, CatalogError>(held && !(tells_addresses && catalog.lacks_addresses(identity)?))
+            Ok::<_, CatalogError>(held && !(sends_addresses && catalog.lacks_addresses(identity)?))
         };
         let anchor = self.session.revisions(filter, &mut |identity| match is_held(&identity) {
             Ok(true) => {}

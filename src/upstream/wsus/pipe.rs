@@ -1,5 +1,5 @@
-//! Documents on their way: one thread asks the server, one unpacks and reads what came, the caller
-//! writes. So the server works while we do, and answers are taken in the order of the questions.
+//! Fetching, reading and storing at the same time: one thread asks the server, one unpacks and reads
+//! the answers, the caller stores them, in the order of the requests.
 
 use std::{
     sync::mpsc::{Receiver, SyncSender, sync_channel},
@@ -17,10 +17,10 @@ use crate::{
     update::{DocumentLimits, UpdateDocument, UpdateIdentity},
 };
 
-/// Questions without an answer that was taken: one on the line, one in work.
+/// Requests that are open at a time: one at the server, one being read.
 pub(super) const AT_ONCE: usize = 2;
 
-/// What came of a batch, piece by piece.
+/// What an answer holds, piece by piece.
 pub(super) enum BatchEvent {
     /// A document that can be read.
     Document(Box<Document>),
@@ -30,7 +30,7 @@ pub(super) enum BatchEvent {
     Url(Sha1, String),
     /// What decrypts a file.
     Key(Sha1, Vec<u8>),
-    /// That was all, or the rest did not come.
+    /// The end of the answer, or why the rest did not arrive.
     End(Result<(), UpstreamError>),
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Document {
     pub(super) document: UpdateDocument,
 }
 
-/// Both ends of it, for the one who writes.
+/// Both ends of the pipe, for the caller.
 pub(super) struct Pipe {
     questions: SyncSender<Vec<UpdateIdentity>>,
     pieces: Receiver<BatchEvent>,

@@ -51,7 +51,7 @@ pub enum ReplicaError {
 /// the catalogue has been synchronized from. With the first call this becomes a replica.
 ///
 /// # Errors
-/// When the server does not answer, refuses, or tells what makes no sense; then nothing changed.
+/// When the server does not answer, refuses, or its answer makes no sense; then nothing changed.
 pub fn replicate(
     base: &Url,
     catalog: &Catalog,
@@ -99,7 +99,7 @@ fn is_about_anchors(error: &UpstreamError) -> bool {
     error.is_fault(ErrorCode::InvalidParameters) || error.is_fault(ErrorCode::ServerChanged)
 }
 
-/// The answer in the words of the fleet.
+/// The answer as decisions of the fleet.
 fn decisions(upstream: String, whole: bool, answer: Deployments) -> UpstreamDecisions {
     let updates = |ids: Vec<uuid::Uuid>| ids.into_iter().map(UpdateId).collect();
     UpstreamDecisions {

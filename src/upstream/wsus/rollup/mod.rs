@@ -1,4 +1,4 @@
-//! The last phase: telling the upstream how this server, the servers below and their computers
+//! The last phase: reporting to the upstream how this server, the servers below and their computers
 //! stand. [MS-WUSSS] 3.2.4.5
 //!
 //! What has been reported is remembered, so that only differences are reported next. Any fault ends
