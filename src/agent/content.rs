@@ -83,7 +83,7 @@ pub(crate) fn pieces(size: u64, seed: u64) -> Vec<ByteRange> {
     pieces
 }
 
-/// SplitMix64: an order that nobody needs to be unable to guess.
+/// SplitMix64: the order may be guessed.
 fn next_random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;

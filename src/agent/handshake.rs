@@ -73,7 +73,7 @@ impl Session {
         let Some(config) = self.state.config.clone() else {
             return Err(incomplete(Operation::GetConfig).into());
         };
-        // Without SimpleTargeting there is nobody to ask for an authorization cookie.
+        // Without SimpleTargeting there is no service that gives authorization cookies.
         let mut authorization = (config.plug_in.name().to_owned(), String::new());
         if config.plug_in != PlugIn::Anonymous {
             let operation = Operation::GetAuthorizationCookie;

@@ -27,9 +27,9 @@ use crate::protocol::xpress;
 /// Why a call gave no answer.
 #[derive(Debug)]
 pub(crate) enum CallError {
-    /// The server said no; there may be a way back.
+    /// The server answered with a fault, from which an agent may recover.
     Fault(ReceivedFault),
-    /// There is none.
+    /// An agent cannot go on.
     Fatal(ProbeError),
 }
 

@@ -60,7 +60,7 @@ pub(crate) struct Config {
 pub(crate) enum PlugIn {
     /// The agent gets an authorization cookie and may name its target group.
     SimpleTargeting,
-    /// There is nobody to ask for an authorization cookie.
+    /// There is no service that gives authorization cookies.
     Anonymous,
 }
 

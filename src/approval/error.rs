@@ -20,7 +20,7 @@ pub enum ApprovalError {
         /// What is wrong and what to do.
         what: String,
     },
-    /// Nothing is meant by the selection.
+    /// The selection holds no update.
     #[error("{what}")]
     NoSuchUpdate {
         /// What was looked for and how to find what is there.

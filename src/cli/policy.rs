@@ -53,7 +53,7 @@ enum Command {
         #[arg(long, short, value_name = "GROUP")]
         group: String,
         /// What to do
-        #[arg(long, value_enum, required_unless_present = "refuse_approval")]
+        #[arg(long, value_enum, required_unless_present = "keep_unapproved")]
         action: Option<Action>,
         /// Install by then, for example 2026-12-01T20:00:00Z
         #[arg(long, value_name = "TIME", requires = "action")]
@@ -63,7 +63,7 @@ enum Command {
         accept_eula: bool,
         /// No approval here, whatever a policy says
         #[arg(long, conflicts_with = "action")]
-        refuse_approval: bool,
+        keep_unapproved: bool,
     },
     /// Let decisions made here go, and follow the policy (or the rules) again
     Release {

@@ -83,8 +83,8 @@ fn fleet(status: &StatusOutcome) -> String {
         let computers = count(status.computers_of_downstreams, "computer");
         text.push_str(&format!("  {computers} below downstream servers\n"));
     }
-    if status.missing_files_asked_for > 0 {
-        let wanted = count(status.missing_files_asked_for, "file");
+    if status.downstream_missing_files > 0 {
+        let wanted = count(status.downstream_missing_files, "file");
         text.push_str(&format!("  {wanted} that downstream servers asked for missing here\n"));
     }
     text

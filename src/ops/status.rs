@@ -42,7 +42,8 @@ pub struct StatusOutcome {
     /// Computers that call servers below.
     pub computers_of_downstreams: u64,
     /// Files that servers below asked for and that are not here.
-    pub missing_files_asked_for: u64,
+    #[serde(rename = "wanted-files")]
+    pub downstream_missing_files: u64,
 }
 
 /// Looks how this side stands.
@@ -72,14 +73,14 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         policy_held: fleet.policy(PolicyState::Held)?.map(|policy| policy.snapshot),
         downstreams: hierarchy::entries(&fleet, &catalog, context.now())?,
         computers_of_downstreams: fleet.downstream_computer_count()?,
-        missing_files_asked_for: missing_files_asked_for(&catalog, &fleet)?,
+        downstream_missing_files: count_missing_files(&catalog, &fleet)?,
     })
 }
 
 /// How many of the files that servers below asked for are not here.
-fn missing_files_asked_for(catalog: &Catalog, fleet: &Fleet) -> Result<u64> {
+fn count_missing_files(catalog: &Catalog, fleet: &Fleet) -> Result<u64> {
     let mut wanted = 0;
-    for file in fleet.missing_files_asked_for()? {
+    for file in fleet.missing_files()? {
         let here = catalog.payload_by_sha1(&file.sha1)?;
         wanted += u64::from(!here.is_some_and(|payload| payload.present));
     }

@@ -30,7 +30,7 @@ pub struct AgentQuery<'a> {
 pub struct Answer {
     /// `NewUpdates`: non-leaf ones first, then ascending.
     pub new: Vec<RevisionId>,
-    /// `OutOfScopeRevisionIDs`, ascending; ids that nobody knows are among them.
+    /// `OutOfScopeRevisionIDs`, ascending; unknown ids are among them.
     pub out_of_scope: Vec<i32>,
     /// `ChangedUpdates`, ascending; always all of them.
     pub changed: Vec<RevisionId>,

@@ -1,7 +1,7 @@
 //! Update documents: Microsoft's XML as an upstream server hands it out, what we read from it, and
 //! the fragments that agents get. Pure: no I/O, no clock. [MS-WUSP] 3.1.1.1, [MS-WSUSSS] 2.2.4
 //!
-//! The original is kept byte for byte by whoever stores it; what is here is derived.
+//! The catalogue keeps the original byte for byte; what is here is derived from it.
 
 mod characters;
 mod compatible;

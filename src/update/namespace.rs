@@ -10,7 +10,7 @@ const DRIVER: &str = "http://schemas.microsoft.com/msus/2002/12/UpdateHandlers/W
 pub(super) const XML: &str = "http://www.w3.org/XML/1998/namespace";
 pub(super) const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
-/// A namespace, as far as we tell them apart.
+/// A namespace, as far as they are treated differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Namespace {
     /// No namespace.

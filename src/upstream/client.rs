@@ -132,7 +132,7 @@ pub(super) fn http_client(base: &Url, options: &ConnectionOptions) -> Result<Cli
     }
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
-        // A redirect could lead to a host whose certificate was not meant, or to plain HTTP.
+        // A redirect could lead to a host that was not asked for, or to plain HTTP.
         .redirect(redirect::Policy::none())
         .http1_only()
         .tls_version_min(tls::Version::TLS_1_2)

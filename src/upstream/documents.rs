@@ -1,4 +1,4 @@
-//! Taking one document into the catalogue.
+//! Adding one document to the catalogue.
 
 use super::{
     error::SyncError,
@@ -11,7 +11,7 @@ use crate::{
 
 /// Adds a document, or notes as a problem of `at` why it cannot be added. `expected` is the
 /// identity under which the source keeps it, if it says one.
-pub(super) fn take(
+pub(super) fn add_if_valid(
     writer: &mut CatalogWriter<'_>,
     xml: &[u8],
     expected: Option<UpdateIdentity>,

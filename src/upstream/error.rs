@@ -1,9 +1,9 @@
 //! What may go wrong with a source.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 use super::wsus::error::UpstreamError;
-use crate::{catalog::CatalogError, content::ContentError};
+use crate::{catalog::CatalogError, content::ContentError, file_error::FileError};
 
 /// Why a text names no source.
 #[derive(Debug, thiserror::Error)]
@@ -35,14 +35,8 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// It cannot be looked at.
-    #[error("cannot read {path}")]
-    Io {
-        /// On what.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// Why a synchronization failed.
@@ -50,16 +44,8 @@ pub enum SourceError {
 #[non_exhaustive]
 pub enum SyncError {
     /// The source could not be read.
-    #[error("cannot {doing} {path}")]
-    Io {
-        /// What was attempted.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A package is incomplete or was changed.
     #[error(
         "the package {path} is damaged or incomplete: {what}. Nothing was taken from it; copy it again, or export it again"

@@ -12,12 +12,12 @@ use std::{
 use quick_xml::{NsReader, events::Event, name::ResolveResult};
 
 use super::{
-    documents::take,
+    documents::add_if_valid,
     error::SyncError,
     payloads,
     report::{SyncOptions, SyncProgress, SyncReport, name_below},
 };
-use crate::{catalog::Catalog, content::ContentStore};
+use crate::{catalog::Catalog, content::ContentStore, file_error::FileError};
 
 const UPDATE_NAMESPACE: &str = "http://schemas.microsoft.com/msus/2002/12/Update";
 
@@ -55,7 +55,7 @@ pub(super) fn sync(
             Ok(true) => match read_bounded(path, options.limits.bytes) {
                 Err(e) => report.problem(at, format!("cannot be read: {e}")),
                 Ok(xml) => {
-                    take(&mut writer, &xml, None, &at, options, report)?;
+                    add_if_valid(&mut writer, &xml, None, &at, options, report)?;
                     done += 1;
                     progress(SyncProgress::Documents { done, total: None });
                 }
@@ -64,7 +64,7 @@ pub(super) fn sync(
         Ok(())
     })?;
     writer.commit()?;
-    payloads::take(root, &others, catalog, content, progress, report)
+    payloads::add_matching(root, &others, catalog, content, progress, report)
 }
 
 type FolderVisit<'a> = dyn FnMut(&Path, u64, &mut SyncReport) -> Result<(), SyncError> + 'a;
@@ -81,7 +81,7 @@ fn walk(
         let mut entries = match entries {
             Ok(entries) => entries,
             Err(source) if depth == 0 => {
-                return Err(SyncError::Io { doing: "list the folder", path: folder, source });
+                return Err(FileError { doing: "list the folder", path: folder, source }.into());
             }
             Err(e) => {
                 report.problem(name_below(root, &folder), format!("cannot be listed: {e}"));

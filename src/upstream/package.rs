@@ -9,10 +9,13 @@ use std::{
     rc::Rc,
 };
 
-use quick_xml::{Reader, events::Event};
+use quick_xml::{
+    Reader,
+    events::{BytesStart, Event},
+};
 
 use super::{
-    documents::take,
+    documents::add_if_valid,
     error::SyncError,
     records::{RecordError, Records},
     report::{SyncOptions, SyncProgress, SyncReport},
@@ -20,6 +23,7 @@ use super::{
 use crate::{
     cabinet::{Cabinet, CabinetError},
     catalog::Catalog,
+    file_error::{Doing as _, FileError},
     update::{UpdateId, UpdateIdentity},
 };
 
@@ -37,23 +41,17 @@ pub(super) fn sync(
     progress: &mut dyn FnMut(SyncProgress<'_>),
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
-    let io = |source| SyncError::Io { doing: "read", path: path.to_owned(), source };
-    let damaged = |what: String| SyncError::Damaged { path: path.to_owned(), what };
-    let cabinet_error = |e| match e {
-        CabinetError::Io(e) => io(e),
-        other => damaged(other.to_string()),
-    };
-    let file = File::open(path).map_err(io)?;
-    let mut cabinet = Cabinet::open(BufReader::new(file)).map_err(cabinet_error)?;
-
-    let list = cabinet.member("package.xml").map_err(cabinet_error)?;
+    let file = File::open(path).doing("read", path)?;
+    let failures = Failures(path);
+    let mut cabinet = Cabinet::open(BufReader::new(file)).map_err(|e| failures.cabinet(e))?;
+    let list = cabinet.member("package.xml").map_err(|e| failures.cabinet(e))?;
     let list = identities(list).map_err(|e| match e {
-        ListError::Io(e) => cabinet_error(CabinetError::from_read(e)),
-        ListError::Malformed(what) => damaged(format!("package.xml: {what}")),
+        ListError::Io(e) => failures.cabinet(CabinetError::from_read(e)),
+        ListError::Malformed(what) => failures.damaged(format!("package.xml: {what}")),
     })?;
     let mut seen = vec![false; list.len()];
 
-    let member = cabinet.member("metadata.txt").map_err(cabinet_error)?;
+    let member = cabinet.member("metadata.txt").map_err(|e| failures.cabinet(e))?;
     let mut records =
         Records::new(BufReader::with_capacity(64 * 1024, member), options.limits.bytes);
     let mut writer = catalog.write()?;
@@ -61,14 +59,14 @@ pub(super) fn sync(
     let mut done = 0;
     let total = Some(list.len() as u64);
     while let Some(record) = records.next(&mut xml).map_err(|e| match e {
-        RecordError::Io(e) => cabinet_error(CabinetError::from_read(e)),
-        malformed => damaged(malformed.to_string()),
+        RecordError::Io(e) => failures.cabinet(CabinetError::from_read(e)),
+        malformed => failures.damaged(malformed.to_string()),
     })? {
         let identity = record.identity;
         match list.binary_search(&identity).ok().and_then(|at| seen.get_mut(at)) {
             Some(seen) => *seen = true,
             None => {
-                return Err(damaged(format!(
+                return Err(failures.damaged(format!(
                     "metadata.txt holds {identity}, which package.xml does not list"
                 )));
             }
@@ -78,22 +76,46 @@ pub(super) fn sync(
             let limit = options.limits.bytes;
             report.problem(at, format!("the document has {size} bytes, over the limit of {limit}"));
         } else {
-            take(&mut writer, &xml, Some(identity), &at, options, report)?;
+            add_if_valid(&mut writer, &xml, Some(identity), &at, options, report)?;
         }
         done += 1;
         progress(SyncProgress::Documents { done, total });
     }
+    check_complete(&list, &seen).map_err(|what| failures.damaged(what))?;
+    writer.commit()?;
+    Ok(())
+}
+
+/// Every document that `package.xml` lists must have been seen.
+fn check_complete(list: &[UpdateIdentity], seen: &[bool]) -> Result<(), String> {
     let missing: Vec<_> =
-        list.iter().zip(&seen).filter(|(_, seen)| !**seen).map(|(id, _)| id).collect();
-    if let Some(first) = missing.first() {
-        return Err(damaged(format!(
+        list.iter().zip(seen).filter(|(_, seen)| !**seen).map(|(id, _)| id).collect();
+    match missing.first() {
+        None => Ok(()),
+        Some(first) => Err(format!(
             "metadata.txt lacks {} of {} documents that package.xml lists, the first is {first}",
             missing.len(),
             list.len()
-        )));
+        )),
     }
-    writer.commit()?;
-    Ok(())
+}
+
+/// Makes errors that name the package.
+struct Failures<'a>(&'a Path);
+
+impl Failures<'_> {
+    fn damaged(&self, what: String) -> SyncError {
+        SyncError::Damaged { path: self.0.to_owned(), what }
+    }
+
+    fn cabinet(&self, error: CabinetError) -> SyncError {
+        match error {
+            CabinetError::Io(source) => {
+                FileError { doing: "read", path: self.0.to_owned(), source }.into()
+            }
+            other => self.damaged(other.to_string()),
+        }
+    }
 }
 
 enum ListError {
@@ -142,13 +164,7 @@ fn identities(xml: impl Read) -> Result<Vec<UpdateIdentity>, ListError> {
                 if all.len() == IDENTITIES {
                     return Err(malformed(format!("it lists more than {IDENTITIES} updates")));
                 }
-                let attribute =
-                    |name| Some(start.try_get_attribute(name).ok().flatten()?.value.into_owned());
-                let identity = attribute("UpdateId")
-                    .and_then(|id| id.parse::<UpdateId>().ok())
-                    .zip(attribute("RevisionNumber").and_then(|n| n.parse().ok()))
-                    .map(|(id, revision)| UpdateIdentity { id, revision });
-                all.push(identity.ok_or_else(|| {
+                all.push(identity(&start).ok_or_else(|| {
                     malformed(format!("update number {} has no identity", all.len() + 1))
                 })?);
             }
@@ -167,6 +183,13 @@ fn identities(xml: impl Read) -> Result<Vec<UpdateIdentity>, ListError> {
     all.sort_unstable();
     all.dedup();
     Ok(all)
+}
+
+/// The identity that an `Update` element names.
+fn identity(update: &BytesStart<'_>) -> Option<UpdateIdentity> {
+    let attribute = |name| Some(update.try_get_attribute(name).ok().flatten()?.value.into_owned());
+    let id = attribute("UpdateId")?.parse::<UpdateId>().ok()?;
+    Some(UpdateIdentity { id, revision: attribute("RevisionNumber")?.parse().ok()? })
 }
 
 /// Fails when more is read than the budget, which is renewed for each event, allows.

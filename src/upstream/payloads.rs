@@ -14,7 +14,7 @@ use super::{
     report::{SyncProgress, SyncReport, name_below},
 };
 use crate::{
-    catalog::{Catalog, PayloadRow},
+    catalog::{Catalog, CatalogError, PayloadRow},
     content::{ContentError, ContentStore, Incoming},
     file_error::Doing,
 };
@@ -33,7 +33,7 @@ struct MissingPayload {
 
 /// Takes in those of `files` (with their sizes) that some document names and that are not here.
 /// Only files of a wanted size are read. What matches nothing is a problem.
-pub(super) fn take(
+pub(super) fn add_matching(
     root: &Path,
     files: &[(PathBuf, u64)],
     catalog: &mut Catalog,
@@ -44,21 +44,13 @@ pub(super) fn take(
     if files.is_empty() {
         return Ok(());
     }
-    let mut wanted: HashMap<u64, Vec<MissingPayload>> = HashMap::new();
-    catalog.missing_files(&mut |sha1, sha256, size, name| {
-        wanted.entry(size).or_default().push(MissingPayload { sha1, sha256, name });
-    })?;
-    let mut held = HashSet::new();
-    catalog.payloads(&mut |row| {
-        if row.present {
-            held.insert(row.size);
-        }
-    })?;
+    let mut wanted = missing_payloads(catalog)?;
+    let mut present = present_sizes(catalog)?;
     let mut batch = Batch::default();
     for (path, size) in files {
         let at = name_below(root, path);
         let Some(candidates) = wanted.get_mut(size) else {
-            if held.contains(size) {
+            if present.contains(size) {
                 report.payloads_known += 1;
             } else {
                 report.problem(at, "neither an update document nor a payload that one names");
@@ -79,9 +71,8 @@ pub(super) fn take(
                 && wanted.sha256.is_none_or(|sha256| sha256 == digests.sha256)
         }) else {
             // A payload that is here may have the size of one that is not.
-            let known = batch.has(&digests.sha256)
-                || catalog.payload(&digests.sha256)?.is_some_and(|row| row.present);
-            if known {
+            let row = catalog.payload(&digests.sha256)?;
+            if batch.has(&digests.sha256) || row.is_some_and(|row| row.present) {
                 report.payloads_known += 1;
             } else {
                 report.problem(at, mismatch(candidates, &digests));
@@ -92,15 +83,35 @@ pub(super) fn take(
         if candidates.is_empty() {
             wanted.remove(size);
         }
-        held.insert(*size);
+        present.insert(*size);
         report.payloads_added += 1;
         report.payload_bytes += size;
         batch.add(incoming, digests);
         if batch.is_full() {
-            batch.keep(catalog, content)?;
+            batch.store(catalog, content)?;
         }
     }
-    batch.keep(catalog, content)
+    batch.store(catalog, content)
+}
+
+/// The payloads that are wanted, by their size.
+fn missing_payloads(catalog: &Catalog) -> Result<HashMap<u64, Vec<MissingPayload>>, CatalogError> {
+    let mut missing: HashMap<u64, Vec<MissingPayload>> = HashMap::new();
+    catalog.missing_files(&mut |sha1, sha256, size, name| {
+        missing.entry(size).or_default().push(MissingPayload { sha1, sha256, name });
+    })?;
+    Ok(missing)
+}
+
+/// The sizes of the payloads that are here.
+fn present_sizes(catalog: &Catalog) -> Result<HashSet<u64>, CatalogError> {
+    let mut sizes = HashSet::new();
+    catalog.payloads(&mut |row| {
+        if row.present {
+            sizes.insert(row.size);
+        }
+    })?;
+    Ok(sizes)
 }
 
 fn mismatch(candidates: &[MissingPayload], digests: &PayloadDigests) -> String {
@@ -171,7 +182,7 @@ impl Batch {
         self.rows.len() >= BATCH_FILES || self.bytes >= BATCH_BYTES
     }
 
-    fn keep(&mut self, catalog: &mut Catalog, content: &ContentStore) -> Result<(), SyncError> {
+    fn store(&mut self, catalog: &mut Catalog, content: &ContentStore) -> Result<(), SyncError> {
         if self.rows.is_empty() {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::{self, AlertDescription, CertificateError, pki_types::
 
 use super::client::ConnectionOptions;
 
-/// What stands in the way until somebody does something about it.
+/// Why a connection fails until somebody acts.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PermanentFailure {
@@ -37,7 +37,7 @@ pub enum PermanentFailure {
         /// By our clock.
         now: Timestamp,
     },
-    /// Nobody whom we trust has signed the certificate.
+    /// The certificate does not lead to a trusted root.
     #[error(
         "the certificate of {host} was signed by nobody whom this machine trusts: give the root of its authority with --roots FILE, or add that to the roots of the system"
     )]
@@ -90,8 +90,8 @@ pub enum PermanentFailure {
     Proxy,
 }
 
-/// What lasts of a failure of a request to `url`; `None` when it may pass.
-pub(super) fn lasting(
+/// Why a request to `url` fails until somebody acts; `None` when the failure may pass.
+pub(super) fn permanent_failure(
     error: &reqwest::Error,
     url: &Url,
     options: &ConnectionOptions,
@@ -103,7 +103,7 @@ pub(super) fn lasting(
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
-            return of_tls(error, host, options.microsoft.is_at(url));
+            return tls_failure(error, host, options.microsoft.is_at(url));
         }
         let text = error.to_string();
         // The types of the HTTP library that say so are its own.
@@ -122,7 +122,7 @@ pub(super) fn lasting(
     None
 }
 
-fn of_tls(error: &rustls::Error, host: String, microsoft: bool) -> Option<PermanentFailure> {
+fn tls_failure(error: &rustls::Error, host: String, microsoft: bool) -> Option<PermanentFailure> {
     let now = Timestamp::now();
     let now = now.round(jiff::Unit::Second).unwrap_or(now);
     Some(match error {

@@ -1,4 +1,4 @@
-//! What a synchronization is asked, tells on the way, and reports.
+//! Options, progress and report of a synchronization.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ impl SyncOptions {
     }
 }
 
-/// What is going on.
+/// What a synchronization is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SyncProgress<'a> {
     /// So many documents have been read, of so many if that is known.

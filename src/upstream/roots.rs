@@ -3,8 +3,8 @@
 //!
 //! Metadata documents are not signed: what makes them Microsoft's is the channel. So no root but
 //! the pinned ones counts for it, neither those of the system nor those of an administrator's TLS
-//! inspection. The certificate itself does not come with the program; whoever brings it has it
-//! checked against the fingerprints here.
+//! inspection. The certificate does not come with the program: an administrator brings it,
+//! and it is checked against the fingerprints here.
 
 use std::{
     fmt,
@@ -23,8 +23,8 @@ use super::address::{server_root, without_credentials};
 /// Where Microsoft Update answers downstream servers.
 const MICROSOFT_UPDATE: &str = "https://sws.update.microsoft.com/";
 
-/// The domain of Microsoft Update's services: whoever is below it is held to the pinned roots. Hosts
-/// of content are not: each file is held to the digests in the metadata.
+/// The domain of Microsoft Update's services: hosts below it must prove a pinned root. Hosts
+/// of content need not: each file is compared with the digests in the metadata.
 const MICROSOFT_DOMAIN: &str = "update.microsoft.com";
 
 /// Microsoft Root Certificate Authority 2011, valid to 2036.
@@ -44,7 +44,7 @@ const LARGEST: u64 = 4 << 20;
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    fn of(certificate: &CertificateDer<'_>) -> Self {
+    fn from_certificate(certificate: &CertificateDer<'_>) -> Self {
         Self(Sha256::digest(certificate).into())
     }
 }
@@ -132,7 +132,7 @@ impl MicrosoftUpdate {
             _ => read(&path).map_err(|why| RootsError::File { path: path.clone(), why })?,
         };
         for root in &roots {
-            let fingerprint = Fingerprint::of(root);
+            let fingerprint = Fingerprint::from_certificate(root);
             if !self.fingerprints.contains(&fingerprint) {
                 return Err(RootsError::NotPinned { path, fingerprint });
             }
@@ -152,7 +152,7 @@ impl Default for MicrosoftUpdate {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RootsError {
-    /// Nobody has brought the file.
+    /// The file is not there.
     #[error(
         "there is no {path}: Microsoft Update is trusted by its own root only, which you have to bring. Get \"Microsoft Root Certificate Authority 2011\" from https://www.microsoft.com/pkiops/docs/repository.htm, put it there (PEM or DER), and compare its SHA-256 with Microsoft's page: {pinned} is expected. docs/operating.md says more"
     )]

@@ -14,7 +14,10 @@ use super::{
     error::SourceError,
     wsus::error::UpstreamError,
 };
-use crate::cabinet;
+use crate::{
+    cabinet,
+    file_error::{Doing as _, FileError},
+};
 
 /// Where update documents and payloads come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +47,6 @@ impl Source {
             return Ok(Self::Server(base));
         }
         let path = PathBuf::from(text);
-        let io = |source| SourceError::Io { path: path.clone(), source };
         match fs::metadata(&path) {
             Ok(data) if data.is_dir() => return Ok(Self::Folder(path)),
             Ok(data) if data.is_file() => {}
@@ -52,10 +54,12 @@ impl Source {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 return Err(SourceError::Absent { path });
             }
-            Err(e) => return Err(io(e)),
+            Err(source) => return Err(FileError { doing: "read", path, source }.into()),
         }
         let mut start = Vec::new();
-        File::open(&path).and_then(|file| file.take(4).read_to_end(&mut start)).map_err(io)?;
+        File::open(&path)
+            .and_then(|file| file.take(4).read_to_end(&mut start))
+            .doing("read", &path)?;
         if start == cabinet::MAGIC {
             Ok(Self::WsusutilPackage(path))
         } else if start.starts_with(&[0x1f, 0x8b]) {

@@ -37,7 +37,7 @@ pub struct Body {
     pub deadline: Option<Period>,
 }
 
-/// Which updates a rule means. All that is said must hold; of a list, one entry.
+/// Which updates a rule selects. All criteria that are given must hold; of a list, one entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Criteria {
@@ -60,7 +60,7 @@ pub struct Criteria {
 }
 
 impl Criteria {
-    /// Whether nothing is asked for: every update would be meant.
+    /// Whether there is no criterion: every update would be selected.
     pub fn is_empty(&self) -> bool {
         Self { superseded: false, ..self.clone() } == Self::default()
     }

@@ -22,7 +22,7 @@ use crate::{
 pub struct RunOptions {
     /// Look only.
     pub dry_run: bool,
-    /// Take back what a rule approved before and no longer means.
+    /// Take back what a rule approved before and no longer selects.
     pub take_back: bool,
 }
 
@@ -50,9 +50,10 @@ pub struct RuleDifference {
     pub approve: Vec<RuleApproval>,
     /// Approvals by rules that become others.
     pub change: Vec<RuleApproval>,
-    /// Approvals that it made and that it no longer means; taken back only if that is asked for.
+    /// Approvals that it made for updates that it no longer selects; taken back only if that is asked
+    /// for.
     pub no_longer: Vec<RuleApproval>,
-    /// What it means and leaves alone.
+    /// What it selects and leaves alone.
     pub skipped: Vec<SkippedApproval>,
     /// Approvals that are as it wants them.
     pub unchanged: u64,
@@ -93,7 +94,7 @@ pub struct PreviousApproval {
     pub rule: String,
 }
 
-/// What a rule means and leaves alone.
+/// What a rule selects and leaves alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SkippedApproval {
@@ -311,7 +312,7 @@ impl Active<'_> {
             }
             let old = decided.approvals.get(&(update, *group));
             if let Some(why) = decided.obstacle(revision, *group, action) {
-                // A person who wants the same is in nobody's way.
+                // A person has decided the same.
                 if old.is_some_and(|old| old.origin == Origin::Local && old.action == action) {
                     self.outcome.unchanged += 1;
                     continue;
@@ -354,7 +355,7 @@ impl Active<'_> {
         }
     }
 
-    /// What it approved before and no rule means any more.
+    /// What it approved before and no rule selects any more.
     fn leftovers(
         self,
         catalog: &Catalog,

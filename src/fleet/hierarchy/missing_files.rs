@@ -47,7 +47,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn missing_files_asked_for(&self) -> Result<Vec<MissingFile>, FleetError> {
+    pub fn missing_files(&self) -> Result<Vec<MissingFile>, FleetError> {
         self.read("list missing files", |db| {
             let mut statement = db.prepare_cached(
                 "SELECT sha1, first, last, times FROM wanted_file ORDER BY first, sha1",

@@ -73,7 +73,7 @@ fn judge_health(url: &str, tls: bool, health: &Health, findings: &mut Vec<Findin
             let (state, what) = judge_certificate(validity, Timestamp::now());
             find("certificate", state, what);
         }
-        (None, Err(UpstreamError::Lasting { why, .. })) if tls => {
+        (None, Err(UpstreamError::Permanent { why, .. })) if tls => {
             find("certificate", State::Fail, why.to_string());
         }
         (None, Err(UpstreamError::Client(error @ ClientError::Pinned(_)))) => {

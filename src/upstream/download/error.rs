@@ -1,9 +1,9 @@
 //! Why a download failed as a whole.
 
-use std::{io, path::PathBuf};
+use std::io;
 
 use crate::{
-    catalog::CatalogError, content::ContentError, fleet::FleetError,
+    catalog::CatalogError, content::ContentError, file_error::FileError, fleet::FleetError,
     upstream::wsus::error::UpstreamError,
 };
 
@@ -20,14 +20,8 @@ pub enum DownloadError {
         why: &'static str,
     },
     /// The list of wanted files cannot be read.
-    #[error("cannot read the list of wanted files {path}")]
-    List {
-        /// The list.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    List(#[from] FileError),
     /// It does not fit.
     #[error(
         "{need} bytes have to come (the largest file has {largest}) and {reserve} have to stay free, but the file system of the content has only {free} free bytes: free space, choose less, or lower --reserve. Nothing was downloaded"

@@ -38,7 +38,7 @@ impl Fetcher {
             let mut failures = Vec::new();
             let mut left = Vec::new();
             for location in open {
-                match self.from(&mut job, &location).await? {
+                match self.fetch_from(&mut job, &location).await? {
                     LocationResult::Here => return Ok(job.fetched),
                     LocationResult::Never => {}
                     LocationResult::Later { why, after } => {
@@ -62,19 +62,18 @@ impl Fetcher {
     }
 
     /// Gets a file from one location, through as many broken connections as it takes while each
-    /// brings us on.
-    async fn from(
+    /// brings more of it.
+    async fn fetch_from(
         &self,
         job: &mut FetchJob<'_>,
         at: &Location,
     ) -> Result<LocationResult, FetchStop> {
         let size = job.file.expected.size;
         let mut best = job.len();
-        let mut begun_anew = false;
+        let mut restarted = false;
         loop {
-            if let Some(why) = self.is_left_alone(at) {
-                job.fetched.failures.push(format!("{}: {why}", at.name()));
-                return Ok(LocationResult::Never);
+            if let Some(why) = self.unreachable_host(at) {
+                return Ok(job.fail(at, &why));
             }
             let before = job.state();
             let attempt = match &at.place {
@@ -87,51 +86,32 @@ impl Fetcher {
             // The whole came with this one answer.
             let whole = before.1 == 0 || before.0 != job.state().0;
             match attempt {
-                ReceiveOutcome::Complete => {
-                    let partial = job.slot.take().ok_or(FetchStop::Lost)?;
-                    let digests = partial.digests();
-                    let Some((what, expected, found)) = job.file.expected.mismatch(&digests) else {
-                        job.fetched.got = Some((partial, digests));
-                        return Ok(LocationResult::Here);
-                    };
-                    let mut partial = partial;
-                    self.throw_away(&mut partial)?;
-                    job.slot = Some(partial);
-                    // Bytes of several answers, perhaps of several versions: nobody is to blame yet.
-                    if !whole && !begun_anew {
-                        begun_anew = true;
-                        best = 0;
-                        continue;
+                ReceiveOutcome::Complete => match self.finish(job)? {
+                    None => return Ok(LocationResult::Here),
+                    // Bytes of several answers, perhaps of several versions: no location is to
+                    // blame yet.
+                    Some(_) if !whole && !restarted => (restarted, best) = (true, 0),
+                    Some((what, expected, found)) => {
+                        return Ok(job.reject(at, what, expected, found));
                     }
-                    job.reject(at, what, expected, found);
-                    return Ok(LocationResult::Never);
-                }
+                },
                 ReceiveOutcome::OtherSize(found) => {
-                    job.reject(at, "size", size.to_string(), found);
-                    return Ok(LocationResult::Never);
+                    return Ok(job.reject(at, "size", size.to_string(), found));
                 }
-                ReceiveOutcome::Again if !begun_anew => {
-                    begun_anew = true;
-                    best = 0;
-                }
+                ReceiveOutcome::Again if !restarted => (restarted, best) = (true, 0),
                 ReceiveOutcome::Again => {
-                    let why = "it answers with other parts than were asked for".to_owned();
-                    job.fetched.failures.push(format!("{}: {why}", at.name()));
-                    return Ok(LocationResult::Never);
+                    return Ok(job.fail(at, "it answers with other parts than were asked for"));
                 }
                 ReceiveOutcome::Gone { why, absent } => {
-                    job.fetched.failures.push(format!("{}: {why}", at.name()));
                     if absent {
                         job.fetched.absent.extend(at.upstream);
                     }
-                    return Ok(LocationResult::Never);
+                    return Ok(job.fail(at, &why));
+                }
+                ReceiveOutcome::Passing { why, after: Some(after), .. } if after > LONGEST_WAIT => {
+                    return Ok(job.fail(at, &format!("{why}, and asks to wait too long")));
                 }
                 ReceiveOutcome::Passing { why, after, .. } => {
-                    if after.is_some_and(|after| after > LONGEST_WAIT) {
-                        let why = format!("{why}, and asks to wait too long");
-                        job.fetched.failures.push(format!("{}: {why}", at.name()));
-                        return Ok(LocationResult::Never);
-                    }
                     if job.len() < best.saturating_add(PROGRESS) || after.is_some() {
                         return Ok(LocationResult::Later { why, after });
                     }
@@ -141,6 +121,21 @@ impl Fetcher {
                 }
             }
         }
+    }
+
+    /// Compares a complete file with its digests. What differs is thrown away; the difference is
+    /// what was compared, what was expected and what was found.
+    fn finish(&self, job: &mut FetchJob<'_>) -> Result<Option<Mismatch>, FetchStop> {
+        let mut partial = job.slot.take().ok_or(FetchStop::Lost)?;
+        let digests = partial.digests();
+        let mismatch = job.file.expected.mismatch(&digests);
+        if mismatch.is_none() {
+            job.fetched.got = Some((partial, digests));
+            return Ok(None);
+        }
+        self.throw_away(&mut partial)?;
+        job.slot = Some(partial);
+        Ok(mismatch)
     }
 
     /// Opens the partial of a file; hashes what is there.
@@ -159,6 +154,9 @@ impl Fetcher {
     }
 }
 
+/// What was compared, what was expected and what was found.
+type Mismatch = (&'static str, String, String);
+
 /// A file on its way.
 struct FetchJob<'a> {
     file: &'a PlannedFile,
@@ -172,12 +170,25 @@ impl FetchJob<'_> {
         self.slot.as_ref().map_or(0, Partial::len)
     }
 
-    /// How often it was begun anew, and how many bytes are here.
+    /// How often it was restarted, and how many bytes are here.
     fn state(&self) -> (u32, u64) {
         self.slot.as_ref().map_or((0, 0), |partial| (partial.restarts(), partial.len()))
     }
 
-    fn reject(&mut self, at: &Location, what: &'static str, expected: String, found: String) {
+    /// Notes that a location does not give the file.
+    fn fail(&mut self, at: &Location, why: &str) -> LocationResult {
+        self.fetched.failures.push(format!("{}: {why}", at.name()));
+        LocationResult::Never
+    }
+
+    /// Notes that a location gave something else.
+    fn reject(
+        &mut self,
+        at: &Location,
+        what: &'static str,
+        expected: String,
+        found: String,
+    ) -> LocationResult {
         self.fetched.rejected.push(RejectedContent {
             file: self.file.name.clone(),
             sha1: self.file.expected.sha1.to_string(),
@@ -186,6 +197,7 @@ impl FetchJob<'_> {
             expected,
             found,
         });
+        LocationResult::Never
     }
 }
 

@@ -78,7 +78,8 @@ impl Fetcher {
         }
     }
 
-    pub(super) fn is_left_alone(&self, at: &Location) -> Option<String> {
+    /// Why a host is asked no more: it was not reached too often.
+    pub(super) fn unreachable_host(&self, at: &Location) -> Option<String> {
         let unreached = self.unreached.lock().unwrap_or_else(PoisonError::into_inner);
         let times = *unreached.get(&at.host()?)?;
         (times >= self.attempts.saturating_mul(UNREACHED))

@@ -3,7 +3,7 @@
 //! 1. what the user named, in that order: a folder or an address with WSUS's layout of content;
 //! 2. the content of the upstream servers, but of those that say that they have none
 //!    (`CatalogOnlySync`);
-//! 3. the address on the Internet that an upstream told (MUUrl). [MS-WSUSSS] 3.2.4.4
+//! 3. the address on the Internet that an upstream gave (MUUrl). [MS-WSUSSS] 3.2.4.4
 
 use std::{
     collections::HashMap,
@@ -125,14 +125,14 @@ impl Locations {
             call_timeout: std::time::Duration::from_secs(30 * 24 * 3600),
             ..connection.clone()
         };
-        let known = known_upstreams(catalog)?;
-        let upstreams = known.into_iter().filter_map(|known| {
-            let base = Url::parse(&known.url).ok()?;
+        let records = known_upstreams(catalog)?;
+        let upstreams = records.into_iter().filter_map(|record| {
+            let base = Url::parse(&record.url).ok()?;
             // Microsoft's own server has no content, whatever it says: MUUrl leads to it.
             let microsoft = MicrosoftUpdate::default().is_at(&base);
-            Some(Upstream { has_content: !known.facts.catalog_only && !microsoft, base })
+            Some(Upstream { has_content: !record.facts.catalog_only && !microsoft, base })
         });
-        // A proxy or roots that cannot be used are told now, not with each file.
+        // A proxy or roots that cannot be used are an error now, not with each file.
         let secure = Url::parse("https://localhost/").map_err(|_| UpstreamError::Address {
             url: "https://localhost/".to_owned(),
             why: "it cannot be read",
@@ -155,7 +155,7 @@ impl Locations {
     }
 
     /// Where a file may be, in the order in which to try.
-    pub(super) fn of(&mut self, catalog: &Catalog, file: &PlannedFile) -> Result<Vec<Location>> {
+    pub(super) fn find(&mut self, catalog: &Catalog, file: &PlannedFile) -> Result<Vec<Location>> {
         let path = content_path::relative(&file.expected.sha1, &file.name);
         let mut urls: Vec<(Url, Option<usize>)> = Vec::new();
         let mut locations = Vec::new();
@@ -188,8 +188,8 @@ impl Locations {
         urls.extend(own);
         urls.extend(mu_url);
         for (position, (url, upstream)) in urls.iter().enumerate() {
-            let known = urls.iter().take(position).any(|(other, _)| other == url);
-            if known && position >= given {
+            let repeated = urls.iter().take(position).any(|(other, _)| other == url);
+            if repeated && position >= given {
                 continue;
             }
             match self.client(url) {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `selection`, `plan`, `planned_file`, `download_forecast` | which files, and whether they fit |
 //! | `locations` | where each may be had |
-//! | `work` | several files at a time, within the window; what has arrived goes into the stores |
+//! | `work`, `batch` | several files at a time, within the window; what has arrived goes into the stores |
 //! | `fetch` | one file, from the first location that gives the right bytes |
 //! | `fetcher`, `outcome` | what all files share, and how the work on one may end |
 //! | `receive` | one request |
@@ -15,6 +15,7 @@
 //! Every payload is compared with the digests in its document while it arrives. Encrypted payloads
 //! are stored as they come: their digests are of what comes.
 
+pub(super) mod batch;
 pub(super) mod download_forecast;
 pub(super) mod error;
 pub(super) mod fetch;
@@ -110,7 +111,7 @@ pub fn download(
         };
         work.run(plan.files, Arc::new(partials), progress)?;
     }
-    for wanted in fleet.missing_files_asked_for()? {
+    for wanted in fleet.missing_files()? {
         let file = catalog.file_by_sha1(&wanted.sha1)?;
         if file.is_some_and(|file| file.state == PayloadState::Present) {
             fleet.forget_missing_file(&wanted.sha1)?;

@@ -17,7 +17,7 @@ pub(super) enum ReceiveOutcome {
         why: String,
         /// The server names a time.
         after: Option<Duration>,
-        /// Nobody answered.
+        /// The host did not answer.
         unreachable: bool,
     },
     /// It is not there, and will not be.
@@ -28,7 +28,7 @@ pub(super) enum ReceiveOutcome {
     },
     /// It is another file: it has this size.
     OtherSize(String),
-    /// What is here does not fit what is there: from the beginning, at once.
+    /// What is here does not fit what the location has: start from the beginning, at once.
     Again,
 }
 
@@ -47,11 +47,11 @@ impl ReceiveOutcome {
 /// Why a file is left as it is for now.
 #[derive(Debug)]
 pub(super) enum FetchStop {
-    /// The window has closed, or the user has enough.
+    /// The window has closed, or the user has interrupted the download.
     Asked,
     /// The disk failed or is full.
     Disk(ContentError),
-    /// A thread of ours has gone.
+    /// A thread of this program has ended.
     Lost,
 }
 

@@ -8,7 +8,7 @@ use std::{
 /// Bytes that were saved up while nothing came are used within this time at most.
 const BURST: Duration = Duration::from_millis(250);
 
-/// The limit. Every piece that has come is accounted for; who took it then waits until it would have
+/// The limit. Every piece that has arrived is counted; its task then waits until the piece would have
 /// been due.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -23,10 +23,10 @@ impl Pace {
     }
 
     /// Accounts for a piece and waits.
-    pub(super) async fn take(&self, bytes: usize) {
+    pub(super) async fn throttle(&self, bytes: usize) {
         let Some(bucket) = &self.bucket else { return };
         let now = self.started.elapsed();
-        let wait = bucket.lock().unwrap_or_else(PoisonError::into_inner).take(now, bytes as u64);
+        let wait = bucket.lock().unwrap_or_else(PoisonError::into_inner).spend(now, bytes as u64);
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -49,7 +49,7 @@ impl Bucket {
     }
 
     /// Takes bytes at a moment; gives how long the taker has to wait.
-    fn take(&mut self, now: Duration, bytes: u64) -> Duration {
+    fn spend(&mut self, now: Duration, bytes: u64) -> Duration {
         let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(self.rate);
         let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         self.paid = self.paid.max(now.saturating_sub(BURST)).saturating_add(cost);
@@ -64,7 +64,7 @@ mod tests {
     /// A clock that only the waiting moves.
     fn run(bucket: &mut Bucket, mut now: Duration, pieces: &[u64]) -> Duration {
         for piece in pieces {
-            now += bucket.take(now, *piece);
+            now += bucket.spend(now, *piece);
         }
         now
     }
@@ -86,24 +86,24 @@ mod tests {
     fn connections_share_it() {
         let mut bucket = Bucket::new(1000);
         let now = Duration::from_secs(10);
-        let waits: Vec<_> = (0..4).map(|_| bucket.take(now, 1000).as_millis()).collect();
+        let waits: Vec<_> = (0..4).map(|_| bucket.spend(now, 1000).as_millis()).collect();
         assert_eq!(waits, [750, 1750, 2750, 3750]);
     }
 
     #[test]
     fn little_is_saved_up_in_a_pause() {
         let mut bucket = Bucket::new(1000);
-        bucket.take(Duration::ZERO, 1000);
+        bucket.spend(Duration::ZERO, 1000);
         let later = Duration::from_secs(3600);
-        assert_eq!(bucket.take(later, 1000), Duration::from_millis(750));
-        assert_eq!(bucket.take(later + Duration::from_millis(750), 1000), Duration::from_secs(1));
+        assert_eq!(bucket.spend(later, 1000), Duration::from_millis(750));
+        assert_eq!(bucket.spend(later + Duration::from_millis(750), 1000), Duration::from_secs(1));
     }
 
     #[test]
     fn absurd_numbers_do_no_harm() {
         let mut bucket = Bucket::new(0);
-        assert!(bucket.take(Duration::MAX, u64::MAX) <= Duration::MAX);
+        assert!(bucket.spend(Duration::MAX, u64::MAX) <= Duration::MAX);
         let mut bucket = Bucket::new(u64::MAX);
-        assert_eq!(bucket.take(Duration::ZERO, 1), Duration::ZERO);
+        assert_eq!(bucket.spend(Duration::ZERO, 1), Duration::ZERO);
     }
 }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     catalog::{Catalog, FileRow, PayloadState, RevisionFilter},
     content::{ContentStore, ExpectedPayload},
+    file_error::Doing as _,
     fleet::{ApprovalAction, Fleet},
     update::{RevisionId, UpdateId},
 };
@@ -31,11 +32,11 @@ pub(super) struct DownloadPlan {
     pub(super) files: Vec<PlannedFile>,
     pub(super) forecast: DownloadForecast,
     /// By SHA-1: which of `files`. Documents may contradict each other.
-    known: HashMap<Sha1, Vec<usize>>,
-    /// Here, or not to be carried.
-    settled: BTreeSet<(Sha1, Option<Sha256>)>,
-    /// Only servers below have asked for these.
-    asked: HashSet<Sha1>,
+    by_sha1: HashMap<Sha1, Vec<usize>>,
+    /// Files that are here, or are not carried.
+    counted: BTreeSet<(Sha1, Option<Sha256>)>,
+    /// Files that only servers below have asked for.
+    requested_below: HashSet<Sha1>,
 }
 
 impl DownloadPlan {
@@ -59,10 +60,10 @@ impl DownloadPlan {
             }
             if matches!(which, FileSelection::Approved | FileSelection::All) {
                 // [MS-WSUSSS] 3.2.4.4: and what a server below us asked for.
-                for wanted in fleet.missing_files_asked_for()? {
+                for wanted in fleet.missing_files()? {
                     if let Some(file) = catalog.file_by_sha1(&wanted.sha1)? {
-                        if !plan.known.contains_key(&wanted.sha1) {
-                            plan.asked.insert(wanted.sha1);
+                        if !plan.by_sha1.contains_key(&wanted.sha1) {
+                            plan.requested_below.insert(wanted.sha1);
                         }
                         plan.add(file, problems);
                     }
@@ -80,9 +81,9 @@ impl DownloadPlan {
         Ok(plan)
     }
 
-    /// Counts what has to come, and whether there is room. `has_place` tells whether a file is known
-    /// to be anywhere. If there is no room, what only servers below have asked for is left out:
-    /// anybody may ask for anything, and what is approved shall come all the same.
+    /// Counts what has to come, and whether there is room. `has_place` says whether a location
+    /// is known for a file. If there is no room, the files that only servers below have asked for are
+    /// left out: they may ask for anything, and must not keep back what is approved.
     pub(super) fn count(
         &mut self,
         content: &ContentStore,
@@ -90,11 +91,11 @@ impl DownloadPlan {
         has_place: &dyn Fn(&PlannedFile) -> Result<bool>,
         problems: &mut Problems,
     ) -> Result<()> {
-        let settled = self.forecast.clone();
+        let before = self.forecast.clone();
         self.sum(content, reserve, has_place)?;
         let all = self.files.len();
         if !self.forecast.fits {
-            self.files.retain(|file| !self.asked.contains(&file.expected.sha1));
+            self.files.retain(|file| !self.requested_below.contains(&file.expected.sha1));
         }
         if self.files.len() < all {
             let left_out = all - self.files.len();
@@ -102,7 +103,7 @@ impl DownloadPlan {
                 "{left_out} files that they asked for (`tidegate status`) do not fit on the disk with the rest, and are left out"
             );
             problems.warn("servers below", &why);
-            self.forecast = settled;
+            self.forecast = before;
             self.sum(content, reserve, has_place)?;
         }
         Ok(())
@@ -117,10 +118,10 @@ impl DownloadPlan {
         let forecast = &mut self.forecast;
         for file in &self.files {
             let ExpectedPayload { sha256, size, .. } = file.expected;
-            let there = content.partial_size(&file.expected)?;
+            let resumed = content.partial_size(&file.expected)?;
             forecast.fetch += 1;
-            forecast.fetch_bytes = forecast.fetch_bytes.saturating_add(size - there);
-            forecast.resumed_bytes = forecast.resumed_bytes.saturating_add(there);
+            forecast.fetch_bytes = forecast.fetch_bytes.saturating_add(size - resumed);
+            forecast.resumed_bytes = forecast.resumed_bytes.saturating_add(resumed);
             forecast.sha1_only += u64::from(sha256.is_none());
             forecast.largest = forecast.largest.max(size);
             forecast.nowhere += u64::from(!has_place(file)?);
@@ -135,15 +136,16 @@ impl DownloadPlan {
     }
 
     fn add_list(&mut self, path: &Path, catalog: &Catalog, problems: &mut Problems) -> Result<()> {
-        let unread = |source| DownloadError::List { path: path.to_owned(), source };
-        let file = File::open(path).map_err(unread)?;
+        let doing = "read the list of wanted files";
+        let file = File::open(path).doing(doing, path)?;
         let mut lines = BufReader::new(file.take(LARGEST_LIST));
         let mut line = Vec::new();
         let mut number = 0;
         loop {
             line.clear();
             // A line is a digest and perhaps a name behind it; without an end it is neither.
-            let read = (&mut lines).take(64 * 1024).read_until(b'\n', &mut line).map_err(unread)?;
+            let read = (&mut lines).take(64 * 1024).read_until(b'\n', &mut line);
+            let read = read.doing(doing, path)?;
             if read == 0 {
                 return Ok(());
             }
@@ -174,7 +176,7 @@ impl DownloadPlan {
     fn add(&mut self, file: FileRow, problems: &mut Problems) {
         let FileRow { sha1, sha256, size, name, state, .. } = file;
         if state != PayloadState::Missing {
-            if self.settled.insert((sha1, sha256)) {
+            if self.counted.insert((sha1, sha256)) {
                 self.forecast.bytes = self.forecast.bytes.saturating_add(size);
                 if state == PayloadState::Present {
                     self.forecast.here += 1;
@@ -185,7 +187,7 @@ impl DownloadPlan {
             }
             return;
         }
-        let indices = self.known.entry(sha1).or_default();
+        let indices = self.by_sha1.entry(sha1).or_default();
         for index in indices.iter() {
             let Some(known) = self.files.get_mut(*index) else { continue };
             if known.expected.size != size {

@@ -3,10 +3,10 @@
 use super::{outcome::RejectedContent, report::DownloadReport};
 use crate::upstream::report::Problem;
 
-/// So many problems are told one by one; of more only the number.
+/// So many problems are listed; of more only the number.
 const LISTED: usize = 1000;
 
-/// Problems, as far as they are told.
+/// Problems, as far as they are listed.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     pub(super) problems: Vec<Problem>,

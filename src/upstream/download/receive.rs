@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{Read as _, Seek as _, SeekFrom},
     path::Path,
-    sync::atomic::Ordering,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use reqwest::{
     },
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     fetcher::Fetcher,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     content::{ContentError, Partial},
-    upstream::{permanent::lasting, retry::retry_after, wsus::error::chain},
+    upstream::{permanent::permanent_failure, retry::retry_after, wsus::error::chain},
 };
 
 /// Pieces between the network and the disk: with those of the HTTP client a few megabytes for each
@@ -71,29 +71,44 @@ impl Fetcher {
             }
             return Ok(refused);
         }
+        if let Some(outcome) = self.judge_head(&response, url, noted, size, partial)? {
+            return Ok(outcome);
+        }
+        self.body(response, size, slot).await
+    }
+
+    /// Compares the head of an answer with what is here. `None` if the body continues it, or is the
+    /// whole file; what is here is thrown away when the body does not continue it.
+    fn judge_head(
+        &self,
+        response: &Response,
+        url: &Url,
+        noted: Option<Version>,
+        size: u64,
+        partial: &mut Partial,
+    ) -> Result<Option<ReceiveOutcome>, FetchStop> {
+        let from = partial.len();
         let validator = validator(response.headers());
         if response.status() == StatusCode::PARTIAL_CONTENT {
             let changed = matches!((&noted, &validator), (Some(a), Some(b)) if a.validator != *b);
             match content_range(response.headers()) {
                 Some((_, Some(total))) if total != size => {
-                    return Ok(ReceiveOutcome::OtherSize(total.to_string()));
+                    return Ok(Some(ReceiveOutcome::OtherSize(total.to_string())));
                 }
                 Some((start, _)) if start == from && from > 0 && !changed => {}
-                // A server that sends what nobody asked for, or the rest of another version.
+                // Another part than was asked for, or the rest of another version.
                 _ if from > 0 => {
                     self.throw_away(partial)?;
-                    return Ok(ReceiveOutcome::Again);
+                    return Ok(Some(ReceiveOutcome::Again));
                 }
                 _ => {
-                    return Ok(ReceiveOutcome::gone(
-                        "it answers with a part that nobody asked for",
-                        false,
-                    ));
+                    let why = "it answers with a part that nobody asked for";
+                    return Ok(Some(ReceiveOutcome::gone(why, false)));
                 }
             }
         } else {
             if let Some(length) = response.content_length().filter(|length| *length != size) {
-                return Ok(ReceiveOutcome::OtherSize(length.to_string()));
+                return Ok(Some(ReceiveOutcome::OtherSize(length.to_string())));
             }
             // The whole: ranges are ignored, or it has changed.
             if from > 0 {
@@ -103,28 +118,20 @@ impl Fetcher {
             let note = version.and_then(|version| serde_json::to_string(&version).ok());
             partial.set_note(note.as_deref())?;
         }
-        self.body(response, size, slot).await
+        Ok(None)
     }
 
+    /// Writes the body of an answer to the partial.
     async fn body(
         &self,
         mut response: Response,
         size: u64,
         slot: &mut Option<Partial>,
     ) -> Result<ReceiveOutcome, FetchStop> {
-        let mut partial = slot.take().ok_or(FetchStop::Lost)?;
+        let partial = slot.take().ok_or(FetchStop::Lost)?;
         let mut missing = size - partial.len().min(size);
-        let (pieces, mut waiting) = mpsc::channel::<Bytes>(PIECES);
-        let writer = tokio::task::spawn_blocking(move || {
-            let mut done = Ok(());
-            while let Some(piece) = waiting.blocking_recv() {
-                done = partial.add(&piece);
-                if done.is_err() {
-                    break;
-                }
-            }
-            (partial, done)
-        });
+        let (pieces, waiting) = mpsc::channel::<Bytes>(PIECES);
+        let writer = tokio::task::spawn_blocking(move || write_pieces(partial, waiting));
         let attempt = loop {
             let piece = match self.within(response.chunk()).await {
                 Ok(Some(Ok(Some(piece)))) => piece,
@@ -151,13 +158,13 @@ impl Fetcher {
             if pieces.send(piece).await.is_err() {
                 break Ok(ReceiveOutcome::passing(String::new()));
             }
-            if let Err(stop) = self.unless_stopped(self.pace.take(length)).await {
+            if let Err(stop) = self.unless_stopped(self.pace.throttle(length)).await {
                 break Err(stop);
             }
         };
         drop(pieces);
         let (mut partial, written) = writer.await.map_err(|_| FetchStop::Lost)?;
-        // Whose bytes these are nobody can tell any more.
+        // These bytes may be of another file.
         let thrown_away = match attempt {
             Ok(ReceiveOutcome::OtherSize(_)) => self.throw_away(&mut partial),
             _ => Ok(()),
@@ -179,53 +186,7 @@ impl Fetcher {
         let path = path.to_owned();
         let (stopped, received) = (self.stopped(), self.received.clone());
         let copied = tokio::task::spawn_blocking(move || {
-            let mut copy = || -> Result<ReceiveOutcome, ContentError> {
-                let unread = |e: std::io::Error| {
-                    ReceiveOutcome::gone(format!("it cannot be read: {e}"), false)
-                };
-                let mut file = match File::open(&path) {
-                    Ok(file) => file,
-                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                        return Ok(ReceiveOutcome::gone("there is no such file", true));
-                    }
-                    Err(e) => return Ok(unread(e)),
-                };
-                match file.metadata() {
-                    Ok(metadata) if !metadata.is_file() => {
-                        return Ok(ReceiveOutcome::gone("it is no file", true));
-                    }
-                    Ok(metadata) if metadata.len() != size => {
-                        return Ok(ReceiveOutcome::OtherSize(metadata.len().to_string()));
-                    }
-                    Ok(_) => {}
-                    Err(e) => return Ok(unread(e)),
-                }
-                if let Err(e) = file.seek(SeekFrom::Start(partial.len())) {
-                    return Ok(unread(e));
-                }
-                let mut buffer = vec![0; BLOCK];
-                while partial.len() < size {
-                    if *stopped.borrow() {
-                        return Ok(ReceiveOutcome::passing(String::new()));
-                    }
-                    let room = usize::try_from(size - partial.len()).unwrap_or(BLOCK).min(BLOCK);
-                    match file.read(buffer.get_mut(..room).unwrap_or_default()) {
-                        Ok(0) => {
-                            return Ok(ReceiveOutcome::passing(
-                                "it became shorter while it was read",
-                            ));
-                        }
-                        Ok(n) => {
-                            partial.add(buffer.get(..n).unwrap_or_default())?;
-                            received.fetch_add(n as u64, Ordering::Relaxed);
-                        }
-                        Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                        Err(e) => return Ok(unread(e)),
-                    }
-                }
-                Ok(ReceiveOutcome::Complete)
-            };
-            let copied = copy();
+            let copied = copy_rest(&path, size, &mut partial, &stopped, &received);
             (partial, copied)
         });
         let (partial, copied) = copied.await.map_err(|_| FetchStop::Lost)?;
@@ -236,8 +197,8 @@ impl Fetcher {
 
     fn broken(&self, error: &reqwest::Error, url: &Url) -> ReceiveOutcome {
         // A certificate that does not hold, a proxy that refuses: no better the next time.
-        if let Some(lasting) = lasting(error, url, &self.connection) {
-            return ReceiveOutcome::gone(chain(&lasting), false);
+        if let Some(failure) = permanent_failure(error, url, &self.connection) {
+            return ReceiveOutcome::gone(chain(&failure), false);
         }
         ReceiveOutcome::Passing {
             why: chain(error),
@@ -252,6 +213,71 @@ impl Fetcher {
     }
 }
 
+/// Writes what arrives, until there is no more or the disk fails.
+fn write_pieces(
+    mut partial: Partial,
+    mut pieces: mpsc::Receiver<Bytes>,
+) -> (Partial, Result<(), ContentError>) {
+    let mut written = Ok(());
+    while let Some(piece) = pieces.blocking_recv() {
+        written = partial.add(&piece);
+        if written.is_err() {
+            break;
+        }
+    }
+    (partial, written)
+}
+
+/// Copies what is missing of a file, until all is to stop.
+fn copy_rest(
+    path: &Path,
+    size: u64,
+    partial: &mut Partial,
+    stopped: &watch::Receiver<bool>,
+    received: &AtomicU64,
+) -> Result<ReceiveOutcome, ContentError> {
+    let unread = |e: std::io::Error| ReceiveOutcome::gone(format!("it cannot be read: {e}"), false);
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(ReceiveOutcome::gone("there is no such file", true));
+        }
+        Err(e) => return Ok(unread(e)),
+    };
+    match file.metadata() {
+        Ok(metadata) if !metadata.is_file() => {
+            return Ok(ReceiveOutcome::gone("it is no file", true));
+        }
+        Ok(metadata) if metadata.len() != size => {
+            return Ok(ReceiveOutcome::OtherSize(metadata.len().to_string()));
+        }
+        Ok(_) => {}
+        Err(e) => return Ok(unread(e)),
+    }
+    if let Err(e) = file.seek(SeekFrom::Start(partial.len())) {
+        return Ok(unread(e));
+    }
+    let mut buffer = vec![0; BLOCK];
+    while partial.len() < size {
+        if *stopped.borrow() {
+            return Ok(ReceiveOutcome::passing(String::new()));
+        }
+        let room = usize::try_from(size - partial.len()).unwrap_or(BLOCK).min(BLOCK);
+        match file.read(buffer.get_mut(..room).unwrap_or_default()) {
+            Ok(0) => {
+                return Ok(ReceiveOutcome::passing("it became shorter while it was read"));
+            }
+            Ok(n) => {
+                partial.add(buffer.get(..n).unwrap_or_default())?;
+                received.fetch_add(n as u64, Ordering::Relaxed);
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Ok(unread(e)),
+        }
+    }
+    Ok(ReceiveOutcome::Complete)
+}
+
 /// What an answer without the file says; `None` if the file follows.
 fn refused(response: &Response, from: u64) -> Option<ReceiveOutcome> {
     let status = response.status();
@@ -264,8 +290,8 @@ fn refused(response: &Response, from: u64) -> Option<ReceiveOutcome> {
         200 | 206 => return None,
         416 if from > 0 => ReceiveOutcome::Again,
         300..=399 => {
-            // Whoever answers may send us anywhere, also into a network that trusts this computer;
-            // the places that are meant are known beforehand.
+            // A server may redirect anywhere, also into a network that trusts this computer. The
+            // locations that are allowed are known beforehand.
             let to = headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()));
             let to: String = to.unwrap_or_default().chars().take(300).collect();
             ReceiveOutcome::gone(
@@ -290,7 +316,7 @@ fn validator(headers: &HeaderMap) -> Option<String> {
     tag.or_else(|| text(LAST_MODIFIED)).map(str::to_owned)
 }
 
-/// Where a part begins, and the size of the whole if it is told.
+/// Where a part begins, and the size of the whole if the server says it.
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let text = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim();
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;

@@ -1,4 +1,4 @@
-//! What a download is asked, tells on the way, and reports.
+//! Options, progress and report of a download.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ impl DownloadOptions {
     }
 }
 
-/// What is going on.
+/// What a download is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DownloadProgress<'a> {
     /// This is going to be done.
@@ -103,7 +103,7 @@ pub struct DownloadReport {
     pub sha1_only: u64,
     /// Files that are not here, although they were to be.
     pub missing: u64,
-    /// Files that upstream servers named and do not have; they were told to fetch them.
+    /// Files that upstream servers named and do not have; the servers were asked to fetch them.
     pub asked_upstream: u64,
     /// What was thrown away because it was not what the documents promise.
     pub rejected: Vec<RejectedContent>,
@@ -111,7 +111,7 @@ pub struct DownloadReport {
     pub problems: Vec<Problem>,
     /// What deserves attention.
     pub warnings: Vec<Problem>,
-    /// Problems, warnings and rejections that are not told one by one.
+    /// Problems, warnings and rejections that are counted only.
     pub not_told: u64,
     /// Why it ended before its end.
     pub stopped: Option<StopReason>,

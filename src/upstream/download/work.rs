@@ -6,14 +6,20 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use bundle_format::digest::{PayloadDigests, Sha1, Sha256};
+use bundle_format::digest::{PayloadDigests, Sha1};
 use jiff::Zoned;
-use tokio::{runtime::Builder, sync::watch, task::JoinSet, time::MissedTickBehavior};
+use tokio::{
+    runtime::Builder,
+    sync::watch,
+    task::{JoinError, JoinSet},
+    time::MissedTickBehavior,
+};
 
 use super::{
+    batch::Batch,
     error::DownloadError,
     fetcher::Fetcher,
     locations::Locations,
@@ -25,19 +31,13 @@ use super::{
     upstream_requests::ask_upstreams,
 };
 use crate::{
-    catalog::{Catalog, PayloadRow},
+    catalog::Catalog,
     content::{ContentStore, Partial, Partials},
 };
 
 type Result<T> = std::result::Result<T, DownloadError>;
 
-/// Payloads are synced to the disk and noted in the catalogue in batches of so many bytes…
-const BATCH_BYTES: u64 = 1 << 30;
-/// …or files…
-const BATCH_FILES: usize = 64;
-/// …or after so long.
-const BATCH_TIME: Duration = Duration::from_secs(5);
-/// How often progress is told and the window looked at.
+/// How often progress is reported and the window looked at.
 const TICK: Duration = Duration::from_millis(200);
 /// Below the reserve, others on the file system may still use the rest of it up; at this part of it
 /// the download gives way.
@@ -57,6 +57,16 @@ pub(super) struct DownloadRun<'a> {
 
 /// What a file's task gives back.
 type FileResult = (PlannedFile, std::result::Result<FetchOutcome, FetchStop>);
+
+/// Files that are not finished.
+struct OpenWork<'a> {
+    queue: VecDeque<PlannedFile>,
+    running: JoinSet<FileResult>,
+    /// Tells the running tasks to stop.
+    stop: &'a watch::Sender<bool>,
+    /// Why the download ends.
+    failed: Option<DownloadError>,
+}
 
 impl DownloadRun<'_> {
     /// Downloads the files, in their order.
@@ -85,10 +95,10 @@ impl DownloadRun<'_> {
         let driven = runtime.block_on(self.drive(files, &fetcher, &stop, &mut batch, progress));
         // Threads that still write are waited for.
         drop(runtime);
-        let kept = batch.keep(self.catalog, self.content);
+        let stored = batch.store(self.catalog, self.content);
         self.report.received_bytes = fetcher.received.load(Ordering::Relaxed);
         driven?;
-        kept?;
+        stored?;
         let absent = std::mem::take(&mut self.absent);
         self.report.asked_upstream =
             ask_upstreams(self.catalog, &self.locations, absent, self.options, self.problems)?;
@@ -103,99 +113,126 @@ impl DownloadRun<'_> {
         batch: &mut Batch,
         progress: &mut dyn FnMut(DownloadProgress<'_>),
     ) -> Result<()> {
-        let mut queue = VecDeque::from(files);
-        let mut running: JoinSet<FileResult> = JoinSet::new();
+        let queue = VecDeque::from(files);
+        let mut work = OpenWork { queue, running: JoinSet::new(), stop, failed: None };
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut failed: Option<DownloadError> = None;
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         let mut listening = true;
         loop {
-            let closed = self.options.window.and_then(|window| {
-                let now = Zoned::now();
-                (!window.contains(&now)).then(|| window.opens_in(&now))
-            });
-            let ending = failed.is_some() || self.report.stopped.is_some();
-            if closed.is_some() && !ending {
+            let closed_for = self.window_closed_for();
+            if closed_for.is_some() && !self.is_ending(&work) {
                 if self.options.once {
                     self.report.stopped = Some(StopReason::WindowClosed);
                 }
                 stop.send_replace(true);
             }
-            let ending = ending || self.report.stopped.is_some();
-            if ending && running.is_empty() {
+            let ending = self.is_ending(&work);
+            if ending && work.running.is_empty() {
                 break;
             }
-            if closed.is_none() && !ending {
-                if *stop.borrow() && running.is_empty() {
-                    stop.send_replace(false);
-                }
-                while !*stop.borrow() && running.len() < self.options.parallel.max(1) {
-                    let Some(file) = queue.pop_front() else { break };
-                    if let Some(digests) = self.in_the_store(&file)? {
-                        self.note(&file, digests, None, batch)?;
-                        continue;
-                    }
-                    let locations = self.locations.of(self.catalog, &file)?;
-                    let fetcher = Arc::clone(fetcher);
-                    running.spawn(async move {
-                        let fetched = fetcher.fetch(&file, locations).await;
-                        (file, fetched)
-                    });
-                }
+            if closed_for.is_none() && !ending {
+                self.start_files(&mut work, fetcher, batch)?;
             }
-            if running.is_empty() && queue.is_empty() {
+            if work.running.is_empty() && work.queue.is_empty() {
                 break;
             }
             tokio::select! {
-                Some(done) = running.join_next() => match done {
-                    Ok((file, Ok(fetched))) => self.settle(&file, fetched, batch)?,
-                    Ok((file, Err(FetchStop::Asked))) => queue.push_front(file),
-                    Ok((_, Err(stopped))) => {
-                        stop.send_replace(true);
-                        failed.get_or_insert(match stopped {
-                            FetchStop::Disk(source) => {
-                                DownloadError::Disk { fetched: self.report.fetched, source }
-                            }
-                            _ => DownloadError::Lost,
-                        });
-                    }
-                    Err(_) => {
-                        stop.send_replace(true);
-                        failed.get_or_insert(DownloadError::Lost);
-                    }
-                },
+                Some(done) = work.running.join_next() => self.finish_file(done, &mut work, batch)?,
                 _ = tick.tick() => {
-                    if batch.is_due() {
-                        batch.keep(self.catalog, self.content)?;
-                    }
-                    let free = self.content.free_space()?;
-                    if failed.is_none() && free < self.options.reserve / GIVE_WAY {
-                        stop.send_replace(true);
-                        failed = Some(DownloadError::Low { free, fetched: self.report.fetched });
-                    }
-                    match closed {
-                        Some(wait) if !ending && running.is_empty() => {
-                            progress(DownloadProgress::Waiting(wait));
+                    self.keep_room(&mut work, batch)?;
+                    progress(match closed_for {
+                        Some(wait) if !ending && work.running.is_empty() => {
+                            DownloadProgress::Waiting(wait)
                         }
-                        _ => progress(self.done(fetcher)),
-                    }
+                        _ => self.done(fetcher),
+                    });
                 },
-                heard = &mut interrupted, if listening => {
+                signal = &mut interrupted, if listening => {
                     listening = false;
-                    if heard.is_ok() {
+                    if signal.is_ok() {
                         self.report.stopped = Some(StopReason::Interrupted);
                         stop.send_replace(true);
                     }
                 },
             }
         }
-        self.report.missing += queue.len() as u64;
+        self.report.missing += work.queue.len() as u64;
         progress(self.done(fetcher));
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(()),
+        work.failed.map_or(Ok(()), Err)
+    }
+
+    /// Until the window opens; `None` if it is open, or there is none.
+    fn window_closed_for(&self) -> Option<Duration> {
+        let window = self.options.window?;
+        let now = Zoned::now();
+        (!window.contains(&now)).then(|| window.opens_in(&now))
+    }
+
+    fn is_ending(&self, work: &OpenWork<'_>) -> bool {
+        work.failed.is_some() || self.report.stopped.is_some()
+    }
+
+    /// Starts as many files as may be fetched at a time.
+    fn start_files(
+        &mut self,
+        work: &mut OpenWork<'_>,
+        fetcher: &Arc<Fetcher>,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        if *work.stop.borrow() && work.running.is_empty() {
+            work.stop.send_replace(false);
         }
+        while !*work.stop.borrow() && work.running.len() < self.options.parallel.max(1) {
+            let Some(file) = work.queue.pop_front() else { break };
+            if let Some(digests) = self.in_the_store(&file)? {
+                self.note(&file, digests, None, batch)?;
+                continue;
+            }
+            let locations = self.locations.find(self.catalog, &file)?;
+            let fetcher = Arc::clone(fetcher);
+            work.running.spawn(async move {
+                let fetched = fetcher.fetch(&file, locations).await;
+                (file, fetched)
+            });
+        }
+        Ok(())
+    }
+
+    /// After a file's task has ended.
+    fn finish_file(
+        &mut self,
+        done: std::result::Result<FileResult, JoinError>,
+        work: &mut OpenWork<'_>,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        let error = match done {
+            Ok((file, Ok(fetched))) => return self.record(&file, fetched, batch),
+            Ok((file, Err(FetchStop::Asked))) => {
+                work.queue.push_front(file);
+                return Ok(());
+            }
+            Ok((_, Err(FetchStop::Disk(source)))) => {
+                DownloadError::Disk { fetched: self.report.fetched, source }
+            }
+            Ok((_, Err(FetchStop::Lost))) | Err(_) => DownloadError::Lost,
+        };
+        work.stop.send_replace(true);
+        work.failed.get_or_insert(error);
+        Ok(())
+    }
+
+    /// Stores what has waited long enough, and gives way when the disk becomes full.
+    fn keep_room(&mut self, work: &mut OpenWork<'_>, batch: &mut Batch) -> Result<()> {
+        if batch.is_due() {
+            batch.store(self.catalog, self.content)?;
+        }
+        let free = self.content.free_space()?;
+        if work.failed.is_none() && free < self.options.reserve / GIVE_WAY {
+            work.stop.send_replace(true);
+            work.failed = Some(DownloadError::Low { free, fetched: self.report.fetched });
+        }
+        Ok(())
     }
 
     fn done(&self, fetcher: &Fetcher) -> DownloadProgress<'static> {
@@ -217,8 +254,8 @@ impl DownloadRun<'_> {
         Ok(digests.filter(|digests| file.expected.mismatch(digests).is_none()))
     }
 
-    /// Takes in what became of a file.
-    fn settle(
+    /// Records what became of a file.
+    fn record(
         &mut self,
         file: &PlannedFile,
         fetched: FetchOutcome,
@@ -259,49 +296,8 @@ impl DownloadRun<'_> {
         self.report.sha1_only += u64::from(file.expected.sha256.is_none());
         batch.add(partial, digests);
         if batch.is_full() {
-            batch.keep(self.catalog, self.content)?;
+            batch.store(self.catalog, self.content)?;
         }
-        Ok(())
-    }
-}
-
-/// Payloads that are complete but not yet durable: first their bytes, then their rows.
-#[derive(Default)]
-struct Batch {
-    partials: Vec<(Partial, Sha256)>,
-    rows: Vec<PayloadRow>,
-    bytes: u64,
-    since: Option<Instant>,
-}
-
-impl Batch {
-    fn add(&mut self, partial: Option<Partial>, digests: PayloadDigests) {
-        let PayloadDigests { sha256, sha1, size, chunks } = digests;
-        self.partials.extend(partial.map(|partial| (partial, sha256)));
-        self.rows.push(PayloadRow { sha256, sha1, size, chunks, present: true, not_carried: None });
-        self.bytes += size;
-        self.since.get_or_insert_with(Instant::now);
-    }
-
-    fn is_full(&self) -> bool {
-        self.rows.len() >= BATCH_FILES || self.bytes >= BATCH_BYTES
-    }
-
-    fn is_due(&self) -> bool {
-        self.since.is_some_and(|since| since.elapsed() >= BATCH_TIME)
-    }
-
-    fn keep(&mut self, catalog: &mut Catalog, content: &ContentStore) -> Result<()> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        let batch = std::mem::take(self);
-        content.store_partials(batch.partials)?;
-        let mut writer = catalog.write()?;
-        for row in &batch.rows {
-            writer.store_payload(row)?;
-        }
-        writer.commit()?;
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! The channel: one SOAP call over HTTP, within limits, with retries. Nothing here knows what is
-//! said.
+//! The channel: one SOAP call over HTTP, within limits, with retries. Nothing here knows what the
+//! messages mean.
 
 use std::{
     path::PathBuf,
@@ -26,7 +26,7 @@ use crate::{
     protocol::{ErrorCode, server_sync::AnswerError},
     upstream::{
         client::{ConnectionOptions, http_client},
-        permanent::lasting,
+        permanent::permanent_failure,
         retry,
     },
 };
@@ -49,10 +49,10 @@ pub(super) struct Channel {
     options: ConnectionOptions,
     /// Where large answers wait.
     folder: Option<PathBuf>,
-    heard: Mutex<AnswerFacts>,
+    last_facts: Mutex<AnswerFacts>,
 }
 
-/// What the last answer told beside what was asked.
+/// What an answer says beside its content.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct AnswerFacts {
     pub(super) certificate: Option<Validity>,
@@ -82,7 +82,7 @@ impl Channel {
             client,
             options: options.clone(),
             folder: None,
-            heard: Mutex::default(),
+            last_facts: Mutex::default(),
         })
     }
 
@@ -100,7 +100,7 @@ impl Channel {
     ) -> Result<T, UpstreamError> {
         let mut attempt = 1;
         loop {
-            let error = match self.once(call, attempt, read) {
+            let error = match self.call_once(call, attempt, read) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -117,8 +117,9 @@ impl Channel {
         }
     }
 
-    pub(super) fn heard(&self) -> AnswerFacts {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the last answer said beside what was asked.
+    pub(super) fn last_facts(&self) -> AnswerFacts {
+        *self.last_facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits as long as after a first failure.
@@ -126,7 +127,7 @@ impl Channel {
         std::thread::sleep(self.backoff(1));
     }
 
-    fn once<T>(
+    fn call_once<T>(
         &self,
         call: &Call<'_>,
         attempts: u32,
@@ -137,7 +138,7 @@ impl Channel {
             Err(fault @ AnswerError::Fault { .. }) => {
                 Err(UpstreamError::answer(call.operation, fault))
             }
-            // A page of the web server, not the service's own word.
+            // A page of the web server, not an answer of the service.
             _ if status == StatusCode::INTERNAL_SERVER_ERROR => Err(UpstreamError::Status {
                 operation: call.operation,
                 url: call.url.to_string(),
@@ -156,69 +157,32 @@ impl Channel {
     ) -> Result<(StatusCode, Option<Duration>, ResponseSpool), UpstreamError> {
         let broken = |source: reqwest::Error| {
             let (operation, url) = (call.operation, call.url.to_string());
-            match lasting(&source, call.url, &self.options) {
-                Some(why) => UpstreamError::Lasting { operation, url, why, source },
+            match permanent_failure(&source, call.url, &self.options) {
+                Some(why) => UpstreamError::Permanent { operation, url, why, source },
                 None => UpstreamError::Connection { operation, url, attempts, source },
             }
         };
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
-        if let Ok(action) = HeaderValue::from_str(&format!("\"{}\"", call.action)) {
-            headers.insert("soapaction", action);
-        }
-        // As a Windows server asks: lists shrink to a quarter.
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("xpress"));
         let response = self
             .client
             .post(call.url.clone())
-            .headers(headers)
+            .headers(soap_headers(call))
             .body(call.body.clone())
             .send()
             .await
             .map_err(broken)?;
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = AnswerFacts::read(&response);
+        *self.last_facts.lock().unwrap_or_else(PoisonError::into_inner) =
+            AnswerFacts::read(&response);
         let status = response.status();
         let retry_after = retry::retry_after(response.headers());
-        let location = response.headers().get(LOCATION).cloned();
-        if status.is_redirection() {
-            let to = location.as_ref().map(|to| String::from_utf8_lossy(to.as_bytes()));
-            return Err(UpstreamError::Redirect {
-                operation: call.operation,
-                url: call.url.to_string(),
-                to: to.unwrap_or_default().chars().take(300).collect(),
-            });
-        }
-        if status != StatusCode::OK && status != StatusCode::INTERNAL_SERVER_ERROR {
-            return Err(UpstreamError::Status {
-                operation: call.operation,
-                url: call.url.to_string(),
-                status: status.as_u16(),
-                retry_after,
-            });
-        }
-        let encoding = response.headers().get(CONTENT_ENCODING);
-        let encoding =
-            encoding.map_or(&b"identity"[..], HeaderValue::as_bytes).to_ascii_lowercase();
-        let is_packed = match encoding.as_slice() {
-            b"xpress" => true,
-            b"identity" | b"" => false,
-            other => {
-                return Err(UpstreamError::Unusable {
-                    operation: call.operation,
-                    what: format!(
-                        "it is encoded as {:?}, which nobody asked for",
-                        String::from_utf8_lossy(other).chars().take(100).collect::<String>()
-                    ),
-                });
-            }
-        };
+        check_status(call, status, response.headers())?;
+        let is_packed = is_packed(call, response.headers())?;
         let answer = ResponseSpool::new(self.folder.as_deref(), call.limit, is_packed);
         Ok((status, retry_after, bounded(response, call, answer, broken).await?))
     }
 
     /// How long to wait before the same again; `None` when that is of no use.
     fn wait(&self, attempt: u32, error: &UpstreamError) -> Option<Duration> {
-        let asked = match error {
+        let requested = match error {
             UpstreamError::Connection { source, .. } => (!source.is_builder()).then_some(None),
             UpstreamError::Status { status: 408 | 425 | 429 | 500..=599, retry_after, .. } => {
                 Some(*retry_after)
@@ -226,16 +190,63 @@ impl Channel {
             UpstreamError::Fault { code: Some(ErrorCode::ServerBusy), .. } => Some(None),
             _ => None,
         }?;
-        match asked {
-            Some(asked) if asked > retry::LONGEST_WAIT => None,
-            // Many clients were told the same moment: not all at once.
-            Some(asked) => Some(asked + self.backoff(1)),
+        match requested {
+            Some(requested) if requested > retry::LONGEST_WAIT => None,
+            // Many clients were given the same moment: not all come at once.
+            Some(requested) => Some(requested + self.backoff(1)),
             None => Some(self.backoff(attempt)),
         }
     }
 
     fn backoff(&self, attempt: u32) -> Duration {
         retry::backoff(self.options.first_pause, attempt)
+    }
+}
+
+fn soap_headers(call: &Call<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+    if let Ok(action) = HeaderValue::from_str(&format!("\"{}\"", call.action)) {
+        headers.insert("soapaction", action);
+    }
+    // As a Windows server asks: lists shrink to a quarter.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("xpress"));
+    headers
+}
+
+/// Only 200, and 500 with a fault, are answers of a service.
+fn check_status(
+    call: &Call<'_>,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Result<(), UpstreamError> {
+    let (operation, url) = (call.operation, call.url.to_string());
+    if status.is_redirection() {
+        let to = headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()));
+        let to = to.unwrap_or_default().chars().take(300).collect();
+        return Err(UpstreamError::Redirect { operation, url, to });
+    }
+    if status != StatusCode::OK && status != StatusCode::INTERNAL_SERVER_ERROR {
+        let retry_after = retry::retry_after(headers);
+        return Err(UpstreamError::Status { operation, url, status: status.as_u16(), retry_after });
+    }
+    Ok(())
+}
+
+/// Whether an answer is compressed with Xpress; no other encoding was asked for.
+fn is_packed(call: &Call<'_>, headers: &HeaderMap) -> Result<bool, UpstreamError> {
+    let encoding = headers.get(CONTENT_ENCODING);
+    let encoding = encoding.map_or(&b"identity"[..], HeaderValue::as_bytes).to_ascii_lowercase();
+    match encoding.as_slice() {
+        b"xpress" => Ok(true),
+        b"identity" | b"" => Ok(false),
+        other => Err(UpstreamError::Unusable {
+            operation: call.operation,
+            what: format!(
+                "it is encoded as {:?}, which nobody asked for",
+                String::from_utf8_lossy(other).chars().take(100).collect::<String>()
+            ),
+        }),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     update::{UpdateId, UpdateType},
 };
 
-/// Says: all of them.
+/// The word for all of them.
 const ALL: &str = "all";
 
 /// The products or classifications that the catalogue knows, sorted by title.
@@ -69,9 +69,9 @@ pub fn choices(catalog: &Catalog, kind: CategoryKind) -> Result<Vec<Category>, C
             child.within = Some(parent);
         }
     })?;
-    let asked = asked(catalog, kind)?;
+    let requested = requested_ids(catalog, kind)?;
     for category in found.values_mut() {
-        category.chosen = match &asked {
+        category.chosen = match &requested {
             None => false,
             Some(ids) => ids.is_empty() || ids.contains(&category.id),
         };
@@ -105,8 +105,12 @@ fn in_order(mut left: BTreeMap<UpdateId, Category>) -> Vec<Category> {
     }
 }
 
-/// What was asked of all servers; nothing in it: everything. `None` if there was no synchronization.
-fn asked(catalog: &Catalog, kind: CategoryKind) -> Result<Option<HashSet<UpdateId>>, CatalogError> {
+/// The categories that were requested from any server; empty: all. `None` before the first
+/// synchronization.
+fn requested_ids(
+    catalog: &Catalog,
+    kind: CategoryKind,
+) -> Result<Option<HashSet<UpdateId>>, CatalogError> {
     let mut all: Option<HashSet<UpdateId>> = None;
     let mut everything = false;
     catalog.notes(NOTE, &mut |_, note| {
@@ -115,8 +119,8 @@ fn asked(catalog: &Catalog, kind: CategoryKind) -> Result<Option<HashSet<UpdateI
             return;
         }
         let ids = match kind {
-            CategoryKind::Product => state.asked.products,
-            CategoryKind::Classification => state.asked.classifications,
+            CategoryKind::Product => state.selection.products,
+            CategoryKind::Classification => state.selection.classifications,
         };
         everything |= ids.is_empty();
         all.get_or_insert_default().extend(ids);
@@ -124,8 +128,8 @@ fn asked(catalog: &Catalog, kind: CategoryKind) -> Result<Option<HashSet<UpdateI
     Ok(if everything { Some(HashSet::new()) } else { all })
 }
 
-/// What is chosen now, where nothing is said as the last time.
-pub(super) fn chosen(selection: &SyncSelection, before: &SelectionNames) -> SelectionNames {
+/// The names that are selected now; where none are given, those of the last time.
+pub(super) fn selected_names(selection: &SyncSelection, before: &SelectionNames) -> SelectionNames {
     let one = |now: &Option<Vec<String>>, before: &Option<Vec<String>>| match now {
         None => before.clone(),
         Some(names) if names.iter().any(|name| name.trim().eq_ignore_ascii_case(ALL)) => None,
@@ -138,9 +142,9 @@ pub(super) fn chosen(selection: &SyncSelection, before: &SelectionNames) -> Sele
     }
 }
 
-/// What to ask the server for, and what people should know of it. One list alone would select
-/// nothing: then the other one holds all.
-pub(super) fn wanted(
+/// What to ask the server for, and notes for people. One list alone would select nothing: then the
+/// other one holds all.
+pub(super) fn resolve_selection(
     catalog: &Catalog,
     config: &ConfigData,
     chosen: &SelectionNames,
@@ -155,7 +159,7 @@ pub(super) fn wanted(
     }
     let products = choices(catalog, CategoryKind::Product)?;
     let classifications = choices(catalog, CategoryKind::Classification)?;
-    let wanted = ResolvedSelection {
+    let resolved = ResolvedSelection {
         products: resolve("product", chosen.products.as_deref(), &products, &mut notes)?,
         classifications: resolve(
             "classification",
@@ -165,7 +169,7 @@ pub(super) fn wanted(
         )?,
         languages,
     };
-    Ok((wanted, notes))
+    Ok((resolved, notes))
 }
 
 #[cfg(test)]
@@ -178,10 +182,10 @@ mod tests {
             products: Some(vec!["Office".to_owned()]),
             ..SelectionNames::default()
         };
-        assert_eq!(chosen(&SyncSelection::default(), &before), before);
+        assert_eq!(selected_names(&SyncSelection::default(), &before), before);
         let all =
             SyncSelection { products: Some(vec!["All".to_owned()]), ..SyncSelection::default() };
-        assert_eq!(chosen(&all, &before), SelectionNames::default());
+        assert_eq!(selected_names(&all, &before), SelectionNames::default());
     }
 
     #[test]

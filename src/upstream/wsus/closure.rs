@@ -23,7 +23,7 @@ impl SyncRun<'_> {
         if absent.iter().any(|id| self.state.unresolved.binary_search(id).is_err()) {
             // A category may have arrived between the two lists.
             self.categories()?;
-            self.settle()?;
+            self.remember_failures()?;
             absent = self.absent_prerequisites()?;
             self.related(config, &absent)?;
             absent = self.absent_prerequisites()?;
@@ -71,7 +71,7 @@ impl SyncRun<'_> {
         Ok(absent)
     }
 
-    /// Only what something cannot do without: a clause with another alternative is not worth a word.
+    /// Reports only what something cannot do without, not a clause with another alternative.
     fn report_unresolved(&mut self, absent: &[UpdateId]) -> Result<()> {
         for id in absent.iter().take(MOST) {
             if let Some(needed_by) = self.catalog.blocked_by(*id)? {

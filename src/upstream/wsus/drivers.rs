@@ -137,8 +137,8 @@ fn calls(
     // for those.
     let same_products = products.iter().all(|id| before.products.contains(id))
         && (before.products.is_empty() == products.is_empty());
-    let asked = before.hardware.clone();
-    let known = |is_known: bool| is_round && same_products && is_known;
+    let requested = &before.hardware;
+    let only_changes = |was_requested: bool| is_round && same_products && was_requested;
     let devices: Vec<Vec<_>> = match devices {
         0 => Vec::new(),
         most => hardware
@@ -148,7 +148,7 @@ fn calls(
                 ids.iter()
                     .map(|id| HardwareIdAndDelta {
                         id: id.clone(),
-                        delta: known(asked.devices.binary_search(id).is_ok()),
+                        delta: only_changes(requested.devices.binary_search(id).is_ok()),
                     })
                     .collect()
             })
@@ -163,7 +163,7 @@ fn calls(
                 ids.iter()
                     .map(|id| IdAndDelta {
                         id: UpdateId(*id),
-                        delta: known(asked.computers.binary_search(id).is_ok()),
+                        delta: only_changes(requested.computers.binary_search(id).is_ok()),
                     })
                     .collect()
             })

@@ -63,7 +63,7 @@ pub(in crate::upstream) fn run(
         key,
         state: state.unwrap_or_default(),
         batch: DEFAULT_BATCH,
-        asked: HashSet::new(),
+        requested: HashSet::new(),
         named: HashSet::new(),
         failed: BTreeMap::new(),
         refused_in_a_row: 0,
@@ -71,11 +71,11 @@ pub(in crate::upstream) fn run(
         total: 0,
     };
     let done = match run.all() {
-        // The server was replaced or restored: its anchors begin anew. Once.
+        // The server was replaced or restored: its anchors mean nothing now. This is done once.
         Err(SyncError::Upstream(e)) if e.is_fault(ErrorCode::ServerChanged) => {
             tracing::warn!("the upstream server has changed; listing everything again");
             run.state.forget_anchors();
-            run.asked.clear();
+            run.requested.clear();
             run.named.clear();
             run.failed.clear();
             run.save()?;
@@ -102,7 +102,7 @@ pub(super) struct SyncRun<'a> {
     /// Updates per request, by the server's limit.
     pub(super) batch: usize,
     /// Everything asked for in this run.
-    pub(super) asked: HashSet<UpdateIdentity>,
+    pub(super) requested: HashSet<UpdateIdentity>,
     /// Members of bundles that are waiting to be asked for, those of this run.
     pub(super) named: HashSet<UpdateIdentity>,
     /// What the server did not give in this run, and why.
@@ -127,13 +127,13 @@ impl SyncRun<'_> {
             limit => limit.min(LARGEST_BATCH),
         };
         self.categories()?;
-        self.settle()?;
+        self.remember_failures()?;
         if self.options.upstream.selection.categories_only {
             return Ok(());
         }
 
-        let chosen = choice::chosen(&self.options.upstream.selection, &self.state.chosen);
-        let (wanted, notes) = choice::wanted(self.catalog, &config, &chosen)?;
+        let chosen = choice::selected_names(&self.options.upstream.selection, &self.state.chosen);
+        let (wanted, notes) = choice::resolve_selection(self.catalog, &config, &chosen)?;
         self.report.notes.extend(notes);
         let mut anchor = self.list_and_fetch(self.state.filter(&wanted))?;
         if !self.failed.is_empty() {
@@ -155,7 +155,7 @@ impl SyncRun<'_> {
         self.forget_replaced()?;
         if self.failed.len() <= FAILED {
             self.state.anchor = Some(anchor);
-            self.state.asked = wanted;
+            self.state.selection = wanted;
             self.state.drivers = drivers;
         }
         self.state.chosen = chosen;
@@ -164,7 +164,7 @@ impl SyncRun<'_> {
         if self.failed.is_empty() {
             self.state.last_success = Some(self.options.now);
         }
-        self.settle()
+        self.remember_failures()
     }
 
     /// Products, classifications and detectoids.
@@ -195,7 +195,7 @@ impl SyncRun<'_> {
     fn changes_since(&mut self, anchor: String, wanted: &ResolvedSelection) -> Result<String> {
         let now = UpstreamState {
             anchor: Some(anchor),
-            asked: wanted.clone(),
+            selection: wanted.clone(),
             ..UpstreamState::default()
         };
         self.list_and_fetch(now.filter(wanted))
@@ -216,8 +216,8 @@ impl SyncRun<'_> {
         Ok(())
     }
 
-    /// Remembers what the server did not give.
-    pub(super) fn settle(&mut self) -> Result<()> {
+    /// Remembers what the server did not give, for the next run.
+    pub(super) fn remember_failures(&mut self) -> Result<()> {
         self.state.failed.extend(self.failed.keys().copied());
         self.state.failed.sort_unstable();
         self.state.failed.dedup();
@@ -251,19 +251,19 @@ impl SyncRun<'_> {
     /// The anchor of a list, and what of it is neither held nor asked for. Looked up while the list
     /// is read: of a whole catalogue only what is missing is ever in memory.
     ///
-    /// A server without files tells with each document where its files are (and for which a key is
-    /// needed), and nobody else does: what is held from elsewhere is asked for once more.
+    /// Only a server without files sends, with each document, the addresses of its files and which of
+    /// them need a key. So what is held from another source is asked for once more.
     fn list(&mut self, filter: &ServerSyncFilter) -> Result<(String, Vec<UpdateIdentity>)> {
-        let (catalog, asked) = (&*self.catalog, &mut self.asked);
-        let tells_addresses = self.state.facts.catalog_only;
+        let (catalog, requested) = (&*self.catalog, &mut self.requested);
+        let sends_addresses = self.state.facts.catalog_only;
         let (mut missing, mut failed) = (Vec::new(), None);
         let is_held = |identity: &UpdateIdentity| {
             let held = catalog.is_held(identity)?;
-            Ok::<_, CatalogError>(held && !(tells_addresses && catalog.lacks_addresses(identity)?))
+            Ok::<_, CatalogError>(held && !(sends_addresses && catalog.lacks_addresses(identity)?))
         };
         let anchor = self.session.revisions(filter, &mut |identity| match is_held(&identity) {
             Ok(true) => {}
-            Ok(false) if asked.insert(identity) => missing.push(identity),
+            Ok(false) if requested.insert(identity) => missing.push(identity),
             Ok(false) => {}
             Err(e) => failed = Some(e),
         })?;

@@ -39,9 +39,9 @@ pub enum UpstreamError {
         #[source]
         source: reqwest::Error,
     },
-    /// No connection, and none before somebody does something about it.
+    /// No connection until somebody acts.
     #[error("{operation} at {url}: {why}")]
-    Lasting {
+    Permanent {
         /// Which call.
         operation: &'static str,
         /// Where.
@@ -64,7 +64,7 @@ pub enum UpstreamError {
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
     },
-    /// The server wants us elsewhere.
+    /// The server redirects the call.
     #[error(
         "{operation} at {url} is redirected to {to:?}; redirects are not followed: give that address if it is right"
     )]
@@ -76,7 +76,7 @@ pub enum UpstreamError {
         /// Where to.
         to: String,
     },
-    /// An answer could not be put down while it came.
+    /// An answer could not be stored while it arrived.
     #[error("cannot keep the answer of the server; is the disk full?")]
     Spool(#[source] std::io::Error),
     /// The answer does not end.
@@ -110,10 +110,10 @@ pub enum UpstreamError {
     /// A name that no category has.
     #[error("{0}")]
     Choice(String),
-    /// What is to be remembered cannot be written down.
+    /// The state between runs cannot be written.
     #[error("cannot write down where the synchronization stands")]
     State(#[source] serde_json::Error),
-    /// A thread of ours has ended before its work.
+    /// A thread of this program ended before its work was done.
     #[error("the work was broken off; synchronize again")]
     Broken,
     /// One update after the other is refused.

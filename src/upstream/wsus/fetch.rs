@@ -1,5 +1,4 @@
-//! Fetching documents by their ids, in batches; one that fails is halved until it is known which id
-//! it fails for. [MS-WUSSS] 3.1.4.6
+//! Fetching documents by their ids, in batches. [MS-WUSSS] 3.1.4.6
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -26,7 +25,7 @@ use crate::{
 /// So many single updates refused in a row, without one that is given: the server is broken.
 const REFUSED_IN_A_ROW: usize = 1000;
 
-/// So many in a row are asked for a second time; after them a refusal is taken as meant.
+/// So many refused updates in a row are asked for a second time; after them a refusal is final.
 const PATIENCE: usize = 10;
 
 /// So many answers in a row beyond the limit, without one update in them: the server never ends.
@@ -38,14 +37,14 @@ impl SyncRun<'_> {
     pub(super) fn fetch(&mut self, identities: Vec<UpdateIdentity>) -> Result<usize> {
         let mut missing = Vec::new();
         for identity in identities {
-            if !self.catalog.is_held(&identity)? && self.asked.insert(identity) {
+            if !self.catalog.is_held(&identity)? && self.requested.insert(identity) {
                 missing.push(identity);
             }
         }
         self.fetch_missing(missing)
     }
 
-    /// The same of what is known to be neither.
+    /// Fetches updates of which it is known that they are neither held nor asked for.
     pub(super) fn fetch_missing(&mut self, missing: Vec<UpdateIdentity>) -> Result<usize> {
         let number = missing.len();
         self.total += number as u64;
@@ -151,8 +150,8 @@ impl SyncRun<'_> {
         self.state.failed.binary_search(identity).is_ok()
     }
 
-    /// Takes in one batch as far as it comes, in one transaction, together with what has to follow.
-    /// Gives which of the batch were there, in whatever state.
+    /// Stores one batch as far as it arrives, in one transaction, together with what has to follow.
+    /// Gives the updates of the batch that were in the answer, readable or not.
     fn receive(
         &mut self,
         batch: &[UpdateIdentity],
@@ -160,11 +159,11 @@ impl SyncRun<'_> {
     ) -> Result<(HashSet<UpdateIdentity>, std::result::Result<(), UpstreamError>)> {
         let mut given = HashSet::new();
         let mut more_to_do = false;
-        // What was not asked for is not taken; what was asked for twice is given twice.
+        // An update that was not asked for is not stored.
         let mut strangers = false;
         let mut is_new = |identity: &UpdateIdentity, report: &mut SyncReport| {
             if !batch.contains(identity) {
-                // Said once: there may be millions.
+                // Reported once: there may be millions.
                 if !std::mem::replace(&mut strangers, true) {
                     report.problem(identity, "given without having been asked for");
                 }
@@ -176,7 +175,7 @@ impl SyncRun<'_> {
             BatchEvent::End(end) => return Ok((given, end)),
             piece => piece,
         };
-        // The answer is here as a whole: nobody waits for the network while he writes.
+        // The whole answer is here: the transaction does not wait for the network.
         let mut writer = self.catalog.write()?;
         let end = loop {
             match piece {
@@ -184,7 +183,8 @@ impl SyncRun<'_> {
                     if is_new(&given.identity, self.report) {
                         let (document, xml) = (&given.document, given.xml.as_bytes());
                         documents::add(&mut writer, document, xml, self.options, self.report)?;
-                        let members = new_members(document, &writer, &self.asked, &mut self.named)?;
+                        let members =
+                            new_members(document, &writer, &self.requested, &mut self.named)?;
                         more_to_do |= !members.is_empty() || document.properties.file_decryption;
                         self.state.members.extend(members);
                         if document.properties.file_decryption {
@@ -219,12 +219,12 @@ impl SyncRun<'_> {
 fn new_members(
     document: &UpdateDocument,
     writer: &CatalogWriter<'_>,
-    asked: &HashSet<UpdateIdentity>,
+    requested: &HashSet<UpdateIdentity>,
     named: &mut HashSet<UpdateIdentity>,
 ) -> Result<Vec<UpdateIdentity>> {
     let mut members = Vec::new();
     for member in document.bundled.iter().flat_map(|clause| &clause.any_of) {
-        if !asked.contains(member) && !writer.is_held(member)? && named.insert(*member) {
+        if !requested.contains(member) && !writer.is_held(member)? && named.insert(*member) {
             members.push(*member);
         }
     }

@@ -5,6 +5,8 @@ use std::{fs::File, io::Read, path::Path};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::file_error::{Doing as _, FileError};
+
 /// Bytes of a list.
 const MOST: u64 = 16 * 1024 * 1024;
 /// Bytes of a hardware id, as the specification bounds them. [MS-WUSP] 3.1.1.1
@@ -25,14 +27,8 @@ pub struct Hardware {
 #[non_exhaustive]
 pub enum HardwareError {
     /// The file cannot be read.
-    #[error("cannot read the hardware ids in {path}")]
-    Io {
-        /// The file.
-        path: std::path::PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A line is no hardware id.
     #[error(
         "line {line} of {path} is no hardware id: {what}. Write one id in each line: PCI\\VEN_8086&DEV_1502 for a device, a GUID for a computer"
@@ -54,9 +50,10 @@ impl Hardware {
     /// # Errors
     /// When the file cannot be read, or a line is no id.
     pub fn read(path: &Path) -> Result<Self, HardwareError> {
-        let io = |source| HardwareError::Io { path: path.to_owned(), source };
         let mut text = String::new();
-        File::open(path).and_then(|file| file.take(MOST).read_to_string(&mut text)).map_err(io)?;
+        File::open(path)
+            .and_then(|file| file.take(MOST).read_to_string(&mut text))
+            .doing("read the hardware ids in", path)?;
         Self::parse(&text).map_err(|(line, what)| HardwareError::Line {
             path: path.to_owned(),
             line,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{error::UpstreamError, facts::UpstreamFacts, session::Session};
 use crate::{certificate::Validity, upstream::client::ConnectionOptions};
 
-/// Calls are tried this often: whoever asks for health wants to know soon.
+/// How often a call is tried. Few times: a check of health must not take long.
 const ATTEMPTS: u32 = 2;
 
 /// What was found when a server was asked for everything that comes before a list.
@@ -19,7 +19,7 @@ pub struct Health {
     /// From when to when its certificate holds; `None` without TLS, and when no connection came
     /// about.
     pub certificate: Option<Validity>,
-    /// How far its clock is ahead of ours, to the second; `None` when it does not tell the time.
+    /// How far its clock is ahead of ours, to the second; `None` when its answers carry no date.
     pub clock_ahead: Option<SignedDuration>,
 }
 
@@ -31,6 +31,6 @@ pub fn health(base: &Url, account: Uuid, options: &ConnectionOptions) -> Health 
         Err(error) => return Health { answers: Err(error), certificate: None, clock_ahead: None },
     };
     let answers = session.config().map(|config| UpstreamFacts::from(&config));
-    let heard = session.channel.heard();
-    Health { answers, certificate: heard.certificate, clock_ahead: heard.clock_ahead }
+    let facts = session.channel.last_facts();
+    Health { answers, certificate: facts.certificate, clock_ahead: facts.clock_ahead }
 }

@@ -1,5 +1,5 @@
-//! Documents on their way: one thread asks the server, one unpacks and reads what came, the caller
-//! writes. So the server works while we do, and answers are taken in the order of the questions.
+//! Fetching, reading and storing at the same time: one thread asks the server, one unpacks and reads
+//! the answers, the caller stores them, in the order of the requests.
 
 use std::{
     sync::mpsc::{Receiver, SyncSender, sync_channel},
@@ -17,10 +17,10 @@ use crate::{
     update::{DocumentLimits, UpdateDocument, UpdateIdentity},
 };
 
-/// Questions without an answer that was taken: one on the line, one in work.
+/// Requests that are open at a time: one at the server, one being read.
 pub(super) const AT_ONCE: usize = 2;
 
-/// What came of a batch, piece by piece.
+/// What an answer holds, piece by piece.
 pub(super) enum BatchEvent {
     /// A document that can be read.
     Document(Box<Document>),
@@ -30,7 +30,7 @@ pub(super) enum BatchEvent {
     Url(Sha1, String),
     /// What decrypts a file.
     Key(Sha1, Vec<u8>),
-    /// That was all, or the rest did not come.
+    /// The end of the answer, or why the rest did not arrive.
     End(Result<(), UpstreamError>),
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Document {
     pub(super) document: UpdateDocument,
 }
 
-/// Both ends of it, for the one who writes.
+/// Both ends of the pipe, for the caller.
 pub(super) struct Pipe {
     questions: SyncSender<Vec<UpdateIdentity>>,
     pieces: Receiver<BatchEvent>,
@@ -55,28 +55,28 @@ impl Pipe {
         session: &'scope Session,
         limits: &'scope DocumentLimits,
     ) -> Self {
-        let (questions, asked) = sync_channel::<Vec<UpdateIdentity>>(AT_ONCE);
-        let (answers, answered) = sync_channel(0);
+        let (questions, batches) = sync_channel::<Vec<UpdateIdentity>>(AT_ONCE);
+        let (answers, spools) = sync_channel(0);
         // One document waits: they can be large.
-        let (say, pieces) = sync_channel(1);
+        let (sender, pieces) = sync_channel(1);
         scope.spawn(move || {
-            for batch in asked {
+            for batch in batches {
                 if answers.send(session.update_data(&batch)).is_err() {
                     return;
                 }
             }
         });
         scope.spawn(move || {
-            for answer in answered {
-                let mut is_heard = true;
+            for answer in spools {
+                let mut is_received = true;
                 let end = answer.and_then(|answer| {
                     read_documents(answer, &mut |item| {
                         for piece in pieces_of(item, limits) {
-                            is_heard = is_heard && say.send(piece).is_ok();
+                            is_received = is_received && sender.send(piece).is_ok();
                         }
                     })
                 });
-                if !is_heard || say.send(BatchEvent::End(end)).is_err() {
+                if !is_received || sender.send(BatchEvent::End(end)).is_err() {
                     return;
                 }
             }
@@ -86,7 +86,7 @@ impl Pipe {
 
     /// Asks for a batch. At most [`AT_ONCE`] are open.
     pub(super) fn ask(&self, batch: &[UpdateIdentity]) {
-        // If nobody listens any more, `next` says so.
+        // If the threads have ended, `next` says so.
         let _ = self.questions.send(batch.to_vec());
     }
 

@@ -51,7 +51,7 @@ pub enum ReplicaError {
 /// the catalogue has been synchronized from. With the first call this becomes a replica.
 ///
 /// # Errors
-/// When the server does not answer, refuses, or tells what makes no sense; then nothing changed.
+/// When the server does not answer, refuses, or its answer makes no sense; then nothing changed.
 pub fn replicate(
     base: &Url,
     catalog: &Catalog,
@@ -59,16 +59,16 @@ pub fn replicate(
     options: &SyncOptions,
 ) -> Result<ReplicaReport, ReplicaError> {
     let url = base.to_string();
-    let known = known_upstreams(catalog)?.into_iter().find(|known| known.url == url);
-    let sync_anchor = known
-        .and_then(|known| known.anchor)
+    let record = known_upstreams(catalog)?.into_iter().find(|record| record.url == url);
+    let sync_anchor = record
+        .and_then(|record| record.anchor)
         .ok_or_else(|| ReplicaError::NoUpdates { url: url.clone() })?;
     let account = catalog.mirror_id()?.unwrap_or_default();
     let session = Session::new(base, account, &options.upstream.connection)?;
     let mut anchor = fleet.replica_anchor(&url)?;
     let answer = loop {
         match deployments(&session, anchor.as_deref(), &sync_anchor) {
-            // It was replaced or restored and does not know what it told us: everything, once.
+            // It was replaced or restored and does not know our anchor: everything is asked for, once.
             Err(e) if anchor.is_some() && is_about_anchors(&e) => {
                 tracing::warn!(error = %e, "the upstream server refuses our anchor; asking for all deployments");
                 anchor = None;
@@ -76,8 +76,8 @@ pub fn replicate(
             answer => break answer?,
         }
     };
-    let told = told(url, anchor.is_none(), answer);
-    Ok(fleet.take_over(&told, options.now)?)
+    let decisions = decisions(url, anchor.is_none(), answer);
+    Ok(fleet.take_over(&decisions, options.now)?)
 }
 
 fn deployments(
@@ -99,8 +99,8 @@ fn is_about_anchors(error: &UpstreamError) -> bool {
     error.is_fault(ErrorCode::InvalidParameters) || error.is_fault(ErrorCode::ServerChanged)
 }
 
-/// The answer in the words of the fleet.
-fn told(upstream: String, whole: bool, answer: Deployments) -> UpstreamDecisions {
+/// The answer as decisions of the fleet.
+fn decisions(upstream: String, whole: bool, answer: Deployments) -> UpstreamDecisions {
     let updates = |ids: Vec<uuid::Uuid>| ids.into_iter().map(UpdateId).collect();
     UpstreamDecisions {
         upstream,
@@ -118,23 +118,23 @@ fn told(upstream: String, whole: bool, answer: Deployments) -> UpstreamDecisions
     }
 }
 
-fn deployment(told: SyncDeployment) -> UpstreamDeployment {
-    let action = match told.action {
+fn deployment(deployment: SyncDeployment) -> UpstreamDeployment {
+    let action = match deployment.action {
         // An installation that is not assigned is offered, and people choose.
-        DeploymentAction::Install if !told.assigned => ApprovalAction::OptionalInstall,
+        DeploymentAction::Install if !deployment.assigned => ApprovalAction::OptionalInstall,
         DeploymentAction::Install => ApprovalAction::Install,
         DeploymentAction::Uninstall => ApprovalAction::Uninstall,
         DeploymentAction::Scan => ApprovalAction::Detect,
         DeploymentAction::Block => ApprovalAction::Block,
     };
     UpstreamDeployment {
-        id: told.id,
-        identity: told.identity,
-        group: told.group,
+        id: deployment.id,
+        identity: deployment.identity,
+        group: deployment.group,
         action,
-        deadline: told.deadline.map(|deadline| deadline.0),
-        admin: told.admin,
-        go_live: told.go_live.0,
-        priority: told.priority,
+        deadline: deployment.deadline.map(|deadline| deadline.0),
+        admin: deployment.admin,
+        go_live: deployment.go_live.0,
+        priority: deployment.priority,
     }
 }

@@ -1,4 +1,4 @@
-//! Who we are to the server: the handshake, and a cookie that is renewed whenever it must be.
+//! The handshake, and a cookie that is renewed whenever it must be.
 //! [MS-WUSSS] 3.2.4.1
 
 use std::{
@@ -41,15 +41,15 @@ const LIST: usize = 192 * 1024 * 1024;
 /// Bytes of one answer with documents. A batch that is larger is halved.
 const DOCUMENTS: usize = 256 * 1024 * 1024;
 
-/// Renewed so long before its end.
+/// A cookie is renewed so long before its end.
 const AHEAD: Duration = Duration::from_secs(120);
-/// Used so long when its end makes no sense by our clock.
+/// A cookie whose end makes no sense by our clock is used so long.
 const UNCLEAR: Duration = Duration::from_secs(30 * 60);
 
-/// That of WSUS 2016 and later: nothing is held back from us.
+/// The version of WSUS 2016 and later: the server then leaves nothing out.
 const VERSION: ProtocolVersion = ProtocolVersion { major: 1, minor: 20 };
 
-/// Authorizations for one call; then the server is at fault.
+/// Authorizations for one call; with more the server is at fault.
 const AUTHORIZATIONS: u32 = 3;
 
 /// A conversation with one server. Several threads may speak.
@@ -58,7 +58,7 @@ pub(super) struct Session {
     /// Root of the server, with a slash at the end.
     base: Url,
     account: Uuid,
-    /// With the moment when it must be renewed, by a clock that nobody sets.
+    /// With the moment when it must be renewed, by a monotonic clock.
     cookie: Mutex<Option<(SyncCookie, Instant)>>,
 }
 
@@ -87,15 +87,15 @@ impl Session {
         self.with_cookie(limits.bytes, ask, &mut |answer| whole::<O>(answer, limits))
     }
 
-    /// Gives the anchor, and to `each` what is new since the one of the filter.
+    /// Gives the anchor, and to `visit` what is new since the one of the filter.
     pub(super) fn revisions(
         &self,
         filter: &ServerSyncFilter,
-        each: &mut dyn FnMut(UpdateIdentity),
+        visit: &mut dyn FnMut(UpdateIdentity),
     ) -> Result<String> {
         let ask = |cookie| GetRevisionIdList { cookie: Some(cookie), filter: filter.clone() };
         self.with_cookie(LIST, &ask, &mut |mut answer| {
-            GetRevisionIdList::read_list(answer.read().map_err(AnswerError::Io)?, each)
+            GetRevisionIdList::read_list(answer.read().map_err(AnswerError::Io)?, visit)
         })
     }
 
@@ -156,7 +156,7 @@ impl Session {
     fn authorize(&self) -> Result<()> {
         let config = self.short_call(&GetAuthConfig, SERVER_SYNC_PATH)?;
         let account = GetAuthorizationCookie {
-            // A name as RFC 1035 wants it; it tells the upstream's administrator who asks.
+            // A name as RFC 1035 wants it; the upstream's administrator sees it.
             account_name: format!("tidegate-{}", self.account),
             account_guid: self.account,
         };
@@ -209,14 +209,15 @@ impl Session {
 fn lifetime(cookie: &SyncCookie, now: Timestamp) -> Duration {
     let Some(DateTime(end)) = cookie.expires() else { return UNCLEAR };
     match Duration::try_from(end.duration_since(now)) {
-        // Either clock is wrong; the server will say so when it has had enough.
+        // One of the clocks is wrong; the server refuses the cookie when it has ended.
         Ok(left) if left <= AHEAD => UNCLEAR,
         Ok(left) => (left - AHEAD).min(Duration::from_secs(24 * 3600)),
         Err(_) => UNCLEAR,
     }
 }
 
-/// There is no code for an expired cookie; some servers have one all the same.
+/// Whether a new cookie may help. The specification has no code for an expired cookie; some servers
+/// send one all the same.
 fn is_about_cookies(error: &UpstreamError) -> bool {
     matches!(
         error.code(),
@@ -240,19 +241,19 @@ fn whole<O: Operation>(
 /// Reads the answer to GetUpdateData, one item at a time.
 pub(super) fn read_documents(
     mut answer: ResponseSpool,
-    each: &mut dyn FnMut(UpdateItem),
+    visit: &mut dyn FnMut(UpdateItem),
 ) -> Result<()> {
     let all = answer.read().map_err(AnswerError::Io);
     all.and_then(|all| {
         GetUpdateData::read_items(all, DOCUMENTS, &mut |item| {
-            each(item);
+            visit(item);
             Ok::<_, AnswerError>(())
         })
     })
     .map_err(|e| UpstreamError::answer(GetUpdateData::NAME, e))
 }
 
-/// Whether it is worth while to read all of it for a fault.
+/// Whether an answer may be a fault, and so has to be read as a whole.
 fn may_be_a_fault(answer: &mut ResponseSpool) -> io::Result<bool> {
     const WORD: &[u8] = b"Fault";
     let mut start = [0; 2048];

@@ -54,9 +54,10 @@ pub(super) struct UpstreamState {
     pub(super) chosen: SelectionNames,
     /// Of the list of categories.
     pub(super) config_anchor: Option<String>,
-    /// Of the list of updates, for what `asked` says.
+    /// Of the list of updates, for what `selection` says.
     pub(super) anchor: Option<String>,
-    pub(super) asked: ResolvedSelection,
+    #[serde(rename = "asked")]
+    pub(super) selection: ResolvedSelection,
     /// Listed or bundled, but the server did not give them: tried again each time. Sorted.
     pub(super) failed: Vec<UpdateIdentity>,
     /// Bundled by something that is held, not listed, not yet fetched.
@@ -84,26 +85,26 @@ impl UpstreamState {
     /// the new id comes whichever way it combines.
     pub(super) fn filter(&self, wanted: &ResolvedSelection) -> ServerSyncFilter {
         let everything = wanted.products.is_empty() && wanted.classifications.is_empty();
-        let asked_everything =
-            self.asked.products.is_empty() && self.asked.classifications.is_empty();
-        let fewer_languages_before = !self.asked.languages.is_empty()
+        let everything_before =
+            self.selection.products.is_empty() && self.selection.classifications.is_empty();
+        let fewer_languages_before = !self.selection.languages.is_empty()
             && (wanted.languages.is_empty()
-                || wanted.languages.iter().any(|l| !self.asked.languages.contains(l)));
+                || wanted.languages.iter().any(|l| !self.selection.languages.contains(l)));
         let anchor = match () {
             // An unfiltered list has no ids that could be asked for as a whole.
-            () if everything && (!asked_everything || fewer_languages_before) => None,
+            () if everything && (!everything_before || fewer_languages_before) => None,
             () => self.anchor.clone(),
         };
         let new = |wanted: &[UpdateId], asked: &[UpdateId]| {
-            !asked_everything && wanted.iter().any(|id| !asked.contains(id))
+            !everything_before && wanted.iter().any(|id| !asked.contains(id))
         };
-        let new_product = new(&wanted.products, &self.asked.products);
-        let new_classification = new(&wanted.classifications, &self.asked.classifications);
+        let new_product = new(&wanted.products, &self.selection.products);
+        let new_classification = new(&wanted.classifications, &self.selection.classifications);
         let changes = |asked: &[UpdateId], id: &UpdateId, other_new: bool| {
             anchor.is_some()
                 && !other_new
                 && !fewer_languages_before
-                && (asked_everything || asked.contains(id))
+                && (everything_before || asked.contains(id))
         };
         let with_delta = |ids: &[UpdateId], asked: &[UpdateId], other_new: bool| {
             ids.iter()
@@ -111,10 +112,10 @@ impl UpstreamState {
                 .collect()
         };
         ServerSyncFilter {
-            categories: with_delta(&wanted.products, &self.asked.products, new_classification),
+            categories: with_delta(&wanted.products, &self.selection.products, new_classification),
             classifications: with_delta(
                 &wanted.classifications,
-                &self.asked.classifications,
+                &self.selection.classifications,
                 new_product,
             ),
             languages: wanted
@@ -147,8 +148,8 @@ mod tests {
         }
     }
 
-    fn after(asked: ResolvedSelection) -> UpstreamState {
-        UpstreamState { anchor: Some("1,2026".to_owned()), asked, ..UpstreamState::default() }
+    fn after(selection: ResolvedSelection) -> UpstreamState {
+        UpstreamState { anchor: Some("1,2026".to_owned()), selection, ..UpstreamState::default() }
     }
 
     fn deltas(filter: &ServerSyncFilter) -> (Vec<bool>, Vec<bool>) {

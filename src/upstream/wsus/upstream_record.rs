@@ -1,4 +1,4 @@
-//! What is remembered of the servers that were synchronized from, for those who ask.
+//! What others may know of the servers that were synchronized from.
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -126,8 +126,7 @@ fn what_servers_below_asked_for_comes_too_and_is_waited_for_no_longer() {
     let report = side.run();
     assert!(report.is_complete() && report.fetched == 1, "{report:?}");
     side.assert_all_here();
-    let left: Vec<Sha1> =
-        side.fleet().missing_files_asked_for().unwrap().iter().map(|f| f.sha1).collect();
+    let left: Vec<Sha1> = side.fleet().missing_files().unwrap().iter().map(|f| f.sha1).collect();
     assert_eq!(left, [Sha1::hash(b"gone")]);
 }
 
@@ -143,7 +142,7 @@ fn what_servers_below_asked_for_is_left_out_when_it_does_not_fit() {
     assert!(report.forecast.fits && report.fetched == 1, "{report:?}");
     assert!(report.warnings[0].what.contains("do not fit"), "{:?}", report.warnings);
     side.assert_all_here();
-    assert_eq!(side.fleet().missing_files_asked_for().unwrap().len(), 1, "it is waited for");
+    assert_eq!(side.fleet().missing_files().unwrap().len(), 1, "it is waited for");
 }
 
 /// A server that keeps only the catalogue is not asked for files; another is, before the Internet.

@@ -96,11 +96,11 @@ fn files_that_are_missed_below_are_noted() {
     want(b"not here").unwrap();
     want(b"not here").unwrap();
     assert!(want(b"of nobody").is_err());
-    let wanted = site.fleet().missing_files_asked_for().unwrap();
+    let wanted = site.fleet().missing_files().unwrap();
     assert_eq!(wanted.len(), 1, "what is here and what nobody knows is not wanted");
     assert_eq!((wanted[0].sha1, wanted[0].times), (Sha1::hash(b"not here"), 2));
     site.fleet().forget_missing_file(&wanted[0].sha1).unwrap();
-    assert_eq!(site.fleet().missing_files_asked_for().unwrap(), []);
+    assert_eq!(site.fleet().missing_files().unwrap(), []);
 }
 
 /// Texts that hardly compress, so that the answer is larger than what is held.

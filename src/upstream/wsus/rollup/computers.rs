@@ -28,6 +28,9 @@ pub(super) struct AcceptedComputer {
 /// A computer that may be reported, with when it was last seen.
 type KnownComputer = (RollupComputer, Timestamp);
 
+/// SHA-256 of the details of computers, by their ids.
+type DetailDigests<'a> = HashMap<&'a str, Vec<u8>>;
+
 impl RollupRun<'_> {
     /// Reports all computers, with details where they changed, again where the upstream wants it.
     pub(super) fn report_computers(&mut self) -> Result<Vec<AcceptedComputer>, RollupError> {
@@ -58,7 +61,7 @@ impl RollupRun<'_> {
     fn with_changed_details<'b>(
         &self,
         batch: &'b [KnownComputer],
-    ) -> Result<(Vec<RollupComputer>, HashMap<&'b str, Vec<u8>>), RollupError> {
+    ) -> Result<(Vec<RollupComputer>, DetailDigests<'b>), RollupError> {
         let mut send = Vec::new();
         let mut digests = HashMap::new();
         for (computer, last_seen) in batch {
@@ -82,7 +85,7 @@ impl RollupRun<'_> {
         &mut self,
         batch: &[KnownComputer],
         send: &[RollupComputer],
-        digests: &HashMap<&str, Vec<u8>>,
+        digests: &DetailDigests<'_>,
     ) -> Result<(Vec<AcceptedComputer>, Vec<RollupComputer>), RollupError> {
         let client_time = DateTime(Timestamp::now());
         let request = RollupComputers { client_time, computers: send.to_vec() };

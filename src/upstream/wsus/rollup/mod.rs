@@ -1,4 +1,4 @@
-//! The last phase: telling the upstream how this server, the servers below and their computers
+//! The last phase: reporting to the upstream how this server, the servers below and their computers
 //! stand. [MS-WUSSS] 3.2.4.5
 //!
 //! What has been reported is remembered, so that only differences are reported next. Any fault ends
@@ -47,8 +47,8 @@ pub fn rollup(
     fleet: &mut Fleet,
     options: &SyncOptions,
 ) -> Result<Option<RollupReport>, RollupError> {
-    let known = known_upstreams(catalog)?.into_iter().find(|known| known.url == base.as_str());
-    let version = known.as_ref().and_then(|known| known.facts.protocol_version.as_deref());
+    let record = known_upstreams(catalog)?.into_iter().find(|record| record.url == base.as_str());
+    let version = record.as_ref().and_then(|record| record.facts.protocol_version.as_deref());
     let version = version.and_then(|version| version.parse::<ProtocolVersion>().ok());
     if version.is_none_or(|version| (version.major, version.minor) < (SINCE.major, SINCE.minor)) {
         return Ok(None);
@@ -61,7 +61,7 @@ pub fn rollup(
     let reported_servers = HashSet::from([account]);
     let done = RollupReport::default();
     let mut run = RollupRun { session, fleet, account, reported_servers, config, busy, done };
-    run.report_servers(catalog, known.and_then(|known| known.last_success))?;
+    run.report_servers(catalog, record.and_then(|record| record.last_success))?;
     run.done.detailed = config.detailed;
     if config.detailed {
         let accepted = run.report_computers()?;

@@ -1,10 +1,10 @@
-//! What the upstream was told, and why no more.
+//! What was reported to the upstream, and why no more.
 
 use serde::Serialize;
 
 use crate::{catalog::CatalogError, fleet::FleetError, upstream::wsus::error::UpstreamError};
 
-/// Why nothing more was told.
+/// Why nothing more was reported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RollupError {
@@ -17,12 +17,12 @@ pub enum RollupError {
     /// The fleet failed.
     #[error(transparent)]
     Fleet(#[from] FleetError),
-    /// It said so several times.
+    /// The upstream answered several times that it is busy.
     #[error("the upstream server is too busy for reports; the rest is told the next time")]
     Busy,
 }
 
-/// What the upstream was told.
+/// What was reported to the upstream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RollupReport {
@@ -32,6 +32,6 @@ pub struct RollupReport {
     pub detailed: bool,
     /// Computers.
     pub computers: u64,
-    /// Computers whose states were told.
+    /// Computers whose states were reported.
     pub statuses: u64,
 }

@@ -141,7 +141,7 @@ struct RegistrationDetails {
     os_description: Option<String>,
 }
 
-/// A computer that comes here, as the upstream is told of it.
+/// A computer that comes here, as it is reported to the upstream.
 pub(super) fn computer_details(computer: &Computer) -> ComputerDetails {
     let registration: RegistrationDetails = computer
         .details

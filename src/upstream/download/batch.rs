@@ -1,0 +1,62 @@
+//! Payloads on their way into the stores.
+
+use std::time::{Duration, Instant};
+
+use bundle_format::digest::{PayloadDigests, Sha256};
+
+use super::error::DownloadError;
+use crate::{
+    catalog::{Catalog, PayloadRow},
+    content::{ContentStore, Partial},
+};
+
+type Result<T> = std::result::Result<T, DownloadError>;
+
+/// Payloads are synced to the disk and noted in the catalogue in batches of so many bytes…
+const BATCH_BYTES: u64 = 1 << 30;
+/// …or files…
+const BATCH_FILES: usize = 64;
+/// …or after so long.
+const BATCH_TIME: Duration = Duration::from_secs(5);
+
+/// Payloads that are complete but not yet durable: first their bytes, then their rows.
+#[derive(Default)]
+pub(super) struct Batch {
+    partials: Vec<(Partial, Sha256)>,
+    rows: Vec<PayloadRow>,
+    bytes: u64,
+    since: Option<Instant>,
+}
+
+impl Batch {
+    pub(super) fn add(&mut self, partial: Option<Partial>, digests: PayloadDigests) {
+        let PayloadDigests { sha256, sha1, size, chunks } = digests;
+        self.partials.extend(partial.map(|partial| (partial, sha256)));
+        self.rows.push(PayloadRow { sha256, sha1, size, chunks, present: true, not_carried: None });
+        self.bytes += size;
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.rows.len() >= BATCH_FILES || self.bytes >= BATCH_BYTES
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= BATCH_TIME)
+    }
+
+    /// Makes all durable.
+    pub(super) fn store(&mut self, catalog: &mut Catalog, content: &ContentStore) -> Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let batch = std::mem::take(self);
+        content.store_partials(batch.partials)?;
+        let mut writer = catalog.write()?;
+        for row in &batch.rows {
+            writer.store_payload(row)?;
+        }
+        writer.commit()?;
+        Ok(())
+    }
+}
