@@ -7,7 +7,7 @@
 //!
 //! # Layers
 //!
-//! A module imports only from layers below; siblings do not know each other. `tests/suite/layers.rs`
+//! A module imports only from layers below; siblings do not know each other. `tests/suite/layers/`
 //! enforces this table.
 //!
 //! | layer | modules | what lives there | never |
@@ -26,7 +26,7 @@
 //! | 3 | [`advice`] | what an administrator can do about an error | |
 //! | 2 | `sqlite` | what the SQLite stores have in common | |
 //! | 1 | [`soap`], [`update`], [`cabinet`], [`certificate`] | envelopes and faults; update documents and fragments; strict reading of cabinets; how long a certificate holds | I/O, clock |
-//! | 0 | [`file_error`], `durable` | errors of the file system; writing that survives a crash | |
+//! | 0 | `durable`, [`file_error`], [`error_chain`], `xml`, [`advice`] | how a file becomes durable; errors with a path, and with their causes; writing XML; what an administrator can do about an error | anything here |
 //! | 0 | `bundle-format` (crate) | container, index, segments, trust, limits | anything here |
 //!
 //! # Who owns which file

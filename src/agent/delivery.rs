@@ -4,17 +4,17 @@ use std::{collections::BTreeMap, time::Instant};
 
 use reqwest::Url;
 
+use super::{action::Action, operation::Operation};
 use super::{
-    action::Action,
     answers,
     content::{Failure, Fetch},
     fragments::File,
     http::random_vector,
     judge::{Judge, clip},
     offers::{Offer, Offers},
-    operation::{CONTENT, Operation},
+    operation::CONTENT,
     report::{ProbeEvent, ProbeProgress},
-    requests::{self, EventKind},
+    requests::{self, events::EventKind},
     session::{Session, SessionEnd, millis},
 };
 

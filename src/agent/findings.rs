@@ -100,7 +100,7 @@ impl Findings {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::rulebook, *};
+    use crate::agent::{findings::*, rulebook};
 
     #[test]
     fn many_of_one_kind_are_counted() {

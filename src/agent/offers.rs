@@ -6,12 +6,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::Url;
 use uuid::Uuid;
 
+use super::{action::Action, operation::Operation};
 use super::{
-    action::Action,
-    answers::{self, ExtendedInfo},
+    answers::{self, extended::ExtendedInfo},
     applicability::Applicability,
     fragments::{File, UpdateType},
-    operation::Operation,
     report::{OfferedUpdate, ProbeEvent, ProbeProgress},
     requests, rulebook as rules,
     session::{Session, SessionEnd},

@@ -145,7 +145,8 @@ rules! {
 mod tests {
     #[test]
     fn ids_are_unique() {
-        let ids: std::collections::HashSet<_> = super::ALL.iter().map(|rule| rule.id).collect();
-        assert_eq!(ids.len(), super::ALL.len());
+        let ids: std::collections::HashSet<_> =
+            crate::agent::rulebook::ALL.iter().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), crate::agent::rulebook::ALL.len());
     }
 }

@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
 
+use super::{action::Action, operation::Operation};
 use super::{
-    action::Action,
-    answers::{self, SyncInfo, UpdateInfo},
+    answers::{
+        self,
+        sync::{SyncInfo, UpdateInfo},
+    },
     error::ProbeError,
     fragments::UpdateType,
-    operation::Operation,
     report::{ProbeEvent, ProbeProgress},
     requests, rulebook as rules,
     session::{Session, SessionEnd},

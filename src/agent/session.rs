@@ -7,16 +7,16 @@ use std::{
 
 use uuid::Uuid;
 
+use super::operation::Operation;
 use super::{
     applicability::Applicability,
     error::ProbeError,
     findings::Findings,
     http::HttpTransport,
     judge::Judge,
-    operation::Operation,
     options::ProbeOptions,
     report::{ProbeEvent, ProbeProgress, ProbeReport},
-    rules::{Evaluator, Machine, Verdict},
+    rules::{Evaluator, Verdict, machine::Machine},
     state::Datastore,
 };
 

@@ -11,12 +11,10 @@ use std::{
 
 use uuid::Uuid;
 
-pub use self::{
-    error::DataDirError,
-    folder_lock::FolderLock,
-    side::{Side, check_site},
-};
 use crate::{durable, file_error::Doing};
+pub use error::DataDirError;
+pub use folder_lock::FolderLock;
+pub use side::{Side, check_site};
 
 /// A data folder that `init` has made.
 #[derive(Debug, Clone)]

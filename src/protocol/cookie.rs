@@ -8,7 +8,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{DateTime, ErrorCode, ProtocolFault, ProtocolVersion, fields::Fields};
+use super::ErrorCode;
+use super::{fault::ProtocolFault, fields::Fields, time::DateTime, version::ProtocolVersion};
 use crate::soap::Writer;
 
 const VERSION: u8 = 1;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::ProtocolFault;
+use super::fault::ProtocolFault;
 use crate::{
     soap::Element,
     update::{UpdateId, UpdateIdentity},

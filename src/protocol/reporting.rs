@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{ProtocolFault, cookie::read_cookie, fields::Fields};
+use super::{cookie::read_cookie, fault::ProtocolFault, fields::Fields};
 use crate::{
     soap::{Element, Writer},
     update::UpdateId,

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{ProtocolFault, fields::Fields};
+use super::{fault::ProtocolFault, fields::Fields};
 use crate::soap::{Element, Writer};
 
 /// Namespace of the service, and of the SOAPAction before `/` and the operation.

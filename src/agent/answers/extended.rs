@@ -4,16 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Url;
 
-use super::{
-    super::{
-        fragments::{Extended, ExtendedFragment},
-        judge::{Judge, clip, decode_base64},
-        rulebook as rules, schema,
-        state::Cookie,
-        tree::Element,
-    },
-    handshake::read_cookie,
-    sync::int_array,
+use super::{handshake::read_cookie, sync::int_array};
+use crate::agent::{
+    fragments::{Extended, ExtendedFragment},
+    judge::{Judge, clip, decode_base64},
+    rulebook as rules, schema,
+    state::Cookie,
+    tree::Element,
 };
 
 /// Where a file is.

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::super::{
+use crate::agent::{
     judge::{Judge, clip},
     rulebook as rules, schema,
     state::{Config, Cookie, PlugIn},

@@ -4,16 +4,14 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::{
-    super::{
-        action::Action,
-        fragments::{Core, UpdateType},
-        judge::{Judge, clip, parse_instant},
-        rulebook as rules, schema,
-        state::Cookie,
-        tree::Element,
-    },
-    handshake::read_cookie,
+use super::super::action::Action;
+use super::handshake::read_cookie;
+use crate::agent::{
+    fragments::{Core, UpdateType},
+    judge::{Judge, clip, parse_instant},
+    rulebook as rules, schema,
+    state::Cookie,
+    tree::Element,
 };
 
 /// A revision in an answer.

@@ -2,12 +2,9 @@
 
 use uuid::Uuid;
 
-use super::{
-    super::{
-        client_version::CLIENT_VERSION, operation::Operation, profile::Profile, state::Cookie,
-    },
-    EnvelopeWriter, now_millis,
-};
+use super::super::operation::Operation;
+use super::{now_millis, writer::EnvelopeWriter};
+use crate::agent::{client_version::CLIENT_VERSION, profile::Profile, state::Cookie};
 
 /// What an event reports.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The requests of a Windows 11 agent, element for element.
 
-mod events;
-mod writer;
+pub(super) mod events;
+pub(super) mod writer;
 
-pub(crate) use events::{AgentEvent, EventKind, events_request};
+pub(crate) use events::{AgentEvent, events_request};
 use uuid::Uuid;
 pub(crate) use writer::EnvelopeWriter;
 

@@ -3,7 +3,8 @@
 
 use quick_xml::escape::partial_escape;
 
-use super::super::{operation::Operation, state::Cookie};
+use super::super::operation::Operation;
+use crate::agent::state::Cookie;
 
 /// An envelope being written.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::{
+use crate::agent::{
     profile::{Profile, RegistryValue, SimulatedFile},
     tree::Element,
 };

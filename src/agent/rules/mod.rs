@@ -3,7 +3,7 @@
 //! What is simple is evaluated really; a rule that this program does not know is false, unless the
 //! profile says otherwise, and is counted, so that a report can tell how much of it to believe.
 
-mod machine;
+pub(super) mod machine;
 mod values;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,8 @@
-use super::{super::tree, *};
-use crate::agent::profile::{Profile, RegistryValue, SimulatedFile};
+use crate::agent::{
+    profile::{Profile, RegistryValue, SimulatedFile},
+    rules::*,
+    tree,
+};
 
 fn machine() -> Machine {
     let mut profile = Profile::default();

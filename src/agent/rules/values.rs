@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use uuid::Uuid;
 
-use super::super::tree::Element;
+use crate::agent::tree::Element;
 
 /// `Comparison` of numbers and versions.
 #[derive(Debug, Clone, Copy)]

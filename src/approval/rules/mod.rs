@@ -17,15 +17,13 @@ pub use run::{
     PreviousApproval, RuleApproval, RuleChanges, RuleDifference, RunOptions, SkippedApproval, run,
 };
 
-use self::{
-    matching::Matcher,
-    rule::{describe, read_stored},
-};
 use super::error::ApprovalError;
 use crate::{
     catalog::Catalog,
     fleet::{Fleet, StoredRule},
 };
+use matching::Matcher;
+use rule::{describe, read_stored};
 
 /// Keeps a rule behind the others, or in the place of the one that it replaces.
 ///

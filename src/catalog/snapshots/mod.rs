@@ -9,9 +9,9 @@
 //! | `listed.rs` | switch: what a snapshot does not name is removed |
 //! | `seeded.rs` | seeding: a site's catalogue becomes the mirror's |
 
-mod listed;
+pub(crate) mod named_objects;
 mod seal;
-mod seeded;
+pub(crate) mod seed;
 mod sites;
 pub(super) mod snapshot;
 

@@ -2,7 +2,7 @@
 
 use super::NAMESPACE;
 use crate::{
-    protocol::{ProtocolFault, fields::Fields},
+    protocol::{fault::ProtocolFault, fields::Fields},
     soap::{Element, Writer},
     update::UpdateId,
 };

@@ -4,7 +4,7 @@ use jiff::{Timestamp, tz::Offset};
 
 use super::action::Action;
 use crate::{
-    protocol::{DateTime, ProtocolVersion},
+    protocol::{time::DateTime, version::ProtocolVersion},
     soap::Writer,
 };
 

@@ -7,7 +7,7 @@ use bundle_format::digest::Sha1;
 
 use super::{NAMESPACE, files::FileLocations, sync::write_ids};
 use crate::{
-    protocol::{ProtocolFault, cookie::read_cookie, fields::Fields},
+    protocol::{cookie::read_cookie, fault::ProtocolFault, fields::Fields},
     soap::{Element, Writer},
     update::UpdateIdentity,
 };

@@ -4,7 +4,11 @@ use bundle_format::digest::Sha1;
 
 use super::NAMESPACE;
 use crate::{
-    protocol::{EncodedCookie, ProtocolFault, cookie::read_cookie, fields::Fields},
+    protocol::{
+        cookie::{EncodedCookie, read_cookie},
+        fault::ProtocolFault,
+        fields::Fields,
+    },
     soap::{Element, Writer},
 };
 

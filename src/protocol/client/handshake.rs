@@ -3,10 +3,14 @@
 use jiff::Timestamp;
 
 use super::NAMESPACE;
+use crate::protocol::ErrorCode;
 use crate::{
     protocol::{
-        DateTime, EncodedCookie, ErrorCode, ProtocolFault, ProtocolVersion, cookie::read_cookie,
+        cookie::{EncodedCookie, read_cookie},
+        fault::ProtocolFault,
         fields::Fields,
+        time::DateTime,
+        version::ProtocolVersion,
     },
     soap::{Element, Writer},
 };

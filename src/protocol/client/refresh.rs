@@ -2,7 +2,9 @@
 
 use super::{NAMESPACE, deployment::Deployment};
 use crate::{
-    protocol::{ProtocolFault, ProtocolVersion, cookie::read_cookie, fields::Fields},
+    protocol::{
+        cookie::read_cookie, fault::ProtocolFault, fields::Fields, version::ProtocolVersion,
+    },
     soap::{Element, Writer},
     update::UpdateIdentity,
 };

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::NAMESPACE;
 use crate::{
-    protocol::{ProtocolFault, cookie::read_cookie, fields::Fields},
+    protocol::{cookie::read_cookie, fault::ProtocolFault, fields::Fields},
     soap::{Element, Writer},
 };
 

@@ -3,7 +3,10 @@
 use super::{NAMESPACE, deployment::Deployment};
 use crate::{
     protocol::{
-        EncodedCookie, ProtocolFault, ProtocolVersion, cookie::read_cookie, fields::Fields,
+        cookie::{EncodedCookie, read_cookie},
+        fault::ProtocolFault,
+        fields::Fields,
+        version::ProtocolVersion,
     },
     soap::{Element, Writer},
     update::UpdateId,

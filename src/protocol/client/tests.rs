@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::protocol::ErrorCode;
 use crate::{
-    protocol::{EncodedCookie, ErrorCode, ProtocolFault, ProtocolVersion},
+    protocol::{cookie::EncodedCookie, fault::ProtocolFault, version::ProtocolVersion},
     soap::{Element, MessageLimits, Piece, Style, envelope, read},
 };
 

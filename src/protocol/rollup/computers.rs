@@ -10,9 +10,10 @@ use uuid::Uuid;
 use super::{MAX_ITEMS, instant, reached, short, write_cookie};
 use crate::{
     protocol::{
-        DateTime, ProtocolFault,
+        fault::ProtocolFault,
         fields::Fields,
         server_sync::operation::{Operation, write_result},
+        time::DateTime,
     },
     soap::{Element, Writer},
 };

@@ -27,9 +27,10 @@ use jiff::tz::Offset;
 use uuid::Uuid;
 
 use super::{
-    DateTime, ProtocolFault,
+    fault::ProtocolFault,
     fields::Fields,
     server_sync::operation::{Operation, write_result},
+    time::DateTime,
 };
 use crate::soap::{Element, Writer};
 

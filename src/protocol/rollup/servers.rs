@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::{MAX_ITEMS, instant, reached, short, write_cookie};
 use crate::{
     protocol::{
-        DateTime, ProtocolFault,
+        fault::ProtocolFault,
         fields::Fields,
         server_sync::{NAMESPACE, operation::Operation},
+        time::DateTime,
     },
     soap::{Element, Writer},
     update::UpdateIdentity,

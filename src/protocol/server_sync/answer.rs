@@ -2,8 +2,9 @@
 
 use std::io;
 
+use crate::protocol::ErrorCode;
 use crate::{
-    protocol::{ErrorCode, ProtocolFault},
+    protocol::fault::ProtocolFault,
     soap::{self, Element, EnvelopeError, ListError, ReadError, body_of},
 };
 

@@ -9,9 +9,11 @@ use super::{
     DSS_AUTH_NAMESPACE,
     operation::{Operation, write_result},
 };
+use crate::protocol::ErrorCode;
 use crate::{
     protocol::{
-        DateTime, EncodedCookie, ErrorCode, ProtocolFault, ProtocolVersion, fields::Fields,
+        cookie::EncodedCookie, fault::ProtocolFault, fields::Fields, time::DateTime,
+        version::ProtocolVersion,
     },
     soap::{Element, Writer},
 };

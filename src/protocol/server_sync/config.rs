@@ -7,7 +7,7 @@ use super::{
     operation::{Operation, write_result},
 };
 use crate::{
-    protocol::{ProtocolFault, fields::Fields},
+    protocol::{fault::ProtocolFault, fields::Fields},
     soap::{Element, Writer},
 };
 

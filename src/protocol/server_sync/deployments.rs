@@ -9,7 +9,7 @@ use super::{
     operation::{Operation, write_result},
 };
 use crate::{
-    protocol::{DateTime, ProtocolFault, fields::Fields},
+    protocol::{fault::ProtocolFault, fields::Fields, time::DateTime},
     soap::{Element, Writer},
     update::UpdateIdentity,
 };

@@ -10,7 +10,7 @@ use super::{
     revisions::{IdAndDelta, write_identity, write_pairs},
 };
 use crate::{
-    protocol::{ProtocolFault, fields::Fields},
+    protocol::{fault::ProtocolFault, fields::Fields},
     soap::{Element, Writer},
     update::UpdateIdentity,
 };

@@ -12,7 +12,7 @@ use super::{
     revisions::write_identity,
 };
 use crate::{
-    protocol::{ProtocolFault, fields::Fields},
+    protocol::{fault::ProtocolFault, fields::Fields},
     soap::{Element, Writer},
     update::UpdateIdentity,
 };

@@ -7,7 +7,7 @@ use super::{
     answer::{self, AnswerError},
 };
 use crate::{
-    protocol::ProtocolFault,
+    protocol::fault::ProtocolFault,
     soap::{self, Element, MessageLimits, Style, Writer, whole},
 };
 

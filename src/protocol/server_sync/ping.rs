@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::operation::{Operation, write_result};
 use crate::{
-    protocol::{DateTime, ProtocolFault, fields::Fields},
+    protocol::{fault::ProtocolFault, fields::Fields, time::DateTime},
     soap::{Element, Writer},
 };
 

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 use uuid::uuid;
 
 use super::*;
+use crate::protocol::ErrorCode;
 use crate::{
-    protocol::{EncodedCookie, ErrorCode, ProtocolFault},
+    protocol::{cookie::EncodedCookie, fault::ProtocolFault},
     soap::{MessageLimits, Style, Writer, body_of, read, whole},
     update::{UpdateId, UpdateIdentity},
 };

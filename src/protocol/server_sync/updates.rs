@@ -13,8 +13,9 @@ use super::{
     operation::{Operation, write_result},
     revisions::write_identity,
 };
+use crate::protocol::ErrorCode;
 use crate::{
-    protocol::{ErrorCode, ProtocolFault, fields::Fields},
+    protocol::{fault::ProtocolFault, fields::Fields},
     soap::{Element, MessageLimits, Writer, read_lists},
     update::UpdateIdentity,
 };

@@ -11,7 +11,7 @@ use super::{
     choice::PolicyChoice,
     diff::plan,
     perform::{keep_as_is, perform},
-    stored::parse,
+    stored_policy::parse,
 };
 use crate::{
     catalog::Catalog,

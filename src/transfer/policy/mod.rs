@@ -25,4 +25,4 @@ pub(super) mod gather;
 pub(super) mod overview;
 mod perform;
 pub(super) mod preview;
-mod stored;
+pub(crate) mod stored_policy;

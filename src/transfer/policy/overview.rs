@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{change::printable, stored::parse};
+use super::{change::printable, stored_policy::parse};
 use crate::{
     data_dir::DataDir,
     fleet::{ApprovalAction, Fleet, FleetError, Origin, PolicyState, StoredPolicy},

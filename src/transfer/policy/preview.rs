@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bundle_format::{limits::BundleLimits, policy::Policy, trust::Expectation};
 use jiff::Timestamp;
 
-use super::{change::PolicyChange, diff::plan, stored::parse};
+use super::{change::PolicyChange, diff::plan, stored_policy::parse};
 use crate::{
     data_dir::DataDir,
     fleet::{Fleet, PolicyState},

@@ -6,9 +6,9 @@ use bundle_format::digest::PayloadDigests;
 
 use super::{
     fetcher::Fetcher,
+    file_plan::PlannedFile,
     locations::{Location, LocationKind},
     outcome::{FetchOutcome, FetchStop, ReceiveOutcome, RejectedContent},
-    planned_file::PlannedFile,
 };
 use crate::{
     content::{ContentError, Partial},

@@ -12,7 +12,7 @@ use std::{
 
 use reqwest::{Client, Url};
 
-use super::{error::DownloadError, planned_file::PlannedFile};
+use super::{error::DownloadError, file_plan::PlannedFile};
 use crate::{
     catalog::Catalog,
     protocol::content_path,

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `selection`, `plan`, `planned_file`, `download_forecast` | which files, and whether they fit |
+//! | `selection`, `plan`, `file_plan`, `download_forecast` | which files, and whether they fit |
 //! | `locations` | where each may be had |
 //! | `work`, `batch` | several files at a time, within the window; what has arrived goes into the stores |
 //! | `fetch` | one file, from the first location that gives the right bytes |
@@ -16,22 +16,22 @@
 //! are stored as they come: their digests are of what comes.
 
 pub(super) mod batch;
-pub(super) mod download_forecast;
+pub(crate) mod download_forecast;
+pub(crate) mod download_run;
 pub(super) mod error;
 pub(super) mod fetch;
 pub(super) mod fetcher;
+pub(crate) mod file_plan;
 pub(super) mod locations;
 pub(super) mod outcome;
 pub(super) mod pace;
 pub(super) mod plan;
-pub(super) mod planned_file;
 pub(super) mod problems;
 pub(super) mod receive;
 pub(super) mod report;
 pub(super) mod selection;
 pub(super) mod upstream_requests;
 pub(super) mod window;
-pub(super) mod work;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -42,12 +42,12 @@ use crate::{
     content::ContentStore,
     fleet::Fleet,
 };
+use download_run::DownloadRun;
 use error::DownloadError;
 use locations::Locations;
 use plan::DownloadPlan;
 use problems::Problems;
 use report::{DownloadOptions, DownloadProgress, DownloadReport};
-use work::DownloadRun;
 
 /// What a download would take. Downloads nothing.
 ///

@@ -10,7 +10,7 @@ use std::{
 use bundle_format::digest::{Sha1, Sha256};
 
 use super::{
-    download_forecast::DownloadForecast, error::DownloadError, planned_file::PlannedFile,
+    download_forecast::DownloadForecast, error::DownloadError, file_plan::PlannedFile,
     problems::Problems, selection::FileSelection,
 };
 use crate::{

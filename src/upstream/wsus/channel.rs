@@ -17,10 +17,8 @@ use reqwest::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use super::{
-    error::{UpstreamError, chain},
-    spool::ResponseSpool,
-};
+use super::{error::UpstreamError, spool::ResponseSpool};
+use crate::error_chain::chain;
 use crate::{
     certificate::Validity,
     protocol::{ErrorCode, server_sync::AnswerError},

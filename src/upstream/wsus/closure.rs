@@ -1,10 +1,8 @@
 //! What updates name and the mirror lacks: asked for where that is possible, else reported.
 
-use super::{
-    engine::{Result, SyncRun, speaks},
-    error::chain,
-};
+use super::engine::{Result, SyncRun, speaks};
 use crate::{
+    error_chain::chain,
     protocol::server_sync::{ConfigData, GetRelatedRevisionsForUpdates},
     update::UpdateId,
     upstream::report::Unresolved,

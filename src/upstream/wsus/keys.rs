@@ -7,10 +7,11 @@ use bundle_format::{digest::Sha1, segment::KEY_MAX};
 use super::{
     batches::{Batches, is_about_the_batch},
     engine::{LARGEST_BATCH, Result, SyncRun, note},
-    error::{UpstreamError, chain},
+    error::UpstreamError,
 };
 use crate::{
     catalog::CatalogWriter,
+    error_chain::chain,
     protocol::server_sync::{ConfigData, GetUpdateDecryptionData, UpdateKeys},
     update::UpdateIdentity,
     upstream::report::SyncReport,

@@ -9,10 +9,11 @@ use std::{
 use bundle_format::digest::Sha1;
 
 use super::{
-    error::{UpstreamError, chain},
+    error::UpstreamError,
     session::{Session, read_documents},
 };
 use crate::{
+    error_chain::chain,
     protocol::server_sync::UpdateItem,
     update::{DocumentLimits, UpdateDocument, UpdateIdentity},
 };

@@ -68,8 +68,9 @@ fn folders_know_only_what_lies_below_them() {
             continue;
         };
         let Some((_, folders)) = ROOMS.iter().find(|(name, _)| *name == room) else { continue };
-        if room != other_room || folder == other || !folders.iter().any(|(name, _)| *name == other)
-        {
+        // Files beside the folders are the vocabulary of the room: everybody knows them.
+        let is_folder = src().join(room).join(other).is_dir();
+        if room != other_room || folder == other || !is_folder {
             continue;
         }
         let known = folders.iter().find(|(name, _)| *name == folder).map_or(&[][..], |(_, k)| k);
@@ -163,8 +164,9 @@ fn imports_within_a_room_lead_to_the_definition() {
                 if home.first() != Some(room) || !import.path.contains(&item) {
                     continue;
                 }
-                let through: Vec<String> =
-                    import.path.iter().take_while(|word| **word != item).cloned().collect();
+                // A module and its function may have one name: the item is the last of that name.
+                let at = import.path.iter().rposition(|word| *word == item).unwrap_or_default();
+                let through = import.path[..at].to_vec();
                 let written = model.resolve(id, &through);
                 let direct = through.is_empty() || written.contains(&Target::Module(defining));
                 if !direct {

@@ -21,10 +21,6 @@ use std::collections::HashSet;
 
 use reqwest::Url;
 
-use self::{
-    report::{RollupError, RollupReport},
-    run::RollupRun,
-};
 use super::{session::Session, upstream_record::known_upstreams};
 use crate::{
     catalog::Catalog,
@@ -32,6 +28,8 @@ use crate::{
     protocol::{ProtocolVersion, rollup::GetRollupConfiguration},
     upstream::report::SyncOptions,
 };
+use report::{RollupError, RollupReport};
+use run::RollupRun;
 
 /// The first version with reporting between servers.
 const SINCE: ProtocolVersion = ProtocolVersion { major: 1, minor: 3 };
