@@ -24,9 +24,10 @@
 //! | 2 | [`scope`] | pure: what does this agent need? | I/O |
 //! | 2 | [`protocol`] | messages, error codes, cookies, Xpress | I/O |
 //! | 3 | [`advice`] | what an administrator can do about an error | |
+//! | 3 | [`advice`] | what an administrator can do about the cause of an error | |
 //! | 2 | `sqlite` | what the SQLite stores have in common | |
 //! | 1 | [`soap`], [`update`], [`cabinet`], [`certificate`] | envelopes and faults; update documents and fragments; strict reading of cabinets; how long a certificate holds | I/O, clock |
-//! | 0 | `durable`, [`file_error`], [`error_chain`], `xml`, [`advice`] | how a file becomes durable; errors with a path, and with their causes; writing XML; what an administrator can do about an error | anything here |
+//! | 0 | `durable`, [`file_error`], [`error_chain`], `xml` | how a file becomes durable; errors with a path, and with their causes; writing XML | anything here |
 //! | 0 | `bundle-format` (crate) | container, index, segments, trust, limits | anything here |
 //!
 //! # Who owns which file

@@ -6,12 +6,12 @@
 //! | `snapshot.rs` | everybody: snapshots and their segments |
 //! | `seal.rs` | sealing: what the last snapshot does not carry |
 //! | `sites.rs` | export: sites and what was packed for them |
-//! | `listed.rs` | switch: what a snapshot does not name is removed |
-//! | `seeded.rs` | seeding: a site's catalogue becomes the mirror's |
+//! | `named_objects.rs` | switch: what a snapshot does not name is removed |
+//! | `seed.rs` | seeding: a site's catalogue becomes the mirror's |
 
-pub(crate) mod named_objects;
+mod named_objects;
 mod seal;
-pub(crate) mod seed;
+mod seed;
 mod sites;
 pub(super) mod snapshot;
 

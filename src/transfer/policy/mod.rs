@@ -8,7 +8,7 @@
 //! | `preview` | what a policy would change, for a person |
 //! | `decide`, `choice` | what a person decides about a policy that waits, and about which part |
 //! | `overview` | the policies and local decisions that there are |
-//! | `stored` | a policy as the fleet keeps it |
+//! | `stored_policy` | a policy as the fleet keeps it |
 //! | `perform` | the changes, made |
 //! | `change` | the words for them |
 //!

@@ -55,7 +55,7 @@ impl Model {
     /// Reads the sources below `src`.
     pub(super) fn read(src: &Path) -> Self {
         let mut model = Self { modules: Vec::new() };
-        model.file(src, &src.join("lib.rs"), &src.to_owned(), Vec::new(), None);
+        model.file(src, &src.join("lib.rs"), src, Vec::new(), None);
         model
     }
 

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{Edge, Model, Target, src};
 
+/// A folder or file of a room, and the folders that it may know.
+type Place = (&'static str, &'static [&'static str]);
+
 /// A room, its inner folders and files, and which folders each of them may know. A file that stands in
 /// no list knows none.
-const ROOMS: &[(&str, &[(&str, &[&str])])] = &[
+const ROOMS: &[(&str, &[Place])] = &[
     (
         "fleet",
         &[
