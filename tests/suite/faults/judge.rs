@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::{
     cases::{Case, arguments},
     look::{State, difference, left_over, visible, whole},
-    preload::{Call, Mode, program, run_counted, run_failing},
+    preload::{Call, Mode, program, run_counted, run_failing, starred},
 };
 use crate::support::program::messages;
 
@@ -40,13 +40,6 @@ pub(super) struct Finding {
     pub(super) mode: Mode,
     pub(super) call: Call,
     pub(super) what: String,
-}
-
-impl std::fmt::Display for Finding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { rule, mode, call, what } = self;
-        write!(f, "{rule:?}, {} at call {} ({call}): {what}", mode.name(), call.number)
-    }
 }
 
 /// A command, its calls, and the states that it may leave.
@@ -87,6 +80,11 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// What was said, in one line and without the folder of the try.
+fn shown(said: &str, root: &Path) -> String {
+    starred(&said.trim().replace('\n', " ").replace(&root.display().to_string(), "ROOT"))
+}
+
 impl Trial {
     /// Runs the command undisturbed, and counts its calls.
     pub(super) fn new(library: &'static Path, case: Case) -> Self {
@@ -104,7 +102,7 @@ impl Trial {
         assert_eq!(left_over(&twin.1), Vec::<String>::new(), "{}: undisturbed", case.name);
         states.push(visible(&twin.1));
         let done = whole(&twin.1);
-        assert_ne!(states.first(), states.last(), "{} changes nothing", case.name);
+        assert_ne!(whole(&start.1), done, "{} changes nothing", case.name);
         Self { library, case, calls, states, done }
     }
 
@@ -115,11 +113,12 @@ impl Trial {
         let args = self.case.args(root);
         let (output, calls) = run_failing(self.library, root, &args, mode, number);
         // With more than one thread the order may be another this time.
-        let Some(call) = calls.into_iter().find(|call| call.number == number) else {
+        let Some(call) = calls.iter().find(|call| call.number == number).cloned() else {
             assert!(output.status.success(), "{}: {}", self.case.name, messages(&output));
             return Vec::new();
         };
-        let mut judge = Judge { mode, call, found: Vec::new() };
+        let by_sqlite = calls[..number - 1].last().is_some_and(|before| before.is_on_database());
+        let mut judge = Judge { mode, call, by_sqlite, found: Vec::new() };
         let looked = Folder::copy(root);
         judge.exit(&output, || whole(&looked.1) == self.done);
         if mode != Mode::Kill && !output.status.success() {
@@ -134,8 +133,9 @@ impl Trial {
         if root.join("data/tidegate.json").exists() {
             let output = program(root, &["check".to_owned()]).output().unwrap();
             if !output.status.success() {
-                let said = String::from_utf8_lossy(&output.stdout).into_owned() + &messages(&output);
-                judge.broken(Rule::Check, said.replace('\n', " "));
+                let said =
+                    String::from_utf8_lossy(&output.stdout).into_owned() + &messages(&output);
+                judge.broken(Rule::Check, shown(&said, root));
             }
         }
         let state = visible(root);
@@ -154,7 +154,7 @@ impl Trial {
         let said = messages(&output);
         let already = self.case.already.is_some_and(|already| said.contains(already));
         if !output.status.success() && !(output.status.code() == Some(1) && already) {
-            judge.broken(Rule::Again, format!("{}: {said}", output.status));
+            judge.broken(Rule::Again, format!("{}: {}", output.status, shown(&said, root)));
         }
         let state = whole(root);
         if state != self.done {
@@ -170,6 +170,8 @@ impl Trial {
 struct Judge {
     mode: Mode,
     call: Call,
+    /// Whether the call before was on a database.
+    by_sqlite: bool,
     found: Vec<Finding>,
 }
 
@@ -187,22 +189,20 @@ impl Judge {
                 if !complete() {
                     self.broken(Rule::Exit, "0, and it is not done");
                 }
-                // A checkpoint that fails loses nothing: the log was synced before.
-                if self.mode == Mode::Eio
-                    && self.call.name.contains("sync")
-                    && !self.call.path.contains(".sqlite")
-                {
+                // SQLite loses nothing when a checkpoint fails, and lets the sync of a folder fail.
+                let sqlite =
+                    self.call.is_on_database() || self.by_sqlite && self.call.path == "data";
+                if self.call.name.contains("sync") && !sqlite {
                     self.broken(Rule::Exit, "0, and it is not sure to stay");
                 }
             }
             (Mode::Eio | Mode::Full | Mode::Short, Some(1 | 4)) => {}
-            _ => self.broken(Rule::Exit, format!("{status}: {}", messages(output))),
+            _ => self.broken(Rule::Exit, format!("{status}: {}", messages(output).trim())),
         }
     }
 
     fn message(&mut self, said: &str, root: &Path) {
-        let said = said.trim();
-        let told = said.replace(&root.display().to_string(), "ROOT");
+        let told = shown(said, root);
         let lower = told.to_lowercase();
         let debug = ["panicked", "Os {", "SqliteFailure", "Custom {", "Error {", "kind:"];
         if let Some(form) = debug.iter().find(|form| told.contains(**form)) {

@@ -131,7 +131,7 @@ fn flatten(at: &str, value: &Value, lines: &mut Vec<String>) {
 /// The lines that one state has and the other has not.
 pub(super) fn difference(expected: &State, found: &State) -> String {
     let side = |sign: &str, lines: Vec<&String>| {
-        lines.iter().take(4).map(|line| format!("\n      {sign} {line}")).collect::<String>()
+        lines.iter().take(3).map(|line| format!("\n    {sign} {line:.90}")).collect::<String>()
     };
     let lacks = expected.difference(found).collect();
     let has = found.difference(expected).collect();

@@ -54,6 +54,13 @@ pub(super) struct Call {
     pub(super) path: String,
 }
 
+impl Call {
+    /// Whether SQLite made it, on a database or its log.
+    pub(super) fn is_on_database(&self) -> bool {
+        self.path.contains(".sqlite")
+    }
+}
+
 impl std::fmt::Display for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.name, self.path)
@@ -158,12 +165,31 @@ fn read_call(line: &str) -> Call {
     }
 }
 
-/// A path with a star for what is random in it: names of temporary files.
-pub(super) fn starred(path: &str) -> String {
-    let star = |part: &str| {
-        let random = [".tmp", "tmp.", ".unfinished-", ".tidegate-seed-", "keys."];
-        let prefix = random.iter().find(|begin| part.starts_with(**begin) && part != "keys.json");
-        prefix.map_or_else(|| part.to_owned(), |prefix| format!("{prefix}*"))
-    };
-    path.split('/').map(star).collect::<Vec<_>>().join("/")
+/// A text with a star for what is random in the names of temporary files.
+pub(super) fn starred(text: &str) -> String {
+    const BEGINS: [&str; 6] =
+        [".tmp", "tmp.", ".unfinished-", ".tidegate-seed-", ".tidegate-", "keys."];
+    const RANDOM: usize = 6;
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let random = BEGINS.iter().find(|begin| {
+            let name = rest.strip_prefix(**begin).and_then(|rest| rest.get(..RANDOM));
+            name.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric()))
+        });
+        let taken = random.map_or(next.len_utf8(), |begin| begin.len() + RANDOM);
+        match random {
+            Some(begin) => out += &format!("{begin}*"),
+            None => out.push(next),
+        }
+        rest = &rest[taken..];
+    }
+    out
+}
+
+#[test]
+fn what_is_random_in_names_is_starred() {
+    let text = "keys.aB3dE9/keys.json: No space; x/.tmpabcdef/tmp.12345Z .tidegate-seed-abcdef";
+    let stars = "keys.*/keys.json: No space; x/.tmp*/tmp.* .tidegate-seed-*";
+    assert_eq!(starred(text), stars);
 }
