@@ -15,7 +15,7 @@ pub(super) struct Known {
     /// The commands that have it, as their cases are called.
     pub(super) cases: &'static [&'static str],
     pub(super) modes: &'static [Mode],
-    /// A part of the call that fails, as `fsync data/keys`.
+    /// A part of the call that fails, as `fsync data/keys`; its end, when a `$` follows.
     pub(super) call: &'static str,
     pub(super) rule: Rule,
     /// A part of what was found.
@@ -28,7 +28,12 @@ pub(super) struct Known {
 impl Known {
     /// Whether it is about this call.
     pub(super) fn is_at(&self, mode: Mode, call: &Call) -> bool {
-        self.modes.contains(&mode) && call.to_string().contains(self.call)
+        let shown = call.to_string();
+        let here = match self.call.strip_suffix('$') {
+            Some(end) => shown.ends_with(end),
+            None => shown.contains(self.call),
+        };
+        self.modes.contains(&mode) && here
     }
 
     /// Whether this is what was found.
@@ -78,7 +83,7 @@ pub(super) const KNOWN: &[Known] = &[
         why: "D8: the temporary file of tidegate.json stays for ever",
     },
     Known {
-        cases: &["trust add"],
+        cases: &["trust add", "import", "import delta"],
         modes: &[Kill],
         call: " data/trust/",
         rule: Rule::Left,
@@ -94,11 +99,43 @@ pub(super) const KNOWN: &[Known] = &[
         why: "D8: the scratch folder of a killed `keys init` stays for ever, with secret keys in it",
     },
     Known {
+        cases: &["sync", "import"],
+        modes: &[Short],
+        call: "pwrite64 data/catalog.sqlite$",
+        rule: Rule::Message,
+        what: "unable to open database file; run it as a user who may read and write",
+        why: "new: the same, when the disk is full while the catalogue is made",
+    },
+    Known {
+        cases: &["publish"],
+        modes: &[Kill],
+        call: " data/content/",
+        rule: Rule::Left,
+        what: "data/content/tmp/.tmp*",
+        why: "A7: a killed `publish` leaves the file that it was copying, of any size",
+    },
+    Known {
+        cases: &["import", "import delta"],
+        modes: &[Eio, Kill],
+        call: " tmp/.tmp*",
+        rule: Rule::Left,
+        what: "tmp/.tmp*",
+        why: "D8: folders in the system's temporary folder stay for ever",
+    },
+    Known {
         cases: &["import", "import delta"],
         modes: &[Eio, Full, Short, Kill],
-        call: " data/fleet.sqlite",
+        call: " data/trust",
+        rule: Rule::Check,
+        what: "is served, but the trust state has not followed",
+        why: "D5: the snapshot is in force before it is trusted",
+    },
+    Known {
+        cases: &["import", "import delta"],
+        modes: &[Eio, Full, Short, Kill],
+        call: " data",
         rule: Rule::State,
-        what: "",
+        what: "from the new one:\n    - approvals[",
         why: "D5: the snapshot is in force before its policy is",
     },
     Known {

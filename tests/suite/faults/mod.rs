@@ -28,7 +28,7 @@ fn every_call() -> bool {
     std::env::var("TIDEGATE_FAULTS").is_ok_and(|how| how == "all")
 }
 
-/// The calls that are tried: some, evenly spread, and two for each fault that is known.
+/// The calls that are tried: some, evenly spread, and three for each fault that is known.
 fn chosen(calls: &[Call], mode: Mode, known: &[&Known]) -> Vec<usize> {
     let fit: Vec<&Call> = calls.iter().filter(|call| mode.fits(call)).collect();
     let step = if every_call() { 1 } else { fit.len().div_ceil(TRIES).max(1) };
@@ -36,7 +36,7 @@ fn chosen(calls: &[Call], mode: Mode, known: &[&Known]) -> Vec<usize> {
         fit.iter().skip(step / 2).step_by(step).map(|c| c.number).collect();
     for known in known {
         let at: Vec<&&Call> = fit.iter().filter(|call| known.is_at(mode, call)).collect();
-        let places = [at.len() / 2, at.len() * 3 / 4];
+        let places = [0, at.len() / 2, at.len() * 3 / 4];
         chosen.extend(places.iter().filter_map(|place| at.get(*place)).map(|call| call.number));
     }
     chosen.sort_unstable();
