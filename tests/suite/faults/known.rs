@@ -69,10 +69,18 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         cases: ON_DATABASES,
         modes: &[Full],
-        call: "openat data/",
+        call: ".sqlite-wal$",
         rule: Rule::Message,
         what: "unable to open database file; run it as a user who may read and write",
-        why: "new: a full disk on which SQLite cannot make -wal or -shm is told as missing rights",
+        why: "new: a full disk on which SQLite cannot make -wal is told as missing rights",
+    },
+    Known {
+        cases: ON_DATABASES,
+        modes: &[Full],
+        call: ".sqlite-shm$",
+        rule: Rule::Message,
+        what: "unable to open database file; run it as a user who may read and write",
+        why: "new: a full disk on which SQLite cannot make -shm is told as missing rights",
     },
     Known {
         cases: &["init"],
@@ -125,7 +133,7 @@ pub(super) const KNOWN: &[Known] = &[
     Known {
         cases: &["import", "import delta"],
         modes: &[Eio, Full, Short, Kill],
-        call: " data/trust",
+        call: " data",
         rule: Rule::Check,
         what: "is served, but the trust state has not followed",
         why: "D5: the snapshot is in force before it is trusted",
