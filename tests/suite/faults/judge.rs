@@ -153,7 +153,8 @@ impl Trial {
         let output = program(root, args).output().unwrap();
         let said = messages(&output);
         let already = self.case.already.is_some_and(|already| said.contains(already));
-        if !output.status.success() && !(output.status.code() == Some(1) && already) {
+        let refused = output.status.code() == Some(1) && already;
+        if !output.status.success() && !refused {
             judge.broken(Rule::Again, format!("{}: {}", output.status, shown(&said, root)));
         }
         let state = whole(root);

@@ -108,6 +108,14 @@ pub(super) const KNOWN: &[Known] = &[
     },
     Known {
         cases: &["sync", "import"],
+        modes: &[Full],
+        call: "data/catalog.sqlite-journal$",
+        rule: Rule::Message,
+        what: "unable to open database file; run it as a user who may read and write",
+        why: "new: the same, when the catalogue is made",
+    },
+    Known {
+        cases: &["sync", "import"],
         modes: &[Short],
         call: "pwrite64 data/catalog.sqlite$",
         rule: Rule::Message,
