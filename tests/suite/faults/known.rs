@@ -108,19 +108,11 @@ pub(super) const KNOWN: &[Known] = &[
     },
     Known {
         cases: &["sync", "import"],
-        modes: &[Full],
-        call: "data/catalog.sqlite-journal$",
+        modes: &[Full, Short],
+        call: ".sqlite",
         rule: Rule::Message,
-        what: "unable to open database file; run it as a user who may read and write",
-        why: "new: the same, when the catalogue is made",
-    },
-    Known {
-        cases: &["sync", "import"],
-        modes: &[Short],
-        call: "pwrite64 data/catalog.sqlite$",
-        rule: Rule::Message,
-        what: "unable to open database file; run it as a user who may read and write",
-        why: "new: the same, when the disk is full while the catalogue is made",
+        what: "unable to open database file",
+        why: "new: the same, when the databases are made",
     },
     Known {
         cases: &["publish"],
