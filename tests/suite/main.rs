@@ -29,6 +29,8 @@ mod compat;
 mod content;
 #[cfg(feature = "upstream")]
 mod download;
+#[cfg(feature = "upstream")]
+mod faults;
 mod fleet;
 mod fleet_replicated;
 mod house;

@@ -1,0 +1,179 @@
+//! Faults of the program that are known and not mended yet. An entry forgives exactly what it names, and
+//! fails the test of a command that does not need it any more.
+
+use super::{
+    judge::{Finding, Rule},
+    preload::{
+        Call,
+        Mode::{self, Eio, Full, Kill, Short},
+    },
+};
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// The commands that have it, as their cases are called.
+    pub(super) cases: &'static [&'static str],
+    pub(super) modes: &'static [Mode],
+    /// A part of the call that fails, as `fsync data/keys`; its end, when a `$` follows.
+    pub(super) call: &'static str,
+    pub(super) rule: Rule,
+    /// A part of what was found.
+    pub(super) what: &'static str,
+    /// What is wrong, and what would be right.
+    #[expect(dead_code, reason = "shown by Debug when it is mended")]
+    pub(super) why: &'static str,
+}
+
+impl Known {
+    /// Whether it is about this call.
+    pub(super) fn is_at(&self, mode: Mode, call: &Call) -> bool {
+        let shown = call.to_string();
+        let here = match self.call.strip_suffix('$') {
+            Some(end) => shown.ends_with(end),
+            None => shown.contains(self.call),
+        };
+        self.modes.contains(&mode) && here
+    }
+
+    /// Whether this is what was found.
+    pub(super) fn forgives(&self, finding: &Finding) -> bool {
+        self.is_at(finding.mode, &finding.call)
+            && self.rule == finding.rule
+            && finding.what.contains(self.what)
+    }
+}
+
+/// Commands that open a database.
+const ON_DATABASES: &[&str] = &[
+    "approve",
+    "export",
+    "groups add",
+    "import",
+    "import delta",
+    "prune",
+    "publish",
+    "seal",
+    "sync",
+];
+
+pub(super) const KNOWN: &[Known] = &[
+    Known {
+        cases: ON_DATABASES,
+        modes: &[Eio],
+        call: ".sqlite-shm",
+        rule: Rule::Message,
+        what: "free space there",
+        why: "D7: SQLite's IOERR_SHMSIZE is told as a full disk, whatever the write failed of",
+    },
+    Known {
+        cases: ON_DATABASES,
+        modes: &[Full],
+        call: ".sqlite-wal$",
+        rule: Rule::Message,
+        what: "unable to open database file; run it as a user who may read and write",
+        why: "new: a full disk on which SQLite cannot make -wal is told as missing rights",
+    },
+    Known {
+        cases: ON_DATABASES,
+        modes: &[Full],
+        call: ".sqlite-shm$",
+        rule: Rule::Message,
+        what: "unable to open database file; run it as a user who may read and write",
+        why: "new: a full disk on which SQLite cannot make -shm is told as missing rights",
+    },
+    Known {
+        cases: &["init"],
+        modes: &[Kill],
+        call: " data/",
+        rule: Rule::Left,
+        what: "data/.tmp*",
+        why: "D8: the temporary file of tidegate.json stays for ever",
+    },
+    Known {
+        cases: &["trust add", "import", "import delta"],
+        modes: &[Kill],
+        call: " data/trust/",
+        rule: Rule::Left,
+        what: "data/trust/.tmp*",
+        why: "D8: the temporary file of the trust state stays for ever",
+    },
+    Known {
+        cases: &["keys init"],
+        modes: &[Kill],
+        call: " data/keys",
+        rule: Rule::Left,
+        what: "data/keys.*",
+        why: "D8: the scratch folder of a killed `keys init` stays for ever, with secret keys in it",
+    },
+    Known {
+        cases: &["sync", "import"],
+        modes: &[Full, Short],
+        call: ".sqlite",
+        rule: Rule::Message,
+        what: "unable to open database file",
+        why: "new: the same, when the databases are made",
+    },
+    Known {
+        cases: &["publish"],
+        modes: &[Kill],
+        call: " data/content/",
+        rule: Rule::Left,
+        what: "data/content/tmp/.tmp*",
+        why: "A7: a killed `publish` leaves the file that it was copying, of any size",
+    },
+    Known {
+        cases: &["import", "import delta"],
+        modes: &[Eio, Kill],
+        call: " tmp/.tmp*",
+        rule: Rule::Left,
+        what: "tmp/.tmp*",
+        why: "D8: folders in the system's temporary folder stay for ever",
+    },
+    Known {
+        cases: &["import", "import delta"],
+        modes: &[Eio, Full, Short, Kill],
+        call: " data",
+        rule: Rule::Check,
+        what: "is served, but the trust state has not followed",
+        why: "D5: the snapshot is in force before it is trusted",
+    },
+    Known {
+        cases: &["import", "import delta"],
+        modes: &[Eio, Full, Short, Kill],
+        call: " data",
+        rule: Rule::State,
+        what: "from the new one:\n    - approvals[",
+        why: "D5: the snapshot is in force before its policy is",
+    },
+    Known {
+        cases: &["import"],
+        modes: &[Eio, Full, Short],
+        call: "",
+        rule: Rule::Check,
+        what: LOST,
+        why: WEDGED,
+    },
+    Known {
+        cases: &["import"],
+        modes: &[Eio, Full, Short],
+        call: "",
+        rule: Rule::State,
+        what: LOST,
+        why: WEDGED,
+    },
+    Known {
+        cases: &["import"],
+        modes: &[Eio, Full, Short],
+        call: "",
+        rule: Rule::Again,
+        what: LOST,
+        why: WEDGED,
+    },
+];
+
+const LOST: &str = "ROOT/data/catalog.sqlite is missing, but snapshots were made of it";
+
+/// A first import that fails after the signed heads were written.
+const WEDGED: &str = "new: it removes the catalogue that it made and leaves the heads in snapshots/: \
+                      from then on every command is refused, and the site has to be made anew";
