@@ -14,17 +14,16 @@
 //! |---|---|---|---|
 //! | 6 | `main.rs`, `cli/`, `config.rs` | define flags, call one operation, print, exit code | be imported |
 //! | 5 | [`ops`] | the use cases, one file each, with outcomes that serialize | print, read flags |
-//! | 4 | [`upstream`] | sources (folder, wsusutil package), sync, download | server, transfer |
+//! | 4 | [`upstream`] | sources (folder, wsusutil package, servers over the network), sync, download | server, transfer |
 //! | 4 | [`transfer`] | seal, export, verify, intake, switch: bundle ↔ stores | HTTP, SOAP |
 //! | 4 | [`server`] | the WSUS that agents see; view and pack of a generation | upstream, transfer, HTTP clients |
 //! | 4 | [`agent`] | a protocol-true stand-in for a Windows Update Agent | scope, server, stores |
 //! | 4 | [`publish`] | an installer becomes an update document | |
 //! | 4 | [`approval`] | an administrator's decision, or a rule, becomes approvals | |
 //! | 3 | [`catalog`], [`content`], [`fleet`], [`data_dir`] | the stores: SQLite and files | protocol, each other |
+//! | 3 | [`advice`] | what an administrator can do about the cause of an error | |
 //! | 2 | [`scope`] | pure: what does this agent need? | I/O |
 //! | 2 | [`protocol`] | messages, error codes, cookies, Xpress | I/O |
-//! | 3 | [`advice`] | what an administrator can do about an error | |
-//! | 3 | [`advice`] | what an administrator can do about the cause of an error | |
 //! | 2 | `sqlite` | what the SQLite stores have in common | |
 //! | 1 | [`soap`], [`update`], [`cabinet`], [`certificate`] | envelopes and faults; update documents and fragments; strict reading of cabinets; how long a certificate holds | I/O, clock |
 //! | 0 | `durable`, [`file_error`], [`error_chain`], `xml` | how a file becomes durable; errors with a path, and with their causes; writing XML | anything here |

@@ -88,14 +88,14 @@ pub struct Timings {
 
 impl ProbeReport {
     /// Findings of a severity.
-    pub fn of(&self, severity: Severity) -> impl Iterator<Item = &Finding> {
+    pub fn with_severity(&self, severity: Severity) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| finding.severity == severity)
     }
 
     /// A real agent would have got through without trouble.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.of(Severity::Error).next().is_none()
+        self.with_severity(Severity::Error).next().is_none()
             && self.offered.iter().all(|update| update.failure.is_none())
     }
 }

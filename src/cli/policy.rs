@@ -109,11 +109,11 @@ impl Args {
             }
             Command::Accept { choice, take_back } => {
                 let decided = policy::accept(&ops, &choice.with(take_back))?;
-                out.data(&decided, || said(&decided, "made"))?;
+                out.data(&decided, || describe_decision(&decided, "made"))?;
             }
             Command::Reject { choice } => {
                 let decided = policy::reject(&ops, &choice.with(false))?;
-                out.data(&decided, || said(&decided, "refused"))?;
+                out.data(&decided, || describe_decision(&decided, "refused"))?;
             }
             Command::Override { update, group, action: None, .. } => {
                 let outcome = policy::forbid_approval(&ops, update, &group)?;
@@ -148,7 +148,7 @@ impl Args {
     }
 }
 
-fn said(decided: &PolicyDecision, did: &str) -> String {
+fn describe_decision(decided: &PolicyDecision, did: &str) -> String {
     let mut text: String = decided.changes.iter().map(line).collect();
     text.push_str(&format!("{} {did}.\n", count(decided.changes.len() as u64, "change")));
     if decided.held {

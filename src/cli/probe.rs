@@ -107,7 +107,7 @@ fn text(report: &ProbeReport) -> String {
     for finding in &report.findings {
         text.push_str(&format!("{finding}\n"));
     }
-    let errors = report.of(Severity::Error).count() as u64;
+    let errors = report.with_severity(Severity::Error).count() as u64;
     text.push_str(&match errors {
         0 => "A real agent would find nothing to stumble over.\n".to_owned(),
         n => format!("A real agent would stumble over {}.\n", count(n, "finding")),

@@ -1,4 +1,4 @@
-//! How far an operation is, on stderr: what it tells its observer becomes bars and lines.
+//! Shows the progress of an operation on stderr, as bars and lines.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},

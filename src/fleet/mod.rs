@@ -36,7 +36,7 @@ pub use hierarchy::change_marks::{
     ReplicaChanges, ReplicatedApproval, ReplicatedDeployment, TOMBSTONES_KEPT,
 };
 pub use hierarchy::downstream_computers::{
-    ComputerChange, ComputerReport, DownstreamComputer, ROLLED_COMPUTERS_KEPT, StatusReport,
+    ComputerChange, ComputerReport, DOWNSTREAM_COMPUTERS_KEPT, DownstreamComputer, StatusReport,
 };
 pub use hierarchy::downstream_servers::{DOWNSTREAMS_KEPT, Downstream, DownstreamDelivery};
 pub use hierarchy::installations::Installations;

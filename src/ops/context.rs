@@ -13,7 +13,7 @@ use crate::{
     update::DocumentLimits,
 };
 
-/// The data folder to work on, bounds, and who watches.
+/// The data folder to work on, bounds, and the observer.
 #[derive(Clone)]
 pub struct Context<'a> {
     folder: PathBuf,

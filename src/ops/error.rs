@@ -32,7 +32,7 @@ pub enum Concern {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpsError {
-    /// The request cannot be meant so.
+    /// The request contradicts itself.
     #[error("{what}")]
     Usage {
         /// What is wrong with it and what to do.
@@ -94,7 +94,7 @@ pub enum OpsError {
 }
 
 impl OpsError {
-    /// A request that cannot be meant so.
+    /// A request that contradicts itself.
     pub(super) fn usage(what: impl Into<String>) -> Self {
         Self::Usage { what: what.into() }
     }

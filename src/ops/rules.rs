@@ -1,4 +1,4 @@
-//! Connected: rules that approve updates by themselves.
+//! Approval rules.
 
 use serde::Serialize;
 

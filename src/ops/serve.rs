@@ -12,7 +12,7 @@ pub use crate::server::{ServeOptions, TlsOptions};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Serving {
-    /// What agents are given; the one with TLS if there is no other.
+    /// The URL for agents; that with TLS if there is no other.
     pub url: String,
     /// Where it listens.
     pub address: SocketAddr,

@@ -1,4 +1,4 @@
-//! Words that outcomes and texts have in common.
+//! Counted nouns for outcomes and texts.
 
 /// `1 update`, `2 updates`, `2 categories`, `2 days`.
 pub fn count(n: u64, thing: &str) -> String {

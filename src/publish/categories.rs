@@ -10,6 +10,7 @@ use super::{
     identities::category_id,
     request::PublishRequest,
 };
+use crate::catalog::same_title;
 use crate::{
     catalog::{Catalog, RevisionFilter, RevisionSummary},
     update::{DocumentLimits, UpdateDocument, UpdateId, UpdateIdentity, UpdateType},
@@ -77,7 +78,7 @@ fn existing_product(catalog: &Catalog, path: &str) -> Result<Option<UpdateId>, P
     };
     catalog.find(&filter, &mut |found| {
         let is_product = found.category_type.as_deref() == Some("Product");
-        if is_product && found.title.to_lowercase() == name.to_lowercase() {
+        if is_product && same_title(&found.title, name) {
             candidates.push(found);
         }
     })?;
@@ -85,7 +86,7 @@ fn existing_product(catalog: &Catalog, path: &str) -> Result<Option<UpdateId>, P
     for candidate in candidates {
         let mut above = above.split('/').rev().filter(|part| !part.is_empty()).peekable();
         for title in ancestors(catalog, &candidate)? {
-            above.next_if(|part| part.to_lowercase() == title.to_lowercase());
+            above.next_if(|part| same_title(part, &title));
         }
         if above.peek().is_none() {
             fitting.push(candidate);

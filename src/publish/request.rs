@@ -311,15 +311,15 @@ impl Classification {
 
     /// Its English title.
     pub fn title(self) -> &'static str {
-        self.known().0
+        self.title_and_id().0
     }
 
     /// Its identity, the same on every server.
     pub fn id(self) -> UpdateId {
-        UpdateId(self.known().1)
+        UpdateId(self.title_and_id().1)
     }
 
-    fn known(self) -> (&'static str, Uuid) {
+    fn title_and_id(self) -> (&'static str, Uuid) {
         match self {
             Self::Applications => ("Applications", uuid!("5c9376ab-8ce6-464a-b136-22113dd69801")),
             Self::CriticalUpdates => {

@@ -128,7 +128,7 @@ fn is_host(host: &str) -> bool {
         && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
 }
 
-/// A part of an answer that is held elsewhere.
+/// A part of an answer that is read from a pack or a file.
 #[derive(Debug)]
 pub(super) enum StoredPiece {
     /// In a pack.

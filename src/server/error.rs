@@ -64,7 +64,7 @@ pub enum ServerError {
     Task(#[from] JoinError),
 }
 
-/// Why TLS cannot be spoken.
+/// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {

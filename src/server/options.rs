@@ -14,8 +14,8 @@ pub struct ServeOptions {
     /// TLS, on a port of its own.
     pub tls: Option<TlsOptions>,
     /// Where agents reach `/Content/`, such as `http://updates.example:8530`. `None`: at the
-    /// address that they asked, by the `Host` of their request; who asked over TLS gets the port for
-    /// plain HTTP, if there is one, as from a WSUS.
+    /// address that they asked, by the `Host` of their request; clients that connect over TLS get the
+    /// port for plain HTTP, if there is one, as from a WSUS.
     pub public_url: Option<String>,
     /// How SyncUpdates answers.
     pub view: ViewOptions,
@@ -58,7 +58,7 @@ pub struct Addresses {
     pub tls: Option<SocketAddr>,
 }
 
-/// Where TLS is spoken, and with what.
+/// The TLS listener: address, certificate, key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsOptions {
     /// Where to listen.

@@ -1,4 +1,4 @@
-//! Answers that are too large to be held: written to a file without a name, encoded as the client
+//! Answers that are too large for memory: written to a file without a name, encoded as the client
 //! takes them, and read while they are sent.
 
 use std::{

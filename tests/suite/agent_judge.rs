@@ -545,7 +545,7 @@ async fn many_installed_revisions_are_noted() {
     let options = ProbeOptions { assume_all: true, ..ProbeOptions::default() };
     let report = judged(options, bend).await;
     assert_eq!(rules(&report), ["too-many-installed"]);
-    assert!(report.of(Severity::Note).count() > 0 && report.is_clean());
+    assert!(report.with_severity(Severity::Note).count() > 0 && report.is_clean());
 }
 
 /// After an InvalidCookie: an identity that nobody asked for.

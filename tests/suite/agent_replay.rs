@@ -230,7 +230,7 @@ async fn recorded_pages_hold_no_error() {
     let mut agent = Probe::new(&mock.url, ProbeOptions::default()).unwrap();
     let report = agent.run(&mut |_| {}).await.unwrap();
     let rules: Vec<_> = report.findings.iter().map(|finding| finding.rule).collect();
-    assert!(report.of(Severity::Error).next().is_none(), "{:#?}", report.findings);
+    assert!(report.with_severity(Severity::Error).next().is_none(), "{:#?}", report.findings);
     for rule in rules {
         assert!(["xpress-not-offered", "prerequisite-open"].contains(&rule), "{rule}");
     }
@@ -422,7 +422,7 @@ async fn content_is_asked_for_as_recorded() {
     .await;
     let report = agent_flow::probe(&mock, agent_flow::full()).await;
     assert!(
-        report.of(Severity::Warning).next().is_none() && report.is_clean(),
+        report.with_severity(Severity::Warning).next().is_none() && report.is_clean(),
         "{:#?}",
         report.findings
     );

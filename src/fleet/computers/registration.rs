@@ -1,4 +1,4 @@
-//! Computers.
+//! Registered computers: names, target groups, hardware, last contact.
 
 use std::collections::BTreeMap;
 

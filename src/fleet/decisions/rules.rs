@@ -1,4 +1,4 @@
-//! Approval rules as they are kept: in order, with what they ask for as JSON of the layer above.
+//! Approval rules, stored in order. Their criteria are JSON of the layer above, which is not read here.
 
 use rusqlite::{Connection, params};
 use serde::Serialize;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Computers of servers below that are kept; more are passed over.
-pub const ROLLED_COMPUTERS_KEPT: u32 = 100_000;
+pub const DOWNSTREAM_COMPUTERS_KEPT: u32 = 100_000;
 
 /// A computer as a server below reports it.
 #[derive(Debug, Clone, PartialEq)]
@@ -322,7 +322,7 @@ fn replace_report(db: &Connection, computer: &str) -> rusqlite::Result<bool> {
     let kept: u32 = db
         .prepare_cached("SELECT count(*) FROM rolled_computer")?
         .query_row([], |row| row.get(0))?;
-    Ok(kept < ROLLED_COMPUTERS_KEPT)
+    Ok(kept < DOWNSTREAM_COMPUTERS_KEPT)
 }
 
 fn store_status(db: &Connection, report: &StatusReport, now: Timestamp) -> Result<(), WriteError> {

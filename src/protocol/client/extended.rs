@@ -98,7 +98,7 @@ impl GetExtendedUpdateInfo {
         let fields = Fields::new(operation);
         let cookie = read_cookie(&fields, "cookie")?;
         let revision_ids = fields.list("revisionIDs", "int", MAX_EXTENDED_UPDATES)?;
-        let (info_types, locales) = wanted(&fields)?;
+        let (info_types, locales) = read_fragment_query(&fields)?;
         Ok(Self { cookie, revision_ids, info_types, locales, geo_id: geo_id(&fields) })
     }
 }
@@ -113,12 +113,14 @@ impl GetExtendedUpdateInfo2 {
         let cookie = read_cookie(&fields, "cookie")?;
         let identities = fields.each_within("updateIDs", "UpdateIdentity", MAX_EXTENDED_UPDATES)?;
         let identities = identities.iter().map(Fields::identity).collect::<Result<_, _>>()?;
-        let (info_types, locales) = wanted(&fields)?;
+        let (info_types, locales) = read_fragment_query(&fields)?;
         Ok(Self { cookie, identities, info_types, locales, geo_id: geo_id(&fields) })
     }
 }
 
-fn wanted(fields: &Fields<'_>) -> Result<(Vec<FragmentType>, Vec<String>), ProtocolFault> {
+fn read_fragment_query(
+    fields: &Fields<'_>,
+) -> Result<(Vec<FragmentType>, Vec<String>), ProtocolFault> {
     let mut types = Vec::new();
     for found in fields.list::<FragmentType>("infoTypes", "XmlUpdateFragmentType", 100)? {
         if !types.contains(&found) {

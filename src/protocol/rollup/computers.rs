@@ -92,12 +92,12 @@ pub struct ComputerDetails {
     pub requested_groups: Vec<String>,
 }
 
-/// What the upstream knows otherwise.
+/// How the upstream answers for a computer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedComputer {
     /// `clientId`.
     pub id: String,
-    /// What is to be done.
+    /// Whether to forget it, or to send its details again.
     pub change: RollupChange,
 }
 

@@ -42,17 +42,18 @@ pub(crate) async fn exchange(
 ) -> Response {
     let call = Call::new(&request);
     let receive = receive(&state, service, request);
-    // The permit of one over the usual bounds holds until the work is done.
-    let (bytes, _largest) = match tokio::time::timeout(BODY_TIME, receive).await {
+    let (bytes, body_permits) = match tokio::time::timeout(BODY_TIME, receive).await {
         Ok(Ok(received)) => received,
         Ok(Err(status)) => return refused(status),
         Err(_) => return refused(StatusCode::REQUEST_TIMEOUT),
     };
-    let Some(_permit) = state.permits.work().await else {
+    let Some(permit) = state.permits.work().await else {
         return refused(StatusCode::SERVICE_UNAVAILABLE);
     };
     let worker = Arc::clone(&state);
     let work = move || {
+        // The work goes on when the client hangs up: its permits last as long as it does.
+        let _permits = (permit, body_permits);
         let result = perform(&worker, service, &call, &bytes);
         drop(bytes);
         match result
@@ -68,12 +69,12 @@ pub(crate) async fn exchange(
     })
 }
 
-/// Reads the body. Only so many large ones are received at one time.
+/// Reads the body. Only so many large ones are here at one time: their permits come with them.
 async fn receive(
     state: &ServerState,
     service: Service,
     request: Request,
-) -> Result<(Bytes, Option<Permit>), StatusCode> {
+) -> Result<(Bytes, [Option<Permit>; 2]), StatusCode> {
     let (usual, most) = (MessageLimits::default().bytes, service.limits().bytes);
     let stated = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let stated: Option<usize> = stated.and_then(|value| value.parse().ok());
@@ -99,7 +100,7 @@ async fn receive(
         }
         received.extend_from_slice(&data);
     }
-    Ok((received.into(), largest))
+    Ok((received.into(), [large, largest]))
 }
 
 /// Reads the message and does what it asks. Blocking.
@@ -190,4 +191,64 @@ fn starts_handshake(code: ErrorCode) -> bool {
 fn refused(status: StatusCode) -> Response {
     let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CONNECTION, "close")];
     (status, headers, Body::empty()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::body::Body;
+
+    use super::*;
+    use crate::{
+        data_dir::{DataDir, Side},
+        server::options::{Addresses, ServeOptions},
+    };
+
+    fn state() -> (tempfile::TempDir, Arc<ServerState>) {
+        let folder = tempfile::tempdir().unwrap();
+        let data =
+            DataDir::init(folder.path(), Side::Isolated { site: "plant-7".to_owned() }).unwrap();
+        let local = SocketAddr::from(([127, 0, 0, 1], 8530));
+        let addresses = Addresses { plain: Some(local), tls: None };
+        let state = ServerState::open(data, ServeOptions::new(local), addresses).unwrap();
+        (folder, Arc::new(state))
+    }
+
+    /// A computer introduces itself, which has to be noted in the fleet.
+    fn introduction(bytes: usize) -> Request {
+        let padding = " ".repeat(bytes);
+        let body = format!(
+            r#"<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>{padding}<GetAuthorizationCookie xmlns="http://www.microsoft.com/SoftwareDistribution/Server/SimpleAuthWebService"><clientId>pc-1</clientId><targetGroupName></targetGroupName><dnsName>pc-1.example</dnsName></GetAuthorizationCookie></soap:Body></soap:Envelope>"#
+        );
+        Request::new(Body::from(body))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_client_that_hangs_up_frees_no_permit_before_its_work_ends() {
+        let (_folder, state) = state();
+        let all = state.permits.available();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (locked, is_locked) = std::sync::mpsc::channel();
+        let writer = Arc::clone(&state);
+        std::thread::spawn(move || {
+            let _fleet = writer.stores.fleet();
+            locked.send(()).unwrap();
+            // Until the sender is dropped.
+            released.recv().unwrap_err();
+        });
+        is_locked.recv().unwrap();
+        for _ in 0..3 {
+            let running =
+                exchange(Arc::clone(&state), Service::SimpleAuth, introduction(300 * 1024));
+            // Dropped, as hyper drops the answer to a connection that broke.
+            assert!(tokio::time::timeout(Duration::from_millis(300), running).await.is_err());
+        }
+        let (work, large, largest) = state.permits.available();
+        assert_eq!((work, large, largest), (all.0 - 3, all.1 - 3, all.2));
+        drop(release);
+        while state.permits.available() != all {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }

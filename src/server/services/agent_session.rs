@@ -1,4 +1,4 @@
-//! Who calls: the cookie of an agent. [MS-WUSP] 3.1.5
+//! The session of an agent: its cookie, checked. [MS-WUSP] 3.1.5
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What an operation is.
+//! The handler of one operation, and the table of a service.
 
 use crate::{
     server::{

@@ -1,4 +1,4 @@
-//! How much is held and worked on at one time. Who wants more waits for a permit.
+//! Limits on concurrent work and on memory. A request waits for its permit.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ const LARGE_BODIES: usize = 8;
 /// Requests over the usual bounds that are held at one time.
 const LARGEST_BODIES: usize = 1;
 
-/// Permission for one request; given back when dropped. It is owned, so that it can go where the
-/// work goes.
+/// Permission for one request; given back when dropped. The work owns it: a client that hangs up
+/// frees nothing before the work for it has ended.
 pub(crate) struct Permit(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
 /// The permits that requests wait for.
@@ -48,6 +48,16 @@ impl Permits {
     /// `None` when the server ends.
     pub(crate) async fn largest_body(&self) -> Option<Permit> {
         acquire(&self.largest_bodies).await
+    }
+
+    /// How many permits of each kind are free.
+    #[cfg(test)]
+    pub(crate) fn available(&self) -> (usize, usize, usize) {
+        (
+            self.at_work.available_permits(),
+            self.large_bodies.available_permits(),
+            self.largest_bodies.available_permits(),
+        )
     }
 }
 

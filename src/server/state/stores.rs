@@ -42,7 +42,7 @@ impl Stores {
         &self.content
     }
 
-    /// The fleet, for reading only. Blocking; today whoever writes is waited for.
+    /// The fleet, for reading only. Blocking: it shares the writer's lock, so it waits for writers.
     pub(crate) fn fleet_reader(&self) -> impl Deref<Target = Fleet> + '_ {
         self.fleet()
     }

@@ -30,7 +30,7 @@ impl Anchors {
         if anchor >> NUMBER_BITS == self.set && view <= self.view { view } else { 0 }
     }
 
-    /// The anchor of one who knows everything.
+    /// The anchor of a computer that has received every deployment.
     pub(super) fn newest(&self) -> u64 {
         self.set << NUMBER_BITS | self.view
     }

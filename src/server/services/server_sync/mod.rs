@@ -8,7 +8,7 @@
 //! | `handshake` | cookies, configuration |
 //! | `languages` | the languages of a WSUS |
 //! | `lists` | which revisions there are |
-//! | `session` | who calls |
+//! | `session` | the session of a downstream server: its cookie, checked |
 //! | `updates` | documents and files |
 
 mod anchor;
