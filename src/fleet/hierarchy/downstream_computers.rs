@@ -2,7 +2,7 @@
 //! come here themselves. [MS-WSUSSS] 3.1.4.15 to 3.1.4.17
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, bad_column, params, types::Type};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -194,7 +194,8 @@ impl Fleet {
                     last_sync_result: row.get(3)?,
                     last_report: optional_moment_at(row, 4)?,
                     received: moment_at(row, 5)?,
-                    details: serde_json::from_str(&details).unwrap_or_default(),
+                    details: serde_json::from_str(&details)
+                        .map_err(|e| bad_column(6, Type::Text, e))?,
                 })
             })?;
             Ok(computers.collect::<rusqlite::Result<_>>()?)

@@ -46,6 +46,18 @@ const ROOMS: &[(&str, &[Place])] = &[
             ("store", &[]),
         ],
     ),
+    (
+        "upstream",
+        &[
+            ("mod", &["download", "wsus"]),
+            ("download", &["wsus"]),
+            ("wsus", &[]),
+            // What may go wrong with a source, and what a source may be, names servers too.
+            ("error", &["wsus"]),
+            ("report", &["wsus"]),
+            ("source", &["wsus"]),
+        ],
+    ),
 ];
 
 /// Files that know each other because they belong together, and say so in their opening comments.
