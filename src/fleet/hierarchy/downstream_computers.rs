@@ -2,7 +2,7 @@
 //! come here themselves. [MS-WSUSSS] 3.1.4.15 to 3.1.4.17
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, bad_column, params, types::Type};
+use rusqlite::{Connection, OptionalExtension, params, types::Type};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::{
         error::{FleetError, WriteError},
         limits::{NAME, UPDATES, clip_json},
     },
-    sqlite::{moment, moment_at, optional_moment_at, u64_at, uuid_at},
+    sqlite::{bad_column, moment, moment_at, optional_moment_at, u64_at, uuid_at},
     update::UpdateId,
 };
 
