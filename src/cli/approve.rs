@@ -11,7 +11,10 @@ use tidegate::{
     update::UpdateId,
 };
 
-use super::{Context, Outcome, exit, output::count};
+use super::{
+    Context, Outcome, exit,
+    output::{count, printable},
+};
 
 /// Approve updates for a target group, list approvals or take them back.
 #[derive(Debug, clap::Args)]
@@ -142,6 +145,7 @@ fn line(decided: &SelectedUpdate, group: &str, dry_run: bool) -> String {
         ApprovalOutcome::Approved { changed: false } => format!("is approved for {group} already"),
         ApprovalOutcome::Skipped { why } => format!("not approved: {why}"),
     };
+    let title = printable(title);
     let superseded = if *superseded { " (superseded)" } else { "" };
     format!("{update}  {title}{superseded}: {result}\n")
 }
@@ -153,9 +157,9 @@ fn entry(entry: &ApprovalEntry) -> String {
     format!(
         "{}  {}: {}{deadline} for {}{}\n",
         approval.update,
-        title.as_deref().unwrap_or("(not in the catalogue)"),
+        title.as_deref().map_or("(not in the catalogue)".to_owned(), printable),
         approval.action.name(),
-        group_name.as_deref().unwrap_or("?"),
+        group_name.as_deref().map_or("?".to_owned(), printable),
         by.unwrap_or_default(),
     )
 }

@@ -86,7 +86,7 @@ fn line(entry: &ComputerEntry) -> String {
         "{}  {}  [{}]  last seen {:.0}: {} installed, {} needed, {} failed\n",
         computer.id,
         printable(&computer.dns_name),
-        group_names.join(", "),
+        printable(&group_names.join(", ")),
         computer.last_seen,
         in_state(compliance, ComplianceState::Installed),
         in_state(compliance, ComplianceState::Needed),
@@ -104,7 +104,7 @@ fn text(details: &ComputerDetails) -> String {
             "  {:<15} {}  {}\n",
             name.as_str().unwrap_or_default(),
             state.update,
-            title.unwrap_or_default()
+            title.map(printable).unwrap_or_default()
         ));
     }
     text.push_str(&format!("{}, newest first:\n", count(events.len() as u64, "event")));

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use tidegate::ops::groups;
 
+use super::output::printable;
 use super::{Context, Outcome};
 
 /// Target groups. Without a subcommand: list them.
@@ -42,8 +43,13 @@ impl Args {
                     groups
                         .iter()
                         .map(|g| match name(g.parent) {
-                            Some(parent) => format!("{}  {} (in {parent})\n", g.id, g.name),
-                            None => format!("{}  {}\n", g.id, g.name),
+                            Some(parent) => format!(
+                                "{}  {} (in {})\n",
+                                g.id,
+                                printable(&g.name),
+                                printable(parent)
+                            ),
+                            None => format!("{}  {}\n", g.id, printable(&g.name)),
                         })
                         .collect()
                 })?;

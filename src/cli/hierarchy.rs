@@ -2,7 +2,7 @@
 
 use tidegate::ops::hierarchy::DownstreamEntry;
 
-use super::output::count;
+use super::output::{count, printable};
 
 /// The entries for people.
 pub(super) fn text(entries: &[DownstreamEntry]) -> String {
@@ -14,11 +14,6 @@ pub(super) fn text(entries: &[DownstreamEntry]) -> String {
     let late = if late == 0 { String::new() } else { format!(", {late} late") };
     let lines = entries.iter().map(line);
     format!("Hierarchy: {all}{late}\n{}", lines.collect::<String>())
-}
-
-/// A name for people. Names are claims: nothing of them may move the cursor.
-pub(super) fn plain(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn line(entry: &DownstreamEntry) -> String {
@@ -42,7 +37,7 @@ fn line(entry: &DownstreamEntry) -> String {
         (Some(false), true) => "LATE: does not have all",
         (_, true) => "LATE: was not heard of for a week",
     };
-    let name = plain(&server.name);
+    let name = printable(&server.name);
     let indent = "  ".repeat(entry.depth + 1);
     format!("{indent}{name} ({}): {synchronized}, {state}\n", about.join(", "))
 }

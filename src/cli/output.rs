@@ -3,7 +3,8 @@
 use std::io::{self, Write as _};
 
 use serde::Serialize;
-pub(super) use tidegate::ops::count;
+use tidegate::printable::printable_lines;
+pub(super) use tidegate::{ops::count, printable::printable};
 
 /// Nobody reads the data (any more): `tidegate … | head`.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +39,8 @@ impl Output {
                 serde_json::to_writer_pretty(&mut out, value)?;
                 writeln!(out)?;
             } else {
-                let text = text();
+                // What came from outside passes through here too: nothing of it acts on a terminal.
+                let text = printable_lines(&text());
                 if !text.is_empty() {
                     writeln!(out, "{}", text.trim_end())?;
                 }
@@ -54,7 +56,7 @@ impl Output {
     /// Says something that is no data.
     pub(super) fn note(&self, text: &str) {
         // Nobody can be told that nobody can be told.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", printable_lines(text));
     }
 
     /// Says that something deserves attention.
@@ -71,14 +73,4 @@ impl Output {
 /// A size as people read it.
 pub(super) fn human_bytes(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
-}
-
-/// Text from outside, without anything that could act on a terminal.
-pub(super) fn printable(text: &str) -> String {
-    text.replace(|c: char| c.is_control(), "\u{fffd}")
-}
-
-/// A title on one line.
-pub(super) fn one_line(title: &str) -> String {
-    title.replace(['\r', '\n'], " ")
 }

@@ -12,7 +12,11 @@ use tidegate::{
     update::UpdateId,
 };
 
-use super::{Context, Outcome, approve::Action, output::count};
+use super::{
+    Context, Outcome,
+    approve::Action,
+    output::{count, printable},
+};
 
 /// What the connected side decided, and what is decided here against it. Without a subcommand: show
 /// how it stands.
@@ -175,7 +179,7 @@ pub(super) fn line(change: &PolicyChange) -> String {
     let mut text = format!("{what}:");
     let mut add = |word: &str| {
         text.push(' ');
-        text.extend(word.chars().filter(|c| !c.is_control()));
+        text.push_str(&printable(word));
     };
     if let Some(update) = change.update {
         add(&update.to_string());
@@ -213,7 +217,11 @@ fn show(overview: &PolicyOverview) -> String {
             count(summary.declined, "decline"),
         ));
         for (rule, made) in &summary.rules {
-            text.push_str(&format!("  rule {} ({made} made)  {}\n", rule.name, rule.text));
+            text.push_str(&format!(
+                "  rule {} ({made} made)  {}\n",
+                printable(&rule.name),
+                printable(&rule.text)
+            ));
         }
     };
     add("In effect", &overview.applied);
@@ -226,7 +234,8 @@ fn show(overview: &PolicyOverview) -> String {
         text.push_str("Decided here:\n");
     }
     for LocalDecision { update, group, decision, deadline } in &overview.local {
-        let group = group.as_ref().map(|group| format!(" for {group}")).unwrap_or_default();
+        let group =
+            group.as_ref().map(|group| format!(" for {}", printable(group))).unwrap_or_default();
         let deadline = deadline.map(|deadline| format!(" by {deadline}")).unwrap_or_default();
         text.push_str(&format!("  {update}  {decision}{deadline}{group}\n"));
     }

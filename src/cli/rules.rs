@@ -11,7 +11,7 @@ use tidegate::{
 use super::{
     Context, Outcome,
     approve::Action,
-    output::{count, one_line},
+    output::{count, printable},
 };
 
 /// Connected: rules that approve updates by themselves. Without a subcommand: list them.
@@ -269,7 +269,10 @@ fn rule_text(rule: &RuleDifference, difference: &RuleChanges) -> String {
     for skipped in &rule.skipped {
         text.push_str(&format!(
             "  skipped  {}  {} for {}: {}\n",
-            skipped.update, skipped.title, skipped.group_name, skipped.why
+            skipped.update,
+            printable(&skipped.title),
+            printable(&skipped.group_name),
+            skipped.why
         ));
     }
     text
@@ -280,8 +283,8 @@ fn item_text(item: &RuleApproval) -> String {
     format!(
         "{}  {}: {}{deadline} for {}",
         item.update,
-        one_line(&item.title),
+        printable(&item.title),
         item.action.name(),
-        item.group_name
+        printable(&item.group_name)
     )
 }

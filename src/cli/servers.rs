@@ -9,7 +9,10 @@ use tidegate::{
     ops::servers::{self, ServerDetails},
 };
 
-use super::{Context, Outcome, hierarchy, output::count};
+use super::{
+    Context, Outcome, hierarchy,
+    output::{count, printable},
+};
 
 /// Downstream servers: WSUS servers and other mirrors that synchronize from this one. Without a
 /// subcommand: list them.
@@ -52,7 +55,7 @@ impl Args {
             }
             Command::Remove { server } => {
                 let outcome = servers::remove(&ops, &server)?;
-                out.data(&outcome, || format!("Forgot {}.", hierarchy::plain(&outcome.name)))?;
+                out.data(&outcome, || format!("Forgot {}.", printable(&outcome.name)))?;
             }
         }
         Ok(Outcome::Done)
@@ -64,7 +67,7 @@ fn text(details: &ServerDetails) -> String {
     let (succeeded, failed) = activity.iter().fold((0_u64, 0_u64), |(ok, bad), a| {
         (ok.saturating_add(a.succeeded), bad.saturating_add(a.failed))
     });
-    let mut text = format!("{} ({})\n", hierarchy::plain(&server.name), server.id);
+    let mut text = format!("{} ({})\n", printable(&server.name), server.id);
     text.push_str(&numbers(server.summary.as_ref()));
     text.push_str(&format!(
         "Installations: {succeeded} succeeded, {failed} failed, of {}\n",
@@ -95,5 +98,5 @@ fn line(computer: &DownstreamComputer, states: Option<&BTreeMap<String, u64>>) -
         states.into_iter().flatten().map(|(state, updates)| format!("{updates} {state}")).collect();
     let states = if states.is_empty() { "nothing to do".to_owned() } else { states.join(", ") };
     let last_sync = computer.last_sync.map_or("never".to_owned(), |at| format!("{at:.0}"));
-    format!("  {}: synchronized {last_sync}, {states}\n", hierarchy::plain(name))
+    format!("  {}: synchronized {last_sync}, {states}\n", printable(name))
 }

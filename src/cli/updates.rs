@@ -7,7 +7,7 @@ use tidegate::{
     update::{UpdateId, UpdateType},
 };
 
-use super::{Context, Outcome, output::one_line};
+use super::{Context, Outcome, output::printable};
 
 /// List updates (those that can be approved, if nothing else is said), or show one.
 #[derive(Debug, clap::Args)]
@@ -78,9 +78,9 @@ impl Args {
 fn line(revision: &RevisionSummary) -> String {
     let mut notes = Vec::new();
     if let Some(severity) = &revision.severity {
-        notes.push(severity.clone());
+        notes.push(printable(severity));
     }
-    notes.extend(revision.kb.iter().map(|kb| format!("KB{kb}")));
+    notes.extend(revision.kb.iter().map(|kb| format!("KB{}", printable(kb))));
     if revision.expired {
         notes.push("expired".into());
     }
@@ -88,6 +88,6 @@ fn line(revision: &RevisionSummary) -> String {
         notes.push("withdrawn".into());
     }
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
-    let title = one_line(&revision.title);
+    let title = printable(&revision.title);
     format!("{}  r{}  {title}{notes}\n", revision.identity.id, revision.identity.revision)
 }

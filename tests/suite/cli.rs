@@ -210,3 +210,51 @@ fn servers_below_are_listed_shown_and_forgotten() {
     json(&["servers", "remove", &id.to_string()]);
     assert_eq!(json(&["status"])["downstreams"], serde_json::json!([]), "with those below it");
 }
+
+/// Titles are foreign: they colour nothing, hide nothing and forge no line. JSON has them as they are.
+#[test]
+fn a_title_acts_on_no_terminal() {
+    let temp = tempfile::tempdir().unwrap();
+    let (data, folder) = (temp.path().join("mirror"), temp.path().join("documents"));
+    fs::create_dir(&folder).unwrap();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/demo/samples");
+    let hostile = "Fonts\u{9b}8m\n00000000-0000-4000-8000-000000000001  r1  Forged \u{202e}gpj.exe";
+    for entry in fs::read_dir(samples).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "xml") {
+            let text = fs::read_to_string(&path).unwrap();
+            let text = text.replace("Sample font update for Windows 11 (KB9900002)", hostile);
+            fs::write(folder.join(path.file_name().unwrap()), text).unwrap();
+        }
+    }
+    run(&data, &["init"]);
+    run(&data, &["sync", "--from", folder.to_str().unwrap()]);
+    let approve = ["approve", "--kb", "9900002", "--group", "All Computers"];
+    let mut rule = vec!["rules", "add", "Fonts", "--group", "All Computers", "--title"];
+    rule.push("Fonts*");
+    for args in [
+        &["updates"][..],
+        &["updates", "--kb", "9900002"],
+        &approve,
+        &["approve", "--list"],
+        &rule,
+        &["rules", "run", "--dry-run"],
+        &["rules", "list"],
+        &["decline", "--kb", "9900002"],
+        &["status"],
+        &["sync", "products"],
+    ] {
+        let output = run(&data, args);
+        for text in [output.stdout, output.stderr] {
+            let text = String::from_utf8(text).unwrap();
+            let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!text.contains(acts), "{args:?}: {text:?}");
+            assert!(!text.lines().any(|line| line.starts_with("00000000-")), "{args:?}: {text}");
+        }
+    }
+    let shown = String::from_utf8(run(&data, &["updates"]).stdout).unwrap();
+    assert!(shown.contains("Fonts\u{fffd}8m 00000000-"), "{shown}");
+    let json = run(&data, &["--json", "updates", "--kb", "9900002"]).stdout;
+    let json: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json[0]["title"], hostile);
+}

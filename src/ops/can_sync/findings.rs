@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::printable::printable;
 #[cfg(feature = "upstream")]
 use crate::upstream::ConnectionOptions;
 use crate::{certificate::Validity, ops::wording::count};
@@ -88,7 +89,7 @@ pub(super) fn ago(past: SignedDuration) -> String {
 pub(super) fn judge_contact(name: &str, last: Timestamp, now: Timestamp) -> (State, String) {
     let away = now.duration_since(last);
     let state = if away > MISSED { State::Warn } else { State::Ok };
-    let name = name.replace(|c: char| c.is_control(), "\u{fffd}");
+    let name = printable(name);
     (state, format!("{name} came last, {}", ago(away)))
 }
 

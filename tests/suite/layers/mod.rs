@@ -9,6 +9,7 @@ use std::{fs, path::Path};
 const LAYERS: &[(&str, u32)] = &[
     ("durable", 0),
     ("file_error", 0),
+    ("printable", 0),
     ("cabinet", 1),
     ("certificate", 1),
     ("soap", 1),
