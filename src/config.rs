@@ -37,7 +37,7 @@ pub(crate) struct Config {
     pub(crate) download: Download,
     /// `[limits]`
     #[serde(default)]
-    pub(crate) limits: Limits,
+    pub(crate) limits: ConfigLimits,
     /// `[connection]`
     #[serde(default)]
     pub(crate) connection: Connection,
@@ -146,7 +146,7 @@ pub(crate) struct Download {
 /// `[limits]`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Limits {
+pub(crate) struct ConfigLimits {
     /// Largest update document that is accepted, in bytes; 128 MiB if not given.
     pub(crate) document_bytes: Option<u64>,
 }

@@ -31,7 +31,7 @@ pub struct GraphNode {
     pub explicitly_deployable: bool,
     /// Licence that must be accepted before approval.
     pub eula_id: Option<String>,
-    /// When this store first held it.
+    /// When this store first received it.
     pub arrived: Timestamp,
     /// All clauses must hold.
     pub prerequisites: Vec<Clause<UpdateId>>,

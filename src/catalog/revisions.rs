@@ -45,7 +45,7 @@ pub struct RevisionSummary {
     pub eula_id: Option<String>,
     /// `CreationDate` as written.
     pub created: Option<String>,
-    /// When this store first held it.
+    /// When this store first received it.
     pub arrived: Timestamp,
     /// Published on the isolated side.
     pub local: bool,

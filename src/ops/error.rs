@@ -108,7 +108,7 @@ impl OpsError {
     pub fn concern(&self) -> Concern {
         match self {
             Self::Usage { .. } => Concern::Caller,
-            Self::Transfer(error) => match error.fault() {
+            Self::Transfer(error) => match error.blame() {
                 Blame::Refused => Concern::Bundle,
                 Blame::Machine => Concern::Machine,
             },

@@ -161,7 +161,7 @@ pub enum TransferError {
 
 impl TransferError {
     /// Whose fault it is. No wildcard: a new error must be sorted here.
-    pub fn fault(&self) -> Blame {
+    pub fn blame(&self) -> Blame {
         match self {
             Self::Volume { source, .. } => match source {
                 VolumeError::Refused { .. } => Blame::Refused,

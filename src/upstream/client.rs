@@ -18,7 +18,7 @@ const PROXIES: &[&str] = &["http", "https", "socks5", "socks5h"];
 /// How to reach a server.
 #[derive(Clone)]
 pub struct ConnectionOptions {
-    /// Plain HTTP may be spoken.
+    /// Plain HTTP is allowed.
     pub allow_http: bool,
     /// A file of the only roots that are trusted, PEM or one certificate as DER; else those of the
     /// system. Does not count for Microsoft Update.

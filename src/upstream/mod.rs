@@ -7,7 +7,7 @@
 //!
 //! Everything here is incremental and idempotent: what is there already changes nothing. Documents
 //! of a package or a folder go in with one transaction, those of a server in batches; a run that is
-//! refused or killed leaves nothing half.
+//! refused or killed leaves no partial transaction.
 
 mod address;
 mod client;

@@ -96,11 +96,11 @@ fn a_part_with_other_bytes_or_another_end_is_refused() {
             tried += 1;
             fs::write(volume, bad).unwrap();
             let error = site.import(&volumes).unwrap_err();
-            assert_eq!(error.fault(), Blame::Refused, "{error}");
+            assert_eq!(error.blame(), Blame::Refused, "{error}");
             assert!(error.to_string().contains(says), "{error}");
             assert_eq!(site.tree(), before);
             let error = verify(&volumes, VerifyAgainst::Root(&mirror.root), &options, &());
-            assert_eq!(error.unwrap_err().fault(), Blame::Refused);
+            assert_eq!(error.unwrap_err().blame(), Blame::Refused);
         }
         fs::write(volume, good).unwrap();
     }
@@ -176,7 +176,7 @@ fn parts_that_do_not_make_the_whole_are_refused() {
     let path = site.folder.path().join("volume.tar");
     fs::write(&path, writer.finish().unwrap()).unwrap();
     let error = site.import(&[path]).unwrap_err();
-    assert_eq!(error.fault(), Blame::Refused);
+    assert_eq!(error.blame(), Blame::Refused);
     assert!(error.to_string().contains("do not make the whole"), "{error}");
 }
 
@@ -386,7 +386,7 @@ fn a_refused_disc_leaves_kept_parts_alone() {
     let bad = rewritten(&good, |note, objects| objects[part(note)][500] ^= 1).unwrap();
     let path = site.folder.path().join("bad.tar");
     fs::write(&path, bad).unwrap();
-    assert_eq!(site.import(&[path]).unwrap_err().fault(), Blame::Refused);
+    assert_eq!(site.import(&[path]).unwrap_err().blame(), Blame::Refused);
     assert_eq!(site.tree(), before);
 }
 

@@ -231,7 +231,7 @@ fn a_late_older_bundle_only_fills_gaps() {
     site.import(&second).unwrap();
     let before = site.served();
     let late = site.import(&first).unwrap_err();
-    assert_eq!(late.fault(), Blame::Refused);
+    assert_eq!(late.blame(), Blame::Refused);
     assert!(late.to_string().contains("snapshot 1 is older than snapshot 2"), "{late}");
     assert_eq!(site.served(), before);
 
@@ -394,7 +394,7 @@ fn a_root_is_trusted_once_and_its_successors_follow_by_themselves() {
     let summary = inspect_root(&mirror.root).unwrap();
     let site = Site::without_trust("plant-7");
     let wrong = trust_add(&site.data, &mirror.root, Some("0000")).unwrap_err();
-    assert_eq!(wrong.fault(), Blame::Refused);
+    assert_eq!(wrong.blame(), Blame::Refused);
     assert_eq!(
         trust_add(&site.data, &mirror.root, Some(&summary.fingerprint)).unwrap(),
         TrustAdded::Added
@@ -445,7 +445,7 @@ fn a_rotten_payload_is_not_packed() {
     fs::remove_file(&path).unwrap();
     fs::write(&path, changed).unwrap();
     let error = mirror.export_with("plant-7", &ExportOptions::default()).unwrap_err();
-    assert_eq!(error.fault(), Blame::Machine);
+    assert_eq!(error.blame(), Blame::Machine);
     assert_eq!(fs::read_dir(mirror.out()).unwrap().count(), 0, "no half volume is left");
     // Nothing counts as packed.
     assert!(!check(&mirror.data, now(), true, &()).unwrap().is_good());
@@ -532,7 +532,7 @@ fn an_expired_bundle_warns_or_is_refused() {
     let site = Site::new("plant-7", &mirror.root);
     let late = ImportOptions { refuse_expired: true, ..ImportOptions::new(days(1000)) };
     let error = import(&site.data, &volumes, &late, &()).unwrap_err();
-    assert_eq!(error.fault(), Blame::Refused);
+    assert_eq!(error.blame(), Blame::Refused);
     let report = import(&site.data, &volumes, &ImportOptions::new(days(1000)), &()).unwrap();
     assert!(report.warnings.iter().any(|w| w.contains("expired")), "{:?}", report.warnings);
     assert_eq!(report.in_force, Some(1));
@@ -630,7 +630,7 @@ fn a_bundle_that_cannot_fit_is_not_begun() {
     let before = site.tree();
     let error = site.import(&[path]).unwrap_err();
     assert!(matches!(error, TransferError::NoSpace { .. }), "{error}");
-    assert_eq!(error.fault(), Blame::Machine);
+    assert_eq!(error.blame(), Blame::Machine);
     assert!(error.to_string().contains("bytes free"), "{error}");
     assert_eq!(site.tree(), before);
 }

@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `selection`, `plan`, `file_plan`, `download_forecast` | which files, and whether they fit |
-//! | `locations` | where each may be had |
+//! | `locations` | where each can be fetched from |
 //! | `download_run`, `batch` | several files at a time, within the window; what has arrived goes into the stores |
 //! | `fetch` | one file, from the first location that gives the right bytes |
 //! | `fetcher`, `outcome` | what all files share, and how the work on one may end |

@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{
     content::{ContentError, Partial},
-    upstream::{permanent::permanent_failure, retry::retry_after, wsus::error::chain},
+    error_chain::chain,
+    upstream::{permanent::permanent_failure, retry::retry_after},
 };
 
 /// Pieces between the network and the disk: with those of the HTTP client a few megabytes for each

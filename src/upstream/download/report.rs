@@ -29,7 +29,7 @@ pub struct DownloadOptions {
     pub require_sha256: bool,
     /// Bytes that stay free on the file system.
     pub reserve: u64,
-    /// A connection on which nothing comes for so long is given up.
+    /// A connection that stalls for so long is given up.
     pub idle_limit: Duration,
     /// How often each place is tried without getting on.
     pub attempts: u32,

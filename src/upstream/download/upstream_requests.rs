@@ -7,10 +7,7 @@ use bundle_format::digest::Sha1;
 use super::{
     error::DownloadError, locations::Locations, problems::Problems, report::DownloadOptions,
 };
-use crate::{
-    catalog::Catalog,
-    upstream::wsus::{error::chain, questions::ask_for_files},
-};
+use crate::{catalog::Catalog, error_chain::chain, upstream::wsus::questions::ask_for_files};
 
 /// Tells each upstream server its absent files, and gives their number. One that fails is a warning.
 pub(super) fn ask_upstreams(

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-pub(in crate::upstream) use crate::error_chain::chain;
 use crate::{
+    error_chain::chain,
     protocol::{ErrorCode, server_sync::AnswerError},
     upstream::{client::ClientError, permanent::PermanentFailure},
 };

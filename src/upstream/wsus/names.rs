@@ -28,7 +28,7 @@ pub(super) fn resolve(
         None => ids.extend(known.iter().filter(|c| is_leaf(c)).map(|category| category.id)),
         Some(names) => {
             for name in names {
-                let meant = meant(name, known);
+                let meant = matching(name, known);
                 match meant.as_slice() {
                     // An id needs no name: it may be one that only the server knows.
                     [] => match name.trim().parse() {
@@ -59,19 +59,19 @@ pub(super) fn resolve(
 }
 
 /// By title in any letter case, or by id.
-fn meant<'a>(name: &str, known: &'a [Category]) -> Vec<&'a Category> {
+fn matching<'a>(name: &str, known: &'a [Category]) -> Vec<&'a Category> {
     let id = name.trim().parse::<UpdateId>().ok();
-    let is_meant =
+    let matches =
         |category: &&Category| same_title(&category.title, name) || Some(category.id) == id;
-    known.iter().filter(is_meant).collect()
+    known.iter().filter(matches).collect()
 }
 
 fn is_leaf(category: &Category) -> bool {
     matches!(category.level, CategoryLevel::Product | CategoryLevel::Classification)
 }
 
-/// Updates name products; of a family or company those in it are meant. One without any stands for
-/// itself, it may be new.
+/// A family or a company is replaced by its products: only these are named by updates. One without
+/// products is kept as it is: its products may come later.
 fn expand(category: &Category, known: &[Category], ids: &mut Vec<UpdateId>) {
     let parents: HashMap<UpdateId, Option<UpdateId>> =
         known.iter().map(|category| (category.id, category.within)).collect();

@@ -269,7 +269,7 @@ fn one_bad_volume_among_good_ones_keeps_all_out() {
     bad[middle] ^= 1;
     fs::write(folder.join("2.tar"), bad).unwrap();
     let error = site.import(std::slice::from_ref(&folder)).unwrap_err();
-    assert_eq!(error.fault(), Blame::Refused);
+    assert_eq!(error.blame(), Blame::Refused);
     assert!(!site.data.catalog().exists() && !site.data.segments().exists());
     fs::write(folder.join("2.tar"), delta).unwrap();
     assert_eq!(site.import(&[folder]).unwrap().in_force, Some(2));

@@ -76,7 +76,7 @@ fn refused_path(site: &Site, name: &str, path: &Path, options: &ImportOptions) -
         Ok(report) => panic!("{name}: accepted: {report:?}"),
         Err(error) => error,
     };
-    assert_eq!(error.fault(), Blame::Refused, "{name}: {}", story(&error));
+    assert_eq!(error.blame(), Blame::Refused, "{name}: {}", story(&error));
     let after = site.tree();
     assert_eq!(before, after, "{name}: the data folder changed");
     story(&error)

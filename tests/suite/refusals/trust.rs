@@ -109,7 +109,7 @@ fn a_damaged_trust_state() {
     fs::write(&path, &start().delta).unwrap();
     site.import(std::slice::from_ref(&path)).unwrap();
     fs::write(site.data.trust_state(), b"rubbish").unwrap();
-    assert_eq!(trust_add(&site.data, &mirror.root, None).unwrap_err().fault(), Blame::Refused);
+    assert_eq!(trust_add(&site.data, &mirror.root, None).unwrap_err().blame(), Blame::Refused);
     let fingerprint = inspect_root(&mirror.root).unwrap().fingerprint;
     trust_add(&site.data, &mirror.root, Some(&fingerprint)).unwrap();
     let report = site.import(std::slice::from_ref(first)).unwrap();

@@ -27,7 +27,7 @@ fn verify_refuses_too() {
         let root = verify(&paths, VerifyAgainst::Root(&mirror.root), &options, &());
         let data = verify(&paths, VerifyAgainst::Data(&site.data), &options, &());
         assert_eq!(root.is_ok(), data.is_ok());
-        root.map_err(|e| assert_eq!(e.fault(), Blame::Refused, "{}", story(&e))).is_ok()
+        root.map_err(|e| assert_eq!(e.blame(), Blame::Refused, "{}", story(&e))).is_ok()
     };
     assert!(check(delta));
     for at in 0..good.members.len() {

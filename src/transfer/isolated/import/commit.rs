@@ -154,7 +154,7 @@ fn switch_to_newest(
         let snapshot = candidate.number();
         let attempt = match switch.attempt(writer, &candidate.verified.index) {
             // A pending snapshot that was never complete must not keep out what comes now.
-            Err(e) if candidate.pending && e.fault() == Blame::Refused => {
+            Err(e) if candidate.pending && e.blame() == Blame::Refused => {
                 writer.back_to_mark()?;
                 search.warnings.push(format!(
                     "the pending snapshot {snapshot} is whole, but cannot take effect: {e}"
