@@ -52,6 +52,26 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Removes the files and folders of a folder whose names begin so: what killed runs left. The caller
+/// holds the lock of whoever makes such names.
+///
+/// # Errors
+/// When the disk fails.
+pub(crate) fn sweep(folder: &Path, prefix: &str) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with(prefix) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// The folder of a file; of a bare name the current one.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -69,6 +89,19 @@ mod tests {
         write(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path().join("below")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_killed_runs_left_is_swept_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("keys.a1")).unwrap();
+        fs::write(folder.path().join("keys.a1").join("root-1.pem"), b"secret").unwrap();
+        fs::write(folder.path().join("keys.b2"), b"x").unwrap();
+        fs::create_dir(folder.path().join("keys")).unwrap();
+        sweep(folder.path(), "keys.").unwrap();
+        let left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["keys"]);
     }
 
     #[test]

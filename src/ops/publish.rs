@@ -41,6 +41,7 @@ pub fn publish(context: &Context<'_>, request: &PublishRequest) -> Result<Publis
         Side::Isolated { .. } => Numbering::Local,
     };
     let content = ContentStore::open(&data.content())?;
+    content.sweep()?;
     let observer = context.observer();
     let size = std::fs::metadata(&request.file).map(|file| file.len()).ok();
     observer.phase("reading", Unit::Bytes, size);

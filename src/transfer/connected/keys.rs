@@ -14,16 +14,22 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data_dir::DataDir,
+    data_dir::{DataDir, FolderLock},
     durable,
     file_error::{Doing as _, FileError},
-    transfer::{error::TransferError, store::side::require_connected},
+    transfer::{
+        error::TransferError,
+        store::{side::require_connected, trust},
+    },
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
 
 /// A root is good for this many days if nothing else is asked for.
 const ROOT_DAYS: i64 = 3653;
+
+/// The beginning of the name of the folder in which the first keys are made.
+const SCRATCH: &str = "keys.";
 
 /// Which keys `keys init` makes.
 #[derive(Debug, Clone)]
@@ -107,6 +113,7 @@ pub struct KeyRotation {
 /// When there are keys already, the numbers make no sense, or the disk fails.
 pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
     require_connected(data)?;
+    let _lock = lock_and_sweep(data)?;
     let folder = data.keys();
     if folder.join("keys.json").exists() {
         return Err(TransferError::Unfit {
@@ -128,7 +135,7 @@ pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
         });
     }
     let scratch = tempfile::Builder::new()
-        .prefix("keys.")
+        .prefix(SCRATCH)
         .tempdir_in(data.root())
         .doing("make a folder in", data.root())?;
     let names = |what: &str, count: u64| -> Vec<String> {
@@ -172,6 +179,7 @@ pub fn keys_rotate(
     now: Timestamp,
 ) -> Result<KeysReport> {
     require_connected(data)?;
+    let _lock = lock_and_sweep(data)?;
     let folder = data.keys();
     let old = KeyFiles::load(&folder)?;
     let more_signers = old.load_all(&folder, &old.root, passphrase)?;
@@ -332,6 +340,13 @@ impl KeyFiles {
 pub(crate) fn later(now: Timestamp, days: i64) -> Timestamp {
     let then = now.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX);
     Timestamp::from_second(then.as_second()).unwrap_or(then)
+}
+
+/// One at a time changes the keys; what killed runs left, secret keys perhaps, is removed.
+fn lock_and_sweep(data: &DataDir) -> Result<FolderLock> {
+    let lock = trust::lock(data)?;
+    durable::sweep(data.root(), SCRATCH).doing("clear", data.root())?;
+    Ok(lock)
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> std::result::Result<(), FileError> {

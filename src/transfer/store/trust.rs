@@ -14,6 +14,9 @@ use crate::{
     transfer::{error::TransferError, kill},
 };
 
+/// The beginning of the names of temporary files.
+const TEMPORARY: &str = ".tmp";
+
 type Result<T> = std::result::Result<T, TransferError>;
 
 /// What a person should compare before trusting a root.
@@ -115,7 +118,13 @@ pub(crate) fn lock(data: &DataDir) -> Result<FolderLock> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).doing("make", folder)?;
     }
-    FolderLock::new(&path).doing("lock", &path)?.ok_or(TransferError::Busy { path })
+    let lock = FolderLock::new(&path).doing("lock", &path)?;
+    let lock = lock.ok_or_else(|| TransferError::Busy { path: path.clone() })?;
+    // Whoever writes beside the lock holds it: what has a temporary name was left by a killed run.
+    if let Some(folder) = path.parent() {
+        durable::sweep(folder, TEMPORARY).doing("clear", folder)?;
+    }
+    Ok(lock)
 }
 
 fn read_root(path: &Path) -> Result<Vec<u8>> {

@@ -91,36 +91,12 @@ pub(super) const KNOWN: &[Known] = &[
         why: "D8: the temporary file of tidegate.json stays for ever",
     },
     Known {
-        cases: &["trust add", "import", "import delta"],
-        modes: &[Kill],
-        call: " data/trust/",
-        rule: Rule::Left,
-        what: "data/trust/.tmp*",
-        why: "D8: the temporary file of the trust state stays for ever",
-    },
-    Known {
-        cases: &["keys init"],
-        modes: &[Kill],
-        call: " data/keys",
-        rule: Rule::Left,
-        what: "data/keys.*",
-        why: "D8: the scratch folder of a killed `keys init` stays for ever, with secret keys in it",
-    },
-    Known {
         cases: &["sync", "import"],
         modes: &[Full, Short],
         call: ".sqlite",
         rule: Rule::Message,
         what: "unable to open database file",
         why: "new: the same, when the databases are made",
-    },
-    Known {
-        cases: &["publish"],
-        modes: &[Kill],
-        call: " data/content/",
-        rule: Rule::Left,
-        what: "data/content/tmp/.tmp*",
-        why: "A7: a killed `publish` leaves the file that it was copying, of any size",
     },
     Known {
         cases: &["import", "import delta"],
@@ -146,34 +122,4 @@ pub(super) const KNOWN: &[Known] = &[
         what: "from the new one:\n    - approvals[",
         why: "D5: the snapshot is in force before its policy is",
     },
-    Known {
-        cases: &["import"],
-        modes: &[Eio, Full, Short],
-        call: "",
-        rule: Rule::Check,
-        what: LOST,
-        why: WEDGED,
-    },
-    Known {
-        cases: &["import"],
-        modes: &[Eio, Full, Short],
-        call: "",
-        rule: Rule::State,
-        what: LOST,
-        why: WEDGED,
-    },
-    Known {
-        cases: &["import"],
-        modes: &[Eio, Full, Short],
-        call: "",
-        rule: Rule::Again,
-        what: LOST,
-        why: WEDGED,
-    },
 ];
-
-const LOST: &str = "ROOT/data/catalog.sqlite is missing, but snapshots were made of it";
-
-/// A first import that fails after the signed heads were written.
-const WEDGED: &str = "new: it removes the catalogue that it made and leaves the heads in snapshots/: \
-                      from then on every command is refused, and the site has to be made anew";

@@ -58,8 +58,9 @@ fn try_all(make: fn() -> Case) {
         }
     }
     println!("{name}: {} calls, {tries} tries", trial.calls.len());
-    let needless: Vec<_> =
-        known.iter().filter(|known| !found.iter().any(|finding| known.forgives(finding))).collect();
+    // A sample may miss the very call: only when every call is tried it shows that a fault is gone.
+    let is_needless = |known: &&&Known| every_call() && !found.iter().any(|f| known.forgives(f));
+    let needless: Vec<_> = known.iter().filter(is_needless).collect();
     found.retain(|finding| !known.iter().any(|known| known.forgives(finding)));
     assert!(found.is_empty(), "`{name}` with faults, new findings:{}", grouped(&found));
     assert!(needless.is_empty(), "mended, take it off the list: {needless:?}");

@@ -76,8 +76,10 @@ pub(super) fn commit(context: &ImportContext<'_>, mut taken: TakenVolumes) -> Re
             Ok(Committed { taken, switched, pending, warnings })
         }
         Err(e) => {
-            if is_new {
-                // What is refused leaves nothing behind.
+            // What is refused leaves nothing behind. After a failure of this machine the catalogue stays,
+            // empty: signed heads may be stored already, and without it they would look like the rest of
+            // one that was lost.
+            if is_new && e.blame() == Blame::Refused {
                 drop(catalog);
                 remove_catalog(&context.data.catalog())?;
             }
