@@ -5,7 +5,7 @@ use super::{
     report::{SyncOptions, SyncReport},
 };
 use crate::{
-    catalog::{AddOutcome, CatalogWriter},
+    catalog::{AddOutcome, CatalogError, CatalogWriter},
     update::{UpdateDocument, UpdateIdentity},
 };
 
@@ -30,22 +30,44 @@ pub(super) fn add_if_valid(
         report.problem(at, format!("announced as {expected}, but it is {}", document.identity));
         return Ok(());
     }
-    add(writer, &document, xml, options, report)
+    if let Err(e) = add(writer, &document, xml, options, report)? {
+        report.problem(at, e);
+    }
+    Ok(())
 }
 
-/// Adds a document that has been read and is what it was announced as.
+/// Adds a document that has been read and is what it was announced as. The outer error is the
+/// store's; the inner one says why this document cannot be added, and then nothing of it is stored.
 pub(super) fn add(
     writer: &mut CatalogWriter<'_>,
     document: &UpdateDocument,
     xml: &[u8],
     options: &SyncOptions,
     report: &mut SyncReport,
-) -> Result<(), SyncError> {
+) -> Result<Result<(), CatalogError>, SyncError> {
     report.documents += 1;
-    match writer.add_revision(document, xml, options.numbering, options.now)? {
-        AddOutcome::New(_) => report.new_revisions += 1,
+    writer.mark_point()?;
+    let added = match writer.add_revision(document, xml, options.numbering, options.now) {
+        Ok(added) => added,
+        Err(e) if e.is_about_the_document() => {
+            writer.back_to_mark()?;
+            return Ok(Err(e));
+        }
+        Err(e) => return Err(e.into()),
+    };
+    writer.drop_mark()?;
+    match added {
+        AddOutcome::New(_) => {
+            report.new_revisions += 1;
+            if document.prerequisites.iter().any(|clause| clause.any_of.is_empty()) {
+                report.notes.push(format!(
+                    "{} requires one of no updates (a clause of its `Prerequisites` is empty): it is kept and passed on, but no computer is offered it",
+                    document.identity
+                ));
+            }
+        }
         AddOutcome::Same(_) => report.known += 1,
         AddOutcome::OtherBytes(_) => report.other_bytes += 1,
     }
-    Ok(())
+    Ok(Ok(()))
 }

@@ -182,13 +182,20 @@ impl SyncRun<'_> {
                 BatchEvent::Document(given) => {
                     if is_new(&given.identity, self.report) {
                         let (document, xml) = (&given.document, given.xml.as_bytes());
-                        documents::add(&mut writer, document, xml, self.options, self.report)?;
-                        let members =
-                            new_members(document, &writer, &self.requested, &mut self.named)?;
-                        more_to_do |= !members.is_empty() || document.properties.file_decryption;
-                        self.state.members.extend(members);
-                        if document.properties.file_decryption {
-                            self.state.keyless.push(given.identity);
+                        match documents::add(&mut writer, document, xml, self.options, self.report)?
+                        {
+                            Ok(()) => {
+                                let members = new_members(
+                                    document,
+                                    &writer,
+                                    &self.requested,
+                                    &mut self.named,
+                                )?;
+                                more_to_do |= self.state.note_follow_ups(document, members);
+                            }
+                            Err(why) => {
+                                self.failed.insert(given.identity, why.to_string());
+                            }
                         }
                     }
                 }
