@@ -5,7 +5,7 @@ use super::{
     report::{SyncOptions, SyncReport},
 };
 use crate::{
-    catalog::{AddOutcome, CatalogError, CatalogWriter},
+    catalog::{AddOutcome, CatalogWriter},
     update::{UpdateDocument, UpdateIdentity},
 };
 
@@ -44,14 +44,17 @@ pub(super) fn add(
     xml: &[u8],
     options: &SyncOptions,
     report: &mut SyncReport,
-) -> Result<Result<(), CatalogError>, SyncError> {
+) -> Result<Result<(), String>, SyncError> {
     report.documents += 1;
+    if let Err(why) = check_revision_numbers(document) {
+        return Ok(Err(why));
+    }
     writer.mark_point()?;
     let added = match writer.add_revision(document, xml, options.numbering, options.now) {
         Ok(added) => added,
         Err(e) if e.is_about_the_document() => {
             writer.back_to_mark()?;
-            return Ok(Err(e));
+            return Ok(Err(e.to_string()));
         }
         Err(e) => return Err(e.into()),
     };
@@ -70,4 +73,21 @@ pub(super) fn add(
         AddOutcome::OtherBytes(_) => report.other_bytes += 1,
     }
     Ok(Ok(()))
+}
+
+/// Agents read `RevisionNumber` as a signed integer of 32 bits, also in the names of bundled
+/// updates. Bundles are not checked for it: what a mirror has sealed stays importable.
+fn check_revision_numbers(document: &UpdateDocument) -> Result<(), String> {
+    let members = document.bundled.iter().flat_map(|clause| &clause.any_of);
+    match [&document.identity]
+        .into_iter()
+        .chain(members)
+        .find(|i| i32::try_from(i.revision).is_err())
+    {
+        None => Ok(()),
+        Some(identity) => Err(format!(
+            "`RevisionNumber` of {identity} is over the limit of {}: agents cannot read it",
+            i32::MAX
+        )),
+    }
 }
