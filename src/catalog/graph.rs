@@ -52,6 +52,8 @@ const REVISIONS: &str = "
 const PREREQUISITES: &str = "
     SELECT revision_id, clause, is_category, update_id
     FROM prerequisite ORDER BY revision_id, clause, position";
+const EMPTY_CLAUSES: &str = "
+    SELECT revision_id, clause, is_category FROM empty_clause ORDER BY revision_id, clause";
 const BUNDLED: &str = "
     SELECT revision_id, clause, 0, update_id, revision_number
     FROM bundled ORDER BY revision_id, clause, position";
@@ -79,11 +81,15 @@ impl Catalog {
         let _one_state = self.one_state()?;
         let prepare = |sql: &str| self.connection.prepare_cached(sql);
         let (mut revisions, mut prerequisites) = (prepare(REVISIONS)?, prepare(PREREQUISITES)?);
+        let mut empty_clauses = prepare(EMPTY_CLAUSES)?;
         let (mut bundled, mut superseded) = (prepare(BUNDLED)?, prepare(SUPERSEDED)?);
         let mut files = prepare(&files_sql())?;
 
         let mut prerequisites = Children::new(prerequisites.query([])?, |row| {
             Ok((row.get(1)?, row.get(2)?, update_at(row, 3)?))
+        })?;
+        let mut empty_clauses = Children::new(empty_clauses.query([])?, |row| {
+            Ok((row.get(1)?, Clause { is_category: row.get(2)?, any_of: Vec::new() }))
         })?;
         let mut bundled = Children::new(bundled.query([])?, |row| {
             Ok((row.get(1)?, row.get(2)?, identity_at(row, 3)?))
@@ -103,8 +109,8 @@ impl Catalog {
                 explicitly_deployable: row.get(5)?,
                 eula_id: row.get(6)?,
                 arrived: moment_at(row, 7)?,
-                prerequisites: clauses(prerequisites.next_of(id)?),
-                bundled: clauses(bundled.next_of(id)?),
+                prerequisites: clauses(prerequisites.next_of(id)?, empty_clauses.next_of(id)?),
+                bundled: clauses(bundled.next_of(id)?, Vec::new()),
                 superseded: superseded.next_of(id)?,
                 files,
                 eulas,
@@ -114,18 +120,20 @@ impl Catalog {
     }
 }
 
-/// Rows in the order of clauses → clauses.
-fn clauses<T>(rows: Vec<(i64, bool, T)>) -> Vec<Clause<T>> {
-    let mut clauses: Vec<Clause<T>> = Vec::new();
-    let mut last = None;
+/// Rows in the order of clauses, and numbered clauses without alternatives → clauses in their order.
+fn clauses<T>(rows: Vec<(i64, bool, T)>, empty: Vec<(i64, Clause<T>)>) -> Vec<Clause<T>> {
+    let mut clauses: Vec<(i64, Clause<T>)> = Vec::new();
     for (number, is_category, member) in rows {
         match clauses.last_mut() {
-            Some(clause) if last == Some(number) => clause.any_of.push(member),
-            _ => clauses.push(Clause { is_category, any_of: vec![member] }),
+            Some((last, clause)) if *last == number => clause.any_of.push(member),
+            _ => clauses.push((number, Clause { is_category, any_of: vec![member] })),
         }
-        last = Some(number);
     }
-    clauses
+    if !empty.is_empty() {
+        clauses.extend(empty);
+        clauses.sort_by_key(|(number, _)| *number);
+    }
+    clauses.into_iter().map(|(_, clause)| clause).collect()
 }
 
 /// The rows of a child table, in the order of revision IDs (its first column).
@@ -179,7 +187,7 @@ mod tests {
             let steps = statement.query_map([], |row| row.get(3)).unwrap();
             steps.map(Result::unwrap).collect()
         };
-        for sql in [REVISIONS, PREREQUISITES, BUNDLED, SUPERSEDED, &files_sql()] {
+        for sql in [REVISIONS, PREREQUISITES, EMPTY_CLAUSES, BUNDLED, SUPERSEDED, &files_sql()] {
             let mut steps = plan(sql);
             // Within the subquery only the few payloads of one SHA-1 are sorted.
             let subquery = steps.iter().position(|step| step.starts_with("CORRELATED"));

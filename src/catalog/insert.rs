@@ -49,7 +49,7 @@ impl CatalogWriter<'_> {
     ///
     /// # Errors
     /// [`CatalogError::UnfitDocument`] when a given number is another revision's, the revision has
-    /// another number already, or its clauses cannot be kept.
+    /// another number already, or what it bundles cannot be kept.
     pub fn add_revision(
         &mut self,
         document: &UpdateDocument,
@@ -187,15 +187,13 @@ impl CatalogWriter<'_> {
     }
 }
 
-/// A clause of nothing can never hold, and the tables cannot keep it: better refused than dropped,
-/// which would make it hold always.
+/// A bundle cannot consist of one of no updates, and the tables cannot keep such a clause: better
+/// refused than dropped, which would make the bundle complete without it.
 fn check_clauses(document: &UpdateDocument) -> Result<(), CatalogError> {
-    let empty = document.prerequisites.iter().any(|clause| clause.any_of.is_empty())
-        || document.bundled.iter().any(|clause| clause.any_of.is_empty());
-    if empty {
+    if document.bundled.iter().any(|clause| clause.any_of.is_empty()) {
         return Err(CatalogError::UnfitDocument {
             what: format!(
-                "{} has a clause without alternatives, which nothing could satisfy",
+                "{} bundles one of no updates: a clause of its `BundledUpdates` has no alternatives",
                 document.identity
             ),
         });

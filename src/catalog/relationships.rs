@@ -1,4 +1,4 @@
-//! The tables `prerequisite`, `bundled` and `superseded`: what revisions name, and what of it is not
+//! The tables `prerequisite`, `empty_clause`, `bundled` and `superseded`: what revisions name, and what of it is not
 //! here.
 
 use std::collections::{BTreeSet, HashMap};
@@ -128,6 +128,13 @@ impl CatalogWriter<'_> {
         document: &UpdateDocument,
     ) -> Result<(), CatalogError> {
         for (number, clause) in (0_i64..).zip(&document.prerequisites) {
+            if clause.any_of.is_empty() {
+                self.execute(
+                    "add a clause without alternatives",
+                    "INSERT INTO empty_clause (revision_id, clause, is_category) VALUES (?1, ?2, ?3)",
+                    params![id.0, number, clause.is_category],
+                )?;
+            }
             for (position, member) in (0_i64..).zip(&clause.any_of) {
                 self.execute(
                     "add a prerequisite",

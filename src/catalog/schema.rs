@@ -9,5 +9,6 @@ pub(super) const STORE: Store = Store {
         include_str!("migrations/0001-catalogue.sql"),
         include_str!("migrations/0002-file-url.sql"),
         include_str!("migrations/0003-keys-and-driver-sets.sql"),
+        include_str!("migrations/0004-empty-clauses.sql"),
     ],
 };

@@ -80,6 +80,14 @@ impl CatalogWriter<'_> {
         self.execute_batch("go back to a point", "ROLLBACK TO mark; RELEASE mark")
     }
 
+    /// Forgets the point of [`CatalogWriter::mark_point`]; what was done since stays.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn drop_mark(&mut self) -> Result<(), CatalogError> {
+        self.execute_batch("forget a point", "RELEASE mark")
+    }
+
     /// Notes that something changed, and gives the mark for the row: what the change counter will
     /// be after the commit.
     pub(super) fn touch(&mut self) -> i64 {

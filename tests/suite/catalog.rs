@@ -352,10 +352,35 @@ fn nodes_come_in_order_with_all_that_belongs_to_them() {
 }
 
 #[test]
-fn a_clause_of_nothing_is_refused_and_leaves_nothing() {
+fn a_prerequisite_clause_of_nothing_is_kept_in_its_place() {
+    let (_folder, _, mut catalog) = stores::catalog();
+    let nothing = |is_category| Clause { is_category, any_of: Vec::new() };
+    let one = |n| Clause { is_category: false, any_of: vec![numbered(n)] };
+    let mut all = Vec::new();
+    for (n, clauses) in [
+        (1, vec![one(7), nothing(true), one(8), nothing(false)]),
+        (2, vec![nothing(true)]),
+        (3, vec![one(7)]),
+    ] {
+        let mut d = document(n, 1);
+        d.prerequisites = clauses;
+        all.push(d);
+    }
+    let mut writer = catalog.write().unwrap();
+    for d in &all {
+        writer.add_revision(d, &xml(d), Numbering::Assign, exactly_now()).unwrap();
+    }
+    writer.commit().unwrap();
+    let mut read = Vec::new();
+    catalog.nodes(&mut |node| read.push(node.prerequisites)).unwrap();
+    assert_eq!(read, all.iter().map(|d| d.prerequisites.clone()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_bundle_of_nothing_is_refused_and_leaves_nothing() {
     let (_folder, _, mut catalog) = stores::catalog();
     let mut d = document(1, 1);
-    d.prerequisites = vec![Clause { is_category: false, any_of: Vec::new() }];
+    d.bundled = vec![Clause { is_category: false, any_of: Vec::new() }];
     let mut writer = catalog.write().unwrap();
     let error = writer.add_revision(&d, &xml(&d), Numbering::Assign, exactly_now()).unwrap_err();
     assert!(matches!(error, CatalogError::UnfitDocument { .. }), "{error}");

@@ -9,11 +9,12 @@ use std::{
 use bundle_format::digest::{Sha1, Sha256};
 use cab::{CabinetBuilder, CompressionType};
 use tidegate::{
+    catalog::Catalog,
     update::{DocumentLimits, UpdateIdentity, fragments},
     upstream::{Source, SyncError, SyncOptions, SyncReport, sync},
 };
 
-use crate::support::{real_data::real_data, stores::Stores};
+use crate::support::{program::Program, real_data::real_data, stores::Stores};
 
 impl Stores {
     fn sync(&mut self, source: &Path) -> Result<SyncReport, SyncError> {
@@ -176,6 +177,123 @@ fn what_a_package_holds_but_cannot_go_in_is_named() {
     assert_eq!(report.problems[0].at, format!("{} revision 200", id(2)));
     assert!(report.problems[0].what.contains("line 2"), "{report:?}");
     assert!(report.problems[1].what.contains("announced as 00000003"), "{report:?}");
+}
+
+const EMPTY_PREREQUISITE: &str = "<upd:Relationships><upd:Prerequisites>\
+    <upd:AtLeastOne IsCategory=\"true\"/></upd:Prerequisites></upd:Relationships>";
+const EMPTY_BUNDLE: &str = "<upd:Relationships><upd:BundledUpdates><upd:AtLeastOne/>\
+    </upd:BundledUpdates></upd:Relationships>";
+
+/// Five documents: 3 bundles one of no updates and cannot be kept, 4 requires one of no updates and
+/// is kept.
+fn with_empty_clauses() -> Vec<(u32, u32, String)> {
+    let more = ["", "", EMPTY_BUNDLE, EMPTY_PREREQUISITE, ""];
+    (1..).zip(more).map(|(n, more)| (n, 200, document(n, 200, "some title", more))).collect()
+}
+
+/// Synchronizes twice from a source with [`with_empty_clauses`].
+#[track_caller]
+fn all_but_the_third_come_in(source: &Path, at: &str) {
+    let mut mirror = Stores::new();
+    let first = mirror.sync(source).unwrap();
+    assert_eq!((first.new_revisions, first.problems.len()), (4, 1), "{first:?}");
+    assert_eq!(first.notes.len(), 1, "{first:?}");
+    assert!(first.notes[0].contains(&id(4)), "{first:?}");
+    let again = mirror.sync(source).unwrap();
+    assert_eq!((again.known, again.changed), (4, false), "{again:?}");
+    for report in [&first, &again] {
+        assert_eq!(report.problems[0].at, at);
+        assert!(report.problems[0].what.contains("bundles one of no updates"), "{report:?}");
+    }
+    let third = UpdateIdentity { id: id(3).parse().unwrap(), revision: 200 };
+    assert!(!mirror.catalog.is_held(&third).unwrap());
+    let mut numbers = Vec::new();
+    mirror.catalog.nodes(&mut |node| numbers.push(node.revision_id.0)).unwrap();
+    assert_eq!(numbers, [1, 2, 3, 4], "what was set aside has taken no number");
+}
+
+#[test]
+fn one_unfit_document_of_a_folder_or_a_package_does_not_stop_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    for (n, _, xml) in with_empty_clauses() {
+        fs::write(folder.path().join(format!("{n}.xml")), xml).unwrap();
+    }
+    all_but_the_third_come_in(folder.path(), "3.xml");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let package = elsewhere.path().join("export.cab");
+    Package::of(&with_empty_clauses()).write(&package);
+    all_but_the_third_come_in(&package, &format!("{} revision 200", id(3)));
+}
+
+/// The program itself, to the bundle and back: what was kept travels.
+#[test]
+fn a_mirror_with_an_unfit_document_in_its_source_seals_and_exports() {
+    let temp = tempfile::tempdir().unwrap();
+    let source = temp.path().join("source");
+    fs::create_dir(&source).unwrap();
+    for (n, _, xml) in with_empty_clauses() {
+        fs::write(source.join(format!("{n}.xml")), xml).unwrap();
+    }
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/documents/msi.xml");
+    fs::copy(sample, source.join("msi.xml")).unwrap();
+    let (connected, isolated) = (
+        Program::init(temp.path(), "connected", &[], ""),
+        Program::init(temp.path(), "isolated", &["--site", "plant-7"], ""),
+    );
+    for new in [5, 0] {
+        let report = connected.run_to(&["sync", "--from", source.to_str().unwrap()], 4);
+        assert_eq!(report["new-revisions"], new, "{report}");
+        assert_eq!(report["problems"][0]["where"], "3.xml", "{report}");
+    }
+    let keys = connected.run(&["keys", "init"]);
+    connected.run(&["seal"]);
+    let bundle = temp.path().join("bundle.tar");
+    let bundle = bundle.to_str().unwrap();
+    connected.run(&["export", "--site", "plant-7", "--out", bundle]);
+    isolated.run(&["trust", "add", keys["root"].as_str().unwrap(), "--yes"]);
+    isolated.run(&["import", bundle]);
+    for side in [&connected, &isolated] {
+        let catalog = Catalog::open(&side.data.join("catalog.sqlite")).unwrap();
+        let mut empty = 0;
+        let mut all = 0;
+        catalog
+            .nodes(&mut |node| {
+                all += 1;
+                empty += node.prerequisites.iter().filter(|c| c.any_of.is_empty()).count();
+            })
+            .unwrap();
+        assert_eq!((all, empty), (5, 2));
+    }
+}
+
+/// Agents read the number as a signed integer of 32 bits.
+#[test]
+fn a_revision_number_that_agents_cannot_read_is_set_aside() {
+    let mut mirror = Stores::new();
+    let folder = tempfile::tempdir().unwrap();
+    let put = |n: u32, revision, more: &str| {
+        let xml = document(n, revision, "some title", more);
+        fs::write(folder.path().join(format!("{n}.xml")), xml).unwrap();
+    };
+    let bundle = |member: u32| {
+        format!(
+            "<upd:Relationships><upd:BundledUpdates><upd:UpdateIdentity UpdateID=\"{}\" \
+             RevisionNumber=\"{member}\"/></upd:BundledUpdates></upd:Relationships>",
+            id(9)
+        )
+    };
+    put(1, 0x7fff_ffff, "");
+    put(2, 0x8000_0000, "");
+    put(3, u32::MAX, "");
+    put(4, 1, &bundle(0x8000_0000));
+    put(5, 1, &bundle(0x7fff_ffff));
+    for new in [2, 0] {
+        let report = mirror.sync(folder.path()).unwrap();
+        assert_eq!(report.new_revisions, new, "{report:?}");
+        let at: Vec<_> = report.problems.iter().map(|p| p.at.as_str()).collect();
+        assert_eq!(at, ["2.xml", "3.xml", "4.xml"]);
+        assert!(report.problems[0].what.contains("2147483648"), "{report:?}");
+    }
 }
 
 /// One sentence of the refusal for each kind of damage; the catalogue stays as it was.

@@ -61,6 +61,41 @@ fn hostile_documents_are_named_and_the_rest_is_in() {
     assert!(!said(12).is_empty());
 }
 
+/// What the catalogue cannot keep is one document's fault: it is named at every run, and nothing that
+/// it bundles is asked for.
+#[test]
+fn documents_that_cannot_be_kept_are_named_and_the_rest_is_in() {
+    let clauses = |name: &str, clauses: &str| {
+        format!("<upd:Relationships><upd:{name}>{clauses}</upd:{name}></upd:Relationships>")
+    };
+    let absent = identity(77);
+    let member = format!(
+        "<upd:UpdateIdentity UpdateID=\"{}\" RevisionNumber=\"100\"/><upd:AtLeastOne/>",
+        absent.id
+    );
+    let item = plain(&of_14(&clauses("BundledUpdates", &member)));
+    let said = named("a bundle of nothing", &item);
+    assert!(said.contains("bundles one of no updates"), "{said}");
+    let large = member.replace("100", "2147483648").replace("<upd:AtLeastOne/>", "");
+    let said = named("a large number", &plain(&of_14(&clauses("BundledUpdates", &large))));
+    assert!(said.contains("2147483648"), "{said}");
+
+    let mut pair = with(14, &item);
+    for new in [21, 0] {
+        let report = pair.sync().unwrap();
+        assert_eq!((report.new_revisions, report.problems.len()), (new, 1), "{report:?}");
+    }
+    assert!(!pair.fetched(0).concat().contains(&absent), "a member of what was set aside");
+
+    // One that requires one of no updates is kept.
+    let kept = of_14(&clauses("Prerequisites", "<upd:AtLeastOne IsCategory=\"true\"/>"));
+    let mut pair = with(14, &plain(&kept));
+    let report = pair.sync().unwrap();
+    assert_eq!((report.new_revisions, report.problems.len()), (22, 0), "{report:?}");
+    assert_eq!(report.notes.len(), 1, "{report:?}");
+    assert_eq!(pair.document(&identity(14)).unwrap(), kept.as_bytes());
+}
+
 #[test]
 fn cabinets_of_both_kinds_come_out_and_bombs_of_both_kinds_do_not() {
     let long = of_14(&format!("<upd:More>{}</upd:More>", "é漢".repeat(60_000)));

@@ -179,24 +179,22 @@ impl SyncRun<'_> {
         let mut writer = self.catalog.write()?;
         let end = loop {
             match piece {
-                BatchEvent::Document(given) => {
-                    if is_new(&given.identity, self.report) {
-                        let (document, xml) = (&given.document, given.xml.as_bytes());
-                        documents::add(&mut writer, document, xml, self.options, self.report)?;
-                        let members =
-                            new_members(document, &writer, &self.requested, &mut self.named)?;
-                        more_to_do |= !members.is_empty() || document.properties.file_decryption;
-                        self.state.members.extend(members);
-                        if document.properties.file_decryption {
-                            self.state.keyless.push(given.identity);
+                BatchEvent::Document(item) if is_new(&item.identity, self.report) => {
+                    let (document, xml) = (&item.document, item.xml.as_bytes());
+                    match documents::add(&mut writer, document, xml, self.options, self.report)? {
+                        Ok(()) => {
+                            let (requested, named) = (&self.requested, &mut self.named);
+                            let members = new_members(document, &writer, requested, named)?;
+                            more_to_do |= self.state.note_follow_ups(document, members);
                         }
+                        Err(why) => drop(self.failed.insert(item.identity, why)),
                     }
                 }
-                BatchEvent::Unreadable(identity, why) => {
-                    if is_new(&identity, self.report) {
-                        self.failed.insert(identity, why);
-                    }
+                BatchEvent::Unreadable(identity, why) if is_new(&identity, self.report) => {
+                    self.failed.insert(identity, why);
                 }
+                // Given twice, or not asked for.
+                BatchEvent::Document(_) | BatchEvent::Unreadable(..) => {}
                 BatchEvent::Url(sha1, url) => writer.store_file_url(&sha1, &url)?,
                 BatchEvent::Key(sha1, key) => store_key(&mut writer, self.report, &sha1, &key)?,
                 BatchEvent::End(end) => break end,

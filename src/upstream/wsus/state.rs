@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{facts::UpstreamFacts, hardware::Hardware};
 use crate::{
     protocol::server_sync::{IdAndDelta, LanguageAndDelta, ServerSyncFilter},
-    update::{UpdateId, UpdateIdentity},
+    update::{UpdateDocument, UpdateId, UpdateIdentity},
 };
 
 /// Key of the note of an upstream, before its address.
@@ -77,6 +77,22 @@ impl UpstreamState {
         self.config_anchor = None;
         self.anchor = None;
         self.drivers.anchor = None;
+    }
+
+    /// Notes what has to be asked for after a document was stored: members of a bundle, and keys of
+    /// encrypted files. Says whether there is anything.
+    pub(super) fn note_follow_ups(
+        &mut self,
+        document: &UpdateDocument,
+        members: Vec<UpdateIdentity>,
+    ) -> bool {
+        let is_encrypted = document.properties.file_decryption;
+        let any = is_encrypted || !members.is_empty();
+        self.members.extend(members);
+        if is_encrypted {
+            self.keyless.push(document.identity);
+        }
+        any
     }
 
     /// Which updates to ask for. With an anchor every id is asked for its changes only, unless it is
