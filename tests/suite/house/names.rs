@@ -110,6 +110,39 @@ fn files_are_called_by_words_that_the_terminology_has() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The words of public types, with the type that each is from.
+fn of_types() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        if path.contains("/tests") {
+            continue;
+        }
+        for line in text.lines().filter(|line| line.starts_with("pub")) {
+            let mut parts = line
+                .split([' ', '<', '(', '{', ';'])
+                .skip_while(|part| !["struct", "enum", "trait", "type"].contains(part));
+            if let (Some(_), Some(name)) = (parts.next(), parts.next()) {
+                found.extend(words(name).into_iter().map(|word| (word, format!("{path}: {name}"))));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn public_types_are_called_by_words_that_the_terminology_has() {
+    let mut known = named(&page("terminology.md"));
+    known.extend(operations(&page("protocol-support.md")));
+    let types = of_types();
+    assert!(types.len() > 500, "only {} words were found", types.len());
+    let wrong: Vec<String> = types
+        .iter()
+        .filter(|(word, _)| !is_known(word, &known))
+        .map(|(word, at)| format!("{at}: {word:?} is no word of docs/terminology.md"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn pages_name_what_is_in_tables_lists_and_bold() {
     let page = "Prose.\n| word | meaning |\n|---|---|\n| trust state, root | what |\n- lists: yes\n**Bold** no";
