@@ -84,14 +84,12 @@ pub(super) fn add_matching(
             wanted.remove(size);
         }
         present.insert(*size);
-        report.payloads_added += 1;
-        report.payload_bytes += size;
-        batch.add(incoming, digests);
+        batch.add(at, incoming, digests);
         if batch.is_full() {
-            batch.store(catalog, content)?;
+            batch.store(catalog, content, report)?;
         }
     }
-    batch.store(catalog, content)
+    batch.store(catalog, content, report)
 }
 
 /// The payloads that are wanted, by their size.
@@ -162,35 +160,51 @@ fn copy(
 #[derive(Default)]
 struct Batch {
     incoming: Vec<(Incoming, Sha256)>,
-    rows: Vec<PayloadRow>,
+    /// Each with the name of its file.
+    rows: Vec<(String, PayloadRow)>,
     bytes: u64,
 }
 
 impl Batch {
-    fn add(&mut self, incoming: Incoming, digests: PayloadDigests) {
+    fn add(&mut self, at: String, incoming: Incoming, digests: PayloadDigests) {
         let PayloadDigests { sha256, sha1, size, chunks } = digests;
         self.incoming.push((incoming, sha256));
-        self.rows.push(PayloadRow { sha256, sha1, size, chunks, present: true, not_carried: None });
+        let row = PayloadRow { sha256, sha1, size, chunks, present: true, not_carried: None };
+        self.rows.push((at, row));
         self.bytes += size;
     }
 
     fn has(&self, sha256: &Sha256) -> bool {
-        self.rows.iter().any(|row| row.sha256 == *sha256)
+        self.rows.iter().any(|(_, row)| row.sha256 == *sha256)
     }
 
     fn is_full(&self) -> bool {
         self.rows.len() >= BATCH_FILES || self.bytes >= BATCH_BYTES
     }
 
-    fn store(&mut self, catalog: &mut Catalog, content: &ContentStore) -> Result<(), SyncError> {
+    /// Makes all durable. A payload that contradicts what the catalogue says of its bytes is a problem
+    /// of its file.
+    fn store(
+        &mut self,
+        catalog: &mut Catalog,
+        content: &ContentStore,
+        report: &mut SyncReport,
+    ) -> Result<(), SyncError> {
         if self.rows.is_empty() {
             return Ok(());
         }
         let batch = std::mem::take(self);
         content.store(batch.incoming)?;
         let mut writer = catalog.write()?;
-        for row in &batch.rows {
-            writer.store_payload(row)?;
+        for (at, row) in &batch.rows {
+            match writer.store_payload(row) {
+                Ok(_) => {
+                    report.payloads_added += 1;
+                    report.payload_bytes += row.size;
+                }
+                Err(e) if e.is_about_the_document() => report.problem(at, e),
+                Err(e) => return Err(e.into()),
+            }
         }
         writer.commit()?;
         Ok(())

@@ -9,7 +9,7 @@ use std::{
 use bundle_format::digest::{Sha1, Sha256};
 use cab::{CabinetBuilder, CompressionType};
 use tidegate::{
-    catalog::Catalog,
+    catalog::{Catalog, PayloadRow},
     update::{DocumentLimits, UpdateIdentity, fragments},
     upstream::{Source, SyncError, SyncOptions, SyncReport, sync},
 };
@@ -467,6 +467,40 @@ fn a_payload_that_is_here_is_known_by_its_digest() {
     put("two", b"MZ 2wo");
     let other = mirror.sync(folder.path()).unwrap();
     assert_eq!(other.problems.len(), 1, "{other:?}");
+}
+
+/// The catalogue holds wrong words about the bytes of one payload, as an earlier source gave them.
+#[test]
+fn one_payload_that_contradicts_the_catalogue_does_not_stop_the_others() {
+    let mut mirror = Stores::new();
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    let named = files(&[("a.exe", b"MZ one"), ("b.exe", b"MZ two")]);
+    let sha256 = Sha256::hash(b"MZ one");
+    let digest = format!(
+        "<upd:AdditionalDigest Algorithm=\"SHA256\">{}</upd:AdditionalDigest>",
+        sha256.to_base64()
+    );
+    put("a.xml", document(1, 1, "one", &named.replace(&digest, "")).as_bytes());
+    put("one", b"MZ one");
+    put("two", b"MZ two");
+    let mut writer = mirror.catalog.write().unwrap();
+    let row = PayloadRow {
+        sha256,
+        sha1: Sha1::hash(b"something else"),
+        size: 6,
+        chunks: Vec::new(),
+        present: true,
+        not_carried: None,
+    };
+    writer.store_payload(&row).unwrap();
+    writer.commit().unwrap();
+    for (added, known) in [(1, 0), (0, 1)] {
+        let report = mirror.sync(folder.path()).unwrap();
+        assert_eq!((report.payloads_added, report.payloads_known), (added, known), "{report:?}");
+        assert_eq!(report.problems.len(), 1, "{report:?}");
+        assert_eq!(report.problems[0].at, "one");
+    }
 }
 
 /// A file with the right SHA-1 and size but another SHA-256 cannot be made here; a document that

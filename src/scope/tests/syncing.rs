@@ -67,9 +67,13 @@ fn out_of_scope_is_what_is_cached_but_not_needed_any_more_or_unknown() {
 
 #[test]
 fn a_clause_that_knows_no_alternative_never_holds() {
-    let graph =
-        Graph::new(vec![software(1).needs(&[98, 99]), software(2).needs(&[98, 3]), software(3)]);
-    let both = decisions([1, 2].map(|n| approval(n, ALL, Decision::Install)));
+    let graph = Graph::new(vec![
+        software(1).needs(&[98, 99]),
+        software(2).needs(&[98, 3]),
+        software(3),
+        software(4).needs(&[3]).needs(&[]),
+    ]);
+    let both = decisions([1, 2, 4].map(|n| approval(n, ALL, Decision::Install)));
     let scope = scope(&graph, &both);
     assert_eq!(ids(&ask(&scope, &graph, &[3], &[]).new), [2]);
 }
