@@ -78,8 +78,8 @@ mod tests {
         assert_eq!(text(&[]), "");
         let text = text(&[entry(0, false), entry(2, true)]);
         let expected = "Hierarchy: 2 downstream servers, 1 late
-  dss-4[2J (replica, version 10.0.26100.1): synchronized 2026-11-20T12:00:00Z, has what is here
-      dss-4[2J (replica, version 10.0.26100.1): synchronized 2026-11-20T12:00:00Z, LATE: does not have all
+  dss-4\u{fffd}[2J (replica, version 10.0.26100.1): synchronized 2026-11-20T12:00:00Z, has what is here
+      dss-4\u{fffd}[2J (replica, version 10.0.26100.1): synchronized 2026-11-20T12:00:00Z, LATE: does not have all
 ";
         assert_eq!(text, expected);
     }
