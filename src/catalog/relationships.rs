@@ -1,5 +1,5 @@
-//! The tables `prerequisite`, `empty_clause`, `bundled` and `superseded`: what revisions name, and what of it is not
-//! here.
+//! The tables `prerequisite`, `empty_clause`, `bundled` and `superseded`: what revisions name, and
+//! what of it is not here.
 
 use std::collections::{BTreeSet, HashMap};
 
