@@ -88,6 +88,13 @@ pub fn sync(
             wsus::engine::run(base, catalog, options, progress, &mut report)?;
         }
     }
+    for one in catalog.contradicting_revisions()? {
+        let what = format!(
+            "{}: the update is left out of snapshots. Its publisher has to correct it; `tidegate withdraw {}` takes it out for good",
+            one.what, one.identity.id
+        );
+        report.problem(one.identity, what);
+    }
     report.changed = catalog.change()? != before;
     Ok(report)
 }

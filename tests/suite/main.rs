@@ -28,6 +28,8 @@ mod cli;
 mod compat;
 mod content;
 #[cfg(feature = "upstream")]
+mod contradiction;
+#[cfg(feature = "upstream")]
 mod download;
 #[cfg(feature = "upstream")]
 mod faults;
@@ -76,5 +78,9 @@ mod upstream_lists;
 #[cfg(feature = "upstream")]
 mod upstream_lost;
 #[cfg(feature = "upstream")]
+mod upstream_partial;
+#[cfg(feature = "upstream")]
 mod upstream_replay;
 mod view;
+#[cfg(feature = "upstream")]
+mod withdraw;
