@@ -16,6 +16,8 @@ mod agent_replay;
 mod agent_server;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod can_sync;
+#[cfg(feature = "upstream")]
+mod cabinet;
 mod catalog;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod chain;
