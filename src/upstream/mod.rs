@@ -13,6 +13,7 @@ mod address;
 mod client;
 mod documents;
 mod download;
+mod encoding;
 mod error;
 mod folder;
 mod package;
@@ -23,6 +24,7 @@ mod report;
 mod retry;
 mod roots;
 mod source;
+mod source_kind;
 mod wsus;
 
 pub use client::{ClientError, ConnectionOptions};

@@ -47,7 +47,7 @@ pub enum PermanentFailure {
     },
     /// It is not Microsoft's.
     #[error(
-        "the certificate of {host} does not lead to a pinned root of Microsoft: somebody is in between (TLS inspection has to leave out this host), or Microsoft has a new root (see docs/operating.md). Roots of the system do not count here"
+        "the certificate of {host} does not lead to a pinned root of Microsoft: somebody is in between (TLS inspection has to leave out this host), or the file of roots does not have the one that this host uses (there are two), or Microsoft has a new one (see docs/operating.md). Roots of the system do not count here"
     )]
     NotMicrosoft {
         /// Whose.

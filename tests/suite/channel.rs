@@ -28,7 +28,8 @@ use tokio_rustls::{
 };
 
 use super::{
-    support::pki::{Authority, Pair as Files, Wish},
+    support::pki::{Algorithm, Authority, Pair as Files, Wish},
+    support::real_data::real_data,
     support::upstream_fake::{Pair, Uss},
 };
 use crate::support::mock::runtime;
@@ -48,7 +49,10 @@ impl Secure {
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(
-                vec![CertificateDer::from_pem_file(&files.certificate).unwrap()],
+                CertificateDer::pem_file_iter(&files.certificate)
+                    .unwrap()
+                    .collect::<Result<_, _>>()
+                    .unwrap(),
                 PrivateKeyDer::from_pem_file(&files.key).unwrap(),
             )
             .unwrap();
@@ -253,6 +257,51 @@ fn microsoft_update_is_held_to_its_pinned_root_whatever_else_is_trusted() {
     // The same server would do as any other WSUS.
     secure.pair.options.upstream.connection.microsoft = MicrosoftUpdate::default();
     secure.answers(&url);
+}
+
+/// Hosts of Microsoft serve chains of both kinds: one file has both roots.
+#[test]
+fn chains_of_both_of_microsofts_kinds_are_taken() {
+    let roots = [
+        Authority::with("RSA root", Algorithm::Rsa4096),
+        Authority::with("ECC root", Algorithm::EcdsaP384),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("roots.pem");
+    fs::write(&file, roots[0].root_pem() + &roots[1].root_pem()).unwrap();
+    let pins = roots.each_ref().map(Authority::fingerprint);
+    for (at, root) in roots.iter().enumerate() {
+        let issuing = root.below("Secure Server CA 2.1");
+        let mut secure = Secure::new(&issuing.sign(&Wish::default()));
+        secure.microsoft(&file, Some(&pins));
+        secure.answers("microsoft-update");
+        // With the other root alone it is somebody else.
+        secure.microsoft(&roots[1 - at].root(), Some(&pins));
+        let message = secure.refuses("microsoft-update", 1);
+        says(&message, &["does not lead to a pinned root", "there are two"]);
+    }
+}
+
+/// The real certificates are those that the program pins.
+#[test]
+fn the_real_roots_of_microsoft_are_pinned() {
+    let Some(folder) = real_data() else { return };
+    let folder = folder.join("data/microsoft-roots");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let roots = read("microsoft-root-ca-2011.pem") + &read("microsoft-ecc-product-root-2018.pem");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, &roots).unwrap();
+    // They are taken, and who answers is not Microsoft.
+    let mut secure = Secure::new(&Authority::new("Other").sign(&Wish::default()));
+    secure.microsoft(file.path(), None);
+    says(&secure.refuses("microsoft-update", 1), &["does not lead to a pinned root"]);
+    // What is issued below them is no root.
+    for issuing in
+        ["microsoft-update-secure-server-ca-2.1.pem", "microsoft-ecc-update-secure-server-ca-2.1.pem"]
+    {
+        fs::write(&file, roots.clone() + &read(issuing)).unwrap();
+        says(&secure.refuses("microsoft-update", 0), &["not pinned for Microsoft Update"]);
+    }
 }
 
 #[test]

@@ -53,6 +53,8 @@ mod replica;
 mod reports;
 mod rules;
 mod serve;
+#[cfg(feature = "upstream")]
+mod source_kind;
 mod support;
 mod sync;
 mod transfer;
