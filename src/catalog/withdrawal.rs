@@ -6,12 +6,8 @@ use std::collections::BTreeSet;
 use rusqlite::params;
 
 use super::{
-    audit::Contradiction,
-    error::CatalogError,
-    reader::Catalog,
-    revisions::RevisionSummary,
-    sql::identity_at,
-    writer::CatalogWriter,
+    audit::Contradiction, error::CatalogError, reader::Catalog, revisions::RevisionSummary,
+    sql::identity_at, writer::CatalogWriter,
 };
 use crate::{
     sqlite::update_at,

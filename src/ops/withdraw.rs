@@ -103,10 +103,7 @@ pub fn withdraw(context: &Context<'_>, request: &WithdrawRequest) -> Result<With
 ///
 /// # Errors
 /// As [`withdraw`].
-pub fn offer_again(
-    context: &Context<'_>,
-    request: &WithdrawRequest,
-) -> Result<Vec<NamedRevision>> {
+pub fn offer_again(context: &Context<'_>, request: &WithdrawRequest) -> Result<Vec<NamedRevision>> {
     let (data, _) = context.connected_side(ONLY_THE_MIRROR)?;
     let mut catalog = Catalog::open(&data.catalog())?;
     let chosen: Vec<_> =

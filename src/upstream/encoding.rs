@@ -139,9 +139,9 @@ mod tests {
 
     #[test]
     fn broken_texts_are_named() {
-        let [_, mut whole, ..] = &mut forms("<a/>")[..] else { unreachable!() };
+        let mut whole = forms("<a/>").remove(1);
         whole.pop();
-        assert!(as_document(whole.clone()).unwrap_err().contains("cut"));
+        assert!(as_document(whole).unwrap_err().contains("cut"));
         assert!(as_document(vec![0xff, 0xfe, b'<', 0, 0, 0xd8]).unwrap_err().contains("half"));
         assert!(as_text(vec![0xc3]).unwrap_err().contains("UTF-8"));
         assert_eq!(begin_as_text(b"\x89PNG"), None);

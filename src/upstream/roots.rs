@@ -16,9 +16,10 @@ use std::{
 
 use reqwest::Url;
 use sha2::{Digest as _, Sha256};
-use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::address::{server_root, without_credentials};
+use crate::certificate::certificates;
 
 /// Where Microsoft Update answers downstream servers.
 const MICROSOFT_UPDATE: &str = "https://sws.update.microsoft.com/";
@@ -162,7 +163,8 @@ impl Default for MicrosoftUpdate {
 pub enum RootsError {
     /// The file is not there.
     #[error(
-        "there is no {path}: Microsoft Update is trusted by its own roots only, which you have to bring. Get {} from https://www.microsoft.com/pkiops/docs/repository.htm, put them there (PEM, one after the other), and compare their SHA-256 with Microsoft's page: {pinned} are expected. docs/operating.md says more", root_names()
+        "there is no {path}: Microsoft Update is trusted by its own roots only, which you have to bring. Get {} from https://www.microsoft.com/pkiops/docs/repository.htm, put them there (PEM, one after the other), and compare their SHA-256 with Microsoft's page: {pinned} are expected. docs/operating.md says more",
+        root_names()
     )]
     Absent {
         /// Where it was looked for.
@@ -209,24 +211,13 @@ fn root_names() -> String {
     MICROSOFT_ROOTS.map(|(name, _)| format!("\"{name}\"")).join(" and ")
 }
 
-/// Reads certificates: any number in PEM, or one as DER, which is how Microsoft hands them out. Says
-/// what is wrong.
+/// Reads the certificates in a file. Says what is wrong.
 pub(super) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LARGEST).read_to_end(&mut bytes))
         .map_err(|e| e.to_string())?;
-    // DER begins with a SEQUENCE; in PEM the byte would be the digit 0.
-    if bytes.first() == Some(&0x30) && !bytes.is_ascii() {
-        return Ok(vec![CertificateDer::from(bytes)]);
-    }
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
-        .collect::<Result<_, _>>()
-        .map_err(|e| e.to_string())?;
-    if certificates.is_empty() {
-        return Err("there is no certificate in it, neither PEM nor DER".to_owned());
-    }
-    Ok(certificates)
+    certificates(&bytes)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use tokio_rustls::{
 };
 
 use super::{
-    support::pki::{Algorithm, Authority, Pair as Files, Wish},
+    support::pki::{Algorithm, Authority, Pair as Files, Wish, self_signed},
     support::real_data::real_data,
     support::upstream_fake::{Pair, Uss},
 };
@@ -154,6 +154,42 @@ fn a_given_root_is_taken_and_any_other_refused_at_once() {
     secure.trusting(&ours.root()).answers(&url);
 }
 
+/// As `openssl req -x509` makes it: Windows takes it when exactly it is trusted.
+#[test]
+fn a_certificate_that_is_itself_trusted_is_taken_with_its_name_and_dates() {
+    let files = self_signed(&Wish::default());
+    let mut secure = Secure::new(&files).trusting(&files.certificate);
+    let url = secure.url();
+    secure.answers(&url);
+    // Another one that says the same of itself is not it.
+    let like = self_signed(&Wish::default());
+    let mut secure = Secure::new(&files).trusting(&like.certificate);
+    let url = secure.url();
+    says(&secure.refuses(&url, 1), &["CA:TRUE", "give exactly this certificate with --roots"]);
+
+    for (wish, said) in [
+        (Wish { name: "wsus.example", ..Wish::default() }, ["is for wsus.example:", "use a name"]),
+        (Wish { years: (2020, 2021), ..Wish::default() }, ["expired 2021-01-01", "renewed"]),
+        (Wish { years: (2900, 2999), ..Wish::default() }, ["not valid yet", "from 2900-01-01"]),
+    ] {
+        let files = self_signed(&wish);
+        let mut secure = Secure::new(&files).trusting(&files.certificate);
+        let url = secure.url();
+        says(&secure.refuses(&url, 1), &said);
+    }
+    // For Microsoft only what is signed under a pinned root counts.
+    let mut secure = Secure::new(&files);
+    let pin = fingerprint_of(&files.certificate);
+    secure.microsoft(&files.certificate, Some(&[pin]));
+    says(&secure.refuses("microsoft-update", 1), &["does not lead to a pinned root"]);
+}
+
+/// SHA-256 of a certificate.
+fn fingerprint_of(certificate: &Path) -> String {
+    use sha2::Digest as _;
+    hex::encode(sha2::Sha256::digest(CertificateDer::from_pem_file(certificate).unwrap()))
+}
+
 #[test]
 fn the_name_must_be_that_of_the_server() {
     let ours = Authority::new("Ours");
@@ -161,7 +197,7 @@ fn the_name_must_be_that_of_the_server() {
     let mut secure = Secure::new(&files).trusting(&ours.root());
     let url = secure.url();
     let message = secure.refuses(&url, 1);
-    says(&message, &["127.0.0.1", "is for", "wsus.example", "use a name that it has"]);
+    says(&message, &["127.0.0.1", "is for wsus.example: use a name that it has"]);
 }
 
 #[test]
@@ -296,9 +332,10 @@ fn the_real_roots_of_microsoft_are_pinned() {
     secure.microsoft(file.path(), None);
     says(&secure.refuses("microsoft-update", 1), &["does not lead to a pinned root"]);
     // What is issued below them is no root.
-    for issuing in
-        ["microsoft-update-secure-server-ca-2.1.pem", "microsoft-ecc-update-secure-server-ca-2.1.pem"]
-    {
+    for issuing in [
+        "microsoft-update-secure-server-ca-2.1.pem",
+        "microsoft-ecc-update-secure-server-ca-2.1.pem",
+    ] {
         fs::write(&file, roots.clone() + &read(issuing)).unwrap();
         says(&secure.refuses("microsoft-update", 0), &["not pinned for Microsoft Update"]);
     }

@@ -43,9 +43,7 @@ impl Sides {
     /// Exports, and imports what came of it.
     fn carry(&self, code: i32) -> Value {
         let out = self.root.path().join("out");
-        let report = self
-            .mirror
-            .run_to(&["export", "--site", "plant", "--out", utf8(&out)], code);
+        let report = self.mirror.run_to(&["export", "--site", "plant", "--out", utf8(&out)], code);
         let volumes: Vec<String> = report["volumes"]
             .as_array()
             .unwrap()

@@ -14,10 +14,10 @@ mod agent_flow;
 mod agent_judge;
 mod agent_replay;
 mod agent_server;
-#[cfg(all(feature = "probe", feature = "upstream"))]
-mod can_sync;
 #[cfg(feature = "upstream")]
 mod cabinet;
+#[cfg(all(feature = "probe", feature = "upstream"))]
+mod can_sync;
 mod catalog;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod chain;

@@ -13,7 +13,8 @@ use crate::support::{
 
 const CATALOGUE: &str = r#"<?xml version="1.0"?><smc:SystemsManagementCatalog xmlns:smc="http://schemas.microsoft.com/sms/2005/04/CorporatePublishing/SystemsManagementCatalog.xsd"/>"#;
 const PACKAGE: &str = r#"<sdp:SoftwareDistributionPackage xmlns:sdp="http://schemas.microsoft.com/wsus/2005/04/CorporatePublishing/SoftwareDistributionPackage.xsd"/>"#;
-const LIST: &str = r#"<ExportPackage ServerID="1d000000-0000-4000-8000-000000000001"><Updates/></ExportPackage>"#;
+const LIST: &str =
+    r#"<ExportPackage ServerID="1d000000-0000-4000-8000-000000000001"><Updates/></ExportPackage>"#;
 
 fn mirror() -> (TempDir, std::path::PathBuf) {
     let root = tempfile::tempdir().unwrap();

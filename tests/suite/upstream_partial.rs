@@ -143,7 +143,11 @@ fn keys_and_driver_sets_are_asked_for_again_too() {
                     id.id, sha1(n).to_base64(), STANDARD.encode([n; 16])
                 )
             }).collect();
-            answer(name, SYNC, &format!("<UpdateFileDecryptionData>{keys}</UpdateFileDecryptionData>"))
+            answer(
+                name,
+                SYNC,
+                &format!("<UpdateFileDecryptionData>{keys}</UpdateFileDecryptionData>"),
+            )
         }
         "GetDriverSetData" => {
             let set = operation.items("driverSets", "guid").next().unwrap();

@@ -132,10 +132,10 @@ mod tests {
     fn what_microsoft_update_lacks_is_read_from_its_words() {
         let (one, two) =
             ("0fa1201d-4330-4fa8-8ae9-b877473b6441", "E6CF1350-C01B-414D-A61F-263D14D133B4");
-        let identity =
-            |id: &str, revision| UpdateIdentity { id: id.parse().unwrap(), revision };
+        let identity = |id: &str, revision| UpdateIdentity { id: id.parse().unwrap(), revision };
         for between in [",", ", ", ";", " ", "\n", "…"] {
-            let text = format!("Requested 7 returned 5. Missing Revisions: {one}.200{between}{two}.1.");
+            let text =
+                format!("Requested 7 returned 5. Missing Revisions: {one}.200{between}{two}.1.");
             assert_eq!(missing_revisions(&text), [identity(one, 200), identity(two, 1)], "{text}");
         }
         for text in [

@@ -122,7 +122,8 @@ impl SyncRun<'_> {
         batches: &mut Batches<UpdateIdentity>,
     ) {
         ids.retain(|identity| !given.contains(identity));
-        let is_missing = |identity: &mut UpdateIdentity| error.missing_revisions().contains(identity);
+        let is_missing =
+            |identity: &mut UpdateIdentity| error.missing_revisions().contains(identity);
         for identity in ids.extract_if(.., is_missing) {
             let why = "listed, but the server says that it does not have it";
             self.failed.insert(identity, why.to_owned());

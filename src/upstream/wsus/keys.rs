@@ -40,10 +40,8 @@ impl SyncRun<'_> {
             match answer {
                 Ok(updates) => batches.ask_for_rest(self.store_keys(batch.ids, &updates)?),
                 Err(e) if batch.ids.iter().any(|id| e.missing_revisions().contains(id)) => {
-                    let (missing, rest): (Vec<_>, Vec<_>) = batch
-                        .ids
-                        .into_iter()
-                        .partition(|id| e.missing_revisions().contains(id));
+                    let (missing, rest): (Vec<_>, Vec<_>) =
+                        batch.ids.into_iter().partition(|id| e.missing_revisions().contains(id));
                     for identity in missing {
                         self.report.problem(identity, NO_KEYS);
                     }

@@ -72,8 +72,7 @@ pub(crate) fn distance_codes(stream: &[u8]) -> Vec<usize> {
 
 /// The lengths of the codes that a block defines: for literals and lengths, and for distances.
 fn codes(bits: &mut Bits<'_>) -> (Vec<usize>, Vec<usize>) {
-    const ORDER: [usize; 19] =
-        [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+    const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
     let (literals, distances) = (bits.number(5) + 257, bits.number(5) + 1);
     let given = bits.number(4) + 4;
     let mut outer = [0; 19];

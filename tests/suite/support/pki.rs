@@ -61,6 +61,21 @@ impl Default for Wish {
     }
 }
 
+/// A certificate as `openssl req -x509` makes it: it signs itself, and calls itself that of an
+/// authority. Its root is the file of the certificate.
+pub(crate) fn self_signed(wish: &Wish) -> Pair {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("server.pem"), folder.path().join("server.key"));
+    let mut params = CertificateParams::new([wish.name.to_owned()]).unwrap();
+    params.not_before = date_time_ymd(wish.years.0, 1, 1);
+    params.not_after = date_time_ymd(wish.years.1, 1, 1);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let private = KeyPair::generate().unwrap();
+    std::fs::write(&certificate, params.self_signed(&private).unwrap().pem()).unwrap();
+    std::fs::write(&key, private.serialize_pem()).unwrap();
+    Pair { certificate, key, _folder: folder }
+}
+
 impl Authority {
     /// A new authority of this name.
     pub(crate) fn new(name: &str) -> Self {
@@ -69,8 +84,7 @@ impl Authority {
 
     /// The same, with keys of this kind.
     pub(crate) fn with(name: &str, algorithm: Algorithm) -> Self {
-        let issuer =
-            CertifiedIssuer::self_signed(Self::params(name), algorithm.key()).unwrap();
+        let issuer = CertifiedIssuer::self_signed(Self::params(name), algorithm.key()).unwrap();
         Self::of(issuer, algorithm, String::new())
     }
 
@@ -89,11 +103,7 @@ impl Authority {
         params
     }
 
-    fn of(
-        issuer: CertifiedIssuer<'static, KeyPair>,
-        algorithm: Algorithm,
-        chain: String,
-    ) -> Self {
+    fn of(issuer: CertifiedIssuer<'static, KeyPair>, algorithm: Algorithm, chain: String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("root.pem"), issuer.pem()).unwrap();
         Self { issuer, algorithm, chain, folder }
