@@ -1,6 +1,6 @@
 //! What is wrong: the file itself, and documents that contradict the payload table.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use bundle_format::digest::Sha256;
 use rusqlite::{Row, params};
@@ -20,8 +20,15 @@ pub struct Contradiction {
     pub identity: UpdateIdentity,
     /// Its title.
     pub title: String,
-    /// What contradicts what.
+    /// What contradicts what: the end of a sentence about it.
     pub what: String,
+}
+
+/// A whole sentence, with the update that it is about.
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" ({}) {}", self.title, self.identity, self.what)
+    }
 }
 
 /// A condition: a file `f` of a document says something else than the payload `p` of its SHA-1.
@@ -47,7 +54,7 @@ fn contradictions_of(which: &str) -> String {
 fn contradiction(row: &Row<'_>) -> rusqlite::Result<Contradiction> {
     let (identity, title) = (identity_at(row, 0)?, row.get::<_, String>(2)?);
     let what = format!(
-        "\"{title}\" ({identity}) names the file {} with SHA-1 {} and {} bytes, but the payload {} has other digests or another size ({} bytes)",
+        "names the file {} with SHA-1 {} and {} bytes, but the payload {} has other digests or another size ({} bytes)",
         row.get::<_, String>(3)?,
         sha1_at(row, 4)?,
         u64_at(row, 5)?,

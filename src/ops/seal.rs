@@ -30,7 +30,7 @@ pub(super) fn warn_of_left_out(context: &Context<'_>, sealed: &SealOutcome) {
     for one in &sealed.left_out {
         context.observer().warn(&format!(
             "left out of the snapshot: {}. Its publisher has to correct it; `tidegate withdraw {}` takes it out for good",
-            one.what, one.identity.id
+            one, one.identity.id
         ));
     }
 }

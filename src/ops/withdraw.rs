@@ -164,6 +164,10 @@ fn approvals_without(
     fleet: &Fleet,
     gone: &BTreeSet<UpdateIdentity>,
 ) -> Result<Vec<WithdrawnApproval>> {
+    if fleet.replica_of()?.is_some() {
+        // They are the upstream's; without the update they do nothing.
+        return Ok(Vec::new());
+    }
     let groups: BTreeMap<Uuid, String> =
         fleet.groups()?.into_iter().map(|group| (group.id, group.name)).collect();
     let updates: BTreeSet<UpdateId> = gone.iter().map(|identity| identity.id).collect();

@@ -95,7 +95,7 @@ pub fn sync(
             "{}: the update is left out of snapshots. Its publisher has to correct it; `tidegate withdraw {}` takes it out for good",
             one.what, one.identity.id
         );
-        report.problem(one.identity, what);
+        report.problem(format!("\"{}\" ({})", one.title, one.identity), what);
     }
     report.changed = catalog.change()? != before;
     Ok(report)

@@ -501,7 +501,7 @@ fn a_document_that_contradicts_a_payload_is_left_out_of_the_snapshot() {
         assert_eq!(sealed.new, new);
         assert_eq!(sealed.left_out.len(), 1, "named every time: {sealed:?}");
         assert_eq!(sealed.left_out[0].identity, UpdateIdentity { id: update(50), revision: 1 });
-        assert!(sealed.left_out[0].what.contains("Update 50"), "{sealed:?}");
+        assert!(sealed.left_out[0].to_string().contains("Update 50"), "{sealed:?}");
     }
     let site = Site::new("plant-7", &mirror.root);
     assert!(site.import(&mirror.export("plant-7").volumes).unwrap().is_complete());

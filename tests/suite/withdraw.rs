@@ -115,3 +115,49 @@ fn nothing_is_withdrawn_unasked_and_only_by_the_mirror() {
     assert_eq!(output.status.code(), Some(1));
     assert!(messages(&output).contains("decline"), "{}", messages(&output));
 }
+
+/// Who publishes by mistake, withdraws it, and publishes rightly gets a new revision.
+#[test]
+fn what_was_withdrawn_may_be_published_again() {
+    let mirror = Mirror::new();
+    let program = &mirror.program;
+    let file = mirror.root.path().join("setup.exe");
+    fs::write(&file, b"MZ of our own").unwrap();
+    let publish = || {
+        program.run(&[
+            "publish",
+            utf8(&file),
+            "--title",
+            "Tool 2.1",
+            "--product",
+            "Contoso/Tools",
+            "--command-line",
+            "/S",
+            "--applies-if",
+            r"file:%ProgramFiles%\Contoso\tool.exe >= 2.1",
+        ])
+    };
+    let first = publish();
+    let id = text(&first, "/published/identity/id").to_owned();
+    let listed = program.run(&["updates", "--all"]);
+    let category = listed.as_array().unwrap().iter().find(|one| one["title"] == "Tools").unwrap();
+    program.run(&["withdraw", &id, text(category, "/identity/id"), "--yes"]);
+    let second = publish();
+    assert_eq!(text(&second, "/published/identity/id"), id);
+    assert_eq!(
+        (
+            number(&first, "/published/identity/revision"),
+            number(&second, "/published/identity/revision")
+        ),
+        (1, 2)
+    );
+    let listed = program.run(&["updates", "--all"]);
+    let offered = |title: &str| {
+        listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|one| one["title"] == title && one["withdrawn"] == false)
+    };
+    assert!(offered("Tool 2.1") && offered("Tools"), "{listed:#}");
+}
