@@ -25,7 +25,7 @@
 //! | 2 | [`scope`] | pure: what does this agent need? | I/O |
 //! | 2 | [`protocol`] | messages, error codes, cookies, Xpress | I/O |
 //! | 2 | `sqlite` | what the SQLite stores have in common | |
-//! | 1 | [`soap`], [`update`], [`cabinet`], [`certificate`] | envelopes and faults; update documents and fragments; strict reading of cabinets; how long a certificate holds | I/O, clock |
+//! | 1 | [`soap`], [`update`], [`cabinet`], [`certificate`] | envelopes and faults; update documents and fragments; strict reading of cabinets; which certificates a client trusts, why not, and how long one holds | I/O, clock |
 //! | 0 | `durable`, [`file_error`], [`error_chain`], `xml`, [`printable`] | how a file becomes durable; errors with a path, and with their causes; writing XML; text that is fit for a terminal | anything here |
 //! | 0 | `bundle-format` (crate) | container, index, segments, trust, limits | anything here |
 //!

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::file_error::FileError;
+use crate::{certificate::TlsFailure, file_error::FileError};
 
 /// Why a probe could not go on. What an answer has wrong without stopping the agent is a
 /// [`Finding`](super::Finding), not an error.
@@ -27,17 +27,12 @@ pub enum ProbeError {
         why: String,
     },
     /// The certificate of the server proves nothing to an agent.
-    #[error(
-        "{operation}: an agent does not trust the certificate that answers at {url}. Agents need its root among the trusted roots of their computer, the probe in a file (--roots)"
-    )]
+    #[error("{operation}: an agent would not connect: {why}{}", for_agents(.why))]
     Untrusted {
         /// Operation.
         operation: &'static str,
-        /// URL that was asked.
-        url: String,
-        /// Why.
-        #[source]
-        source: reqwest::Error,
+        /// What is wrong, and what to do.
+        why: TlsFailure,
     },
     /// The server cannot be reached, or broke off.
     #[error("{operation}: no answer from {url}; is the server running, and the port right?")]
@@ -98,4 +93,14 @@ pub enum ProbeError {
 
 fn message_part(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(" ({message})") }
+}
+
+/// What agents need besides the probe.
+fn for_agents(why: &TlsFailure) -> &'static str {
+    match why {
+        TlsFailure::UnknownIssuer { .. } | TlsFailure::OfAnAuthority { .. } => {
+            ". Computers need it among their trusted roots"
+        }
+        _ => "",
+    }
 }

@@ -5,8 +5,9 @@
 
 use std::{error::Error, fs, path::Path};
 
+use jiff::Timestamp;
 use reqwest::{
-    Certificate, Client, Response, Url,
+    Client, Response, Url,
     header::{HeaderMap, HeaderName, HeaderValue},
     tls,
 };
@@ -22,7 +23,10 @@ use super::{
     rulebook as rules,
     tree::{self, Element},
 };
-use crate::protocol::xpress;
+use crate::{
+    certificate::{certificates, client_config, tls_failure},
+    protocol::xpress,
+};
 
 /// Why a call gave no answer.
 #[derive(Debug)]
@@ -80,7 +84,11 @@ impl HttpTransport {
             .pool_max_idle_per_host(8)
             .tls_version_min(tls::Version::TLS_1_2);
         if let Some(path) = roots {
-            builder = builder.tls_certs_only(read_roots(path)?);
+            let config = fs::read(path)
+                .map_err(|e| e.to_string())
+                .and_then(|bytes| client_config(certificates(&bytes)?))
+                .map_err(|why| ProbeError::Roots { path: path.to_owned(), why })?;
+            builder = builder.tls_backend_preconfigured(config);
         }
         let client = builder.build().map_err(ProbeError::Client)?;
         let vector = random_vector();
@@ -107,11 +115,11 @@ impl HttpTransport {
         };
         let mut url = self.base.clone();
         url.set_path(path);
-        let name = operation.name();
+        let (name, server) = (operation.name(), url.clone());
         let broken_off = |source: reqwest::Error| {
             let (operation, url) = (name, url.to_string());
-            if root_cause(&source).contains("invalid peer certificate") {
-                return ProbeError::Untrusted { operation, url, source };
+            if let Some(why) = tls_failure(&source, &host(&server), Timestamp::now()) {
+                return ProbeError::Untrusted { operation, why };
             }
             ProbeError::Connection { operation, url, source }
         };
@@ -169,16 +177,6 @@ impl HttpTransport {
         headers.set("host", &host(url));
         headers.0
     }
-}
-
-fn read_roots(path: &Path) -> Result<Vec<Certificate>, ProbeError> {
-    let wrong = |why: String| ProbeError::Roots { path: path.to_owned(), why };
-    let pem = fs::read(path).map_err(|e| wrong(e.to_string()))?;
-    let roots = Certificate::from_pem_bundle(&pem).map_err(|e| wrong(e.to_string()))?;
-    if roots.is_empty() {
-        return Err(wrong("there is no PEM certificate in it".to_owned()));
-    }
-    Ok(roots)
 }
 
 /// Headers of the content downloader, in its order.

@@ -1,13 +1,67 @@
 //! What is wrong: the file itself, and documents that contradict the payload table.
 
-use super::{error::CatalogError, reader::Catalog};
-use crate::sqlite::{sha1_at, sha256_at, u64_at};
+use std::{collections::BTreeMap, fmt};
 
-/// A file that a document names in another way than the payload table, or two payloads of one name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use bundle_format::digest::Sha256;
+use rusqlite::{Row, params};
+use serde::Serialize;
+
+use super::{error::CatalogError, reader::Catalog, sql::identity_at};
+use crate::{
+    sqlite::{int, sha1_at, sha256_at, u64_at},
+    update::{UpdateDocument, UpdateIdentity},
+};
+
+/// A document that names a file with other digests or another size than the payload has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Contradiction {
-    /// What contradicts what.
+    /// The revision that the document describes.
+    pub identity: UpdateIdentity,
+    /// Its title.
+    pub title: String,
+    /// What contradicts what: the end of a sentence about it.
     pub what: String,
+}
+
+/// A whole sentence, with the update that it is about.
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" ({}) {}", self.title, self.identity, self.what)
+    }
+}
+
+/// A condition: a file `f` of a document says something else than the payload `p` of its SHA-1.
+const DIFFERS: &str = "(f.sha256 IS NOT NULL AND f.sha256 <> p.sha256) OR f.size <> p.size";
+
+/// Reads contradictions for [`contradiction`]; `which` is a condition for revisions, as `r`.
+fn contradictions_of(which: &str) -> String {
+    let compare = |on: &str, differs: &str| {
+        format!(
+            "SELECT r.update_id, r.revision_number, r.title, f.name, f.sha1, f.size, p.sha256,
+                    p.size
+             FROM payload p JOIN file f ON {on} JOIN revision r USING (revision_id)
+             WHERE p.not_carried IS NULL AND ({which}) AND ({differs})"
+        )
+    };
+    format!(
+        "{} UNION ALL {}",
+        compare("f.sha1 = p.sha1", DIFFERS),
+        compare("f.sha256 = p.sha256", "f.sha1 <> p.sha1")
+    )
+}
+
+fn contradiction(row: &Row<'_>) -> rusqlite::Result<Contradiction> {
+    let (identity, title) = (identity_at(row, 0)?, row.get::<_, String>(2)?);
+    let what = format!(
+        "names the file {} with SHA-1 {} and {} bytes, but the payload {} has other digests or another size ({} bytes)",
+        row.get::<_, String>(3)?,
+        sha1_at(row, 4)?,
+        u64_at(row, 5)?,
+        sha256_at(row, 6)?,
+        u64_at(row, 7)?,
+    );
+    Ok(Contradiction { identity, title, what })
 }
 
 impl Catalog {
@@ -30,32 +84,58 @@ impl Catalog {
     /// # Errors
     /// When SQLite fails.
     pub fn contradictions(&self) -> Result<Vec<Contradiction>, CatalogError> {
-        let compare = |on: &str, differs: &str| {
-            format!(
-                "SELECT r.title, f.name, f.sha1, f.sha256, p.sha256, f.size, p.size
-                 FROM payload p JOIN file f ON {on} JOIN revision r USING (revision_id)
-                 WHERE p.not_carried IS NULL AND NOT r.withdrawn AND ({differs})"
-            )
-        };
+        let sql = format!("{} LIMIT 100", contradictions_of("NOT r.withdrawn"));
+        self.rows("compare documents and payloads", &sql, [], contradiction)
+    }
+
+    /// Every revision of the mirror that contradicts a payload, once, whether it is withdrawn or not;
+    /// without those that a person withdrew.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn contradicting_revisions(&self) -> Result<Vec<Contradiction>, CatalogError> {
+        let sql = contradictions_of("NOT r.local AND NOT r.withdrawn_by_person");
+        let mut found = BTreeMap::new();
+        self.for_each_row("compare documents and payloads", &sql, [], |row| {
+            let one = contradiction(row)?;
+            found.entry(one.identity).or_insert(one);
+            Ok(())
+        })?;
+        Ok(found.into_values().collect())
+    }
+
+    /// Whether a document contradicts a payload whose digests and size are known; if so, in which
+    /// words that is said.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn contradicted_by(
+        &self,
+        document: &UpdateDocument,
+    ) -> Result<Option<String>, CatalogError> {
         let sql = format!(
-            "{} UNION ALL {} LIMIT 100",
-            compare(
-                "f.sha1 = p.sha1",
-                "(f.sha256 IS NOT NULL AND f.sha256 <> p.sha256) OR f.size <> p.size"
-            ),
-            compare("f.sha256 = p.sha256", "f.sha1 <> p.sha1"),
+            "WITH f (sha1, sha256, size) AS (VALUES (?1, ?2, ?3))
+             SELECT p.sha256, p.sha1, p.size FROM f JOIN payload p ON p.sha1 = f.sha1
+             WHERE p.not_carried IS NULL AND ({DIFFERS})
+             UNION ALL
+             SELECT p.sha256, p.sha1, p.size FROM f JOIN payload p ON p.sha256 = f.sha256
+             WHERE p.not_carried IS NULL AND f.sha1 <> p.sha1
+             LIMIT 1"
         );
-        self.rows("compare documents and payloads", &sql, [], |row| {
-            let what = format!(
-                "{:?} names the file {} with SHA-1 {} and {} bytes, but the payload {} has other digests or size ({} bytes)",
-                row.get::<_, String>(0)?,
-                row.get::<_, String>(1)?,
-                sha1_at(row, 2)?,
-                u64_at(row, 5)?,
-                sha256_at(row, 4)?,
-                u64_at(row, 6)?,
-            );
-            Ok(Contradiction { what })
-        })
+        let eulas = document.eulas.iter().map(|eula| &eula.file);
+        for file in document.files.iter().chain(eulas) {
+            let sha256 = file.sha256.as_ref().map(Sha256::as_bytes);
+            let params = params![file.sha1.as_bytes(), sha256, int(file.size)];
+            let found = self.row("compare a document with the payloads", &sql, params, |row| {
+                Ok((sha256_at(row, 0)?, sha1_at(row, 1)?, u64_at(row, 2)?))
+            })?;
+            if let Some((sha256, sha1, size)) = found {
+                return Ok(Some(format!(
+                    "it names the file {} with SHA-1 {} and {} bytes, but the payload that is here has SHA-1 {sha1}, SHA-256 {sha256} and {size} bytes",
+                    file.name, file.sha1, file.size
+                )));
+            }
+        }
+        Ok(None)
     }
 }

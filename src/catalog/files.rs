@@ -110,8 +110,8 @@ impl Catalog {
     }
 
     /// Calls `each` with every file (licence texts too) that the document of an offered revision
-    /// names and whose bytes are not present: SHA-1, SHA-256 if the document says, size, name. Each
-    /// SHA-1 once.
+    /// names and whose bytes are not present: SHA-1, SHA-256 if the document says, size, name. What
+    /// documents say differently of one SHA-1 comes once each: only the bytes show who is right.
     ///
     /// # Errors
     /// When SQLite fails.
@@ -119,14 +119,17 @@ impl Catalog {
         &self,
         each: &mut dyn FnMut(Sha1, Option<Sha256>, u64, String),
     ) -> Result<(), CatalogError> {
-        // With max(), size and name come from the row that has the SHA-256.
-        let sql = "SELECT f.sha1, max(f.sha256), f.size, f.name
+        let sql = "SELECT f.sha1, f.sha256, f.size, min(f.name)
              FROM file f JOIN revision r USING (revision_id)
              WHERE r.withdrawn = 0
+               AND (f.sha256 IS NOT NULL OR NOT EXISTS (
+                    SELECT 1 FROM file o JOIN revision q USING (revision_id)
+                    WHERE o.sha1 = f.sha1 AND o.size = f.size AND o.sha256 IS NOT NULL
+                      AND q.withdrawn = 0))
                AND NOT EXISTS (SELECT 1 FROM payload p WHERE p.sha256 = f.sha256 AND p.present)
                AND (f.sha256 IS NOT NULL OR NOT EXISTS (
                     SELECT 1 FROM payload p WHERE p.sha1 = f.sha1 AND p.present))
-             GROUP BY f.sha1 ORDER BY f.sha1";
+             GROUP BY f.sha1, f.sha256, f.size ORDER BY f.sha1";
         self.for_each_row("look for missing files", sql, [], |row| {
             each(sha1_at(row, 0)?, optional_sha256_at(row, 1)?, u64_at(row, 2)?, row.get(3)?);
             Ok(())

@@ -31,6 +31,7 @@ struct ExistingRevision {
     id: RevisionId,
     sha256: Sha256,
     withdrawn: bool,
+    withdrawn_by_person: bool,
     local: bool,
 }
 
@@ -45,7 +46,7 @@ struct NewRevision<'a> {
 
 impl CatalogWriter<'_> {
     /// Adds a revision with its original document. A withdrawn revision that comes again is no
-    /// longer withdrawn.
+    /// longer withdrawn, unless a person withdrew it.
     ///
     /// # Errors
     /// [`CatalogError::UnfitDocument`] when a given number is another revision's, the revision has
@@ -67,8 +68,8 @@ impl CatalogWriter<'_> {
         {
             return Ok(AddOutcome::New(self.replace_local(&existing, id, &new)?));
         }
-        if existing.withdrawn {
-            self.offer_again(existing.id)?;
+        if existing.withdrawn && !existing.withdrawn_by_person {
+            self.offer_again(&document.identity)?;
         }
         Ok(if existing.sha256 == new.sha256 {
             AddOutcome::Same(existing.id)
@@ -82,7 +83,8 @@ impl CatalogWriter<'_> {
         identity: &UpdateIdentity,
     ) -> Result<Option<ExistingRevision>, CatalogError> {
         let sql = format!(
-            "SELECT r.revision_id, r.document_sha256, r.withdrawn, r.local
+            "SELECT r.revision_id, r.document_sha256, r.withdrawn, r.withdrawn_by_person,
+                    r.local
              FROM revision r WHERE {HAS_IDENTITY}"
         );
         let params = params![identity.id.0.as_bytes(), identity.revision];
@@ -91,7 +93,8 @@ impl CatalogWriter<'_> {
                 id: RevisionId(row.get(0)?),
                 sha256: sha256_at(row, 1)?,
                 withdrawn: row.get(2)?,
-                local: row.get(3)?,
+                withdrawn_by_person: row.get(3)?,
+                local: row.get(4)?,
             })
         })
     }
@@ -119,19 +122,6 @@ impl CatalogWriter<'_> {
             [existing.id.0],
         )?;
         self.insert_revision(new)
-    }
-
-    fn offer_again(&mut self, id: RevisionId) -> Result<(), CatalogError> {
-        // If a snapshot has carried the withdrawal, one has to carry the revision again.
-        let change = self.touch();
-        self.execute(
-            "offer a revision again",
-            "UPDATE revision SET withdrawn = 0, withdrawal_sealed = NULL, change = ?2,
-                sealed = CASE WHEN withdrawal_sealed IS NULL THEN sealed END
-             WHERE revision_id = ?1",
-            params![id.0, change],
-        )?;
-        Ok(())
     }
 
     fn insert_revision(&mut self, new: &NewRevision<'_>) -> Result<RevisionId, CatalogError> {

@@ -13,6 +13,7 @@
 //! | `sql.rs` | pieces of SQL that several statements need, and columns as our types |
 //! | `meta.rs` | the table `meta`: change counter, mirror id, notes |
 //! | `revisions.rs`, `insert.rs`, `numbering.rs` | revisions: found, added, numbered |
+//! | `withdrawal.rs` | revisions that the mirror no longer offers |
 //! | `documents.rs` | the original documents |
 //! | `relationships.rs`, `graph.rs` | prerequisites, bundled and superseded updates; all at once |
 //! | `files.rs`, `payloads.rs` | what documents name; which bytes are here |
@@ -43,6 +44,7 @@ mod revisions;
 mod schema;
 mod snapshots;
 mod sql;
+mod withdrawal;
 mod writer;
 
 pub use audit::Contradiction;

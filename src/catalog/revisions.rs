@@ -10,7 +10,6 @@ use super::{
     sql::{
         HAS_IDENTITY, IS_NEWEST, identity_at, installable_types, update_type_at, update_type_name,
     },
-    writer::CatalogWriter,
 };
 use crate::{
     sqlite::{moment_at, update_at},
@@ -158,12 +157,16 @@ impl Catalog {
         self.row("look up an update", &sql, [id.0.as_bytes()], |row| row.get(0))
     }
 
-    /// Whether a revision is here and not withdrawn.
+    /// Whether a revision is here, so that no source needs to give it: it is not withdrawn, or a
+    /// person has withdrawn it.
     ///
     /// # Errors
     /// When SQLite fails.
     pub fn is_held(&self, identity: &UpdateIdentity) -> Result<bool, CatalogError> {
-        let sql = format!("SELECT 1 FROM revision r WHERE {HAS_IDENTITY} AND r.withdrawn = 0");
+        let sql = format!(
+            "SELECT 1 FROM revision r WHERE {HAS_IDENTITY}
+             AND (r.withdrawn = 0 OR r.withdrawn_by_person)"
+        );
         let params = params![identity.id.0.as_bytes(), identity.revision];
         self.exists("look up a revision", &sql, params)
     }
@@ -219,31 +222,6 @@ impl Catalog {
             each(update_at(row, 0)?, RevisionId(row.get(1)?));
             Ok(())
         })
-    }
-
-    /// Updates of which every revision is withdrawn.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn withdrawn_updates(&self) -> Result<Vec<UpdateId>, CatalogError> {
-        let sql = "SELECT update_id FROM revision GROUP BY update_id HAVING min(withdrawn) = 1";
-        self.rows("find withdrawn updates", sql, [], |row| update_at(row, 0))
-    }
-}
-
-impl CatalogWriter<'_> {
-    /// Marks a revision as no longer offered; true if that changed anything.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn withdraw(&mut self, identity: &UpdateIdentity) -> Result<bool, CatalogError> {
-        let rows = self.execute_change(
-            "withdraw a revision",
-            "UPDATE revision SET withdrawn = 1, withdrawal_sealed = NULL, change = ?3
-             WHERE update_id = ?1 AND revision_number = ?2 AND withdrawn = 0",
-            params![identity.id.0.as_bytes(), identity.revision, self.mark()],
-        )?;
-        Ok(rows > 0)
     }
 }
 

@@ -44,7 +44,7 @@ impl Args {
         let request = ExportRequest { site, out, created, options };
         let report = export::export(&context.ops(), &request)?;
         context.out.data(&report, || text(&report))?;
-        Ok(Outcome::Done)
+        Ok(Outcome::complete(report.sealed.is_complete()))
     }
 }
 

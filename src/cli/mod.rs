@@ -42,6 +42,7 @@ mod sync;
 mod trust;
 mod updates;
 mod verify;
+mod withdraw;
 
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 
@@ -100,6 +101,8 @@ enum Command {
     Approve(approve::Args),
     /// Decline updates: they are offered to nobody
     Decline(decline::Args),
+    /// Connected: take updates out of the mirror, such as those published by mistake
+    Withdraw(withdraw::Args),
     /// What the connected side decided, and what is decided here against it
     Policy(policy::Args),
     /// Connected: rules that approve updates by themselves
@@ -181,6 +184,7 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Groups(args) => args.run(context),
         Command::Approve(args) => args.run(context),
         Command::Decline(args) => args.run(context),
+        Command::Withdraw(args) => args.run(context),
         Command::Policy(args) => args.run(context),
         Command::Rules(args) => args.run(context),
         Command::Servers(args) => args.run(context),

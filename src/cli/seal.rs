@@ -44,7 +44,7 @@ impl Args {
         let options = self.options.options(self.site)?;
         let sealed = seal::seal(&context.ops(), self.created, &options)?;
         context.out.data(&sealed, || text(&sealed))?;
-        Ok(Outcome::Done)
+        Ok(Outcome::complete(sealed.is_complete()))
     }
 }
 
@@ -60,6 +60,10 @@ pub(super) fn text(sealed: &SealOutcome) -> String {
     } else {
         format!("Nothing has changed since snapshot {}.\n", sealed.snapshot)
     };
+    if !sealed.left_out.is_empty() {
+        let left_out = count(sealed.left_out.len() as u64, "revision");
+        text.push_str(&format!("{left_out} left out; see above.\n"));
+    }
     let (there, needed) = sealed.signatures;
     if there < needed {
         text.push_str(&format!(

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Result, context::Context, error::OpsError, progress::TransferPhases};
+use super::{
+    Result, context::Context, error::OpsError, progress::TransferPhases, seal::warn_of_left_out,
+};
 pub use crate::transfer::{ExportOptions, ExportReport};
 use crate::{data_dir, transfer};
 
@@ -32,5 +34,7 @@ pub fn export(context: &Context<'_>, request: &ExportRequest) -> Result<ExportRe
     data_dir::check_site(site).map_err(|error| OpsError::usage(error.to_string()))?;
     let created = created.unwrap_or_else(|| context.now());
     let phases = TransferPhases::new(context.observer());
-    Ok(transfer::export(&data, site, out, created, options, &phases)?)
+    let report = transfer::export(&data, site, out, created, options, &phases)?;
+    warn_of_left_out(context, &report.sealed);
+    Ok(report)
 }

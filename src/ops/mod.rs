@@ -16,6 +16,7 @@
 //! | `publish.rs` | an update of an installer |
 //! | `updates.rs` | list and show updates |
 //! | `approve.rs`, `decline.rs`, `rules.rs` | decisions of an administrator, and of rules |
+//! | `withdraw.rs` | connected: take updates out of the mirror |
 //! | `policy.rs` | decisions that came with a bundle, and local ones against them |
 //! | `groups.rs`, `computers.rs` | target groups and computers |
 //! | `servers.rs`, `hierarchy.rs` | downstream servers, and how they stand |
@@ -62,6 +63,7 @@ pub mod sync;
 pub mod trust;
 pub mod updates;
 pub mod verify;
+pub mod withdraw;
 mod wording;
 
 pub use context::Context;

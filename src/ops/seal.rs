@@ -20,5 +20,17 @@ pub fn seal(
     let data = context.data_dir()?;
     let created = created.unwrap_or_else(|| context.now());
     let phases = TransferPhases::new(context.observer());
-    Ok(transfer::seal(&data, created, options, &phases)?)
+    let sealed = transfer::seal(&data, created, options, &phases)?;
+    warn_of_left_out(context, &sealed);
+    Ok(sealed)
+}
+
+/// Names what a snapshot does not have.
+pub(super) fn warn_of_left_out(context: &Context<'_>, sealed: &SealOutcome) {
+    for one in &sealed.left_out {
+        context.observer().warn(&format!(
+            "left out of the snapshot: {}. Its publisher has to correct it; `tidegate withdraw {}` takes it out for good",
+            one, one.identity.id
+        ));
+    }
 }

@@ -114,12 +114,8 @@ pub fn publish(
             ));
         }
         parts.created = created;
-        parts.identity.revision = newest
-            .identity
-            .revision
-            .checked_add(1)
-            .ok_or_else(|| PublishError::invalid("the update has no revision numbers left"))?;
     }
+    parts.identity.revision = next_revision(catalog, id)?;
     let mut documents: Vec<String> = categories.made.iter().map(|c| c.document.clone()).collect();
     documents.push(document::write(&parts));
     let identity = parts.identity;
@@ -127,6 +123,15 @@ pub fn publish(
     let (numbers, _) = commit(catalog, &documents, &payload, numbering, now)?;
     let revision_id = numbers.last().copied().unwrap_or(RevisionId(0));
     Ok(report(identity, revision_id, true, payload, made, warnings))
+}
+
+/// The number that no revision of the update has had, withdrawn ones neither: what was withdrawn stays
+/// so.
+fn next_revision(catalog: &Catalog, id: UpdateId) -> Result<u32, PublishError> {
+    let Some(last) = catalog.revisions_of(id)?.pop() else { return Ok(1) };
+    local_document(catalog, &last)?;
+    let next = last.identity.revision.checked_add(1);
+    next.ok_or_else(|| PublishError::invalid("the update has no revision numbers left"))
 }
 
 /// Warns of superseded updates that the catalogue does not have.
@@ -186,6 +191,8 @@ fn commit(
     for xml in documents {
         let document = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default())?;
         let added = writer.add_revision(&document, xml.as_bytes(), numbering, now)?;
+        // A category that was withdrawn before is wanted again.
+        writer.offer_again(&document.identity)?;
         let (AddOutcome::New(number) | AddOutcome::Same(number) | AddOutcome::OtherBytes(number)) =
             added;
         numbers.push(number);

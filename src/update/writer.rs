@@ -1,4 +1,5 @@
-//! Writes elements the way agents get them: no prefixes, no declarations but foreign ones.
+//! Writes elements the way agents get them: no prefixes, no declarations but foreign ones, no white
+//! space between elements.
 
 use super::{
     namespace::Namespace,
@@ -14,6 +15,10 @@ const STYLE: XmlStyle = XmlStyle { escaping: Escaping::Wsus, empty: " />" };
 pub(super) struct FragmentWriter<'a> {
     xml: XmlWriter,
     open: Vec<Open<'a>>,
+    /// White space since the last tag: whether it stays depends on what follows.
+    space: String,
+    /// Other text was written since the last tag.
+    in_text: bool,
 }
 
 /// An element that is not closed yet.
@@ -23,6 +28,8 @@ struct Open<'a> {
     name: &'a str,
     /// The default namespace inside it.
     default: Namespace,
+    /// It has elements inside.
+    has_elements: bool,
 }
 
 impl Default for FragmentWriter<'_> {
@@ -33,7 +40,12 @@ impl Default for FragmentWriter<'_> {
 
 impl<'a> FragmentWriter<'a> {
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self { xml: XmlWriter::with_capacity(STYLE, bytes), open: Vec::new() }
+        Self {
+            xml: XmlWriter::with_capacity(STYLE, bytes),
+            open: Vec::new(),
+            space: String::new(),
+            in_text: false,
+        }
     }
 
     pub(super) fn start(&mut self, tag: &Tag<'a>) {
@@ -47,6 +59,11 @@ impl<'a> FragmentWriter<'a> {
         name: &'a str,
         attributes: Vec<&Attribute<'a>>,
     ) {
+        self.space.clear();
+        self.in_text = false;
+        if let Some(parent) = self.open.last_mut() {
+            parent.has_elements = true;
+        }
         let prefix = tag.namespace.element_prefix();
         self.xml.start(prefix, name);
 
@@ -73,16 +90,36 @@ impl<'a> FragmentWriter<'a> {
         if place == Some(attributes.len()) {
             self.declare(declaration);
         }
-        self.open.push(Open { prefix, name, default });
+        self.open.push(Open { prefix, name, default, has_elements: false });
     }
 
+    /// A piece of text. Off-spec: servers drop a text of nothing but white space beside elements,
+    /// where the document is laid out with line breaks; all other text stays as it is.
     pub(super) fn text(&mut self, text: &str) {
+        let is_space = text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+        if is_space && !self.in_text {
+            self.space.push_str(text);
+            return;
+        }
+        self.in_text = true;
+        self.write_space();
         self.xml.text(text);
     }
 
     pub(super) fn end(&mut self) {
-        if let Some(open) = self.open.pop() {
-            self.xml.end(open.prefix, open.name);
+        let Some(open) = self.open.pop() else { return };
+        if !open.has_elements {
+            self.write_space();
+        }
+        self.space.clear();
+        self.in_text = false;
+        self.xml.end(open.prefix, open.name);
+    }
+
+    fn write_space(&mut self) {
+        if !self.space.is_empty() {
+            self.xml.text(&self.space);
+            self.space.clear();
         }
     }
 

@@ -9,6 +9,7 @@ use super::{
     address::without_credentials,
     roots::{self, MicrosoftUpdate, RootsError},
 };
+use crate::certificate::client_config;
 
 const USER_AGENT: &str = concat!("Tidegate/", env!("CARGO_PKG_VERSION"));
 
@@ -142,18 +143,16 @@ pub(super) fn http_client(base: &Url, options: &ConnectionOptions) -> Result<Cli
         .connect_timeout(options.connect_timeout)
         .read_timeout(options.read_timeout)
         .timeout(options.call_timeout);
-    let trusted = match &options.roots {
-        _ if microsoft && base.scheme() == "https" => Some(options.microsoft.pinned_roots()?),
-        Some(path) => {
-            let read = roots::read(path);
-            Some(read.map_err(|why| ClientError::Roots { path: path.clone(), why })?)
-        }
-        None => None,
-    };
-    if let Some(trusted) = trusted {
-        let trusted: Result<Vec<_>, _> =
-            trusted.iter().map(|root| Certificate::from_der(root)).collect();
-        builder = builder.tls_certs_only(trusted.map_err(ClientError::Build)?);
+    if microsoft {
+        // Only what is signed under a pinned root.
+        let pinned = options.microsoft.pinned_roots()?;
+        let pinned: Result<Vec<_>, _> =
+            pinned.iter().map(|root| Certificate::from_der(root)).collect();
+        builder = builder.tls_certs_only(pinned.map_err(ClientError::Build)?);
+    } else if let Some(path) = &options.roots {
+        let config = roots::read(path).and_then(client_config);
+        let config = config.map_err(|why| ClientError::Roots { path: path.clone(), why })?;
+        builder = builder.tls_backend_preconfigured(config);
     }
     builder = match options.proxy.as_deref() {
         // As the environment says: HTTPS_PROXY, HTTP_PROXY, NO_PROXY.

@@ -49,6 +49,15 @@ pub(super) fn add(
     if let Err(why) = check_revision_numbers(document) {
         return Ok(Err(why));
     }
+    // A site would refuse a bundle with both. The payload was hashed here: the document is wrong.
+    if let Some(what) = writer.contradicted_by(document)? {
+        if writer.revision_id(&document.identity)?.is_none() {
+            return Ok(Err(format!("set aside: {what}")));
+        }
+        // It came before the payload. Named at the end of the synchronization.
+        report.known += 1;
+        return Ok(Ok(()));
+    }
     writer.mark_point()?;
     let added = match writer.add_revision(document, xml, options.numbering, options.now) {
         Ok(added) => added,

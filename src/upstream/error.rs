@@ -18,13 +18,13 @@ pub enum SourceError {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// The compressed form of `wsusutil export`.
-    #[error(
-        "{path} is compressed with gzip; only the cabinet form is read: run `wsusutil export PACKAGE.cab LOGFILE` on the WSUS"
-    )]
-    Gzip {
+    /// It is a file of a kind that is known, but not read.
+    #[error("{path} {what}")]
+    OtherKind {
         /// The file.
         path: PathBuf,
+        /// What it is, and what to give instead.
+        what: &'static str,
     },
     /// It is a file of another kind.
     #[error(

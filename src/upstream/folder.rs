@@ -9,20 +9,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use quick_xml::{NsReader, events::Event, name::ResolveResult};
-
 use super::{
     documents::add_if_valid,
+    encoding::{as_document, bytes_allowed},
     error::SyncError,
     payloads,
     report::{SyncOptions, SyncProgress, SyncReport, name_below},
+    source_kind::is_document,
 };
 use crate::{catalog::Catalog, content::ContentStore, file_error::FileError};
-
-const UPDATE_NAMESPACE: &str = "http://schemas.microsoft.com/msus/2002/12/Update";
-
-/// The root element of a document stands within so many bytes.
-const SNIFF: u64 = 64 * 1024;
 
 /// Folders within folders.
 const DEPTH: usize = 64;
@@ -45,16 +40,10 @@ pub(super) fn sync(
         match is_document(path) {
             Err(e) => report.problem(at, format!("cannot be read: {e}")),
             Ok(false) => others.push((path.to_owned(), size)),
-            Ok(true) if size > options.limits.bytes => {
-                let limit = options.limits.bytes;
-                report.problem(
-                    at,
-                    format!("the document has {size} bytes, over the limit of {limit}"),
-                );
-            }
-            Ok(true) => match read_bounded(path, options.limits.bytes) {
+            Ok(true) => match read_document(path, options.limits.bytes) {
                 Err(e) => report.problem(at, format!("cannot be read: {e}")),
-                Ok(xml) => {
+                Ok(Err(what)) => report.problem(at, what),
+                Ok(Ok(xml)) => {
                     add_if_valid(&mut writer, &xml, None, &at, options, report)?;
                     done += 1;
                     progress(SyncProgress::Documents { done, total: None });
@@ -118,34 +107,19 @@ fn walk(
     Ok(())
 }
 
-/// Whether a file begins as XML whose root is an update document. It may still be malformed.
-fn is_document(path: &Path) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    let mut start = Vec::new();
-    file.by_ref().take(512).read_to_end(&mut start)?;
-    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start).trim_ascii_start();
-    if text.first() != Some(&b'<') {
-        return Ok(false);
-    }
-    file.take(SNIFF - 512).read_to_end(&mut start)?;
-    // The end may stand within a character.
-    let text = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    let mut reader = NsReader::from_str(text.trim_start_matches('\u{feff}'));
-    loop {
-        match reader.read_resolved_event() {
-            Ok((namespace, Event::Start(root) | Event::Empty(root))) => {
-                return Ok(root.local_name().as_ref() == "Update"
-                    && matches!(namespace, ResolveResult::Bound(ns) if ns.as_ref() == UPDATE_NAMESPACE));
-            }
-            Ok((_, Event::Eof)) | Err(_) => return Ok(false),
-            Ok(_) => {}
-        }
-    }
-}
-
-/// The whole file, unless it has grown over the limit meanwhile.
-fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+/// The document as UTF-8. The outer error is of the file, the inner one of its text.
+fn read_document(path: &Path, limit: u64) -> io::Result<Result<Vec<u8>, String>> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
     let mut xml = Vec::new();
-    File::open(path)?.take(limit + 1).read_to_end(&mut xml)?;
-    Ok(xml)
+    let mut file = file.take(2);
+    file.read_to_end(&mut xml)?;
+    let allowed = bytes_allowed(&xml, limit);
+    if size > allowed {
+        return Ok(Err(format!("the document has {size} bytes, over the limit of {allowed}")));
+    }
+    // It may have grown meanwhile: the parser looks at the size again.
+    file.set_limit(allowed.saturating_sub(1));
+    file.read_to_end(&mut xml)?;
+    Ok(as_document(xml).map_err(|what| format!("the document cannot be read: {what}")))
 }

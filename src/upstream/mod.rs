@@ -13,6 +13,7 @@ mod address;
 mod client;
 mod documents;
 mod download;
+mod encoding;
 mod error;
 mod folder;
 mod package;
@@ -23,6 +24,7 @@ mod report;
 mod retry;
 mod roots;
 mod source;
+mod source_kind;
 mod wsus;
 
 pub use client::{ClientError, ConnectionOptions};
@@ -87,6 +89,13 @@ pub fn sync(
             let base = options.upstream.connection.microsoft.base();
             wsus::engine::run(base, catalog, options, progress, &mut report)?;
         }
+    }
+    for one in catalog.contradicting_revisions()? {
+        let what = format!(
+            "{}: the update is left out of snapshots. Its publisher has to correct it; `tidegate withdraw {}` takes it out for good",
+            one.what, one.identity.id
+        );
+        report.problem(format!("\"{}\" ({})", one.title, one.identity), what);
     }
     report.changed = catalog.change()? != before;
     Ok(report)

@@ -12,6 +12,7 @@ use bundle_format::digest::{PayloadDigests, PayloadHasher, Sha1, Sha256};
 use super::{
     error::SyncError,
     report::{SyncProgress, SyncReport, name_below},
+    source_kind::SourceKind,
 };
 use crate::{
     catalog::{Catalog, CatalogError, PayloadRow},
@@ -53,7 +54,7 @@ pub(super) fn add_matching(
             if present.contains(size) {
                 report.payloads_known += 1;
             } else {
-                report.problem(at, "neither an update document nor a payload that one names");
+                report.problem(at, what_is_it(path));
             }
             continue;
         };
@@ -110,6 +111,17 @@ fn present_sizes(catalog: &Catalog) -> Result<HashSet<u64>, CatalogError> {
         }
     })?;
     Ok(sizes)
+}
+
+/// Why a file is passed over that nothing names.
+fn what_is_it(path: &Path) -> String {
+    let nothing = "neither an update document nor a payload that one names";
+    match SourceKind::of(path) {
+        // What no document names may still be some cabinet's or archive's payload.
+        Ok(Some(SourceKind::OtherCabinet | SourceKind::Gzip) | None) => nothing.to_owned(),
+        Ok(Some(kind)) => kind.advice().to_owned(),
+        Err(e) => format!("{nothing}; it cannot be read: {e}"),
+    }
 }
 
 fn mismatch(candidates: &[MissingPayload], digests: &PayloadDigests) -> String {

@@ -16,9 +16,10 @@ use std::{
 
 use reqwest::Url;
 use sha2::{Digest as _, Sha256};
-use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::address::{server_root, without_credentials};
+use crate::certificate::certificates;
 
 /// Where Microsoft Update answers downstream servers.
 const MICROSOFT_UPDATE: &str = "https://sws.update.microsoft.com/";
@@ -27,14 +28,19 @@ const MICROSOFT_UPDATE: &str = "https://sws.update.microsoft.com/";
 /// of content need not: each file is compared with the digests in the metadata.
 const MICROSOFT_DOMAIN: &str = "update.microsoft.com";
 
-/// Microsoft Root Certificate Authority 2011, valid to 2036.
-///
-/// That it begins with 84:7D:F6:A7 and ends with 07:ED:7C:61 is documented in the field; the digits
-/// between are from memory and could not be compared with Microsoft's page when this was written.
-/// A wrong digit refuses the right certificate, it does not let a wrong one in; `[microsoft-update]
-/// fingerprints` corrects it.
-const MICROSOFT_ROOT_2011: &str =
-    "847DF6A78497943F27FC72EB93F9A637320A02B561D0A91B09E87A7807ED7C61";
+/// The roots under which hosts of that domain answer, and the SHA-256 of each, as documented (see
+/// docs/operating.md). The first is RSA and valid to 2036, the second ECC and valid to 2043. Hosts of
+/// the domain serve both already, and the authority that issues under the first ends in June 2027.
+const MICROSOFT_ROOTS: [(&str, &str); 2] = [
+    (
+        "Microsoft Root Certificate Authority 2011",
+        "847DF6A78497943F27FC72EB93F9A637320A02B561D0A91B09E87A7807ED7C61",
+    ),
+    (
+        "Microsoft ECC Product Root Certificate Authority 2018",
+        "CACA93B9D23D2B6FA76E8B8471931E0DF3EC6F63AF3CDBB936C41954A1872326",
+    ),
+];
 
 /// More than any file of roots has, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -101,7 +107,10 @@ impl MicrosoftUpdate {
             return Err(wrong("only https:// proves who answers"));
         }
         let fingerprints = match fingerprints {
-            None => vec![MICROSOFT_ROOT_2011.parse()?],
+            None => MICROSOFT_ROOTS
+                .iter()
+                .map(|(_, fingerprint)| fingerprint.parse())
+                .collect::<Result<_, _>>()?,
             Some(texts) => texts.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
         };
         Ok(Self { base, roots, fingerprints })
@@ -127,7 +136,7 @@ impl MicrosoftUpdate {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let fingerprints =
                     self.fingerprints.iter().map(ToString::to_string).collect::<Vec<_>>();
-                return Err(RootsError::Absent { path, pinned: fingerprints.join(" or ") });
+                return Err(RootsError::Absent { path, pinned: fingerprints.join(" and ") });
             }
             _ => read(&path).map_err(|why| RootsError::File { path: path.clone(), why })?,
         };
@@ -144,7 +153,7 @@ impl MicrosoftUpdate {
 impl Default for MicrosoftUpdate {
     fn default() -> Self {
         #[expect(clippy::expect_used, reason = "constants, which a test reads")]
-        Self::new(None, None, None).expect("the address and the fingerprint in this file are good")
+        Self::new(None, None, None).expect("the address and the fingerprints in this file are good")
     }
 }
 
@@ -154,7 +163,8 @@ impl Default for MicrosoftUpdate {
 pub enum RootsError {
     /// The file is not there.
     #[error(
-        "there is no {path}: Microsoft Update is trusted by its own root only, which you have to bring. Get \"Microsoft Root Certificate Authority 2011\" from https://www.microsoft.com/pkiops/docs/repository.htm, put it there (PEM or DER), and compare its SHA-256 with Microsoft's page: {pinned} is expected. docs/operating.md says more"
+        "there is no {path}: Microsoft Update is trusted by its own roots only, which you have to bring. Get {} from https://www.microsoft.com/pkiops/docs/repository.htm, put them there (PEM, one after the other), and compare their SHA-256 with Microsoft's page: {pinned} are expected. docs/operating.md says more",
+        root_names()
     )]
     Absent {
         /// Where it was looked for.
@@ -196,24 +206,18 @@ pub enum RootsError {
     },
 }
 
-/// Reads certificates: any number in PEM, or one as DER, which is how Microsoft hands them out. Says
-/// what is wrong.
+/// The names of the roots that are pinned.
+fn root_names() -> String {
+    MICROSOFT_ROOTS.map(|(name, _)| format!("\"{name}\"")).join(" and ")
+}
+
+/// Reads the certificates in a file. Says what is wrong.
 pub(super) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LARGEST).read_to_end(&mut bytes))
         .map_err(|e| e.to_string())?;
-    // DER begins with a SEQUENCE; in PEM the byte would be the digit 0.
-    if bytes.first() == Some(&0x30) && !bytes.is_ascii() {
-        return Ok(vec![CertificateDer::from(bytes)]);
-    }
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
-        .collect::<Result<_, _>>()
-        .map_err(|e| e.to_string())?;
-    if certificates.is_empty() {
-        return Err("there is no certificate in it, neither PEM nor DER".to_owned());
-    }
-    Ok(certificates)
+    certificates(&bytes)
 }
 
 #[cfg(test)]
@@ -240,14 +244,14 @@ mod tests {
 
     #[test]
     fn fingerprints_are_read_as_people_write_them() {
-        let pinned: Fingerprint = MICROSOFT_ROOT_2011.parse().unwrap();
-        let text = pinned.to_string();
+        let pinned = MicrosoftUpdate::default().fingerprints;
+        assert_eq!(pinned.len(), 2);
+        let text = pinned[0].to_string();
         assert!(text.starts_with("84:7D:F6:A7:") && text.ends_with(":07:ED:7C:61"), "{text}");
-        assert_eq!(text.to_lowercase().parse::<Fingerprint>().unwrap(), pinned);
+        assert_eq!(text.to_lowercase().parse::<Fingerprint>().unwrap(), pinned[0]);
         for bad in ["", "84:7D", &text[1..], "zz"] {
             assert!(bad.parse::<Fingerprint>().is_err(), "{bad}");
         }
-        assert_eq!(MicrosoftUpdate::default().fingerprints, [pinned]);
     }
 
     #[test]

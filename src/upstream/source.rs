@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use reqwest::Url;
@@ -12,6 +12,7 @@ use super::{
     address::{server_root, without_credentials},
     client::ConnectionOptions,
     error::SourceError,
+    source_kind::SourceKind,
     wsus::error::UpstreamError,
 };
 use crate::{
@@ -33,7 +34,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Looks at what `text` names. A package is opened only by the synchronization.
+    /// Looks at what `text` names. Of a package only its list of members is read.
     ///
     /// # Errors
     /// When it is an address of no use, is not there, or is a file of another kind.
@@ -56,16 +57,12 @@ impl Source {
             }
             Err(source) => return Err(FileError { doing: "read", path, source }.into()),
         }
-        let mut start = Vec::new();
-        File::open(&path)
-            .and_then(|file| file.take(4).read_to_end(&mut start))
-            .doing("read", &path)?;
-        if start == cabinet::MAGIC {
-            Ok(Self::WsusutilPackage(path))
-        } else if start.starts_with(&[0x1f, 0x8b]) {
-            Err(SourceError::Gzip { path })
-        } else {
-            Err(SourceError::Unknown { path })
+        match SourceKind::of(&path).doing("read", &path)? {
+            Some(SourceKind::WsusutilPackage) => Ok(Self::WsusutilPackage(path)),
+            Some(kind) => Err(SourceError::OtherKind { path, what: kind.advice() }),
+            // A damaged one: the synchronization says what is wrong with it.
+            None if is_cabinet(&path).doing("read", &path)? => Ok(Self::WsusutilPackage(path)),
+            None => Err(SourceError::Unknown { path }),
         }
     }
 
@@ -77,4 +74,10 @@ impl Source {
             Self::WsusutilPackage(_) | Self::Folder(_) => None,
         }
     }
+}
+
+fn is_cabinet(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    File::open(path)?.take(4).read_to_end(&mut start)?;
+    Ok(start == cabinet::MAGIC)
 }

@@ -58,10 +58,17 @@ def start(name, attributes, declaration=None):
 
 
 def content_of(element, default=""):
-    inner = text_escaped(element.text or "")
+    inner = text_between(element.text, element)
     for child in element:
-        inner += flat(child, default=default) + text_escaped(child.tail or "")
+        inner += flat(child, default=default) + text_between(child.tail, element)
     return inner
+
+
+def text_between(text, parent):
+    """A text of nothing but white space beside elements is dropped."""
+    if len(parent) and not (text or "").strip(" \t\r\n"):
+        return ""
+    return text_escaped(text or "")
 
 
 def element_written(name, attributes, inner, declaration=None):

@@ -18,7 +18,7 @@ use tidegate::{
 use uuid::Uuid;
 
 use crate::{
-    support::pki::{Authority, Wish},
+    support::pki::{Authority, Wish, self_signed},
     support::real_data::real_data,
     update_generator::generator,
 };
@@ -209,7 +209,45 @@ async fn a_computer_is_brought_up_to_date_over_tls() {
         let options = ProbeOptions { roots: Some(others.root()), ..ProbeOptions::default() };
         let mut stranger = Probe::new(&server.url, options).unwrap();
         let error = stranger.run(&mut |_| {}).await.unwrap_err().to_string();
-        assert!(error.contains("does not trust the certificate"), "{error}");
+        assert!(error.contains("an agent would not connect"), "{error}");
+        assert!(error.contains("signed by nobody whom") && error.contains("Computers"), "{error}");
+        server.wait();
+    }
+}
+
+/// The same words as a synchronization has, first thing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_certificate_is_said_as_elsewhere() {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let good = Wish::default();
+    for (wish, trusted, said) in [
+        (Wish { name: "wsus.example", ..Wish::default() }, true, Some("is for wsus.example")),
+        (Wish { years: (2020, 2021), ..Wish::default() }, true, Some("expired 2021-01-01")),
+        (Wish { name: good.name, years: good.years }, false, Some("CA:TRUE")),
+        (good, true, None),
+    ] {
+        let source = samples();
+        let site = Site::from(source.path());
+        let files = self_signed(&wish);
+        let server = site.serve_with(|options| {
+            options.tls = Some(TlsOptions {
+                listen: any,
+                certificate: files.certificate.clone(),
+                key: files.key.clone(),
+            });
+        });
+        let other = self_signed(&wish);
+        let roots = if trusted { &files.certificate } else { &other.certificate };
+        let options = ProbeOptions { roots: Some(roots.clone()), ..ProbeOptions::default() };
+        let mut probe = Probe::new(&server.url, options).unwrap();
+        let ended = probe.run(&mut |_| {}).await;
+        match said {
+            None => drop(ended.unwrap()),
+            Some(said) => {
+                let error = ended.unwrap_err().to_string();
+                assert!(error.contains(said), "{said}: {error}");
+            }
+        }
         server.wait();
     }
 }

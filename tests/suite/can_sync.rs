@@ -126,7 +126,10 @@ fn a_server_with_tls_is_asked_how_it_is_and_then_synchronized_from() {
     let (code, _, stderr) =
         run(&data, &["probe", &serving.tls_url, "--roots", other.to_str().unwrap()]);
     assert_eq!(code, 1);
-    assert!(stderr.contains("an agent does not trust the certificate"), "{stderr}");
+    assert!(
+        stderr.contains("an agent would not connect") && stderr.contains("signed by nobody whom"),
+        "{stderr}"
+    );
     let value = good(&serving.data, &["check", "--can-sync"]);
     let (state, what) = check(&value, "agents", "contact");
     assert!(state == "ok" && what.contains("pc-7 came last, just now"), "{what}");

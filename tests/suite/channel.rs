@@ -28,7 +28,8 @@ use tokio_rustls::{
 };
 
 use super::{
-    support::pki::{Authority, Pair as Files, Wish},
+    support::pki::{Algorithm, Authority, Pair as Files, Wish, self_signed},
+    support::real_data::real_data,
     support::upstream_fake::{Pair, Uss},
 };
 use crate::support::mock::runtime;
@@ -48,7 +49,10 @@ impl Secure {
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(
-                vec![CertificateDer::from_pem_file(&files.certificate).unwrap()],
+                CertificateDer::pem_file_iter(&files.certificate)
+                    .unwrap()
+                    .collect::<Result<_, _>>()
+                    .unwrap(),
                 PrivateKeyDer::from_pem_file(&files.key).unwrap(),
             )
             .unwrap();
@@ -150,6 +154,42 @@ fn a_given_root_is_taken_and_any_other_refused_at_once() {
     secure.trusting(&ours.root()).answers(&url);
 }
 
+/// As `openssl req -x509` makes it: Windows takes it when exactly it is trusted.
+#[test]
+fn a_certificate_that_is_itself_trusted_is_taken_with_its_name_and_dates() {
+    let files = self_signed(&Wish::default());
+    let mut secure = Secure::new(&files).trusting(&files.certificate);
+    let url = secure.url();
+    secure.answers(&url);
+    // Another one that says the same of itself is not it.
+    let like = self_signed(&Wish::default());
+    let mut secure = Secure::new(&files).trusting(&like.certificate);
+    let url = secure.url();
+    says(&secure.refuses(&url, 1), &["CA:TRUE", "give exactly this certificate with --roots"]);
+
+    for (wish, said) in [
+        (Wish { name: "wsus.example", ..Wish::default() }, ["is for wsus.example:", "use a name"]),
+        (Wish { years: (2020, 2021), ..Wish::default() }, ["expired 2021-01-01", "renewed"]),
+        (Wish { years: (2900, 2999), ..Wish::default() }, ["not valid yet", "from 2900-01-01"]),
+    ] {
+        let files = self_signed(&wish);
+        let mut secure = Secure::new(&files).trusting(&files.certificate);
+        let url = secure.url();
+        says(&secure.refuses(&url, 1), &said);
+    }
+    // For Microsoft only what is signed under a pinned root counts.
+    let mut secure = Secure::new(&files);
+    let pin = fingerprint_of(&files.certificate);
+    secure.microsoft(&files.certificate, Some(&[pin]));
+    says(&secure.refuses("microsoft-update", 1), &["does not lead to a pinned root"]);
+}
+
+/// SHA-256 of a certificate.
+fn fingerprint_of(certificate: &Path) -> String {
+    use sha2::Digest as _;
+    hex::encode(sha2::Sha256::digest(CertificateDer::from_pem_file(certificate).unwrap()))
+}
+
 #[test]
 fn the_name_must_be_that_of_the_server() {
     let ours = Authority::new("Ours");
@@ -157,7 +197,7 @@ fn the_name_must_be_that_of_the_server() {
     let mut secure = Secure::new(&files).trusting(&ours.root());
     let url = secure.url();
     let message = secure.refuses(&url, 1);
-    says(&message, &["127.0.0.1", "is for", "wsus.example", "use a name that it has"]);
+    says(&message, &["127.0.0.1", "is for wsus.example: use a name that it has"]);
 }
 
 #[test]
@@ -253,6 +293,52 @@ fn microsoft_update_is_held_to_its_pinned_root_whatever_else_is_trusted() {
     // The same server would do as any other WSUS.
     secure.pair.options.upstream.connection.microsoft = MicrosoftUpdate::default();
     secure.answers(&url);
+}
+
+/// Hosts of Microsoft serve chains of both kinds: one file has both roots.
+#[test]
+fn chains_of_both_of_microsofts_kinds_are_taken() {
+    let roots = [
+        Authority::with("RSA root", Algorithm::Rsa4096),
+        Authority::with("ECC root", Algorithm::EcdsaP384),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("roots.pem");
+    fs::write(&file, roots[0].root_pem() + &roots[1].root_pem()).unwrap();
+    let pins = roots.each_ref().map(Authority::fingerprint);
+    for (at, root) in roots.iter().enumerate() {
+        let issuing = root.below("Secure Server CA 2.1");
+        let mut secure = Secure::new(&issuing.sign(&Wish::default()));
+        secure.microsoft(&file, Some(&pins));
+        secure.answers("microsoft-update");
+        // With the other root alone it is somebody else.
+        secure.microsoft(&roots[1 - at].root(), Some(&pins));
+        let message = secure.refuses("microsoft-update", 1);
+        says(&message, &["does not lead to a pinned root", "there are two"]);
+    }
+}
+
+/// The real certificates are those that the program pins.
+#[test]
+fn the_real_roots_of_microsoft_are_pinned() {
+    let Some(folder) = real_data() else { return };
+    let folder = folder.join("data/microsoft-roots");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let roots = read("microsoft-root-ca-2011.pem") + &read("microsoft-ecc-product-root-2018.pem");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, &roots).unwrap();
+    // They are taken, and who answers is not Microsoft.
+    let mut secure = Secure::new(&Authority::new("Other").sign(&Wish::default()));
+    secure.microsoft(file.path(), None);
+    says(&secure.refuses("microsoft-update", 1), &["does not lead to a pinned root"]);
+    // What is issued below them is no root.
+    for issuing in [
+        "microsoft-update-secure-server-ca-2.1.pem",
+        "microsoft-ecc-update-secure-server-ca-2.1.pem",
+    ] {
+        fs::write(&file, roots.clone() + &read(issuing)).unwrap();
+        says(&secure.refuses("microsoft-update", 0), &["not pinned for Microsoft Update"]);
+    }
 }
 
 #[test]

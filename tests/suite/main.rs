@@ -14,6 +14,8 @@ mod agent_flow;
 mod agent_judge;
 mod agent_replay;
 mod agent_server;
+#[cfg(feature = "upstream")]
+mod cabinet;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod can_sync;
 mod catalog;
@@ -27,6 +29,8 @@ mod cli;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod compat;
 mod content;
+#[cfg(feature = "upstream")]
+mod contradiction;
 #[cfg(feature = "upstream")]
 mod download;
 #[cfg(feature = "upstream")]
@@ -51,6 +55,8 @@ mod replica;
 mod reports;
 mod rules;
 mod serve;
+#[cfg(feature = "upstream")]
+mod source_kind;
 mod support;
 mod sync;
 mod transfer;
@@ -78,5 +84,9 @@ mod upstream_lists;
 #[cfg(feature = "upstream")]
 mod upstream_lost;
 #[cfg(feature = "upstream")]
+mod upstream_partial;
+#[cfg(feature = "upstream")]
 mod upstream_replay;
 mod view;
+#[cfg(feature = "upstream")]
+mod withdraw;

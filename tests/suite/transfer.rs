@@ -17,7 +17,7 @@ use tidegate::{
         SealOptions, SealOutcome, TransferError, TrustAdded, VerifyAgainst, VerifyOptions, check,
         countersign, export, import, inspect_root, keys_init, keys_rotate, seal, trust_add, verify,
     },
-    update::RevisionId,
+    update::{RevisionId, UpdateIdentity},
 };
 
 use crate::support::{
@@ -489,15 +489,25 @@ fn a_payload_that_the_mirror_lost_does_not_hold_up_a_site() {
 }
 
 #[test]
-fn a_mirror_that_contradicts_itself_is_not_sealed() {
+fn a_document_that_contradicts_a_payload_is_left_out_of_the_snapshot() {
     let mirror = mirror();
     let mut digests = bundle_format::digest::PayloadHasher::new();
     digests.update(&bytes(1, 5000));
     let mut digests = digests.finish();
     digests.sha256 = Sha256::hash(b"something else");
     mirror.add_document(&document(50, 1, &[digests]));
-    let error = seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap_err();
-    assert!(error.to_string().contains("Update 50"), "{error}");
+    for new in [true, false] {
+        let sealed = seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap();
+        assert_eq!(sealed.new, new);
+        assert_eq!(sealed.left_out.len(), 1, "named every time: {sealed:?}");
+        assert_eq!(sealed.left_out[0].identity, UpdateIdentity { id: update(50), revision: 1 });
+        assert!(sealed.left_out[0].to_string().contains("Update 50"), "{sealed:?}");
+    }
+    let site = Site::new("plant-7", &mirror.root);
+    assert!(site.import(&mirror.export("plant-7").volumes).unwrap().is_complete());
+    let catalog = Catalog::open(&site.data.catalog()).unwrap();
+    assert!(catalog.newest(update(1)).unwrap().is_some());
+    assert_eq!(catalog.newest(update(50)).unwrap(), None);
 }
 
 #[test]

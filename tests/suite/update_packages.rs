@@ -7,7 +7,7 @@ use tidegate::update::{DocumentLimits, UpdateDocument, UpdateType, fragments};
 
 use crate::support::real_data::real_data;
 
-fn metadata(package: &Path) -> String {
+pub(crate) fn metadata(package: &Path) -> String {
     let mut cabinet = cab::Cabinet::new(File::open(package).unwrap()).unwrap();
     let mut text = String::new();
     cabinet.read_file("metadata.txt").unwrap().read_to_string(&mut text).unwrap();
@@ -15,7 +15,7 @@ fn metadata(package: &Path) -> String {
 }
 
 /// (`<id>,<revision in hexadecimal>`, document). No character in them takes two UTF-16 units.
-fn records(text: &str) -> HashMap<String, &str> {
+pub(crate) fn records(text: &str) -> HashMap<String, &str> {
     let mut records = HashMap::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -36,7 +36,7 @@ fn whole_packages_read() {
         let text = metadata(&folder.join("data/wsusutil-export").join(name));
         let records = records(&text);
         assert_eq!(records.len(), count);
-        let mut categories = 0;
+        let (mut categories, mut laid_out) = (0, 0);
         for (key, xml) in &records {
             let read = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default())
                 .unwrap_or_else(|error| panic!("{key}: {error}"));
@@ -45,9 +45,17 @@ fn whole_packages_read() {
             assert!(read.title("en").is_some_and(|title| !title.is_empty()), "{key}");
             assert_eq!(read.category_type.is_some(), read.update_type == UpdateType::Category);
             categories += usize::from(read.category_type.is_some());
-            fragments(xml.as_bytes(), &DocumentLimits::default()).unwrap();
+            let derived = fragments(xml.as_bytes(), &DocumentLimits::default()).unwrap();
+            // One that is laid out with line breaks: a real server was seen to send it without them.
+            if key.starts_with("c3a1b9b7") {
+                assert!(xml.contains(">\r\n") || xml.contains(">\n"), "{key}");
+                let gaps: Vec<&str> = derived.core.split('>').skip(1).collect();
+                assert!(gaps.iter().all(|gap| !gap.starts_with(char::is_whitespace)), "{key}");
+                laid_out += 1;
+            }
         }
         assert!(categories > 300);
+        assert!(laid_out > 0 || !name.contains("2024"), "{name}");
     }
 }
 

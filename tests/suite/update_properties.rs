@@ -145,8 +145,10 @@ fn written(nodes: &[Node], style: &Style, out: &mut String) {
 
 /// What agents must get, said as simply as possible.
 fn expected(nodes: &[Node], default: &str, out: &mut String) {
-    for node in nodes {
+    let has_elements = nodes.iter().any(|node| matches!(node, Node::Element { .. }));
+    for (at, node) in nodes.iter().enumerate() {
         match node {
+            Node::Text(_) if has_elements && is_space(nodes, at) => {}
             Node::Text(text) => out.push_str(&escaped(text, None)),
             Node::Element { namespace, name, attributes, inside } => {
                 let name = format!("{}{name}", NAMESPACES[*namespace].1);
@@ -169,6 +171,40 @@ fn expected(nodes: &[Node], default: &str, out: &mut String) {
             }
         }
     }
+}
+
+/// Whether the text at a place, with those that touch it, is nothing but white space.
+fn is_space(nodes: &[Node], at: usize) -> bool {
+    let blank = |node: &&Node| matches!(node, Node::Text(text) if text.trim().is_empty());
+    let is_text = |node: &&Node| matches!(node, Node::Text(_));
+    let (before, after) = (nodes[..at].iter().rev(), nodes[at..].iter());
+    before.take_while(is_text).all(|node| blank(&node))
+        && after.take_while(is_text).all(|node| blank(&node))
+}
+
+/// A real WSUS drops what lays a document out, and nothing else.
+#[test]
+fn white_space_between_elements_is_dropped_and_all_other_stays() {
+    let xml = format!(
+        "<u:Update xmlns:u=\"{MSUS}Update\">\r\n  <u:UpdateIdentity UpdateID=\"1d000000-0000-4000-8000-000000000001\" RevisionNumber=\"1\">\n  </u:UpdateIdentity>\n\
+         <u:Properties UpdateType=\"Software\">\n\t<u:SupportUrl> http://a </u:SupportUrl>\n</u:Properties>\
+         <u:LocalizedPropertiesCollection>\n<u:LocalizedProperties>\n  <u:Language>en</u:Language>\n  <u:Title> a\n b </u:Title> <u:Description> </u:Description>\n</u:LocalizedProperties>\n</u:LocalizedPropertiesCollection>\
+         <u:ApplicabilityRules>\r\n <u:A> &#x20;<!-- no --> <u:B/>\n<u:C>x <u:D/> &#x20;y<u:E/> </u:C></u:A>\n</u:ApplicabilityRules></u:Update>"
+    );
+    let got = fragments(xml.as_bytes(), &DocumentLimits::default()).unwrap();
+    assert_eq!(
+        got.core,
+        "<UpdateIdentity UpdateID=\"1d000000-0000-4000-8000-000000000001\" RevisionNumber=\"1\">\n  </UpdateIdentity><Properties UpdateType=\"Software\" />\
+         <ApplicabilityRules><A><B /><C>x <D />  y<E /></C></A></ApplicabilityRules>"
+    );
+    assert_eq!(
+        got.extended,
+        "<ExtendedProperties><SupportUrl> http://a </SupportUrl></ExtendedProperties>"
+    );
+    assert_eq!(
+        got.localized[0].xml,
+        "<LocalizedProperties><Language>en</Language><Title> a\n b </Title><Description> </Description></LocalizedProperties>"
+    );
 }
 
 fn document(rules: &[Node], style: &Style) -> String {

@@ -41,7 +41,7 @@ fn a_driver_set_that_was_not_given_is_asked_for_again() {
             calls += 1;
             let sets: String = operation
                 .items("driverSets", "guid")
-                .filter(|id| calls > 1 || id.text == good.to_string())
+                .filter(|id| calls > 2 || id.text == good.to_string())
                 .map(|id| format!("<ServerSyncDriverSetData><DriverSetId>{}</DriverSetId><DriverSetXml>&lt;set/&gt;</DriverSetXml></ServerSyncDriverSetData>", id.text))
                 .collect();
             return answer(name, SYNC, &format!("<DriverSets>{sets}</DriverSets>"));

@@ -18,9 +18,18 @@ use crate::{
 const SEAL_AS: &str = "CASE WHEN present THEN 'present' WHEN not_carried IS NOT NULL THEN not_carried \
      WHEN sealed_as IS NOT NULL THEN 'the mirror has lost its bytes' END";
 
-/// A condition: the last snapshot does not carry a payload row as it is now.
+/// A condition: documents name a payload, and all of them are withdrawn.
+const IS_WITHDRAWN_PAYLOAD: &str = "(EXISTS (SELECT 1 FROM file f WHERE f.sha1 = payload.sha1)
+     AND NOT EXISTS (SELECT 1 FROM file f JOIN revision r USING (revision_id)
+                     WHERE f.sha1 = payload.sha1 AND NOT r.withdrawn))";
+
+/// A condition: the last snapshot does not carry a payload row as it is now. What was withdrawn
+/// before any snapshot had it does not get into one.
 fn is_unsealed_payload() -> String {
-    format!("(sealed IS NULL OR {SEAL_AS} IS NOT sealed_as) AND {SEAL_AS} IS NOT NULL")
+    format!(
+        "((sealed IS NULL AND NOT {IS_WITHDRAWN_PAYLOAD})
+          OR (sealed IS NOT NULL AND {SEAL_AS} IS NOT sealed_as)) AND {SEAL_AS} IS NOT NULL"
+    )
 }
 
 /// A condition: no snapshot carries a revision of the mirror.

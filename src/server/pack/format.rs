@@ -18,7 +18,7 @@ use crate::update::{UpdateId, UpdateIdentity};
 
 /// To be raised with every change of this format, and whenever `update::fragments` or the escaping
 /// comes to give other bytes: older packs are then made again.
-pub(super) const MAGIC: &[u8; 16] = b"tidegate pack 1\n";
+pub(super) const MAGIC: &[u8; 16] = b"tidegate pack 2\n";
 pub(super) const TRAILER: usize = 8 + 8 + 32;
 const SPAN: usize = 32;
 pub(super) const ENTRY: usize = 16 + 4 + 3 * SPAN;

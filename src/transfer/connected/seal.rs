@@ -20,7 +20,7 @@ use super::{
     signing::{count_signatures, has_roots, index_digest, sign},
 };
 use crate::{
-    catalog::{Catalog, CatalogWriter, SnapshotRow, SnapshotState},
+    catalog::{Catalog, CatalogWriter, Contradiction, SnapshotRow, SnapshotState},
     data_dir::{DataDir, check_site},
     fleet::Fleet,
     transfer::{
@@ -41,8 +41,7 @@ const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// mirror seals to the same bytes.
 ///
 /// # Errors
-/// When this is no connected side, keys are missing, documents and payloads contradict each other,
-/// or a store fails. Nothing is sealed then.
+/// When this is no connected side, keys are missing, or a store fails. Nothing is sealed then.
 pub fn seal(
     data: &DataDir,
     created: Timestamp,
@@ -80,9 +79,11 @@ pub(super) fn seal_locked(
     let mut writer = catalog.write()?;
     writer.set_mirror_id(mirror_id)?;
     segments::remove_leftovers(data)?;
-    refuse_contradictions(&writer)?;
+    // One document that is wrong keeps nothing else back.
+    let left_out = writer.withdraw_contradicting()?;
     let last = LastSnapshot::read(data, &writer)?;
-    let draft = inputs.draft(&mut writer, last.as_ref(), progress)?;
+    let mut draft = inputs.draft(&mut writer, last.as_ref(), progress)?;
+    draft.left_out = left_out;
     match last {
         Some(last) if draft.reasons.is_empty() => draft.unchanged(&last),
         last => inputs.seal(writer, last, draft),
@@ -124,6 +125,7 @@ struct SnapshotDraft {
     counts: RecordCounts,
     sites: Vec<String>,
     policy_version: NonZeroU64,
+    left_out: Vec<Contradiction>,
 }
 
 impl SealInputs<'_> {
@@ -161,7 +163,8 @@ impl SealInputs<'_> {
         if last.and_then(|last| last.row.expires).is_some_and(|expires| expires < soon) {
             reasons.push(SealReason::ExpiresSoon);
         }
-        Ok(SnapshotDraft { reasons, added_segments, counts, sites, policy_version })
+        let left_out = Vec::new();
+        Ok(SnapshotDraft { reasons, added_segments, counts, sites, policy_version, left_out })
     }
 
     /// Signs the next snapshot, stores its head, and commits.
@@ -244,21 +247,7 @@ impl SnapshotDraft {
             segments,
             sites: self.sites,
             signatures,
+            left_out: self.left_out,
         }
     }
-}
-
-fn refuse_contradictions(writer: &CatalogWriter<'_>) -> Result<()> {
-    let found = writer.contradictions()?;
-    let Some(first) = found.first() else { return Ok(()) };
-    Err(TransferError::Unfit {
-        what: format!(
-            "the mirror contradicts itself, so no site would accept it: {}{}. Withdraw that update, or remove the payload and sync again",
-            first.what,
-            match found.len() {
-                1 => String::new(),
-                more => format!(" (and {} more)", more - 1),
-            }
-        ),
-    })
 }

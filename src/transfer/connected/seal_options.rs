@@ -3,6 +3,8 @@
 use bundle_format::digest::Sha256;
 use serde::Serialize;
 
+use crate::catalog::Contradiction;
+
 /// How to seal.
 #[derive(Debug, Clone)]
 pub struct SealOptions {
@@ -84,4 +86,13 @@ pub struct SealOutcome {
     pub sites: Vec<String>,
     /// Timestamp signatures there are, and how many are needed.
     pub signatures: (u64, u64),
+    /// Revisions that the snapshot does not have, because their documents contradict payloads.
+    pub left_out: Vec<Contradiction>,
+}
+
+impl SealOutcome {
+    /// Whether the snapshot has all that the mirror offers.
+    pub fn is_complete(&self) -> bool {
+        self.left_out.is_empty()
+    }
 }

@@ -117,7 +117,7 @@ impl Switch<'_> {
         if let Some(first) = writer.contradictions()?.first() {
             return Err(TransferError::refused(format!(
                 "the bundle contradicts itself: {}. Have the mirror checked (`tidegate check`) and sealed again",
-                first.what
+                first
             )));
         }
         Ok(SwitchAttempt::Complete(changes))

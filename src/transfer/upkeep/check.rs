@@ -75,7 +75,7 @@ pub fn check(
     report
         .problems
         .extend(catalog.integrity()?.into_iter().map(|what| format!("catalogue: {what}")));
-    report.problems.extend(catalog.contradictions()?.into_iter().map(|c| c.what));
+    report.problems.extend(catalog.contradictions()?.into_iter().map(|c| c.to_string()));
     check_payloads(data, &catalog, &mut report, progress)?;
     check_segments(data, &catalog, &mut report)?;
     check_snapshots(data, &catalog, now, &mut report)?;

@@ -95,7 +95,7 @@ impl DownloadRun<'_> {
         let driven = runtime.block_on(self.drive(files, &fetcher, &stop, &mut batch, progress));
         // Threads that still write are waited for.
         drop(runtime);
-        let stored = batch.store(self.catalog, self.content);
+        let stored = self.store(&mut batch);
         self.report.received_bytes = fetcher.received.load(Ordering::Relaxed);
         driven?;
         stored?;
@@ -225,7 +225,7 @@ impl DownloadRun<'_> {
     /// Stores what has waited long enough, and gives way when the disk becomes full.
     fn keep_room(&mut self, work: &mut OpenWork<'_>, batch: &mut Batch) -> Result<()> {
         if batch.is_due() {
-            batch.store(self.catalog, self.content)?;
+            self.store(batch)?;
         }
         let free = self.content.free_space()?;
         if work.failed.is_none() && free < self.options.reserve / GIVE_WAY {
@@ -294,9 +294,20 @@ impl DownloadRun<'_> {
         self.report.fetched += 1;
         self.report.fetched_bytes += digests.size;
         self.report.sha1_only += u64::from(file.expected.sha256.is_none());
-        batch.add(partial, digests);
+        batch.add(format!("{} ({})", file.name, file.expected.sha1), partial, digests);
         if batch.is_full() {
-            batch.store(self.catalog, self.content)?;
+            self.store(batch)?;
+        }
+        Ok(())
+    }
+
+    /// Stores what is complete; what contradicts the catalogue is a problem of its file.
+    fn store(&mut self, batch: &mut Batch) -> Result<()> {
+        for one in batch.store(self.catalog, self.content)? {
+            self.report.fetched -= 1;
+            self.report.fetched_bytes -= one.size;
+            self.report.missing += 1;
+            self.problems.add(&one.at, &one.why);
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! Ids in batches, as an upstream server takes them.
 //!
 //! A server refuses a batch as a whole and does not say because of which id. So a refused batch is
-//! halved, until the id is known that is refused alone.
+//! halved, until the id is known that is refused alone. Only Microsoft Update names what it lacks.
+//! An answer may also hold less than was asked for; the rest is asked for at once while an answer
+//! gives anything of it.
 
 use std::collections::VecDeque;
 
@@ -40,6 +42,14 @@ impl<T: Clone> Batches<T> {
         let (first, second) = refused.split_at(refused.len().div_ceil(2));
         for half in [second, first].into_iter().filter(|half| !half.is_empty()) {
             self.waiting.push_front(Batch { ids: half.to_vec(), repeated: false });
+        }
+    }
+
+    /// Puts what an answer has left out in front again: a server may cut an answer short, so what it
+    /// gave says nothing of the rest.
+    pub(super) fn ask_for_rest(&mut self, ids: Vec<T>) {
+        if !ids.is_empty() {
+            self.waiting.push_front(Batch { ids, repeated: false });
         }
     }
 

@@ -185,7 +185,7 @@ impl Channel {
             UpstreamError::Status { status: 408 | 425 | 429 | 500..=599, retry_after, .. } => {
                 Some(*retry_after)
             }
-            UpstreamError::Fault { code: Some(ErrorCode::ServerBusy), .. } => Some(None),
+            fault if fault.is_fault(ErrorCode::ServerBusy) => Some(None),
             _ => None,
         }?;
         match requested {

@@ -93,7 +93,16 @@ impl SyncRun<'_> {
                         self.report.driver_sets += u64::from(is_new);
                     }
                     writer.commit()?;
-                    for id in ids.iter().filter(|id| !found.iter().any(|set| set.id == **id)) {
+                    let asked = ids.len();
+                    let rest: Vec<Uuid> = ids
+                        .into_iter()
+                        .filter(|id| !found.iter().any(|set| set.id == *id))
+                        .collect();
+                    if rest.len() < asked {
+                        batches.ask_for_rest(rest);
+                        continue;
+                    }
+                    for id in rest {
                         complete = false;
                         self.report.problem(id, "a driver set that was listed, but not given");
                     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     error_chain::chain,
     protocol::{ErrorCode, server_sync::AnswerError},
+    update::UpdateIdentity,
     upstream::{client::ClientError, permanent::PermanentFailure},
 };
 
@@ -106,6 +107,8 @@ pub enum UpstreamError {
         word: String,
         /// `Message`, may be empty.
         message: String,
+        /// What Microsoft Update says that it lacks.
+        missing_revisions: Vec<UpdateIdentity>,
     },
     /// A name that no category has.
     #[error("{0}")]
@@ -127,18 +130,26 @@ impl UpstreamError {
     /// What is wrong with an answer.
     pub(super) fn answer(operation: &'static str, error: AnswerError) -> Self {
         match error {
-            AnswerError::Fault { code, word, message, .. } => {
-                Self::Fault { operation, code, word, message }
+            AnswerError::Fault { code, word, message, missing_revisions, .. } => {
+                Self::Fault { operation, code, word, message, missing_revisions }
             }
             other => Self::Unusable { operation, what: chain(&other) },
         }
     }
 
-    /// The `ErrorCode` of a fault.
+    /// The `ErrorCode` of a fault. One that names what is missing says enough by that.
     pub(super) fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::Fault { code, .. } => *code,
+            Self::Fault { code, missing_revisions, .. } if missing_revisions.is_empty() => *code,
             _ => None,
+        }
+    }
+
+    /// What the server says that it lacks.
+    pub(super) fn missing_revisions(&self) -> &[UpdateIdentity] {
+        match self {
+            Self::Fault { missing_revisions, .. } => missing_revisions,
+            _ => &[],
         }
     }
 

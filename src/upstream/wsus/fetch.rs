@@ -80,11 +80,9 @@ impl SyncRun<'_> {
                 endless_in_a_row = 0;
             }
             match end {
-                Ok(()) => {
-                    for identity in batch.ids.iter().filter(|identity| !given.contains(identity)) {
-                        let why = "asked for, but missing in the answer";
-                        self.failed.insert(*identity, why.to_owned());
-                    }
+                Ok(()) => self.ask_for_rest(batch.ids, &given, &mut batches),
+                Err(e) if batch.ids.iter().any(|id| e.missing_revisions().contains(id)) => {
+                    self.leave_out_missing(batch.ids, &given, &e, &mut batches);
                 }
                 Err(e) if is_about_the_batch(&e) => {
                     endless_in_a_row += usize::from(matches!(e, UpstreamError::TooLarge { .. }));
@@ -97,6 +95,41 @@ impl SyncRun<'_> {
             }
             self.report_progress();
         }
+    }
+
+    /// After an answer: asks for what it left out. Only one that gave nothing at all is final.
+    fn ask_for_rest(
+        &mut self,
+        mut ids: Vec<UpdateIdentity>,
+        given: &HashSet<UpdateIdentity>,
+        batches: &mut Batches<UpdateIdentity>,
+    ) {
+        ids.retain(|identity| !given.contains(identity));
+        if given.is_empty() {
+            let why = "asked for, but missing in the answer";
+            self.failed.extend(ids.into_iter().map(|identity| (identity, why.to_owned())));
+        } else {
+            batches.ask_for_rest(ids);
+        }
+    }
+
+    /// After a fault that names what the server lacks: gives up exactly that.
+    fn leave_out_missing(
+        &mut self,
+        mut ids: Vec<UpdateIdentity>,
+        given: &HashSet<UpdateIdentity>,
+        error: &UpstreamError,
+        batches: &mut Batches<UpdateIdentity>,
+    ) {
+        ids.retain(|identity| !given.contains(identity));
+        let is_missing =
+            |identity: &mut UpdateIdentity| error.missing_revisions().contains(identity);
+        for identity in ids.extract_if(.., is_missing) {
+            let why = "listed, but the server says that it does not have it";
+            self.failed.insert(identity, why.to_owned());
+            self.done += 1;
+        }
+        batches.ask_for_rest(ids);
     }
 
     /// After a batch was refused: asks for what was not given in smaller batches, and for a single

@@ -1,11 +1,18 @@
 //! For which hardware drivers are wanted: a list that an administrator gathers.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::file_error::{Doing as _, FileError};
+use crate::{
+    file_error::{Doing as _, FileError},
+    upstream::encoding::as_text,
+};
 
 /// Bytes of a list.
 const MOST: u64 = 16 * 1024 * 1024;
@@ -50,10 +57,14 @@ impl Hardware {
     /// # Errors
     /// When the file cannot be read, or a line is no id.
     pub fn read(path: &Path) -> Result<Self, HardwareError> {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
+        let doing = "read the hardware ids in";
         File::open(path)
-            .and_then(|file| file.take(MOST).read_to_string(&mut text))
-            .doing("read the hardware ids in", path)?;
+            .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
+            .doing(doing, path)?;
+        let text = as_text(bytes)
+            .map_err(|what| io::Error::new(io::ErrorKind::InvalidData, what))
+            .doing(doing, path)?;
         Self::parse(&text).map_err(|(line, what)| HardwareError::Line {
             path: path.to_owned(),
             line,
@@ -63,7 +74,6 @@ impl Hardware {
 
     fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
         let mut found = Self::default();
-        let text = text.trim_start_matches('\u{feff}');
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -104,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_list_holds_devices_and_computers_in_any_form() {
-        let text = "\u{feff}# from the fleet\r\n\r\nPCI\\VEN_8086&DEV_1502\r\n*PNP0A03\n\
+        let text = "# from the fleet\r\n\r\nPCI\\VEN_8086&DEV_1502\r\n*PNP0A03\n\
                     {A5D2E1F0-0000-4000-8000-000000000001}\n pci\\ven_8086&dev_1502 \n";
         let found = Hardware::parse(text).unwrap();
         assert_eq!(found.devices, ["*pnp0a03", "pci\\ven_8086&dev_1502"]);

@@ -17,6 +17,9 @@ use crate::{
     upstream::report::SyncReport,
 };
 
+/// What is wrong with an update of which no keys are given.
+const NO_KEYS: &str = "its files are encrypted, but the server tells no keys";
+
 /// Updates per request to a server that states no limit.
 const DEFAULT_BATCH: usize = 50;
 
@@ -35,7 +38,15 @@ impl SyncRun<'_> {
                 updates: batch.ids.clone(),
             });
             match answer {
-                Ok(updates) => self.store_keys(&batch.ids, &updates)?,
+                Ok(updates) => batches.ask_for_rest(self.store_keys(batch.ids, &updates)?),
+                Err(e) if batch.ids.iter().any(|id| e.missing_revisions().contains(id)) => {
+                    let (missing, rest): (Vec<_>, Vec<_>) =
+                        batch.ids.into_iter().partition(|id| e.missing_revisions().contains(id));
+                    for identity in missing {
+                        self.report.problem(identity, NO_KEYS);
+                    }
+                    batches.ask_for_rest(rest);
+                }
                 Err(e) if is_about_the_batch(&e) => match batch.ids.as_slice() {
                     [identity] => {
                         let why = format!("its files are encrypted, but no key came: {e}");
@@ -56,14 +67,23 @@ impl SyncRun<'_> {
         Ok(())
     }
 
-    fn store_keys(&mut self, batch: &[UpdateIdentity], updates: &[UpdateKeys]) -> Result<()> {
+    /// Gives what of the batch is to be asked for again.
+    fn store_keys(
+        &mut self,
+        batch: Vec<UpdateIdentity>,
+        updates: &[UpdateKeys],
+    ) -> Result<Vec<UpdateIdentity>> {
         let answered: HashSet<UpdateIdentity> = updates
             .iter()
             .map(|update| update.identity)
             .filter(|identity| batch.contains(identity))
             .collect();
-        for identity in batch.iter().filter(|identity| !answered.contains(identity)) {
-            self.report.problem(identity, "its files are encrypted, but the server tells no keys");
+        let mut rest: Vec<UpdateIdentity> =
+            batch.into_iter().filter(|identity| !answered.contains(identity)).collect();
+        if answered.is_empty() {
+            for identity in rest.drain(..) {
+                self.report.problem(identity, NO_KEYS);
+            }
         }
         self.state.keyless.retain(|identity| !answered.contains(identity));
         let note = note(&self.state)?;
@@ -78,7 +98,7 @@ impl SyncRun<'_> {
         }
         writer.set_note(&self.key, &note)?;
         writer.commit()?;
-        Ok(())
+        Ok(rest)
     }
 }
 

@@ -54,7 +54,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "main"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli", "main"]),
-    ("tokio_rustls", &["server", "upstream"]),
+    ("tokio_rustls", &["certificate", "server", "upstream"]),
     ("tokio", &["agent", "server", "upstream", "ops", "cli"]),
     ("tough", &[]),
     (

@@ -4,6 +4,7 @@ pub(crate) mod agent_fake;
 #[cfg(feature = "upstream")]
 pub(crate) mod cabinets;
 pub(crate) mod clock;
+pub(crate) mod deflate;
 pub(crate) mod documents;
 #[cfg(feature = "upstream")]
 pub(crate) mod file_server;

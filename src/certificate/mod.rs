@@ -1,5 +1,10 @@
-//! How long an X.509 certificate holds: the one thing of it that is shown to people. Who signed it
-//! and for whom is judged by the TLS library. [RFC 5280] 4.1
+//! Certificates: which server a client trusts, why it does not, and how long one holds.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `client` | the roots that a client trusts, and how a server is judged by them |
+//! | `failure` | why a server is not trusted, for people: the same words for every client |
+//! | here | how long a certificate holds. [RFC 5280] 4.1 |
 //!
 //! ```text
 //! Certificate    ::= SEQUENCE { tbsCertificate SEQUENCE { … }, … }
@@ -7,6 +12,12 @@
 //!                      issuer SEQUENCE, validity SEQUENCE { notBefore Time, notAfter Time }, … }
 //! Time           ::= UTCTime (YYMMDDHHMMSSZ) or GeneralizedTime (YYYYMMDDHHMMSSZ)
 //! ```
+
+mod client;
+mod failure;
+
+pub use client::{certificates, client_config};
+pub use failure::{TlsFailure, tls_failure};
 
 use jiff::{Timestamp, civil};
 

@@ -1,0 +1,141 @@
+//! Revisions that the mirror no longer offers: because it was said so, because a person said so, or
+//! because their documents contradict payloads.
+
+use std::collections::BTreeSet;
+
+use rusqlite::params;
+
+use super::{
+    audit::Contradiction, error::CatalogError, reader::Catalog, revisions::RevisionSummary,
+    sql::identity_at, writer::CatalogWriter,
+};
+use crate::{
+    sqlite::update_at,
+    update::{UpdateId, UpdateIdentity},
+};
+
+impl Catalog {
+    /// Updates of which every revision is withdrawn.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn withdrawn_updates(&self) -> Result<Vec<UpdateId>, CatalogError> {
+        let sql = "SELECT update_id FROM revision GROUP BY update_id HAVING min(withdrawn) = 1";
+        self.rows("find withdrawn updates", sql, [], |row| update_at(row, 0))
+    }
+
+    /// The bundles, at any depth, that cannot be installed any more when `revisions` are withdrawn: a
+    /// clause of them has no other alternative that is offered. Without `revisions` themselves.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn bundles_without(
+        &self,
+        revisions: &BTreeSet<UpdateIdentity>,
+    ) -> Result<BTreeSet<UpdateIdentity>, CatalogError> {
+        let containing = "SELECT b.revision_id, b.clause, r.update_id, r.revision_number
+             FROM bundled b JOIN revision r USING (revision_id)
+             WHERE b.update_id = ?1 AND b.revision_number = ?2 AND r.withdrawn = 0";
+        let alternatives = "SELECT b.update_id, b.revision_number
+             FROM bundled b JOIN revision m
+               ON m.update_id = b.update_id AND m.revision_number = b.revision_number
+             WHERE b.revision_id = ?1 AND b.clause = ?2 AND m.withdrawn = 0";
+        let mut gone = revisions.clone();
+        let mut open: Vec<UpdateIdentity> = revisions.iter().copied().collect();
+        while let Some(member) = open.pop() {
+            let params = params![member.id.0.as_bytes(), member.revision];
+            let doing = "find the bundles of an update";
+            let bundles: Vec<_> = self.rows(doing, containing, params, |row| {
+                Ok((row.get::<_, i32>(0)?, row.get::<_, i64>(1)?, identity_at(row, 2)?))
+            })?;
+            for (id, clause, bundle) in bundles {
+                let doing = "find what else a bundle may consist of";
+                let others: Vec<UpdateIdentity> =
+                    self.rows(doing, alternatives, params![id, clause], |row| identity_at(row, 0))?;
+                if others.iter().all(|other| gone.contains(other)) && gone.insert(bundle) {
+                    open.push(bundle);
+                }
+            }
+        }
+        Ok(gone.difference(revisions).copied().collect())
+    }
+
+    /// All revisions of an update, ascending, withdrawn ones too.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn revisions_of(&self, id: UpdateId) -> Result<Vec<RevisionSummary>, CatalogError> {
+        let sql = "SELECT r.revision_id FROM revision r WHERE r.update_id = ?1
+             ORDER BY r.revision_number";
+        let params = [id.0.as_bytes()];
+        let ids: Vec<i32> = self.rows("list revisions", sql, params, |row| row.get(0))?;
+        let mut all = Vec::new();
+        for id in ids {
+            all.extend(self.revision(crate::update::RevisionId(id))?);
+        }
+        Ok(all)
+    }
+}
+
+impl CatalogWriter<'_> {
+    /// Marks a revision as no longer offered; true if that changed anything.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn withdraw(&mut self, identity: &UpdateIdentity) -> Result<bool, CatalogError> {
+        let rows = self.execute_change(
+            "withdraw a revision",
+            "UPDATE revision SET withdrawn = 1, withdrawal_sealed = NULL, change = ?3
+             WHERE update_id = ?1 AND revision_number = ?2 AND withdrawn = 0",
+            params![identity.id.0.as_bytes(), identity.revision, self.mark()],
+        )?;
+        Ok(rows > 0)
+    }
+
+    /// As [`CatalogWriter::withdraw`], because a person says so: the revision stays withdrawn when a
+    /// source brings it again. True if that changed anything.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn withdraw_by_person(&mut self, identity: &UpdateIdentity) -> Result<bool, CatalogError> {
+        self.withdraw(identity)?;
+        let rows = self.execute_change(
+            "withdraw a revision",
+            "UPDATE revision SET withdrawn_by_person = 1
+             WHERE update_id = ?1 AND revision_number = ?2 AND withdrawn_by_person = 0",
+            params![identity.id.0.as_bytes(), identity.revision],
+        )?;
+        Ok(rows > 0)
+    }
+
+    /// Takes [`CatalogWriter::withdraw_by_person`] back: the revision is offered again. True if that
+    /// changed anything.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn offer_again(&mut self, identity: &UpdateIdentity) -> Result<bool, CatalogError> {
+        // If a snapshot has carried the withdrawal, one has to carry the revision again.
+        let rows = self.execute_change(
+            "offer a revision again",
+            "UPDATE revision SET withdrawn = 0, withdrawn_by_person = 0, withdrawal_sealed = NULL,
+                change = ?3, sealed = CASE WHEN withdrawal_sealed IS NULL THEN sealed END
+             WHERE update_id = ?1 AND revision_number = ?2 AND withdrawn",
+            params![identity.id.0.as_bytes(), identity.revision, self.mark()],
+        )?;
+        Ok(rows > 0)
+    }
+
+    /// Withdraws every revision of the mirror whose document contradicts a payload, so that no
+    /// snapshot has it. Gives all of them, also those that were withdrawn for that before. What a
+    /// person withdrew is not among them.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn withdraw_contradicting(&mut self) -> Result<Vec<Contradiction>, CatalogError> {
+        let found = self.contradicting_revisions()?;
+        for one in &found {
+            self.withdraw(&one.identity)?;
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,168 @@
+//! Why a server is not trusted until somebody does something: the same words for every client.
+
+use std::{error::Error, io};
+
+use jiff::Timestamp;
+use tokio_rustls::rustls::{self, AlertDescription, CertificateError, pki_types::UnixTime};
+
+/// Why TLS with a server fails until somebody acts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsFailure {
+    /// The certificate is too old.
+    #[error(
+        "the certificate of {host} expired{}; it has to be renewed there. If the clock of this machine is wrong (it says {now}), set the clock", on(.at)
+    )]
+    Expired {
+        /// Whose.
+        host: String,
+        /// When.
+        at: Option<Timestamp>,
+        /// By our clock.
+        now: Timestamp,
+    },
+    /// The certificate is too new.
+    #[error(
+        "the certificate of {host} is not valid yet, but only from{} on. Most likely the clock of this machine is wrong (it says {now}): set the clock", on(.at)
+    )]
+    NotYetValid {
+        /// Whose.
+        host: String,
+        /// From when.
+        at: Option<Timestamp>,
+        /// By our clock.
+        now: Timestamp,
+    },
+    /// The certificate does not lead to a trusted root.
+    #[error(
+        "the certificate of {host} was signed by nobody whom this machine trusts: give the root of its authority with --roots FILE, or add that to the roots of the system"
+    )]
+    UnknownIssuer {
+        /// Whose.
+        host: String,
+    },
+    /// The certificate is for another name.
+    #[error(
+        "the certificate that answers at {host} is for {}: use a name that it has, or have one made for {host}", named(.names)
+    )]
+    OtherName {
+        /// Who was asked.
+        host: String,
+        /// The names in it.
+        names: Vec<String>,
+    },
+    /// It is the certificate of an authority.
+    #[error(
+        "the certificate of {host} is that of an authority (CA:TRUE), as `openssl req -x509` makes it, and not trusted itself: give exactly this certificate with --roots FILE, or have one made for a server (CA:FALSE)"
+    )]
+    OfAnAuthority {
+        /// Whose.
+        host: String,
+    },
+    /// Something else is wrong with the certificate.
+    #[error("the certificate of {host} is refused; it has to be replaced there")]
+    Certificate {
+        /// Whose.
+        host: String,
+    },
+    /// It does not speak TLS.
+    #[error(
+        "what answers at {host} does not speak TLS: check the port (a WSUS has 8531 for https, 8530 for http)"
+    )]
+    NoTls {
+        /// Who was asked.
+        host: String,
+    },
+    /// It speaks old TLS only.
+    #[error("{host} and this program have no TLS in common: it has to offer TLS 1.2 or 1.3")]
+    OldTls {
+        /// Who was asked.
+        host: String,
+    },
+}
+
+/// Looks for such a failure among the causes of an error of `host`; `now` is what our clock says.
+pub fn tls_failure(
+    error: &(dyn Error + 'static),
+    host: &str,
+    now: Timestamp,
+) -> Option<TlsFailure> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            let now = now.round(jiff::Unit::Second).unwrap_or(now);
+            return failure_of(error, host.to_owned(), now);
+        }
+        // An I/O error passes over what it was made of.
+        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+fn failure_of(error: &rustls::Error, host: String, now: Timestamp) -> Option<TlsFailure> {
+    Some(match error {
+        rustls::Error::InvalidCertificate(error) => match error {
+            CertificateError::Expired => TlsFailure::Expired { host, at: None, now },
+            CertificateError::ExpiredContext { not_after, .. } => {
+                TlsFailure::Expired { host, at: timestamp(*not_after), now }
+            }
+            CertificateError::NotValidYet => TlsFailure::NotYetValid { host, at: None, now },
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                TlsFailure::NotYetValid { host, at: timestamp(*not_before), now }
+            }
+            // A signature that does not fit is that of a root of the same name.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                TlsFailure::UnknownIssuer { host }
+            }
+            CertificateError::NotValidForName => TlsFailure::OtherName { host, names: Vec::new() },
+            CertificateError::NotValidForNameContext { presented, .. } => {
+                let names = presented.iter().map(|name| bare(name).to_owned()).collect();
+                TlsFailure::OtherName { host, names }
+            }
+            // The library has no type of its own for it.
+            other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+                TlsFailure::OfAnAuthority { host }
+            }
+            _ => TlsFailure::Certificate { host },
+        },
+        rustls::Error::InvalidMessage(_) => TlsFailure::NoTls { host },
+        rustls::Error::PeerIncompatible(_)
+        | rustls::Error::AlertReceived(
+            AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure,
+        ) => TlsFailure::OldTls { host },
+        _ => return None,
+    })
+}
+
+/// A name without what the library writes around it: `DnsName("wsus.example")`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
+}
+
+fn timestamp(time: UnixTime) -> Option<Timestamp> {
+    Timestamp::from_second(i64::try_from(time.as_secs()).ok()?).ok()
+}
+
+fn on(at: &Option<Timestamp>) -> String {
+    at.map_or_else(String::new, |at| format!(" {at}"))
+}
+
+/// Names come from the peer, and before it has proved anything.
+fn named(names: &[String]) -> String {
+    if names.is_empty() {
+        return "another name".to_owned();
+    }
+    let mut text: Vec<String> = names
+        .iter()
+        .take(5)
+        .map(|name| name.chars().filter(|c| !c.is_control()).take(100).collect())
+        .collect();
+    if names.len() > text.len() {
+        text.push("…".to_owned());
+    }
+    text.join(", ")
+}

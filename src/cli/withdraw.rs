@@ -1,0 +1,97 @@
+//! `tidegate withdraw`
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+
+use tidegate::{
+    ops::withdraw::{self, NamedRevision, WithdrawOutcome, WithdrawRequest},
+    update::UpdateId,
+};
+
+use super::{Context, Outcome, exit, output::count};
+
+/// Take updates out of the mirror: the next snapshot does not have them, and no source brings them
+/// again.
+///
+/// For what was published by mistake, or is wrong in itself. What only should not be offered is
+/// declined (`tidegate decline`).
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Update ids
+    #[arg(value_name = "UPDATE", required = true)]
+    updates: Vec<UpdateId>,
+    /// Only this revision; all of them if it is not given
+    #[arg(long, value_name = "N")]
+    revision: Option<u32>,
+    /// Offer them again; approvals do not come back
+    #[arg(long)]
+    undo: bool,
+    /// Only show what goes
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let Self { updates, revision, undo, dry_run, yes } = self;
+        let request = WithdrawRequest { updates, revision, dry_run };
+        if undo {
+            let offered = withdraw::offer_again(&context.ops(), &request)?;
+            context.out.data(&offered, || {
+                let verb = if dry_run { "would be offered" } else { "are offered" };
+                let number = count(offered.len() as u64, "revision");
+                format!("{}{number} {verb} again.", lines(&offered, ""))
+            })?;
+            return Ok(Outcome::Done);
+        }
+        if !dry_run && !yes {
+            let shown = WithdrawRequest { dry_run: true, ..request.clone() };
+            let planned = withdraw::withdraw(&context.ops(), &shown)?;
+            if !planned.is_empty() {
+                context.out.note(&text(&planned));
+                ask(context)?;
+            }
+        }
+        let outcome = withdraw::withdraw(&context.ops(), &request)?;
+        context.out.data(&outcome, || text(&outcome))?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// Nothing is withdrawn unasked.
+fn ask(context: &Context) -> anyhow::Result<()> {
+    if !io::stdin().is_terminal() {
+        return Err(exit::usage("nothing was withdrawn: --yes does it, --dry-run only shows it"));
+    }
+    context.out.note("Withdraw all of that? Type yes:");
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    anyhow::ensure!(answer.trim().eq_ignore_ascii_case("yes"), "nothing was withdrawn");
+    Ok(())
+}
+
+fn text(outcome: &WithdrawOutcome) -> String {
+    if outcome.is_empty() {
+        return "Nothing to withdraw: it is withdrawn already.".to_owned();
+    }
+    let mut text = lines(&outcome.revisions, "");
+    text.push_str(&lines(&outcome.bundles, ", a bundle that needs what is withdrawn"));
+    for one in &outcome.approvals {
+        text.push_str(&format!("approval of {} for \"{}\"\n", one.update, one.group_name));
+    }
+    text.push_str(&format!(
+        "{}, {} and {} {}.",
+        count(outcome.revisions.len() as u64, "revision"),
+        count(outcome.bundles.len() as u64, "bundle"),
+        count(outcome.approvals.len() as u64, "approval"),
+        if outcome.dry_run { "would go" } else { "withdrawn; sites follow with the next bundle" }
+    ));
+    text
+}
+
+fn lines(revisions: &[NamedRevision], what: &str) -> String {
+    let line = |one: &NamedRevision| format!("{} ({}){what}\n", one.title, one.identity);
+    revisions.iter().map(line).collect()
+}
