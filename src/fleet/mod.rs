@@ -21,7 +21,7 @@ mod schema;
 
 pub use computers::compliance::{ComplianceState, Event};
 pub use computers::counts::ComputerCounts;
-pub use computers::registration::{Computer, Contact};
+pub use computers::registration::{Computer, Contact, GROUPS_ASKED_FOR, SETS_ASKED_FOR};
 pub use computers::reports::{Compliance, EVENTS_KEPT};
 pub use database::Fleet;
 pub use decisions::approvals::{Approval, ApprovalAction, ApprovingRule, NewApproval};

@@ -1,6 +1,6 @@
 //! Registered computers: names, target groups, hardware, last contact.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -11,7 +11,7 @@ use crate::{
     fleet::{
         database::Fleet,
         decisions::groups::{
-            ALL_COMPUTERS, UNASSIGNED_COMPUTERS, all, find, parents, same, with_ancestors,
+            ALL_COMPUTERS, UNASSIGNED_COMPUTERS, all, find, parents, with_ancestors,
         },
         error::{FleetError, WriteError},
         limits::{NAME, TEXT, clip, clip_json},
@@ -19,6 +19,11 @@ use crate::{
     },
     sqlite::{moment, moment_at, optional_moment_at, uuid_at},
 };
+
+/// Groups that a computer is put into by asking for them.
+pub const GROUPS_ASKED_FOR: usize = 16;
+/// Different sets of several groups that computers are put into by asking for them.
+pub const SETS_ASKED_FOR: usize = 200;
 
 /// A computer as lists show it. All of it are claims of the computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,7 +33,7 @@ pub struct Computer {
     pub id: String,
     /// DNS name.
     pub dns_name: String,
-    /// Group asked for by client-side targeting.
+    /// Groups asked for by client-side targeting, divided by `;`.
     pub requested_group: Option<String>,
     /// What RegisterComputer said, JSON.
     pub details: Option<serde_json::Value>,
@@ -56,9 +61,9 @@ pub enum Contact {
 }
 
 impl Fleet {
-    /// A computer presents itself (GetAuthorizationCookie). If `requested_group` names a group and
-    /// no administrator has put the computer elsewhere, it joins that group (the first that exists
-    /// of several names divided by `;`), and leaves it when it asks for another or for none.
+    /// A computer presents itself (GetAuthorizationCookie). If `requested_group` names groups, divided
+    /// by `;`, and no administrator has put the computer elsewhere, it joins all of them that exist, and
+    /// leaves them when it asks for others or for none.
     ///
     /// # Errors
     /// When the id is empty or longer than 256 bytes, or SQLite fails.
@@ -261,17 +266,64 @@ fn place_as_requested(
     if placed == "administrator" || (placed == "nobody" && requested.is_none()) {
         return Ok(());
     }
-    let groups = all(db)?;
-    let existing = requested.into_iter().flat_map(|names| names.split(';')).find_map(|name| {
-        groups.iter().find(|g| g.id != ALL_COMPUTERS && same(&g.name, name.trim()))
-    });
-    let group = existing.map(|group| group.id).filter(|id| *id != UNASSIGNED_COMPUTERS);
-    let now_placed = if group.is_some() { "client" } else { "nobody" };
+    let groups = requested.map_or(Ok(Vec::new()), |names| requested_groups(db, id, names))?;
+    let now_placed = if groups.is_empty() { "nobody" } else { "client" };
     if now_placed != placed {
         db.prepare_cached("UPDATE computer SET placed = ?2 WHERE computer_id = ?1")?
             .execute([id, now_placed])?;
     }
-    set_memberships(db, id, group.as_slice())
+    set_memberships(db, id, &groups)
+}
+
+/// The groups that exist among the names, divided by `;`, that a computer asks for.
+///
+/// Each set of groups that computers are in is worked out and kept by the server. So that a stranger
+/// cannot make sets without end, a computer that asks for more than [`GROUPS_ASKED_FOR`] gets the
+/// first of them, and one that asks for a new set beyond [`SETS_ASKED_FOR`] gets its first group.
+fn requested_groups(db: &Connection, id: &str, names: &str) -> Result<Vec<Uuid>, WriteError> {
+    let by_name: HashMap<String, Uuid> = all(db)?
+        .into_iter()
+        .filter(|group| ![ALL_COMPUTERS, UNASSIGNED_COMPUTERS].contains(&group.id))
+        .map(|group| (group.name.to_lowercase(), group.id))
+        .collect();
+    let mut groups: Vec<Uuid> = Vec::new();
+    for name in names.split(';') {
+        let group = by_name.get(&name.trim().to_lowercase());
+        if let Some(group) = group.filter(|group| !groups.contains(group)) {
+            groups.push(*group);
+        }
+        if groups.len() == GROUPS_ASKED_FOR {
+            break;
+        }
+    }
+    if groups.len() > 1 && !has_room_for_set(db, id, &groups)? {
+        tracing::warn!(
+            computer = id,
+            "computers ask for very many combinations of groups: this one is put into the first group that it asks for"
+        );
+        groups.truncate(1);
+    }
+    Ok(groups)
+}
+
+/// Whether other computers, or few, are in several groups as these.
+fn has_room_for_set(db: &Connection, id: &str, groups: &[Uuid]) -> rusqlite::Result<bool> {
+    let mut set = groups.to_vec();
+    set.sort_unstable();
+    if memberships(db, id)? == set {
+        return Ok(true);
+    }
+    let mut others: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
+    let mut statement = db.prepare_cached(
+        "SELECT computer_id, group_id FROM membership WHERE computer_id <> ?1
+         ORDER BY computer_id, group_id",
+    )?;
+    let mut rows = statement.query([id])?;
+    while let Some(row) = rows.next()? {
+        others.entry(row.get(0)?).or_default().push(uuid_at(row, 1)?);
+    }
+    let sets: BTreeSet<Vec<Uuid>> = others.into_values().filter(|set| set.len() > 1).collect();
+    Ok(sets.len() < SETS_ASKED_FOR || sets.contains(&set))
 }
 
 /// Makes the memberships of a computer exactly these.

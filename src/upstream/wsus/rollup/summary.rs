@@ -196,7 +196,10 @@ pub(super) fn computer_details(computer: &Computer) -> ComputerDetails {
             .requested_group
             .iter()
             .flat_map(|names| names.split(';'))
-            .map(|name| name.trim().chars().take(256).collect())
+            .map(|name| name.trim().chars().take(256).collect::<String>())
+            .filter(|name| !name.is_empty())
+            // No server takes more, and a claim of one computer must not stop the report on all.
+            .take(256)
             .collect(),
     }
 }
