@@ -8,11 +8,12 @@
 //! | `decisions/` | groups, approvals, declines, rules, policies | nothing |
 //! | `computers/` | computers, their events and compliance | `decisions/` |
 //! | `hierarchy/` | servers below and above | `decisions/`, `computers/` |
-//! | `database`, `meta`, `schema`, `limits`, `error` | the bottom: the file, its transactions, bounds | |
+//! | `database`, `meta`, `schema`, `limits`, `dropped`, `error` | the bottom: the file, its transactions, bounds and what went because of them | |
 
 mod computers;
 mod database;
 mod decisions;
+mod dropped;
 mod error;
 mod hierarchy;
 mod limits;
@@ -21,7 +22,9 @@ mod schema;
 
 pub use computers::compliance::{ComplianceState, Event};
 pub use computers::counts::ComputerCounts;
-pub use computers::registration::{Computer, Contact, GROUPS_ASKED_FOR, SETS_ASKED_FOR};
+pub use computers::registration::{
+    Computer, Contact, GROUPS_ASKED_FOR, Introduction, SETS_ASKED_FOR,
+};
 pub use computers::reports::{Compliance, EVENTS_KEPT};
 pub use database::Fleet;
 pub use decisions::approvals::{Approval, ApprovalAction, ApprovingRule, NewApproval};
@@ -31,6 +34,7 @@ pub use decisions::origin::Origin;
 pub use decisions::overrides::WithdrawnApproval;
 pub use decisions::policies::{PolicyState, StoredPolicy};
 pub use decisions::rules::StoredRule;
+pub use dropped::Dropped;
 pub use error::FleetError;
 pub use hierarchy::change_marks::{
     ReplicaChanges, ReplicatedApproval, ReplicatedDeployment, TOMBSTONES_KEPT,
@@ -46,3 +50,4 @@ pub use hierarchy::replica::decisions::{
 };
 pub use hierarchy::server_reports::{Activity, ServerReport};
 pub use hierarchy::upstream_reports::{PendingReport, ReportedComputer};
+pub use limits::FleetBounds;

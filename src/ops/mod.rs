@@ -51,6 +51,7 @@ pub mod publish;
 mod replica;
 #[cfg(feature = "upstream")]
 mod rollup;
+pub mod removal;
 pub mod rules;
 pub mod seal;
 pub mod serve;

@@ -1,6 +1,6 @@
 //! A call: which service, who asks and how, and what an answer is made of.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{extract::Request, http::header::HOST};
 use jiff::Timestamp;
@@ -18,7 +18,6 @@ use crate::{
 /// Who sent a request, and how.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer {
-    #[expect(dead_code, reason = "shown by Debug in the log")]
     pub(super) address: SocketAddr,
     /// Over TLS.
     pub(super) tls: bool,
@@ -102,6 +101,11 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// Where it came from.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.peer.map(|peer| peer.address.ip().to_canonical())
+    }
+
     /// Whether it arrived over TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.peer.is_some_and(|peer| peer.tls)

@@ -6,6 +6,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `registration` | a computer introduces itself, registers, is put into groups, is removed |
+//! | `limits` | bounds on both |
 //! | `reports` | events, and the state of each update on each computer |
 //! | `outcomes` | pure: which state follows from which events |
 //! | `counts` | how many computers need something, failed, are up to date |
@@ -13,6 +14,7 @@
 
 pub(super) mod compliance;
 pub(super) mod counts;
+mod limits;
 pub(super) mod outcomes;
 pub(super) mod registration;
 pub(super) mod reports;

@@ -1,12 +1,16 @@
 //! Registered computers: names, target groups, hardware, last contact.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::limits::make_room;
 use crate::{
     fleet::{
         database::Fleet,
@@ -14,7 +18,7 @@ use crate::{
             ALL_COMPUTERS, UNASSIGNED_COMPUTERS, all, find, parents, with_ancestors,
         },
         error::{FleetError, WriteError},
-        limits::{NAME, TEXT, clip, clip_json},
+        limits::{DETAILS, FleetBounds, NAME, TEXT, address_key, clip, clip_json},
         meta::touch,
     },
     sqlite::{moment, moment_at, optional_moment_at, uuid_at},
@@ -49,6 +53,19 @@ pub struct Computer {
     pub last_report: Option<Timestamp>,
 }
 
+/// A computer says who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introduction {
+    /// `clientId`.
+    pub id: String,
+    /// DNS name.
+    pub dns_name: String,
+    /// Groups asked for by client-side targeting, divided by `;`.
+    pub requested_group: Option<String>,
+    /// Where it calls from.
+    pub address: Option<IpAddr>,
+}
+
 /// What a computer just did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contact {
@@ -74,14 +91,65 @@ impl Fleet {
         requested_group: Option<&str>,
         now: Timestamp,
     ) -> Result<(), FleetError> {
+        let introduction = Introduction {
+            id: id.to_owned(),
+            dns_name: dns_name.to_owned(),
+            requested_group: requested_group.map(str::to_owned),
+            address: None,
+        };
+        self.introduce_as(&introduction, now)
+    }
+
+    /// As [`Fleet::introduce`], with the address. If there is no room for one more computer, another goes:
+    /// see [`FleetBounds`].
+    ///
+    /// # Errors
+    /// As [`Fleet::introduce`].
+    pub fn introduce_as(&mut self, new: &Introduction, now: Timestamp) -> Result<(), FleetError> {
+        let bounds = self.bounds();
         self.write("note a computer", |db| {
-            note_seen(db, id, now)?;
-            let requested = requested_group.map(|name| clip(name, TEXT));
+            note_seen_at(db, &new.id, new.address.map(address_key).as_deref(), &bounds, now)?;
+            let requested = new.requested();
             db.prepare_cached(
                 "UPDATE computer SET dns_name = ?2, requested_group = ?3 WHERE computer_id = ?1",
             )?
-            .execute(params![id, clip(dns_name, NAME), requested])?;
-            place_as_requested(db, id, requested)
+            .execute(params![new.id, clip(&new.dns_name, NAME), requested])?;
+            place_as_requested(db, &new.id, requested)
+        })
+    }
+
+    /// Whether a computer has said exactly this before, and is in the groups that follow from it: then
+    /// there is nothing to write but when it was here.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn is_introduced(&self, new: &Introduction) -> Result<bool, FleetError> {
+        self.read("look up a computer", |db| {
+            let placed: Option<String> = db
+                .prepare_cached(
+                    "SELECT placed FROM computer WHERE computer_id = ?1 AND dns_name = ?2
+                        AND requested_group IS ?3 AND (?4 IS NULL OR address IS ?4)",
+                )?
+                .query_row(
+                    params![
+                        new.id,
+                        clip(&new.dns_name, NAME),
+                        new.requested(),
+                        new.address.map(address_key)
+                    ],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            match (placed.as_deref(), new.requested()) {
+                (None, _) => Ok(false),
+                (Some("administrator"), _) | (Some("nobody"), None) => Ok(true),
+                (Some(_), requested) => {
+                    let mut wanted = requested
+                        .map_or(Ok(Vec::new()), |names| requested_groups(db, &new.id, names))?;
+                    wanted.sort_unstable();
+                    Ok(memberships(db, &new.id)? == wanted)
+                }
+            }
         })
     }
 
@@ -95,11 +163,53 @@ impl Fleet {
         details: &serde_json::Value,
         now: Timestamp,
     ) -> Result<(), FleetError> {
+        self.register_from(id, details, None, now)
+    }
+
+    /// As [`Fleet::register`], with the address.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn register_from(
+        &mut self,
+        id: &str,
+        details: &serde_json::Value,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(), FleetError> {
+        let bounds = self.bounds();
         self.write("register a computer", |db| {
-            note_seen(db, id, now)?;
+            note_seen_at(db, id, address.map(address_key).as_deref(), &bounds, now)?;
             db.prepare_cached("UPDATE computer SET details = ?2 WHERE computer_id = ?1")?
-                .execute(params![id, serde_json::to_string(&clip_json(details))?])?;
+                .execute(params![id, details_text(details)?])?;
             Ok(())
+        })
+    }
+
+    /// Whether a computer has registered with exactly these details.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn has_details(&self, id: &str, details: &serde_json::Value) -> Result<bool, FleetError> {
+        self.read("look up a computer", |db| {
+            let details = details_text(details)?;
+            Ok(db
+                .prepare_cached("SELECT 1 FROM computer WHERE computer_id = ?1 AND details = ?2")?
+                .exists([id, &details])?)
+        })
+    }
+
+    /// Whether a computer called from this address last. `None`: it is not known from where it called.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn was_at(&self, id: &str, address: IpAddr) -> Result<Option<bool>, FleetError> {
+        self.read("look up a computer", |db| {
+            let last: Option<Option<String>> = db
+                .prepare_cached("SELECT address FROM computer WHERE computer_id = ?1")?
+                .query_row([id], |row| row.get(0))
+                .optional()?;
+            Ok(last.flatten().map(|last| last == address_key(address)))
         })
     }
 
@@ -113,7 +223,8 @@ impl Fleet {
         contact: Contact,
         now: Timestamp,
     ) -> Result<(), FleetError> {
-        self.write("note a contact", |db| note_contact(db, id, contact, now))
+        let bounds = self.bounds();
+        self.write("note a contact", |db| note_contact(db, id, contact, None, &bounds, now))
     }
 
     /// Whether RegisterComputer has been called for it.
@@ -213,11 +324,27 @@ impl Fleet {
     pub fn remove_computer(&mut self, id_or_name: &str) -> Result<(), FleetError> {
         self.write("remove a computer", |db| {
             let id = resolve(db, id_or_name)?;
-            set_memberships(db, &id, &[])?;
-            db.execute("DELETE FROM computer WHERE computer_id = ?1", [id])?;
-            Ok(())
+            forget(db, &id)
         })
     }
+}
+
+impl Introduction {
+    fn requested(&self) -> Option<&str> {
+        self.requested_group.as_deref().map(|name| clip(name, TEXT))
+    }
+}
+
+/// Removes a computer, with what it reported.
+pub(super) fn forget(db: &Connection, id: &str) -> Result<(), WriteError> {
+    set_memberships(db, id, &[])?;
+    db.prepare_cached("DELETE FROM computer WHERE computer_id = ?1")?.execute([id])?;
+    Ok(())
+}
+
+/// The details of a computer as they are stored.
+fn details_text(details: &serde_json::Value) -> serde_json::Result<String> {
+    serde_json::to_string(&clip_json(details, DETAILS))
 }
 
 /// Notes a contact.
@@ -225,9 +352,11 @@ pub(crate) fn note_contact(
     db: &Connection,
     id: &str,
     contact: Contact,
+    address: Option<&str>,
+    bounds: &FleetBounds,
     now: Timestamp,
 ) -> Result<(), WriteError> {
-    note_seen(db, id, now)?;
+    note_seen_at(db, id, address, bounds, now)?;
     let sql = match contact {
         Contact::Seen => return Ok(()),
         Contact::Synced => "UPDATE computer SET last_sync = ?2 WHERE computer_id = ?1",
@@ -238,19 +367,33 @@ pub(crate) fn note_contact(
 }
 
 /// Notes that a computer came. One that was removed meanwhile is added again.
-fn note_seen(db: &Connection, id: &str, now: Timestamp) -> Result<(), WriteError> {
+fn note_seen_at(
+    db: &Connection,
+    id: &str,
+    address: Option<&str>,
+    bounds: &FleetBounds,
+    now: Timestamp,
+) -> Result<(), WriteError> {
     if id.is_empty() || id.len() > NAME {
         return Err(WriteError::Invalid(format!(
             "a computer's id has 1 to {NAME} bytes, this one has {}",
             id.len()
         )));
     }
-    db.prepare_cached(
-        "INSERT INTO computer (computer_id, dns_name, first_seen, last_seen)
-         VALUES (?1, '', ?2, ?2)
-         ON CONFLICT (computer_id) DO UPDATE SET last_seen = ?2",
-    )?
-    .execute(params![id, moment(now)])?;
+    let known = db
+        .prepare_cached(
+            "UPDATE computer SET last_seen = ?2, address = coalesce(?3, address)
+             WHERE computer_id = ?1",
+        )?
+        .execute(params![id, moment(now), address])?;
+    if known == 0 {
+        make_room(db, address, bounds, now)?;
+        db.prepare_cached(
+            "INSERT INTO computer (computer_id, dns_name, first_seen, last_seen, address)
+             VALUES (?1, '', ?2, ?2, ?3)",
+        )?
+        .execute(params![id, moment(now), address])?;
+    }
     Ok(())
 }
 
