@@ -1,7 +1,5 @@
 //! Bounds on what agents say before it is stored: anyone on the network may say it.
 
-use std::net::IpAddr;
-
 use serde_json::Value;
 
 /// Bounds on what computers and servers may occupy. What is over them goes, of the one who occupies most
@@ -38,17 +36,6 @@ impl Default for FleetBounds {
     }
 }
 
-/// An address as one who calls: one machine has as many IPv6 addresses as it likes, in one network.
-pub(super) fn address_key(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
-}
-
 /// Bytes of what a computer or a server says of itself.
 pub(super) const DETAILS: usize = 32 * 1024;
 /// Bytes of the texts of one event.
@@ -74,13 +61,13 @@ pub(super) fn clip(text: &str, bytes: usize) -> &str {
 pub(super) fn clip_all<'a>(texts: &'a [String], left: &mut usize) -> Vec<&'a str> {
     let mut kept = Vec::new();
     for text in texts.iter().take(LIST) {
+        if *left == 0 {
+            break;
+        }
         let text = clip(text, TEXT.min(*left));
         // Signs and quotes of an entry count too.
         *left = left.saturating_sub(text.len() + 3);
         kept.push(text);
-        if *left == 0 {
-            break;
-        }
     }
     kept
 }

@@ -22,9 +22,8 @@ mod schema;
 
 pub use computers::compliance::{ComplianceState, Event};
 pub use computers::counts::ComputerCounts;
-pub use computers::registration::{
-    Computer, Contact, GROUPS_ASKED_FOR, Introduction, SETS_ASKED_FOR,
-};
+pub use computers::placement::{GROUPS_ASKED_FOR, SETS_ASKED_FOR};
+pub use computers::registration::{Computer, Contact, Introduction};
 pub use computers::reports::{Compliance, EVENTS_KEPT};
 pub use database::Fleet;
 pub use decisions::approvals::{Approval, ApprovalAction, ApprovingRule, NewApproval};
@@ -40,9 +39,10 @@ pub use hierarchy::change_marks::{
     ReplicaChanges, ReplicatedApproval, ReplicatedDeployment, TOMBSTONES_KEPT,
 };
 pub use hierarchy::downstream_computers::{
-    ComputerChange, ComputerReport, DOWNSTREAM_COMPUTERS_KEPT, DownstreamComputer, StatusReport,
+    ComputerChange, ComputerReport, DownstreamComputer, StatusReport,
 };
 pub use hierarchy::downstream_servers::{DOWNSTREAMS_KEPT, Downstream, DownstreamDelivery};
+pub use hierarchy::limits::DOWNSTREAM_COMPUTERS_KEPT;
 pub use hierarchy::installations::Installations;
 pub use hierarchy::missing_files::MissingFile;
 pub use hierarchy::replica::decisions::{

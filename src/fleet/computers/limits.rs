@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::registration::forget;
+use super::placement::forget;
 use crate::{
     fleet::{dropped, error::WriteError, limits::FleetBounds},
     sqlite::{int, u64_at},

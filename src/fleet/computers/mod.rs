@@ -5,7 +5,8 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `registration` | a computer introduces itself, registers, is put into groups, is removed |
+//! | `registration` | a computer introduces itself, registers, is removed |
+//! | `placement` | which groups it is in |
 //! | `limits` | bounds on both |
 //! | `reports` | events, and the state of each update on each computer |
 //! | `outcomes` | pure: which state follows from which events |
@@ -15,6 +16,7 @@
 pub(super) mod compliance;
 pub(super) mod counts;
 mod limits;
+pub(super) mod placement;
 pub(super) mod outcomes;
 pub(super) mod registration;
 pub(super) mod reports;

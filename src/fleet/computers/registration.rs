@@ -1,33 +1,25 @@
 //! Registered computers: names, target groups, hardware, last contact.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    net::IpAddr,
-};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::limits::make_room;
+use super::{
+    limits::make_room,
+    placement::{forget, memberships, place_as_requested, requested_groups, resolve},
+};
 use crate::{
     fleet::{
         database::Fleet,
-        decisions::groups::{
-            ALL_COMPUTERS, UNASSIGNED_COMPUTERS, all, find, parents, with_ancestors,
-        },
+        decisions::groups::UNASSIGNED_COMPUTERS,
         error::{FleetError, WriteError},
-        limits::{DETAILS, FleetBounds, NAME, TEXT, address_key, clip, clip_json},
-        meta::touch,
+        limits::{DETAILS, FleetBounds, NAME, TEXT, clip, clip_json},
     },
     sqlite::{moment, moment_at, optional_moment_at, uuid_at},
 };
-
-/// Groups that a computer is put into by asking for them.
-pub const GROUPS_ASKED_FOR: usize = 16;
-/// Different sets of several groups that computers are put into by asking for them.
-pub const SETS_ASKED_FOR: usize = 200;
 
 /// A computer as lists show it. All of it are claims of the computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,7 +55,7 @@ pub struct Introduction {
     /// Groups asked for by client-side targeting, divided by `;`.
     pub requested_group: Option<String>,
     /// Where it calls from.
-    pub address: Option<IpAddr>,
+    pub address: Option<String>,
 }
 
 /// What a computer just did.
@@ -108,7 +100,7 @@ impl Fleet {
     pub fn introduce_as(&mut self, new: &Introduction, now: Timestamp) -> Result<(), FleetError> {
         let bounds = self.bounds();
         self.write("note a computer", |db| {
-            note_seen_at(db, &new.id, new.address.map(address_key).as_deref(), &bounds, now)?;
+            note_seen_at(db, &new.id, new.address.as_deref(), &bounds, now)?;
             let requested = new.requested();
             db.prepare_cached(
                 "UPDATE computer SET dns_name = ?2, requested_group = ?3 WHERE computer_id = ?1",
@@ -135,7 +127,7 @@ impl Fleet {
                         new.id,
                         clip(&new.dns_name, NAME),
                         new.requested(),
-                        new.address.map(address_key)
+                        new.address
                     ],
                     |row| row.get(0),
                 )
@@ -174,12 +166,12 @@ impl Fleet {
         &mut self,
         id: &str,
         details: &serde_json::Value,
-        address: Option<IpAddr>,
+        address: Option<&str>,
         now: Timestamp,
     ) -> Result<(), FleetError> {
         let bounds = self.bounds();
         self.write("register a computer", |db| {
-            note_seen_at(db, id, address.map(address_key).as_deref(), &bounds, now)?;
+            note_seen_at(db, id, address, &bounds, now)?;
             db.prepare_cached("UPDATE computer SET details = ?2 WHERE computer_id = ?1")?
                 .execute(params![id, details_text(details)?])?;
             Ok(())
@@ -203,13 +195,13 @@ impl Fleet {
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn was_at(&self, id: &str, address: IpAddr) -> Result<Option<bool>, FleetError> {
+    pub fn was_at(&self, id: &str, address: &str) -> Result<Option<bool>, FleetError> {
         self.read("look up a computer", |db| {
             let last: Option<Option<String>> = db
                 .prepare_cached("SELECT address FROM computer WHERE computer_id = ?1")?
                 .query_row([id], |row| row.get(0))
                 .optional()?;
-            Ok(last.flatten().map(|last| last == address_key(address)))
+            Ok(last.flatten().map(|last| last == address))
         })
     }
 
@@ -269,54 +261,6 @@ impl Fleet {
         })
     }
 
-    /// The groups of a computer with all ancestors, sorted by id; those of an unassigned computer
-    /// if it is not known.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn groups_of(&self, id: &str) -> Result<Vec<Uuid>, FleetError> {
-        self.read("read the groups of a computer", |db| {
-            let mut groups = memberships(db, id)?;
-            if groups.is_empty() {
-                groups.push(UNASSIGNED_COMPUTERS);
-            }
-            Ok(with_ancestors(&parents(db)?, groups))
-        })
-    }
-
-    /// Puts a computer (by id or DNS name) into exactly these groups. It stays there whatever it
-    /// asks for; only with none it is unassigned until it asks for a group by itself.
-    ///
-    /// # Errors
-    /// When there is no such computer or group, several computers have the name, or the groups
-    /// exclude each other.
-    pub fn assign(&mut self, id_or_name: &str, groups: &[Uuid]) -> Result<(), FleetError> {
-        self.write("assign a computer", |db| {
-            let id = resolve(db, id_or_name)?;
-            let all = all(db)?;
-            for group in groups {
-                find(&all, &group.to_string())?;
-            }
-            if groups.contains(&ALL_COMPUTERS) {
-                return Err(WriteError::Invalid(
-                    "every computer is in All Computers: name the other groups only".to_owned(),
-                ));
-            }
-            let unassigned = groups.contains(&UNASSIGNED_COMPUTERS);
-            if unassigned && groups.iter().any(|group| *group != UNASSIGNED_COMPUTERS) {
-                return Err(WriteError::Invalid(
-                    "a computer is in Unassigned Computers or in other groups, not in both"
-                        .to_owned(),
-                ));
-            }
-            let placed = if groups.is_empty() { "nobody" } else { "administrator" };
-            db.prepare_cached("UPDATE computer SET placed = ?2 WHERE computer_id = ?1")?
-                .execute([id.as_str(), placed])?;
-            let groups = if unassigned { &[] } else { groups };
-            set_memberships(db, &id, groups)
-        })
-    }
-
     /// Removes a computer, with what it reported.
     ///
     /// # Errors
@@ -333,13 +277,6 @@ impl Introduction {
     fn requested(&self) -> Option<&str> {
         self.requested_group.as_deref().map(|name| clip(name, TEXT))
     }
-}
-
-/// Removes a computer, with what it reported.
-pub(super) fn forget(db: &Connection, id: &str) -> Result<(), WriteError> {
-    set_memberships(db, id, &[])?;
-    db.prepare_cached("DELETE FROM computer WHERE computer_id = ?1")?.execute([id])?;
-    Ok(())
 }
 
 /// The details of a computer as they are stored.
@@ -395,128 +332,6 @@ fn note_seen_at(
         .execute(params![id, moment(now), address])?;
     }
     Ok(())
-}
-
-/// Client-side targeting. What an administrator chose stands.
-fn place_as_requested(
-    db: &Connection,
-    id: &str,
-    requested: Option<&str>,
-) -> Result<(), WriteError> {
-    let placed: String = db
-        .prepare_cached("SELECT placed FROM computer WHERE computer_id = ?1")?
-        .query_row([id], |row| row.get(0))?;
-    if placed == "administrator" || (placed == "nobody" && requested.is_none()) {
-        return Ok(());
-    }
-    let groups = requested.map_or(Ok(Vec::new()), |names| requested_groups(db, id, names))?;
-    let now_placed = if groups.is_empty() { "nobody" } else { "client" };
-    if now_placed != placed {
-        db.prepare_cached("UPDATE computer SET placed = ?2 WHERE computer_id = ?1")?
-            .execute([id, now_placed])?;
-    }
-    set_memberships(db, id, &groups)
-}
-
-/// The groups that exist among the names, divided by `;`, that a computer asks for.
-///
-/// Each set of groups that computers are in is worked out and kept by the server. So that a stranger
-/// cannot make sets without end, a computer that asks for more than [`GROUPS_ASKED_FOR`] gets the
-/// first of them, and one that asks for a new set beyond [`SETS_ASKED_FOR`] gets its first group.
-fn requested_groups(db: &Connection, id: &str, names: &str) -> Result<Vec<Uuid>, WriteError> {
-    let by_name: HashMap<String, Uuid> = all(db)?
-        .into_iter()
-        .filter(|group| ![ALL_COMPUTERS, UNASSIGNED_COMPUTERS].contains(&group.id))
-        .map(|group| (group.name.to_lowercase(), group.id))
-        .collect();
-    let mut groups: Vec<Uuid> = Vec::new();
-    for name in names.split(';') {
-        let group = by_name.get(&name.trim().to_lowercase());
-        if let Some(group) = group.filter(|group| !groups.contains(group)) {
-            groups.push(*group);
-        }
-        if groups.len() == GROUPS_ASKED_FOR {
-            break;
-        }
-    }
-    if groups.len() > 1 && !has_room_for_set(db, id, &groups)? {
-        tracing::warn!(
-            computer = id,
-            "computers ask for very many combinations of groups: this one is put into the first group that it asks for"
-        );
-        groups.truncate(1);
-    }
-    Ok(groups)
-}
-
-/// Whether other computers, or few, are in several groups as these.
-fn has_room_for_set(db: &Connection, id: &str, groups: &[Uuid]) -> rusqlite::Result<bool> {
-    let mut set = groups.to_vec();
-    set.sort_unstable();
-    if memberships(db, id)? == set {
-        return Ok(true);
-    }
-    let mut others: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
-    let mut statement = db.prepare_cached(
-        "SELECT computer_id, group_id FROM membership WHERE computer_id <> ?1
-         ORDER BY computer_id, group_id",
-    )?;
-    let mut rows = statement.query([id])?;
-    while let Some(row) = rows.next()? {
-        others.entry(row.get(0)?).or_default().push(uuid_at(row, 1)?);
-    }
-    let sets: BTreeSet<Vec<Uuid>> = others.into_values().filter(|set| set.len() > 1).collect();
-    Ok(sets.len() < SETS_ASKED_FOR || sets.contains(&set))
-}
-
-/// Makes the memberships of a computer exactly these.
-fn set_memberships(db: &Connection, id: &str, groups: &[Uuid]) -> Result<(), WriteError> {
-    let mut groups = groups.to_vec();
-    groups.sort_unstable();
-    groups.dedup();
-    if memberships(db, id)? == groups {
-        return Ok(());
-    }
-    db.prepare_cached("DELETE FROM membership WHERE computer_id = ?1")?.execute([id])?;
-    for group in &groups {
-        db.prepare_cached("INSERT INTO membership (computer_id, group_id) VALUES (?1, ?2)")?
-            .execute(params![id, group.as_bytes()])?;
-    }
-    touch(db)?;
-    Ok(())
-}
-
-/// The groups that a computer was put into, sorted.
-fn memberships(db: &Connection, id: &str) -> rusqlite::Result<Vec<Uuid>> {
-    db.prepare_cached("SELECT group_id FROM membership WHERE computer_id = ?1 ORDER BY group_id")?
-        .query_map([id], |row| uuid_at(row, 0))?
-        .collect()
-}
-
-/// The id of a computer by id, else by DNS name.
-fn resolve(db: &Connection, id_or_name: &str) -> Result<String, WriteError> {
-    let by_id: Option<String> = db
-        .prepare_cached("SELECT computer_id FROM computer WHERE computer_id = ?1")?
-        .query_row([id_or_name], |row| row.get(0))
-        .optional()?;
-    if let Some(id) = by_id {
-        return Ok(id);
-    }
-    let by_name = db
-        .prepare_cached("SELECT computer_id FROM computer WHERE dns_name = ?1 COLLATE NOCASE")?
-        .query_map([id_or_name], |row| row.get(0))?
-        .collect::<rusqlite::Result<Vec<String>>>()?;
-    match by_name.as_slice() {
-        [id] => Ok(id.clone()),
-        [] => Err(WriteError::Invalid(format!(
-            "there is no computer {id_or_name:?}: see `tidegate computers`"
-        ))),
-        ids => Err(WriteError::Invalid(format!(
-            "{} computers are called {id_or_name:?}: use one of the ids {}",
-            ids.len(),
-            ids.join(", ")
-        ))),
-    }
 }
 
 fn computer(row: &Row<'_>, id: String, groups: Vec<Uuid>) -> rusqlite::Result<Computer> {

@@ -2,8 +2,6 @@
 //!
 //! Claims of the computers, never proofs.
 
-use std::net::IpAddr;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
@@ -18,7 +16,7 @@ use crate::{
     fleet::{
         database::Fleet,
         error::{FleetError, WriteError},
-        limits::{EVENT, NAME, address_key, clip, clip_all, clip_json},
+        limits::{EVENT, NAME, clip, clip_all, clip_json},
     },
     sqlite::{bad_column, moment, moment_at, update_at, uuid_at},
     update::UpdateId,
@@ -72,14 +70,13 @@ impl Fleet {
     pub fn report_from(
         &mut self,
         computer: &str,
-        address: Option<IpAddr>,
+        address: Option<&str>,
         events: &[Event],
         now: Timestamp,
     ) -> Result<usize, FleetError> {
-        let address = address.map(address_key);
+        let address = address.map(|address| clip(address, NAME));
         let bounds = self.bounds();
         self.write("keep a report", |db| {
-            let address = address.as_deref();
             note_contact(db, computer, Contact::Reported, address, &bounds, now)?;
             let mut new = Vec::new();
             for event in events {

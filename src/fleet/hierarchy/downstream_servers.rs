@@ -3,8 +3,6 @@
 //! All of it is a claim: anyone on the network may be a server with a new id. No more than
 //! [`DOWNSTREAMS_KEPT`] are kept.
 
-use std::net::IpAddr;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, types::Type};
 use serde::Serialize;
@@ -16,7 +14,7 @@ use crate::{
         database::Fleet,
         error::FleetError,
         dropped,
-        limits::{FleetBounds, NAME, address_key, clip},
+        limits::{FleetBounds, NAME, clip},
     },
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, uuid_at},
 };
@@ -99,12 +97,12 @@ impl Fleet {
         &mut self,
         id: Uuid,
         name: &str,
-        address: Option<IpAddr>,
+        address: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, FleetError> {
-        let (address, bounds) = (address.map(address_key), self.bounds());
+        let (address, bounds) = (address.map(|address| clip(address, NAME)), self.bounds());
         self.write("note a downstream server", |db| {
-            if id.is_nil() || !make_room(db, id, address.as_deref(), &bounds, now)? {
+            if id.is_nil() || !make_room(db, id, address, &bounds, now)? {
                 return Ok(false);
             }
             db.prepare_cached(

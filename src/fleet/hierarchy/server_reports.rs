@@ -1,7 +1,5 @@
 //! What servers below report of themselves. [MS-WSUSSS] 3.1.4.14
 
-use std::net::IpAddr;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -13,7 +11,7 @@ use crate::{
     fleet::{
         database::Fleet,
         error::{FleetError, WriteError},
-        limits::{DETAILS, FleetBounds, NAME, address_key, clip, clip_json},
+        limits::{DETAILS, FleetBounds, NAME, clip, clip_json},
     },
     sqlite::{moment, optional_moment_at, u64_at, update_at},
     update::UpdateIdentity,
@@ -74,14 +72,14 @@ impl Fleet {
     pub fn report_servers_from(
         &mut self,
         reports: &[ServerReport],
-        address: Option<IpAddr>,
+        address: Option<&str>,
         now: Timestamp,
     ) -> Result<(), FleetError> {
-        let (address, bounds) = (address.map(address_key), self.bounds());
+        let (address, bounds) = (address.map(|address| clip(address, NAME)), self.bounds());
         self.write("keep the report of a downstream server", |db| {
             for report in reports {
-                check(db, report, address.as_deref(), &bounds, now)?;
-                store_report(db, report, address.as_deref(), now)?;
+                check(db, report, address, &bounds, now)?;
+                store_report(db, report, address, now)?;
             }
             Ok(())
         })

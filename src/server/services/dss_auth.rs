@@ -31,7 +31,7 @@ fn authorization_cookie(
     }
     let address = call.address();
     let stored = state.stores.try_write(|fleet| {
-        fleet.note_downstream_from(request.account_guid, &name, address, call.now)
+        fleet.note_downstream_from(request.account_guid, &name, address.as_deref(), call.now)
     })?;
     let stored = stored.unwrap_or_default();
     tracing::info!(name, id, kept = stored, "a downstream server begins");

@@ -45,7 +45,7 @@ fn report_event_batch_2(
     // There is no cookie: where the computer introduced itself from is all that speaks for it.
     let is_elsewhere = match call.address() {
         Some(address) => {
-            state.stores.read(|fleet| fleet.was_at(&batch.computer, address))? == Some(false)
+            state.stores.read(|fleet| fleet.was_at(&batch.computer, &address))? == Some(false)
         }
         None => false,
     };
@@ -90,8 +90,9 @@ fn store(
         return Err(busy());
     }
     let from = call.address();
-    let new =
-        state.stores.try_write(|fleet| fleet.report_from(computer, from, &events, call.now))?;
+    let new = state
+        .stores
+        .try_write(|fleet| fleet.report_from(computer, from.as_deref(), &events, call.now))?;
     // Nothing is lost: the computer reports it again.
     let new = new.ok_or_else(busy)?;
     tracing::debug!(computer, events = events.len(), new, "reported");

@@ -157,7 +157,8 @@ fn servers(
     let clock = Clock::new(call, request.client_time);
     let reports = request.servers.into_iter().map(|server| server_report(state, &clock, server));
     let reports = reports.collect::<serde_json::Result<Vec<_>>>().map_err(Failure::internal)?;
-    written(state, |fleet| fleet.report_servers_from(&reports, call.address(), call.now))?;
+    let from = call.address();
+    written(state, |fleet| fleet.report_servers_from(&reports, from.as_deref(), call.now))?;
     tracing::info!(servers = reports.len(), "a downstream server reported");
     Ok(())
 }

@@ -6,7 +6,6 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -30,7 +29,7 @@ const NEW_WAITING: usize = 1000;
 #[derive(Debug, Default)]
 struct WaitingNote {
     introduction: Option<Introduction>,
-    details: Option<(Value, Option<IpAddr>)>,
+    details: Option<(Value, Option<String>)>,
     /// When it was here last, and when it scanned last.
     seen: Option<Timestamp>,
     synced: Option<Timestamp>,
@@ -77,7 +76,7 @@ impl ContactNotes {
         &self,
         stores: &Stores,
         client: &str,
-        address: Option<IpAddr>,
+        address: Option<String>,
         details: Value,
         now: Timestamp,
     ) -> Result<(), FleetError> {
@@ -85,7 +84,8 @@ impl ContactNotes {
             self.note(client, now, |note| note.seen = Some(now));
             return Ok(());
         }
-        let written = stores.try_write(|fleet| fleet.register_from(client, &details, address, now))?;
+        let from = address.as_deref();
+        let written = stores.try_write(|fleet| fleet.register_from(client, &details, from, now))?;
         if written.is_none() {
             self.note(client, now, |note| note.details = Some((details, address)));
         }
@@ -158,7 +158,9 @@ fn write(fleet: &mut Fleet, id: &str, note: &WaitingNote) -> Result<(), FleetErr
     let at = note.seen.unwrap_or_default();
     let steps = [
         note.introduction.as_ref().map(|introduction| fleet.introduce_as(introduction, at)),
-        note.details.as_ref().map(|(details, from)| fleet.register_from(id, details, *from, at)),
+        note.details.as_ref().map(|(details, from)| {
+            fleet.register_from(id, details, from.as_deref(), at)
+        }),
     ];
     for step in steps.into_iter().flatten() {
         match step {

@@ -28,9 +28,10 @@ const TRY_EVERY: Duration = Duration::from_secs(5);
 pub(crate) struct Stores {
     data: DataDir,
     content: ContentStore,
+    /// Before the writer, which tidies up as the last one to go.
+    readers: Mutex<Vec<Fleet>>,
     /// `None` while it cannot be opened for writing.
     writer: Mutex<Option<Fleet>>,
-    readers: Mutex<Vec<Fleet>>,
     /// When writing failed last, if the last attempt did.
     failed: Mutex<Option<Instant>>,
     /// Whether the disk was found too full for reports.
@@ -47,7 +48,7 @@ impl Stores {
             }
             tracing::warn!(error = chain(&error), "the catalogue can be read, but not written");
         }
-        let content = ContentStore::open(&data.content())?;
+        let content = ContentStore::for_reading(&data.content());
         let stores = Self {
             data,
             content,
