@@ -75,8 +75,7 @@ impl Removal {
 /// Those that fit, one in a line.
 pub(super) fn removed_lines(outcome: &RemovalOutcome) -> String {
     let line = |entry: &RemovedEntry| {
-        let reported =
-            entry.last_report.map_or("never".to_owned(), |at| format!("last {at:.0}"));
+        let reported = entry.last_report.map_or("never".to_owned(), |at| format!("last {at:.0}"));
         format!(
             "  {}  {}  seen {:.0}, reported {reported}\n",
             entry.id,

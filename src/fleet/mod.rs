@@ -42,8 +42,8 @@ pub use hierarchy::downstream_computers::{
     ComputerChange, ComputerReport, DownstreamComputer, StatusReport,
 };
 pub use hierarchy::downstream_servers::{DOWNSTREAMS_KEPT, Downstream, DownstreamDelivery};
-pub use hierarchy::limits::DOWNSTREAM_COMPUTERS_KEPT;
 pub use hierarchy::installations::Installations;
+pub use hierarchy::limits::DOWNSTREAM_COMPUTERS_KEPT;
 pub use hierarchy::missing_files::MissingFile;
 pub use hierarchy::replica::decisions::{
     ReplicaReport, UpstreamDecisions, UpstreamDeployment, UpstreamGroup,

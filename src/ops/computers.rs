@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{
     Result,
@@ -63,12 +64,12 @@ pub struct ComputerRemoved {
 /// When there is no data folder, or the fleet cannot be read.
 pub fn list(context: &Context<'_>) -> Result<Vec<ComputerEntry>> {
     let fleet = context.fleet()?;
-    let groups = fleet.groups()?;
+    let groups: HashMap<Uuid, String> =
+        fleet.groups()?.into_iter().map(|group| (group.id, group.name)).collect();
     let mut entries = Vec::new();
     for computer in fleet.computers()? {
         let compliance = fleet.compliance(Some(&computer.id))?;
-        let named = |id| groups.iter().find(|group| group.id == id).map(|group| &group.name);
-        let group_names = computer.groups.iter().filter_map(|id| named(*id)).cloned().collect();
+        let group_names = computer.groups.iter().filter_map(|id| groups.get(id)).cloned().collect();
         entries.push(ComputerEntry { computer, group_names, compliance });
     }
     Ok(entries)

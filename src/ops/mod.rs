@@ -47,11 +47,11 @@ pub mod probe;
 mod progress;
 pub mod prune;
 pub mod publish;
+pub mod removal;
 #[cfg(feature = "upstream")]
 mod replica;
 #[cfg(feature = "upstream")]
 mod rollup;
-pub mod removal;
 pub mod rules;
 pub mod seal;
 pub mod serve;

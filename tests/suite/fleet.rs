@@ -399,6 +399,25 @@ fn a_policy_never_overrules_an_administrator() {
 
 // ---- deployments ----
 
+/// A decline is not lifted without the decision that keeps it so.
+#[test]
+fn keeping_an_update_undeclined_is_one_transaction() {
+    let (folder, mut fleet) = stores::fleet();
+    fleet.decline(numbered(1), Origin::Policy, exactly_now()).unwrap();
+    let other = Connection::open(folder.path().join("fleet.sqlite")).unwrap();
+    let fails = "CREATE TRIGGER fails BEFORE INSERT ON undeclined
+                 BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    other.execute_batch(fails).unwrap();
+    fleet.refuse_decline(numbered(1)).unwrap_err();
+    assert_eq!(fleet.declined().unwrap(), [numbered(1)]);
+    fleet.undecline(numbered(1)).unwrap_err();
+    assert_eq!(fleet.declined().unwrap(), [numbered(1)]);
+    other.execute_batch("DROP TRIGGER fails").unwrap();
+    fleet.refuse_decline(numbered(1)).unwrap();
+    assert_eq!(fleet.declined().unwrap(), []);
+    assert_eq!(fleet.undeclined().unwrap(), [numbered(1)]);
+}
+
 #[test]
 fn deployments_keep_id_and_mark_until_they_change() {
     let (_folder, mut fleet) = stores::fleet();

@@ -46,11 +46,7 @@ pub(super) fn make_room(
 const NEW: &str = "last_sync IS NULL AND last_report IS NULL AND placed <> 'administrator'";
 
 /// Drops a computer of an address: one that never scanned, else the one that was away longest.
-fn drop_computer(
-    db: &Connection,
-    address: Option<&str>,
-    now: Timestamp,
-) -> Result<(), WriteError> {
+fn drop_computer(db: &Connection, address: Option<&str>, now: Timestamp) -> Result<(), WriteError> {
     let find = |condition: &str| {
         db.prepare_cached(&format!(
             "SELECT computer_id FROM computer WHERE address IS ?1 AND {condition}

@@ -16,7 +16,7 @@
 pub(super) mod compliance;
 pub(super) mod counts;
 mod limits;
-pub(super) mod placement;
 pub(super) mod outcomes;
+pub(super) mod placement;
 pub(super) mod registration;
 pub(super) mod reports;

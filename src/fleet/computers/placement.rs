@@ -9,7 +9,7 @@ use crate::{
     fleet::{
         database::Fleet,
         decisions::groups::{
-            ALL_COMPUTERS, UNASSIGNED_COMPUTERS, all, find, parents, with_ancestors,
+            ALL_COMPUTERS, UNASSIGNED_COMPUTERS, all, parents_around, require, with_ancestors,
         },
         error::{FleetError, WriteError},
         meta::touch,
@@ -34,7 +34,7 @@ impl Fleet {
             if groups.is_empty() {
                 groups.push(UNASSIGNED_COMPUTERS);
             }
-            Ok(with_ancestors(&parents(db)?, groups))
+            Ok(with_ancestors(&parents_around(db, &groups)?, groups))
         })
     }
 
@@ -47,9 +47,8 @@ impl Fleet {
     pub fn assign(&mut self, id_or_name: &str, groups: &[Uuid]) -> Result<(), FleetError> {
         self.write("assign a computer", |db| {
             let id = resolve(db, id_or_name)?;
-            let all = all(db)?;
             for group in groups {
-                find(&all, &group.to_string())?;
+                require(db, *group)?;
             }
             if groups.contains(&ALL_COMPUTERS) {
                 return Err(WriteError::Invalid(

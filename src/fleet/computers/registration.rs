@@ -123,12 +123,7 @@ impl Fleet {
                         AND requested_group IS ?3 AND (?4 IS NULL OR address IS ?4)",
                 )?
                 .query_row(
-                    params![
-                        new.id,
-                        clip(&new.dns_name, NAME),
-                        new.requested(),
-                        new.address
-                    ],
+                    params![new.id, clip(&new.dns_name, NAME), new.requested(), new.address],
                     |row| row.get(0),
                 )
                 .optional()?;

@@ -8,7 +8,11 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use crate::{
-    fleet::{database::Fleet, error::FleetError, meta::{count, counter, text}},
+    fleet::{
+        database::Fleet,
+        error::FleetError,
+        meta::{count, counter, text},
+    },
     sqlite::{int, moment, moment_at, optional_moment_at, u64_at},
     update::RevisionId,
 };
@@ -174,9 +178,7 @@ struct StoredDeployment {
 
 impl StoredDeployment {
     fn is(&self, need: &ApprovalNeed) -> bool {
-        self.action == need.action
-            && self.deadline == need.deadline
-            && self.is_leaf == need.is_leaf
+        self.action == need.action && self.deadline == need.deadline && self.is_leaf == need.is_leaf
     }
 }
 

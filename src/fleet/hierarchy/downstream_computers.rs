@@ -1,6 +1,8 @@
 //! Computers of the servers below, with the states of their updates. Kept apart from those that
 //! come here themselves. [MS-WSUSSS] 3.1.4.15 to 3.1.4.17
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params, types::Type};
 use serde::Serialize;
@@ -99,6 +101,7 @@ impl Fleet {
     ) -> Result<Vec<(String, ComputerChange)>, FleetError> {
         self.write("keep the computers of a downstream server", |db| {
             let mut changes: Vec<(String, ComputerChange)> = Vec::new();
+            let mut changed = HashSet::new();
             for report in reports {
                 if !is_known(db, report.server)? {
                     return Err(WriteError::Invalid(format!(
@@ -107,7 +110,7 @@ impl Fleet {
                     )));
                 }
                 if let Some(change) = store_computer(db, report, now)?
-                    && changes.iter().all(|(id, _)| *id != report.id)
+                    && changed.insert(report.id.as_str())
                 {
                     changes.push((report.id.clone(), change));
                 }
@@ -128,7 +131,7 @@ impl Fleet {
     ) -> Result<Vec<String>, FleetError> {
         self.read("compare the reports of a downstream server", |db| {
             let mut below = db.prepare_cached(&format!("{BELOW} SELECT id FROM below"))?;
-            let below: Vec<Uuid> = below
+            let below: HashSet<Uuid> = below
                 .query_map([server.as_bytes()], |row| uuid_at(row, 0))?
                 .collect::<rusqlite::Result<_>>()?;
             let mut find = db.prepare_cached(
@@ -294,7 +297,8 @@ fn store_computer(
         }
         make_room_for_report(db, &report.id, now)?;
     }
-    let details = report.details.as_ref().map(|details| serde_json::to_string(&clip_json(details, DETAILS)));
+    let details =
+        report.details.as_ref().map(|details| serde_json::to_string(&clip_json(details, DETAILS)));
     db.prepare_cached(
         "INSERT INTO rolled_computer (computer_id, server_id, last_sync, last_sync_result,
             last_reboot, last_report, last_inventory, received, details)

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::{
     fleet::{
         database::Fleet,
-        error::FleetError,
         dropped,
+        error::FleetError,
         limits::{FleetBounds, NAME, clip},
     },
     sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, uuid_at},
@@ -111,7 +111,12 @@ impl Fleet {
                  ON CONFLICT (server_id) DO UPDATE SET name = ?2, parent = NULL,
                     last_contact = ?3, address = coalesce(?4, address)",
             )?
-            .execute(params![id.as_bytes(), clip(name, NAME), moment(now), address])?;
+            .execute(params![
+                id.as_bytes(),
+                clip(name, NAME),
+                moment(now),
+                address
+            ])?;
             Ok(true)
         })
     }
@@ -231,11 +236,7 @@ pub(super) fn make_room(
 /// Drops a server of an address: one that has not reported before one that has, one that was never
 /// given a list before one that was, the one that was away longest first. One with servers below it
 /// stays.
-fn drop_server(
-    db: &Connection,
-    address: Option<&str>,
-    now: Timestamp,
-) -> rusqlite::Result<bool> {
+fn drop_server(db: &Connection, address: Option<&str>, now: Timestamp) -> rusqlite::Result<bool> {
     let gone = db
         .prepare_cached(
             "DELETE FROM downstream WHERE server_id = (

@@ -33,12 +33,7 @@ pub(super) fn make_room_for_report(
 }
 
 /// Drops computers, with their states, of the address whose servers report most of them; how many.
-fn drop_oldest(
-    db: &Connection,
-    what: &str,
-    most: u32,
-    now: Timestamp,
-) -> rusqlite::Result<usize> {
+fn drop_oldest(db: &Connection, what: &str, most: u32, now: Timestamp) -> rusqlite::Result<usize> {
     let largest: Option<Option<String>> = db
         .prepare_cached(
             "SELECT d.address FROM rolled_computer JOIN downstream d USING (server_id)
@@ -60,8 +55,7 @@ fn drop_oldest(
 
 /// Brings the states of the computers of servers below within bounds.
 pub(super) fn trim(db: &Connection, bounds: &FleetBounds, now: Timestamp) -> rusqlite::Result<()> {
-    let mut stored =
-        db.prepare_cached("SELECT bytes FROM occupied WHERE address = 'below'")?;
+    let mut stored = db.prepare_cached("SELECT bytes FROM occupied WHERE address = 'below'")?;
     while stored.query_row([], |row| u64_at(row, 0))? > bounds.bytes {
         if drop_oldest(db, "server states", 1, now)? == 0 {
             break;

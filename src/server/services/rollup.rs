@@ -11,7 +11,8 @@ use crate::server::{
 };
 use crate::{
     fleet::{
-        ComplianceState, ComputerChange, ComputerReport, Fleet, FleetError, ServerReport, StatusReport,
+        ComplianceState, ComputerChange, ComputerReport, Fleet, FleetError, ServerReport,
+        StatusReport,
     },
     protocol::{
         DateTime, ErrorCode, ProtocolFault,

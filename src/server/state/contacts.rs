@@ -158,9 +158,9 @@ fn write(fleet: &mut Fleet, id: &str, note: &WaitingNote) -> Result<(), FleetErr
     let at = note.seen.unwrap_or_default();
     let steps = [
         note.introduction.as_ref().map(|introduction| fleet.introduce_as(introduction, at)),
-        note.details.as_ref().map(|(details, from)| {
-            fleet.register_from(id, details, from.as_deref(), at)
-        }),
+        note.details
+            .as_ref()
+            .map(|(details, from)| fleet.register_from(id, details, from.as_deref(), at)),
     ];
     for step in steps.into_iter().flatten() {
         match step {

@@ -145,14 +145,8 @@ impl Loader<'_> {
             }
         }
         let (fleet, number) = (&self.fleet, self.number);
-        let set = Deployments::unrecorded(
-            self.generation,
-            fleet,
-            groups,
-            deployed,
-            number,
-            self.loaded,
-        )?;
+        let set =
+            Deployments::unrecorded(self.generation, fleet, groups, deployed, number, self.loaded)?;
         Ok(Arc::new(set))
     }
 

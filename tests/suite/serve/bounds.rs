@@ -79,7 +79,8 @@ fn a_report_without_a_cookie_counts_for_a_computer_of_that_address_only() {
     }
     let reported = |computer: &&tidegate::fleet::Computer| computer.last_report.is_some();
     let computers = fleet.computers().unwrap();
-    let reported: Vec<&str> = computers.iter().filter(reported).map(|one| one.id.as_str()).collect();
+    let reported: Vec<&str> =
+        computers.iter().filter(reported).map(|one| one.id.as_str()).collect();
     assert_eq!(reported, ["here"]);
 }
 

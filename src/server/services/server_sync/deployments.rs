@@ -8,8 +8,8 @@ use super::{anchor, handshake::VERSION, session::DownstreamSession};
 use crate::{
     catalog::Catalog,
     fleet::{
-        ALL_COMPUTERS, ApprovalAction, DownstreamDelivery, Fleet, FleetError, Group, ReplicaChanges,
-        ReplicatedApproval, ReplicatedDeployment, UNASSIGNED_COMPUTERS,
+        ALL_COMPUTERS, ApprovalAction, DownstreamDelivery, Fleet, FleetError, Group,
+        ReplicaChanges, ReplicatedApproval, ReplicatedDeployment, UNASSIGNED_COMPUTERS,
     },
     protocol::{
         DateTime, ErrorCode, ProtocolFault,
