@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
     error::{FleetError, WriteError, refusal},
     limits::FleetBounds,
-    meta::{counter, value},
+    meta::{counter, set_value, value},
     schema,
 };
+use crate::sqlite::moment;
 
 /// `fleet.sqlite`, open. One per thread or behind a mutex.
 pub struct Fleet {
@@ -82,6 +84,14 @@ impl Fleet {
                 .execute((key, new))?;
             Ok(value(db, key)?.unwrap_or_else(|| new.to_vec()))
         })
+    }
+
+    /// Writes something that means nothing: whether that is possible again.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn try_writing(&mut self, now: Timestamp) -> Result<(), FleetError> {
+        self.write("write", |db| Ok(set_value(db, "written", moment(now).as_bytes())?))
     }
 
     /// Makes many changes with one transaction: all of them or, if `work` fails, none. Much faster

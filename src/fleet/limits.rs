@@ -18,7 +18,7 @@ pub struct FleetBounds {
     pub bytes_of_address: u64,
     /// Bytes of those of all computers; as many again for the computers of servers below.
     pub bytes: u64,
-    /// Servers of one address.
+    /// Servers of one address: one reports those below it, too.
     pub servers_of_address: u64,
 }
 
@@ -31,7 +31,7 @@ impl Default for FleetBounds {
             bytes_of_computer: 4 * 1024 * 1024,
             bytes_of_address: 256 * 1024 * 1024,
             bytes: 2 * 1024 * 1024 * 1024,
-            servers_of_address: 100,
+            servers_of_address: 300,
         }
     }
 }

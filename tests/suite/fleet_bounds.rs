@@ -158,7 +158,8 @@ fn invented_states_are_bounded_too() {
 
 #[test]
 fn a_new_server_is_never_refused_because_of_invented_ones() {
-    let (_folder, mut fleet) = stores::fleet();
+    let (_folder, mut fleet) =
+        bounded(FleetBounds { servers_of_address: 100, ..FleetBounds::default() });
     let report = |n: u128| ServerReport {
         id: Uuid::from_u128(n),
         name: format!("dss-{n}"),

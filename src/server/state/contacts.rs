@@ -130,12 +130,17 @@ impl ContactNotes {
     }
 
     /// Writes what waits, if it can be written. Blocking.
-    pub(super) fn flush(&self, stores: &Stores) {
+    pub(crate) fn flush(&self, stores: &Stores) {
         let notes = std::mem::take(&mut *lock(&self.waiting));
         if notes.is_empty() && !stores.has_failed() {
             return;
         }
+        let has_failed = stores.has_failed();
         let written = stores.try_write(|fleet| {
+            if has_failed {
+                // Something is written, that it shows.
+                fleet.try_writing(Timestamp::now())?;
+            }
             fleet.at_once(|fleet| notes.iter().try_for_each(|(id, note)| write(fleet, id, note)))
         });
         match written {

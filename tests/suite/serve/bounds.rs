@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use tidegate::protocol::{reporting, server_sync::ServerSyncFilter, simple_auth};
 use uuid::Uuid;
 
+use crate::support::program::run_json;
+
 use super::{
     Running, documents,
     documents::{PARENT, update},
@@ -27,7 +29,7 @@ fn invented_computers_and_servers_are_bounded() {
         let namespace = simple_auth::NAMESPACE;
         call(server.address, SIMPLE_AUTH, namespace, "GetAuthorizationCookie", &who);
     }
-    for n in 100..250 {
+    for n in 100..420 {
         cookie_for(server.address, Uuid::from_u128(n), "1.20").unwrap();
     }
     honest.sync(&[], &[]);
@@ -37,10 +39,13 @@ fn invented_computers_and_servers_are_bounded() {
     assert!(computers.len() <= 1001, "{}", computers.len());
     assert!(computers.iter().any(|computer| computer.id == "honest"));
     let servers = fleet.downstreams().unwrap();
-    assert_eq!(servers.len(), 100);
+    assert_eq!(servers.len(), 300);
     assert!(servers.iter().any(|server| server.listed.is_some()));
     let what: Vec<String> = fleet.dropped().unwrap().into_iter().map(|one| one.what).collect();
     assert_eq!(what, ["computers", "servers"]);
+    let status = run_json(site.data.root(), &["status"], 0);
+    assert_eq!(status["dropped"][0]["what"], "computers");
+    assert_eq!(status["dropped"][0]["address"], "127.0.0.1");
 }
 
 #[test]

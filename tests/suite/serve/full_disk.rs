@@ -33,7 +33,8 @@ fn serve(program: &Program, library: &std::path::Path, full: &std::path::Path) -
         command
             .env("LD_PRELOAD", library)
             .env("FAULTS_BELOW", &program.data)
-            .env("FAULTS_FULL", full);
+            .env("FAULTS_FULL", full)
+            .stderr(fs::File::create(full.with_extension("log")).unwrap());
     })
 }
 
@@ -102,6 +103,8 @@ fn a_full_disk_stops_no_scan_and_what_was_said_is_noted_later() {
         scan_and_download(address, computer);
         assert_eq!(report(address, computer).as_deref(), Some("ServerBusy"), "it comes again");
     }
+    let log = fs::read_to_string(full.with_extension("log")).unwrap();
+    assert_eq!(log.matches("the fleet database cannot be written").count(), 1, "once: {log}");
     fs::remove_file(&full).unwrap();
     let mut left = 600;
     loop {

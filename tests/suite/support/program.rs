@@ -102,8 +102,9 @@ impl Program {
     pub(crate) fn serve_with(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Server {
         let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
         let mut command = self.command(&args);
+        command.stderr(Stdio::null());
         change(&mut command);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let mut json = String::new();
         for line in BufReader::new(stdout).lines() {
