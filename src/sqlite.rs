@@ -2,7 +2,7 @@
 //! and columns as our types.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -63,12 +63,28 @@ impl Store {
         Ok(connection)
     }
 
-    /// Opens a store that is there, with exactly our schema, for reading.
+    /// Opens a store that is there, with exactly our schema, for reading: beside whoever writes. Where
+    /// SQLite cannot make the files that it shares a database by (a full disk), as it stands in its file.
     pub(crate) fn open_read_only(&self, path: &Path) -> Result<Connection, OpenError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(sqlite("open it"))?;
-        configure(&connection)?;
-        let (found, known) = (self.check(&connection)?, self.newest_schema());
+        let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = |name: &Path, flags| {
+            let connection = Connection::open_with_flags(name, flags).map_err(sqlite("open it"))?;
+            configure(&connection)?;
+            Ok((self.check(&connection)?, connection))
+        };
+        let (found, connection) = match open(path, read_only) {
+            Err(OpenError::Sqlite { doing, source }) if is_unwritable(&source) => {
+                let first = OpenError::Sqlite { doing, source };
+                // What stands in the log only would be missed.
+                if !path.is_file() || holds_changes(&log_of(path)) {
+                    return Err(first);
+                }
+                let flags = read_only | OpenFlags::SQLITE_OPEN_URI;
+                open(Path::new(&unchanging(path)), flags).map_err(|_| first)?
+            }
+            other => other?,
+        };
+        let known = self.newest_schema();
         if found < known {
             return Err(OpenError::Older { found, known });
         }
@@ -122,6 +138,29 @@ impl Store {
     }
 }
 
+/// The log of changes that are not in the database's own file yet.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+fn holds_changes(log: &Path) -> bool {
+    log.metadata().is_ok_and(|log| log.len() > 0)
+}
+
+/// The name of a database that SQLite is to take as unchanging: it makes no file beside it then.
+fn unchanging(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b if b.is_ascii_alphanumeric() || b"/.-_".contains(b) => uri.push(char::from(*b)),
+            b => uri.push_str(&format!("%{b:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
 fn configure(connection: &Connection) -> Result<(), OpenError> {
     connection.set_prepared_statement_cache_capacity(64);
     connection
@@ -158,6 +197,24 @@ pub(crate) enum SqliteFailure {
     Forbidden,
     /// The file is damaged.
     Damaged,
+}
+
+/// Whether a database cannot be written at present, though it may be read: no space, no right, a disk
+/// that fails, or a lock that another process holds for very long.
+pub(crate) fn is_unwritable(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    code.is_some_and(|code| {
+        matches!(
+            code,
+            ErrorCode::DiskFull
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+        )
+    })
 }
 
 /// Which failure of SQLite a cause of an error is, if it is one.

@@ -15,6 +15,11 @@ pub struct BundleLimits {
     pub index_bytes: u64,
     /// Bytes of the unpacked snapshot index or policy (decompression bomb).
     pub index_unpacked_bytes: u64,
+    /// Target groups in the policy: a server prepares what it offers to each (many groups for all updates).
+    pub policy_groups: u64,
+    /// Entries of each other list of the policy: approvals, declines, licences, what was taken back, rules
+    /// (a policy that is applied for hours).
+    pub policy_entries: u64,
     /// Bytes of one compressed segment (endless object).
     pub segment_bytes: u64,
     /// Bytes of one unpacked segment (decompression bomb).
@@ -34,6 +39,8 @@ impl Default for BundleLimits {
             roots: 1024,
             index_bytes: 16 * 1024 * 1024,
             index_unpacked_bytes: 128 * 1024 * 1024,
+            policy_groups: 5000,
+            policy_entries: 250_000,
             segment_bytes: 8 * 1024 * 1024 * 1024 - 1,
             segment_unpacked_bytes: 64 * 1024 * 1024 * 1024,
             record_bytes: 129 * 1024 * 1024,

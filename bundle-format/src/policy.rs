@@ -96,7 +96,9 @@ impl Policy {
     /// # Errors
     /// When it is larger than readers take.
     pub fn to_zst(&self) -> Result<Vec<u8>, DocumentError> {
-        index::to_zst("policy", self, &BundleLimits::default())
+        let limits = BundleLimits::default();
+        self.validate(&limits)?;
+        index::to_zst("policy", self, &limits)
     }
 
     /// Reads the TUF target. Its signature and digest must have been verified before.
@@ -104,7 +106,29 @@ impl Policy {
     /// # Errors
     /// When version, critical features, limits or shape are not ours.
     pub fn from_zst(bytes: &[u8], limits: &BundleLimits) -> Result<Self, DocumentError> {
-        index::from_zst("policy", bytes, limits)
+        let policy: Self = index::from_zst("policy", bytes, limits)?;
+        policy.validate(limits)?;
+        Ok(policy)
+    }
+
+    /// Holds the bounds on its lists.
+    fn validate(&self, limits: &BundleLimits) -> Result<(), DocumentError> {
+        let taken_back = self.taken_back.as_ref().map_or(0, Vec::len);
+        let lists = [
+            ("groups", self.groups.len(), limits.policy_groups),
+            ("approvals", self.approvals.len(), limits.policy_entries),
+            ("declined updates", self.declined.len(), limits.policy_entries),
+            ("accepted licences", self.accepted_eulas.len(), limits.policy_entries),
+            ("approvals that were taken back", taken_back, limits.policy_entries),
+            ("rules", self.rules.len(), limits.policy_entries),
+        ];
+        for (what, found, most) in lists {
+            if found as u64 > most {
+                let what = format!("it has {found} {what}; the limit is {most}");
+                return Err(DocumentError::Malformed { document: "policy", what });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -146,6 +170,29 @@ mod tests {
         let read: Policy = serde_json::from_str(first).unwrap();
         assert_eq!((read.taken_back.as_ref(), read.rules.len()), (None, 0));
         assert_eq!(serde_json::to_string(&read).unwrap(), first);
+    }
+
+    /// By what a writer makes, and by what a reader takes.
+    #[test]
+    fn lists_are_bounded() {
+        let limits = BundleLimits::default();
+        let groups = |n: u64| Policy {
+            groups: (0..n).map(|n| format!("Group {n}")).collect(),
+            ..Policy::default()
+        };
+        let most = groups(limits.policy_groups);
+        assert_eq!(Policy::from_zst(&most.to_zst().unwrap(), &limits).unwrap(), most);
+        let error = groups(limits.policy_groups + 1).to_zst().unwrap_err();
+        assert!(error.to_string().contains("5001 groups; the limit is 5000"), "{error}");
+        let declined = Policy {
+            declined: (0..=limits.policy_entries).map(|n| Uuid::from_u128(n.into())).collect(),
+            ..Policy::default()
+        };
+        let error = declined.to_zst().unwrap_err();
+        assert!(error.to_string().contains("250001 declined updates"), "{error}");
+        let stricter = BundleLimits { policy_groups: 10, ..limits };
+        let error = Policy::from_zst(&groups(11).to_zst().unwrap(), &stricter).unwrap_err();
+        assert!(error.to_string().contains("11 groups; the limit is 10"), "{error}");
     }
 
     #[test]

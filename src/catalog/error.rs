@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::sqlite::OpenError;
+use crate::sqlite::{OpenError, is_unwritable};
 
 /// Why the catalogue could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +87,12 @@ impl CatalogError {
             | Self::Damaged { .. }
             | Self::OtherMirror { .. } => false,
         }
+    }
+
+    /// Whether the database cannot be written at present, though it may be read: no space, no right, a
+    /// disk that fails, or a lock that another process holds for very long.
+    pub fn is_unwritable(&self) -> bool {
+        matches!(self, Self::Sqlite { source, .. } if is_unwritable(source))
     }
 
     pub(super) fn opening(path: &Path, error: OpenError) -> Self {

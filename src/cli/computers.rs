@@ -10,6 +10,7 @@ use tidegate::{
 use super::{
     Context, Outcome,
     output::{count, printable},
+    removal::{Answer, Removal, removed_lines},
 };
 
 /// Computers. Without a subcommand: list them.
@@ -38,10 +39,12 @@ enum Command {
         /// Groups, by name or id
         groups: Vec<String>,
     },
-    /// Forget a computer; it comes back when it calls again
+    /// Forget a computer, or many at once; one that calls again comes back
     Remove {
         /// Name or id
-        computer: String,
+        computer: Option<String>,
+        #[command(flatten)]
+        removal: Removal,
     },
 }
 
@@ -67,13 +70,35 @@ impl Args {
                     false => format!("{computer} is in {} now.", assigned.groups.join(", ")),
                 })?;
             }
-            Command::Remove { computer } => {
-                let outcome = computers::remove(&ops, &computer)?;
-                out.data(&outcome, || format!("Forgot {computer}."))?;
+            Command::Remove { computer, removal } => {
+                remove(context, computer.as_deref(), &removal)?;
             }
         }
         Ok(Outcome::Done)
     }
+}
+
+fn remove(context: &Context, computer: Option<&str>, removal: &Removal) -> anyhow::Result<()> {
+    let (ops, out) = (context.ops(), &context.out);
+    if let (Some(computer), None) = (computer, removal.filter(computer)?) {
+        let outcome = computers::remove(&ops, computer)?;
+        return out.data(&outcome, || format!("Forgot {}.", printable(computer)));
+    }
+    let Some(filter) = removal.filter(computer)? else { return Ok(()) };
+    let mut outcome = computers::remove_all(&ops, &filter, false)?;
+    let what = count(outcome.removed.len() as u64, "computer");
+    if !outcome.removed.is_empty() {
+        if !out.is_json() {
+            out.note(removed_lines(&outcome).trim_end());
+        }
+        if removal.ask(context, &what)? == Answer::Remove {
+            outcome = computers::remove_all(&ops, &filter, true)?;
+        }
+    }
+    out.data(&outcome, || match outcome.done {
+        true => format!("Forgot {}.", count(outcome.removed.len() as u64, "computer")),
+        false => format!("{what} would be forgotten."),
+    })
 }
 
 fn in_state(states: &[Compliance], state: ComplianceState) -> u64 {

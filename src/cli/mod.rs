@@ -30,6 +30,7 @@ mod probe;
 mod progress;
 mod prune;
 mod publish;
+mod removal;
 mod rules;
 mod seal;
 mod serve;

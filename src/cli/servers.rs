@@ -12,6 +12,7 @@ use tidegate::{
 use super::{
     Context, Outcome, hierarchy,
     output::{count, printable},
+    removal::{Answer, Removal, removed_lines},
 };
 
 /// Downstream servers: WSUS servers and other mirrors that synchronize from this one. Without a
@@ -31,10 +32,13 @@ enum Command {
         /// Name or id
         server: String,
     },
-    /// Forget a server, with those below it and their computers; it comes back when it calls again
+    /// Forget a server, with those below it and their computers, or many at once; one that calls again
+    /// comes back
     Remove {
         /// Name or id
-        server: String,
+        server: Option<String>,
+        #[command(flatten)]
+        removal: Removal,
     },
 }
 
@@ -53,13 +57,35 @@ impl Args {
                 let details = servers::show(&ops, &server)?;
                 out.data(&details, || text(&details))?;
             }
-            Command::Remove { server } => {
-                let outcome = servers::remove(&ops, &server)?;
-                out.data(&outcome, || format!("Forgot {}.", printable(&outcome.name)))?;
+            Command::Remove { server, removal } => {
+                remove(context, server.as_deref(), &removal)?;
             }
         }
         Ok(Outcome::Done)
     }
+}
+
+fn remove(context: &Context, server: Option<&str>, removal: &Removal) -> anyhow::Result<()> {
+    let (ops, out) = (context.ops(), &context.out);
+    if let (Some(server), None) = (server, removal.filter(server)?) {
+        let outcome = servers::remove(&ops, server)?;
+        return out.data(&outcome, || format!("Forgot {}.", printable(&outcome.name)));
+    }
+    let Some(filter) = removal.filter(server)? else { return Ok(()) };
+    let mut outcome = servers::remove_all(&ops, &filter, false)?;
+    let what = count(outcome.removed.len() as u64, "server");
+    if !outcome.removed.is_empty() {
+        if !out.is_json() {
+            out.note(removed_lines(&outcome).trim_end());
+        }
+        if removal.ask(context, &what)? == Answer::Remove {
+            outcome = servers::remove_all(&ops, &filter, true)?;
+        }
+    }
+    out.data(&outcome, || match outcome.done {
+        true => format!("Forgot {}.", count(outcome.removed.len() as u64, "server")),
+        false => format!("{what} would be forgotten."),
+    })
 }
 
 fn text(details: &ServerDetails) -> String {

@@ -5,12 +5,13 @@ use serde_json::json;
 use tidegate::{
     catalog::SnapshotRow,
     data_dir::Side,
+    fleet::Dropped,
     ops::status::{self, StatusOutcome},
 };
 
 use super::{
     Context, Outcome, hierarchy,
-    output::{count, human_bytes},
+    output::{count, human_bytes, printable},
 };
 
 /// How this side stands: catalogue, content, snapshots, fleet, and the servers below it.
@@ -87,5 +88,18 @@ fn fleet(status: &StatusOutcome) -> String {
         let wanted = count(status.downstream_missing_files, "file");
         text.push_str(&format!("  {wanted} that downstream servers asked for missing here\n"));
     }
+    text.extend(status.dropped.iter().map(dropped));
     text
+}
+
+fn dropped(dropped: &Dropped) -> String {
+    let Dropped { what, times, last, address, .. } = dropped;
+    let from = match address {
+        Some(address) => format!("the last from {}", printable(address)),
+        None => "from where is not known".to_owned(),
+    };
+    format!(
+        "Bounds: {times} {what} were not kept, because more was claimed than is kept; {from}, {last:.0}. \
+         `tidegate computers remove` and `tidegate servers remove` clean up\n"
+    )
 }

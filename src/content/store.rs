@@ -38,6 +38,11 @@ impl ContentStore {
         Ok(store)
     }
 
+    /// The store in a folder, for reading: nothing is made.
+    pub fn for_reading(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
     /// Where a payload's bytes are or would be.
     pub fn path(&self, sha256: &Sha256) -> PathBuf {
         let name = sha256.to_string();

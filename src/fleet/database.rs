@@ -2,18 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
     error::{FleetError, WriteError, refusal},
-    meta::{counter, value},
+    limits::FleetBounds,
+    meta::{counter, set_value, value},
     schema,
 };
+use crate::sqlite::moment;
 
 /// `fleet.sqlite`, open. One per thread or behind a mutex.
 pub struct Fleet {
     connection: Connection,
     path: PathBuf,
+    bounds: FleetBounds,
 }
 
 impl Fleet {
@@ -23,7 +27,29 @@ impl Fleet {
     /// When it cannot be opened, a newer program made it, or the file is something else.
     pub fn open(path: &Path) -> Result<Self, FleetError> {
         let connection = schema::STORE.open(path).map_err(|e| FleetError::opening(path, e))?;
-        Ok(Self { connection, path: path.to_owned() })
+        Ok(Self { connection, path: path.to_owned(), bounds: FleetBounds::default() })
+    }
+
+    /// With other bounds on what computers and servers may occupy.
+    #[must_use]
+    pub fn with_bounds(self, bounds: FleetBounds) -> Self {
+        Self { bounds, ..self }
+    }
+
+    /// Bounds on what computers and servers may occupy.
+    pub(super) fn bounds(&self) -> FleetBounds {
+        self.bounds
+    }
+
+    /// Opens a fleet that is there, with exactly this program's schema, for reading: beside whoever writes
+    /// at the same time.
+    ///
+    /// # Errors
+    /// As [`Fleet::open`], and when it is not there.
+    pub fn open_read_only(path: &Path) -> Result<Self, FleetError> {
+        let opened = schema::STORE.open_read_only(path);
+        let connection = opened.map_err(|e| FleetError::opening(path, e))?;
+        Ok(Self { connection, path: path.to_owned(), bounds: FleetBounds::default() })
     }
 
     /// A counter that grows with every change of groups, memberships, approvals, declines and
@@ -60,6 +86,14 @@ impl Fleet {
         })
     }
 
+    /// Writes something that means nothing: whether that is possible again.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn try_writing(&mut self, now: Timestamp) -> Result<(), FleetError> {
+        self.write("write", |db| Ok(set_value(db, "written", moment(now).as_bytes())?))
+    }
+
     /// Makes many changes with one transaction: all of them or, if `work` fails, none. Much faster
     /// than each by itself, which waits for the disk every time.
     ///
@@ -84,6 +118,23 @@ impl Fleet {
         result
     }
 
+    /// Several looks at one moment: what is written meanwhile is not seen.
+    ///
+    /// # Errors
+    /// When `look` fails, or SQLite.
+    pub fn at_one_moment<T>(
+        &self,
+        look: impl FnOnce(&Self) -> Result<T, FleetError>,
+    ) -> Result<T, FleetError> {
+        let begun = self.connection.unchecked_transaction();
+        let moment = begun
+            .map_err(|e| WriteError::from(e).in_context("look at the database", &self.path))?;
+        let found = look(self);
+        // Nothing was written: how it ends does not matter.
+        drop(moment);
+        found
+    }
+
     /// One consistent look at the database.
     pub(super) fn read<T>(
         &self,
@@ -106,7 +157,7 @@ impl Fleet {
         doing: &'static str,
         work: impl FnOnce(&Connection) -> Result<T, WriteError>,
     ) -> Result<T, FleetError> {
-        let Self { connection, path } = self;
+        let Self { connection, path, .. } = self;
         let change = || {
             if !connection.is_autocommit() {
                 // Within `at_once`: what fails here is undone here.

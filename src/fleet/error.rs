@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::meta::text;
-use crate::sqlite::OpenError;
+use crate::sqlite::{OpenError, is_unwritable};
 
 /// Why the fleet could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,12 @@ pub enum FleetError {
 }
 
 impl FleetError {
+    /// Whether the database cannot be written at present, though it may be read: no space, no right, a
+    /// disk that fails, or a lock that another process holds for very long.
+    pub fn is_unwritable(&self) -> bool {
+        matches!(self, Self::Sqlite { source, .. } if is_unwritable(source))
+    }
+
     pub(super) fn opening(path: &Path, error: OpenError) -> Self {
         let path = path.to_owned();
         match error {

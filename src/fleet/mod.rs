@@ -8,11 +8,12 @@
 //! | `decisions/` | groups, approvals, declines, rules, policies | nothing |
 //! | `computers/` | computers, their events and compliance | `decisions/` |
 //! | `hierarchy/` | servers below and above | `decisions/`, `computers/` |
-//! | `database`, `meta`, `schema`, `limits`, `error` | the bottom: the file, its transactions, bounds | |
+//! | `database`, `meta`, `schema`, `limits`, `dropped`, `error` | the bottom: the file, its transactions, bounds and what went because of them | |
 
 mod computers;
 mod database;
 mod decisions;
+mod dropped;
 mod error;
 mod hierarchy;
 mod limits;
@@ -21,7 +22,8 @@ mod schema;
 
 pub use computers::compliance::{ComplianceState, Event};
 pub use computers::counts::ComputerCounts;
-pub use computers::registration::{Computer, Contact};
+pub use computers::placement::{GROUPS_ASKED_FOR, SETS_ASKED_FOR};
+pub use computers::registration::{Computer, Contact, Introduction};
 pub use computers::reports::{Compliance, EVENTS_KEPT};
 pub use database::Fleet;
 pub use decisions::approvals::{Approval, ApprovalAction, ApprovingRule, NewApproval};
@@ -31,18 +33,21 @@ pub use decisions::origin::Origin;
 pub use decisions::overrides::WithdrawnApproval;
 pub use decisions::policies::{PolicyState, StoredPolicy};
 pub use decisions::rules::StoredRule;
+pub use dropped::Dropped;
 pub use error::FleetError;
 pub use hierarchy::change_marks::{
     ReplicaChanges, ReplicatedApproval, ReplicatedDeployment, TOMBSTONES_KEPT,
 };
 pub use hierarchy::downstream_computers::{
-    ComputerChange, ComputerReport, DOWNSTREAM_COMPUTERS_KEPT, DownstreamComputer, StatusReport,
+    ComputerChange, ComputerReport, DownstreamComputer, StatusReport,
 };
 pub use hierarchy::downstream_servers::{DOWNSTREAMS_KEPT, Downstream, DownstreamDelivery};
 pub use hierarchy::installations::Installations;
+pub use hierarchy::limits::DOWNSTREAM_COMPUTERS_KEPT;
 pub use hierarchy::missing_files::MissingFile;
 pub use hierarchy::replica::decisions::{
     ReplicaReport, UpstreamDecisions, UpstreamDeployment, UpstreamGroup,
 };
 pub use hierarchy::server_reports::{Activity, ServerReport};
 pub use hierarchy::upstream_reports::{PendingReport, ReportedComputer};
+pub use limits::FleetBounds;

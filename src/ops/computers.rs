@@ -3,8 +3,14 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::{Result, context::Context, error::OpsError};
+use super::{
+    Result,
+    context::Context,
+    error::OpsError,
+    removal::{RemovalFilter, RemovalOutcome, RemovedEntry},
+};
 use crate::{
     fleet::{Compliance, Computer, Event},
     update::UpdateId,
@@ -58,12 +64,12 @@ pub struct ComputerRemoved {
 /// When there is no data folder, or the fleet cannot be read.
 pub fn list(context: &Context<'_>) -> Result<Vec<ComputerEntry>> {
     let fleet = context.fleet()?;
-    let groups = fleet.groups()?;
+    let groups: HashMap<Uuid, String> =
+        fleet.groups()?.into_iter().map(|group| (group.id, group.name)).collect();
     let mut entries = Vec::new();
     for computer in fleet.computers()? {
         let compliance = fleet.compliance(Some(&computer.id))?;
-        let named = |id| groups.iter().find(|group| group.id == id).map(|group| &group.name);
-        let group_names = computer.groups.iter().filter_map(|id| named(*id)).cloned().collect();
+        let group_names = computer.groups.iter().filter_map(|id| groups.get(id)).cloned().collect();
         entries.push(ComputerEntry { computer, group_names, compliance });
     }
     Ok(entries)
@@ -117,4 +123,35 @@ pub fn assign(
 pub fn remove(context: &Context<'_>, name_or_id: &str) -> Result<ComputerRemoved> {
     context.fleet()?.remove_computer(name_or_id)?;
     Ok(ComputerRemoved { removed: name_or_id.to_owned() })
+}
+
+/// Forgets all computers that fit; without `really`, only says which.
+///
+/// # Errors
+/// As [`list`].
+pub fn remove_all(
+    context: &Context<'_>,
+    filter: &RemovalFilter,
+    really: bool,
+) -> Result<RemovalOutcome> {
+    let now = context.now();
+    let mut fleet = context.fleet()?;
+    // What fits is asked again with each run: one that has reported meanwhile stays.
+    let removed = fleet.at_once(|fleet| {
+        let mut computers = fleet.computers()?;
+        computers.retain(|one| filter.fits(one.last_seen, one.last_report, now));
+        if really {
+            for computer in &computers {
+                fleet.remove_computer(&computer.id)?;
+            }
+        }
+        Ok::<_, OpsError>(computers)
+    })?;
+    let removed = removed.into_iter().map(|computer| RemovedEntry {
+        id: computer.id,
+        name: computer.dns_name,
+        last_seen: computer.last_seen,
+        last_report: computer.last_report,
+    });
+    Ok(RemovalOutcome { done: really, removed: removed.collect() })
 }

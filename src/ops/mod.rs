@@ -48,6 +48,7 @@ pub mod probe;
 mod progress;
 pub mod prune;
 pub mod publish;
+pub mod removal;
 #[cfg(feature = "upstream")]
 mod replica;
 #[cfg(feature = "upstream")]

@@ -1,6 +1,6 @@
 //! Downstream servers: those that synchronize from this one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use super::{
     context::Context,
     error::OpsError,
     hierarchy::{self, DownstreamEntry},
+    removal::{RemovalFilter, RemovalOutcome, RemovedEntry},
 };
 use crate::fleet::{Activity, Downstream, DownstreamComputer, Fleet};
 
@@ -78,6 +79,50 @@ pub fn remove(context: &Context<'_>, name_or_id: &str) -> Result<ServerRemoved> 
     let server = find(&fleet, name_or_id)?;
     fleet.remove_downstream(server.id)?;
     Ok(ServerRemoved { removed: server.id, name: server.name })
+}
+
+/// Forgets all servers that fit and have none below them that does not; without `really`, only says which.
+///
+/// # Errors
+/// As [`list`].
+pub fn remove_all(
+    context: &Context<'_>,
+    filter: &RemovalFilter,
+    really: bool,
+) -> Result<RemovalOutcome> {
+    let now = context.now();
+    let mut fleet = context.fleet()?;
+    let removed = fleet.at_once(|fleet| {
+        let mut servers = fleet.downstreams()?;
+        let fits = |one: &Downstream| filter.fits(one.last_contact, one.last_rollup, now);
+        let mut needed: HashSet<Uuid> =
+            servers.iter().filter(|one| !fits(one)).map(|one| one.id).collect();
+        // Who has a server below it that stays, stays too.
+        let parents: HashMap<Uuid, Option<Uuid>> =
+            servers.iter().map(|one| (one.id, one.parent)).collect();
+        for id in needed.clone() {
+            let mut next = parents.get(&id).copied().flatten();
+            while let Some(parent) = next
+                && needed.insert(parent)
+            {
+                next = parents.get(&parent).copied().flatten();
+            }
+        }
+        servers.retain(|one| !needed.contains(&one.id));
+        if really {
+            for server in &servers {
+                fleet.remove_downstream(server.id)?;
+            }
+        }
+        Ok::<_, OpsError>(servers)
+    })?;
+    let removed = removed.into_iter().map(|server| RemovedEntry {
+        id: server.id.to_string(),
+        name: server.name,
+        last_seen: server.last_contact,
+        last_report: server.last_rollup,
+    });
+    Ok(RemovalOutcome { done: really, removed: removed.collect() })
 }
 
 fn find(fleet: &Fleet, name_or_id: &str) -> Result<Downstream> {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     catalog::{Catalog, CatalogCounts, SnapshotRow},
     data_dir::Side,
-    fleet::{Fleet, PolicyState},
+    fleet::{Dropped, Fleet, PolicyState},
 };
 
 /// How a side stands: catalogue, content, snapshots, fleet, and the servers below it.
@@ -44,6 +44,8 @@ pub struct StatusOutcome {
     /// Files that servers below asked for and that are not here.
     #[serde(rename = "wanted-files")]
     pub downstream_missing_files: u64,
+    /// What computers and servers claimed and was not kept, because it was over a bound.
+    pub dropped: Vec<Dropped>,
 }
 
 /// Looks how this side stands.
@@ -73,6 +75,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         policy_held: fleet.policy(PolicyState::Held)?.map(|policy| policy.snapshot),
         downstreams: hierarchy::entries(&fleet, &catalog, context.now())?,
         computers_of_downstreams: fleet.downstream_computer_count()?,
+        dropped: fleet.dropped()?,
         downstream_missing_files: count_missing_files(&catalog, &fleet)?,
     })
 }

@@ -1,6 +1,6 @@
 //! A call: which service, who asks and how, and what an answer is made of.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{extract::Request, http::header::HOST};
 use jiff::Timestamp;
@@ -18,7 +18,6 @@ use crate::{
 /// Who sent a request, and how.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer {
-    #[expect(dead_code, reason = "shown by Debug in the log")]
     pub(super) address: SocketAddr,
     /// Over TLS.
     pub(super) tls: bool,
@@ -102,6 +101,18 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// Where it came from: an IPv4 address, or the network of an IPv6 address, of which one machine has as
+    /// many as it likes.
+    pub(super) fn address(&self) -> Option<String> {
+        Some(match self.peer?.address.ip().to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+        })
+    }
+
     /// Whether it arrived over TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.peer.is_some_and(|peer| peer.tls)
@@ -146,6 +157,20 @@ impl From<PackedFragment> for StoredPiece {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_network_of_ipv6_is_one_address() {
+        let address = |text: &str| {
+            let mut request = Request::new(axum::body::Body::empty());
+            let peer = Peer { address: text.parse().unwrap(), tls: false };
+            request.extensions_mut().insert(peer);
+            Call::new(&request).address().unwrap()
+        };
+        assert_eq!(address("192.0.2.1:5"), "192.0.2.1");
+        assert_eq!(address("[::ffff:192.0.2.1]:5"), "192.0.2.1");
+        assert_eq!(address("[2001:db8:0:7:1:2:3:4]:5"), "2001:db8:0:7::/64");
+        assert_eq!(address("[2001:db8:0:7:9::1]:5"), "2001:db8:0:7::/64");
+    }
 
     #[test]
     fn a_host_that_cannot_stand_in_a_url_is_not_used() {

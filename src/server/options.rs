@@ -30,6 +30,8 @@ pub struct ServeOptions {
     /// Ids of the servers that may be downstreams of this one; `None`: any. The id is a claim: this
     /// keeps order, not enemies out.
     pub downstreams: Option<Vec<Uuid>>,
+    /// Bytes of the disk that reports never take: with less free space they are refused, and come again.
+    pub report_reserve: u64,
 }
 
 impl ServeOptions {
@@ -45,6 +47,7 @@ impl ServeOptions {
             handshake: Duration::from_secs(20),
             grace: Duration::from_secs(30),
             downstreams: None,
+            report_reserve: 256 * 1024 * 1024,
         }
     }
 }

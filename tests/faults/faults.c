@@ -10,6 +10,7 @@
  *               enospc  the disk is full from this call on
  *               short   this call writes a part, then the disk is full
  *               kill    SIGKILL before the call
+ * FAULTS_FULL   the disk is full while this file exists
  * FAULTS_LOG    a line for each call goes there: number, name, path below the folder, and "failed" for the
  *               ones that did
  *
@@ -117,6 +118,7 @@ static enum { EIO_ONCE, FULL, SHORT, KILL } mode;
 static long fail_at;
 static long counted;
 static int full;
+static const char *full_while;
 static int log_fd = -1;
 
 /* Where a file lies: of a descriptor, or of a path seen from one. */
@@ -191,12 +193,16 @@ static long open_flags(const struct call *call, const long *a)
 /* Whether a full disk refuses it. A file that is there is opened without new space. */
 static int needs_space(const struct call *call, const long *a, const char *path)
 {
+    int is_there = door(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0, 0, 0) == 0;
+    /* The kernel says that it is there before it says that there is no space. */
+    if (is_there && !strncmp(call->name, "mkdir", 5))
+        return 0;
     if (call->needs != OPENS)
         return call->needs != NOTHING;
     long flags = open_flags(call, a);
     if ((flags & O_TMPFILE) == O_TMPFILE)
         return 1;
-    return (flags & O_CREAT) && door(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0, 0, 0) < 0;
+    return (flags & O_CREAT) && !is_there;
 }
 
 /* Writes a part of what it was given. */
@@ -262,7 +268,9 @@ static long answer(const struct call *call, const long *a)
         tell(number, call, path, 1, space);
         return -EIO;
     }
-    int fails = space && __atomic_load_n(&full, __ATOMIC_SEQ_CST);
+    int fails = space
+        && (__atomic_load_n(&full, __ATOMIC_SEQ_CST)
+            || (full_while && door(SYS_faccessat, AT_FDCWD, (long)full_while, F_OK, 0, 0, 0) == 0));
     tell(number, call, path, fails, space);
     if (!fails)
         return door(call->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -335,6 +343,7 @@ __attribute__((constructor)) static void begin(void)
     strcpy(below, folder);
     below_len = strlen(below);
     fail_at = at ? atol(at) : 0;
+    full_while = getenv("FAULTS_FULL");
     if (how && !strcmp(how, "enospc"))
         mode = FULL;
     else if (how && !strcmp(how, "short"))

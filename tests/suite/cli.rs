@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::support::program::{run, tidegate};
+use crate::support::program::{run, run_json, tidegate};
 
 #[track_caller]
 fn ends_with(data: &Path, args: &[&str], code: i32, says: &str) {
@@ -209,6 +209,48 @@ fn servers_below_are_listed_shown_and_forgotten() {
     ends_with(&data, &["servers", "show", "nobody"], 1, "nobody");
     json(&["servers", "remove", &id.to_string()]);
     assert_eq!(json(&["status"])["downstreams"], serde_json::json!([]), "with those below it");
+}
+
+#[test]
+fn what_strangers_left_is_removed_in_one_command() {
+    use jiff::{SignedDuration, Timestamp};
+    use tidegate::fleet::{Contact, Fleet};
+    use uuid::Uuid;
+
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("isolated");
+    ends_with(&data, &["init", "--site", "plant-7"], 0, "");
+    let mut fleet = Fleet::open(&data.join("fleet.sqlite")).unwrap();
+    let (now, long_ago) = (Timestamp::now(), Timestamp::now() - SignedDuration::from_hours(2400));
+    for n in 0..50 {
+        fleet.introduce(&format!("x{n}"), "x", None, long_ago).unwrap();
+        fleet.note_downstream(Uuid::from_u128(n + 1), "x", long_ago).unwrap();
+    }
+    fleet.introduce("new", "new", None, now).unwrap();
+    fleet.contact("old", Contact::Reported, long_ago).unwrap();
+    fleet.note_downstream(Uuid::from_u128(99), "new", now).unwrap();
+    drop(fleet);
+    let which = ["--not-seen", "30d", "--never-reported"];
+    for list in ["computers", "servers"] {
+        let remove =
+            |more: &[&str]| run_json(&data, &[&[list, "remove"], &which[..], more].concat(), 0);
+        ends_with(&data, &[list, "remove"], 2, "--not-seen");
+        ends_with(&data, &[list, "remove", "x1", "--not-seen", "30d"], 2, "not both");
+        ends_with(&data, &[&[list, "remove"], &which[..]].concat(), 2, "--dry-run");
+        let shown = remove(&["--dry-run"]);
+        assert_eq!(
+            (&shown["done"], shown["removed"].as_array().unwrap().len()),
+            (&false.into(), 50)
+        );
+        let gone = remove(&["--yes"]);
+        assert_eq!((&gone["done"], &gone["removed"]), (&true.into(), &shown["removed"]));
+        assert_eq!(remove(&["--yes"])["removed"], serde_json::json!([]));
+    }
+    let fleet = Fleet::open(&data.join("fleet.sqlite")).unwrap();
+    let mut left: Vec<String> = fleet.computers().unwrap().into_iter().map(|one| one.id).collect();
+    left.sort();
+    assert_eq!(left, ["new", "old"], "what was seen lately, or reported once, stays");
+    assert_eq!(fleet.downstreams().unwrap().len(), 1);
 }
 
 /// Titles are foreign: they colour nothing, hide nothing and forge no line. JSON has them as they are.

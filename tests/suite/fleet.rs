@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use serde_json::json;
 use tidegate::{
     fleet::{
-        ALL_COMPUTERS, ApprovalAction, ApprovalNeed, Contact, Fleet, FleetError, Origin,
-        UNASSIGNED_COMPUTERS,
+        ALL_COMPUTERS, ApprovalAction, ApprovalNeed, Contact, Fleet, FleetError, GROUPS_ASKED_FOR,
+        Origin, SETS_ASKED_FOR, UNASSIGNED_COMPUTERS,
     },
     update::RevisionId,
 };
@@ -209,7 +209,10 @@ fn client_side_targeting_yields_to_the_administrator() {
         fleet.computers().unwrap()[0].groups.clone()
     };
     assert_eq!(after(&mut fleet, None), [UNASSIGNED_COMPUTERS]);
-    assert_eq!(after(&mut fleet, Some("nowhere; TWO ;One")), [two], "the first that exists");
+    let both = sorted(vec![one, two]);
+    assert_eq!(after(&mut fleet, Some("nowhere; TWO ;One;two")), both, "all that exist");
+    assert_eq!(after(&mut fleet, Some("One;All Computers;Unassigned Computers")), [one]);
+    assert_eq!(after(&mut fleet, Some("two")), [two]);
     let change = fleet.change().unwrap();
     assert_eq!(after(&mut fleet, Some("two")), [two]);
     assert_eq!(fleet.change().unwrap(), change);
@@ -226,6 +229,35 @@ fn client_side_targeting_yields_to_the_administrator() {
     fleet.assign("a", &[two]).unwrap();
     fleet.remove_group(two).unwrap();
     assert_eq!(after(&mut fleet, Some("one")), [one], "no choice is left");
+}
+
+#[test]
+fn combinations_of_groups_that_computers_ask_for_are_bounded() {
+    let (_folder, mut fleet) = stores::fleet();
+    let ids: Vec<Uuid> =
+        (0..20).map(|n| fleet.create_group(&format!("G{n}"), None).unwrap().id).collect();
+    let all: Vec<String> = (0..20).map(|n| format!("g{n}")).collect();
+    fleet.introduce("many", "", Some(&all.join(";")), exactly_now()).unwrap();
+    let groups_of = |fleet: &Fleet, id: &str| {
+        let found = fleet.computers().unwrap().into_iter().find(|computer| computer.id == id);
+        found.unwrap().groups
+    };
+    assert_eq!(groups_of(&fleet, "many"), sorted(ids[..GROUPS_ASKED_FOR].to_vec()));
+    fleet.introduce("honest", "", Some("g1;g0"), exactly_now()).unwrap();
+    // A stranger invents computers, each in other groups.
+    let pairs = (3..17).flat_map(|a| (2..a).flat_map(move |b| (1..b).map(move |c| (a, b, c))));
+    for (a, b, c) in pairs.filter(|three| *three != (9, 8, 7)) {
+        let (id, request) = (format!("{a}-{b}-{c}"), format!("g{a};g{b};g{c}"));
+        fleet.introduce(&id, "", Some(&request), exactly_now()).unwrap();
+    }
+    let alone = fleet.groups().unwrap().len();
+    assert!(fleet.group_sets().unwrap().len() <= SETS_ASKED_FOR + alone);
+    fleet.introduce("late", "", Some("g7;g8;g9"), exactly_now()).unwrap();
+    assert_eq!(groups_of(&fleet, "late"), [ids[7]], "the first");
+    for (id, request) in [("honest", "g1;g0"), ("late", "g0;g1")] {
+        fleet.introduce(id, "", Some(request), exactly_now()).unwrap();
+        assert_eq!(groups_of(&fleet, id), sorted(vec![ids[0], ids[1]]), "a set that is there");
+    }
 }
 
 // ---- approvals ----
@@ -366,6 +398,25 @@ fn a_policy_never_overrules_an_administrator() {
 }
 
 // ---- deployments ----
+
+/// A decline is not lifted without the decision that keeps it so.
+#[test]
+fn keeping_an_update_undeclined_is_one_transaction() {
+    let (folder, mut fleet) = stores::fleet();
+    fleet.decline(numbered(1), Origin::Policy, exactly_now()).unwrap();
+    let other = Connection::open(folder.path().join("fleet.sqlite")).unwrap();
+    let fails = "CREATE TRIGGER fails BEFORE INSERT ON undeclined
+                 BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    other.execute_batch(fails).unwrap();
+    fleet.refuse_decline(numbered(1)).unwrap_err();
+    assert_eq!(fleet.declined().unwrap(), [numbered(1)]);
+    fleet.undecline(numbered(1)).unwrap_err();
+    assert_eq!(fleet.declined().unwrap(), [numbered(1)]);
+    other.execute_batch("DROP TRIGGER fails").unwrap();
+    fleet.refuse_decline(numbered(1)).unwrap();
+    assert_eq!(fleet.declined().unwrap(), []);
+    assert_eq!(fleet.undeclined().unwrap(), [numbered(1)]);
+}
 
 #[test]
 fn deployments_keep_id_and_mark_until_they_change() {

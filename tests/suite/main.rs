@@ -36,6 +36,7 @@ mod download;
 #[cfg(feature = "upstream")]
 mod faults;
 mod fleet;
+mod fleet_bounds;
 mod fleet_replicated;
 mod house;
 mod kill;

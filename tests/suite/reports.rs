@@ -183,12 +183,19 @@ fn events_come_back_newest_first_and_bounded() {
 
     let mut huge = event(156, None, 0);
     huge.strings = vec!["ä".repeat(4000); 300];
+    huge.extended = json!({"also": "x".repeat(9000)});
+    fleet.report("a", &[huge], exactly_now()).unwrap();
+    let kept = &fleet.events("a", 1).unwrap()[0];
+    assert_eq!(kept.strings[..3], vec!["ä".repeat(2048); 3]);
+    let all = serde_json::to_string(&(&kept.strings, &kept.extended)).unwrap();
+    assert!(all.len() <= 16 * 1024 + 100, "{} bytes of one event", all.len());
+
+    let mut huge = event(156, None, 0);
     huge.extended = json!({"deep": [[[[[[[[[[1]]]]]]]]]], "long": "x".repeat(9000)});
     let ids: Vec<_> = (1..=30_000_u128).map(|n| numbered(n).to_string()).collect();
     huge.misc = vec![format!("V={}", ids.join(";"))];
     fleet.report("a", &[huge], exactly_now()).unwrap();
     let kept = &fleet.events("a", 1).unwrap()[0];
-    assert_eq!(kept.strings, vec!["ä".repeat(2048); 256]);
     assert_eq!(kept.misc[0].len(), 4096);
     assert_eq!(kept.extended["long"].as_str().unwrap().len(), 4096);
     assert!(kept.extended.to_string().contains("null"), "{}", kept.extended["deep"]);
@@ -204,7 +211,7 @@ fn events_come_back_newest_first_and_bounded() {
     assert_eq!(kept.len(), EVENTS_KEPT as usize);
     assert_eq!(kept[0].instance, many[many.len() - 1].instance);
     assert_eq!(kept[kept.len() - 1].instance, many[5].instance, "the oldest are dropped");
-    assert_eq!(fleet.events("a", 10).unwrap().len(), 4, "of that computer only");
+    assert_eq!(fleet.events("a", 10).unwrap().len(), 5, "of that computer only");
 }
 
 // ---- what a real agent reported ----

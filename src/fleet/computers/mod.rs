@@ -5,7 +5,9 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | `registration` | a computer introduces itself, registers, is put into groups, is removed |
+//! | `registration` | a computer introduces itself, registers, is removed |
+//! | `placement` | which groups it is in |
+//! | `limits` | bounds on both |
 //! | `reports` | events, and the state of each update on each computer |
 //! | `outcomes` | pure: which state follows from which events |
 //! | `counts` | how many computers need something, failed, are up to date |
@@ -13,6 +15,8 @@
 
 pub(super) mod compliance;
 pub(super) mod counts;
+mod limits;
 pub(super) mod outcomes;
+pub(super) mod placement;
 pub(super) mod registration;
 pub(super) mod reports;

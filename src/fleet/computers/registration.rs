@@ -7,15 +7,16 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::{
+    limits::make_room,
+    placement::{forget, memberships, place_as_requested, requested_groups, resolve},
+};
 use crate::{
     fleet::{
         database::Fleet,
-        decisions::groups::{
-            ALL_COMPUTERS, UNASSIGNED_COMPUTERS, all, find, parents, same, with_ancestors,
-        },
+        decisions::groups::UNASSIGNED_COMPUTERS,
         error::{FleetError, WriteError},
-        limits::{NAME, TEXT, clip, clip_json},
-        meta::touch,
+        limits::{DETAILS, FleetBounds, NAME, TEXT, clip, clip_json},
     },
     sqlite::{moment, moment_at, optional_moment_at, uuid_at},
 };
@@ -28,7 +29,7 @@ pub struct Computer {
     pub id: String,
     /// DNS name.
     pub dns_name: String,
-    /// Group asked for by client-side targeting.
+    /// Groups asked for by client-side targeting, divided by `;`.
     pub requested_group: Option<String>,
     /// What RegisterComputer said, JSON.
     pub details: Option<serde_json::Value>,
@@ -44,6 +45,19 @@ pub struct Computer {
     pub last_report: Option<Timestamp>,
 }
 
+/// A computer says who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introduction {
+    /// `clientId`.
+    pub id: String,
+    /// DNS name.
+    pub dns_name: String,
+    /// Groups asked for by client-side targeting, divided by `;`.
+    pub requested_group: Option<String>,
+    /// Where it calls from.
+    pub address: Option<String>,
+}
+
 /// What a computer just did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contact {
@@ -56,9 +70,9 @@ pub enum Contact {
 }
 
 impl Fleet {
-    /// A computer presents itself (GetAuthorizationCookie). If `requested_group` names a group and
-    /// no administrator has put the computer elsewhere, it joins that group (the first that exists
-    /// of several names divided by `;`), and leaves it when it asks for another or for none.
+    /// A computer presents itself (GetAuthorizationCookie). If `requested_group` names groups, divided
+    /// by `;`, and no administrator has put the computer elsewhere, it joins all of them that exist, and
+    /// leaves them when it asks for others or for none.
     ///
     /// # Errors
     /// When the id is empty or longer than 256 bytes, or SQLite fails.
@@ -69,14 +83,60 @@ impl Fleet {
         requested_group: Option<&str>,
         now: Timestamp,
     ) -> Result<(), FleetError> {
+        let introduction = Introduction {
+            id: id.to_owned(),
+            dns_name: dns_name.to_owned(),
+            requested_group: requested_group.map(str::to_owned),
+            address: None,
+        };
+        self.introduce_as(&introduction, now)
+    }
+
+    /// As [`Fleet::introduce`], with the address. If there is no room for one more computer, another goes:
+    /// see [`FleetBounds`].
+    ///
+    /// # Errors
+    /// As [`Fleet::introduce`].
+    pub fn introduce_as(&mut self, new: &Introduction, now: Timestamp) -> Result<(), FleetError> {
+        let bounds = self.bounds();
         self.write("note a computer", |db| {
-            note_seen(db, id, now)?;
-            let requested = requested_group.map(|name| clip(name, TEXT));
+            note_seen_at(db, &new.id, new.address.as_deref(), &bounds, now)?;
+            let requested = new.requested();
             db.prepare_cached(
                 "UPDATE computer SET dns_name = ?2, requested_group = ?3 WHERE computer_id = ?1",
             )?
-            .execute(params![id, clip(dns_name, NAME), requested])?;
-            place_as_requested(db, id, requested)
+            .execute(params![new.id, clip(&new.dns_name, NAME), requested])?;
+            place_as_requested(db, &new.id, requested)
+        })
+    }
+
+    /// Whether a computer has said exactly this before, and is in the groups that follow from it: then
+    /// there is nothing to write but when it was here.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn is_introduced(&self, new: &Introduction) -> Result<bool, FleetError> {
+        self.read("look up a computer", |db| {
+            let placed: Option<String> = db
+                .prepare_cached(
+                    "SELECT placed FROM computer WHERE computer_id = ?1 AND dns_name = ?2
+                        AND requested_group IS ?3 AND (?4 IS NULL OR address IS ?4)",
+                )?
+                .query_row(
+                    params![new.id, clip(&new.dns_name, NAME), new.requested(), new.address],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            match (placed.as_deref(), new.requested()) {
+                (None, _) => Ok(false),
+                (Some("administrator"), _) | (Some("nobody"), None) => Ok(true),
+                (Some(_), requested) => {
+                    let mut wanted = requested
+                        .map_or(Ok(Vec::new()), |names| requested_groups(db, &new.id, names))?;
+                    wanted.sort_unstable();
+                    Ok(memberships(db, &new.id)? == wanted)
+                }
+            }
         })
     }
 
@@ -90,11 +150,53 @@ impl Fleet {
         details: &serde_json::Value,
         now: Timestamp,
     ) -> Result<(), FleetError> {
+        self.register_from(id, details, None, now)
+    }
+
+    /// As [`Fleet::register`], with the address.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn register_from(
+        &mut self,
+        id: &str,
+        details: &serde_json::Value,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), FleetError> {
+        let bounds = self.bounds();
         self.write("register a computer", |db| {
-            note_seen(db, id, now)?;
+            note_seen_at(db, id, address, &bounds, now)?;
             db.prepare_cached("UPDATE computer SET details = ?2 WHERE computer_id = ?1")?
-                .execute(params![id, serde_json::to_string(&clip_json(details))?])?;
+                .execute(params![id, details_text(details)?])?;
             Ok(())
+        })
+    }
+
+    /// Whether a computer has registered with exactly these details.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn has_details(&self, id: &str, details: &serde_json::Value) -> Result<bool, FleetError> {
+        self.read("look up a computer", |db| {
+            let details = details_text(details)?;
+            Ok(db
+                .prepare_cached("SELECT 1 FROM computer WHERE computer_id = ?1 AND details = ?2")?
+                .exists([id, &details])?)
+        })
+    }
+
+    /// Whether a computer called from this address last. `None`: it is not known from where it called.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn was_at(&self, id: &str, address: &str) -> Result<Option<bool>, FleetError> {
+        self.read("look up a computer", |db| {
+            let last: Option<Option<String>> = db
+                .prepare_cached("SELECT address FROM computer WHERE computer_id = ?1")?
+                .query_row([id], |row| row.get(0))
+                .optional()?;
+            Ok(last.flatten().map(|last| last == address))
         })
     }
 
@@ -108,7 +210,8 @@ impl Fleet {
         contact: Contact,
         now: Timestamp,
     ) -> Result<(), FleetError> {
-        self.write("note a contact", |db| note_contact(db, id, contact, now))
+        let bounds = self.bounds();
+        self.write("note a contact", |db| note_contact(db, id, contact, None, &bounds, now))
     }
 
     /// Whether RegisterComputer has been called for it.
@@ -153,54 +256,6 @@ impl Fleet {
         })
     }
 
-    /// The groups of a computer with all ancestors, sorted by id; those of an unassigned computer
-    /// if it is not known.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn groups_of(&self, id: &str) -> Result<Vec<Uuid>, FleetError> {
-        self.read("read the groups of a computer", |db| {
-            let mut groups = memberships(db, id)?;
-            if groups.is_empty() {
-                groups.push(UNASSIGNED_COMPUTERS);
-            }
-            Ok(with_ancestors(&parents(db)?, groups))
-        })
-    }
-
-    /// Puts a computer (by id or DNS name) into exactly these groups. It stays there whatever it
-    /// asks for; only with none it is unassigned until it asks for a group by itself.
-    ///
-    /// # Errors
-    /// When there is no such computer or group, several computers have the name, or the groups
-    /// exclude each other.
-    pub fn assign(&mut self, id_or_name: &str, groups: &[Uuid]) -> Result<(), FleetError> {
-        self.write("assign a computer", |db| {
-            let id = resolve(db, id_or_name)?;
-            let all = all(db)?;
-            for group in groups {
-                find(&all, &group.to_string())?;
-            }
-            if groups.contains(&ALL_COMPUTERS) {
-                return Err(WriteError::Invalid(
-                    "every computer is in All Computers: name the other groups only".to_owned(),
-                ));
-            }
-            let unassigned = groups.contains(&UNASSIGNED_COMPUTERS);
-            if unassigned && groups.iter().any(|group| *group != UNASSIGNED_COMPUTERS) {
-                return Err(WriteError::Invalid(
-                    "a computer is in Unassigned Computers or in other groups, not in both"
-                        .to_owned(),
-                ));
-            }
-            let placed = if groups.is_empty() { "nobody" } else { "administrator" };
-            db.prepare_cached("UPDATE computer SET placed = ?2 WHERE computer_id = ?1")?
-                .execute([id.as_str(), placed])?;
-            let groups = if unassigned { &[] } else { groups };
-            set_memberships(db, &id, groups)
-        })
-    }
-
     /// Removes a computer, with what it reported.
     ///
     /// # Errors
@@ -208,11 +263,20 @@ impl Fleet {
     pub fn remove_computer(&mut self, id_or_name: &str) -> Result<(), FleetError> {
         self.write("remove a computer", |db| {
             let id = resolve(db, id_or_name)?;
-            set_memberships(db, &id, &[])?;
-            db.execute("DELETE FROM computer WHERE computer_id = ?1", [id])?;
-            Ok(())
+            forget(db, &id)
         })
     }
+}
+
+impl Introduction {
+    fn requested(&self) -> Option<&str> {
+        self.requested_group.as_deref().map(|name| clip(name, TEXT))
+    }
+}
+
+/// The details of a computer as they are stored.
+fn details_text(details: &serde_json::Value) -> serde_json::Result<String> {
+    serde_json::to_string(&clip_json(details, DETAILS))
 }
 
 /// Notes a contact.
@@ -220,9 +284,11 @@ pub(crate) fn note_contact(
     db: &Connection,
     id: &str,
     contact: Contact,
+    address: Option<&str>,
+    bounds: &FleetBounds,
     now: Timestamp,
 ) -> Result<(), WriteError> {
-    note_seen(db, id, now)?;
+    note_seen_at(db, id, address, bounds, now)?;
     let sql = match contact {
         Contact::Seen => return Ok(()),
         Contact::Synced => "UPDATE computer SET last_sync = ?2 WHERE computer_id = ?1",
@@ -233,95 +299,34 @@ pub(crate) fn note_contact(
 }
 
 /// Notes that a computer came. One that was removed meanwhile is added again.
-fn note_seen(db: &Connection, id: &str, now: Timestamp) -> Result<(), WriteError> {
+fn note_seen_at(
+    db: &Connection,
+    id: &str,
+    address: Option<&str>,
+    bounds: &FleetBounds,
+    now: Timestamp,
+) -> Result<(), WriteError> {
     if id.is_empty() || id.len() > NAME {
         return Err(WriteError::Invalid(format!(
             "a computer's id has 1 to {NAME} bytes, this one has {}",
             id.len()
         )));
     }
-    db.prepare_cached(
-        "INSERT INTO computer (computer_id, dns_name, first_seen, last_seen)
-         VALUES (?1, '', ?2, ?2)
-         ON CONFLICT (computer_id) DO UPDATE SET last_seen = ?2",
-    )?
-    .execute(params![id, moment(now)])?;
+    let known = db
+        .prepare_cached(
+            "UPDATE computer SET last_seen = ?2, address = coalesce(?3, address)
+             WHERE computer_id = ?1",
+        )?
+        .execute(params![id, moment(now), address])?;
+    if known == 0 {
+        make_room(db, address, bounds, now)?;
+        db.prepare_cached(
+            "INSERT INTO computer (computer_id, dns_name, first_seen, last_seen, address)
+             VALUES (?1, '', ?2, ?2, ?3)",
+        )?
+        .execute(params![id, moment(now), address])?;
+    }
     Ok(())
-}
-
-/// Client-side targeting. What an administrator chose stands.
-fn place_as_requested(
-    db: &Connection,
-    id: &str,
-    requested: Option<&str>,
-) -> Result<(), WriteError> {
-    let placed: String = db
-        .prepare_cached("SELECT placed FROM computer WHERE computer_id = ?1")?
-        .query_row([id], |row| row.get(0))?;
-    if placed == "administrator" || (placed == "nobody" && requested.is_none()) {
-        return Ok(());
-    }
-    let groups = all(db)?;
-    let existing = requested.into_iter().flat_map(|names| names.split(';')).find_map(|name| {
-        groups.iter().find(|g| g.id != ALL_COMPUTERS && same(&g.name, name.trim()))
-    });
-    let group = existing.map(|group| group.id).filter(|id| *id != UNASSIGNED_COMPUTERS);
-    let now_placed = if group.is_some() { "client" } else { "nobody" };
-    if now_placed != placed {
-        db.prepare_cached("UPDATE computer SET placed = ?2 WHERE computer_id = ?1")?
-            .execute([id, now_placed])?;
-    }
-    set_memberships(db, id, group.as_slice())
-}
-
-/// Makes the memberships of a computer exactly these.
-fn set_memberships(db: &Connection, id: &str, groups: &[Uuid]) -> Result<(), WriteError> {
-    let mut groups = groups.to_vec();
-    groups.sort_unstable();
-    groups.dedup();
-    if memberships(db, id)? == groups {
-        return Ok(());
-    }
-    db.prepare_cached("DELETE FROM membership WHERE computer_id = ?1")?.execute([id])?;
-    for group in &groups {
-        db.prepare_cached("INSERT INTO membership (computer_id, group_id) VALUES (?1, ?2)")?
-            .execute(params![id, group.as_bytes()])?;
-    }
-    touch(db)?;
-    Ok(())
-}
-
-/// The groups that a computer was put into, sorted.
-fn memberships(db: &Connection, id: &str) -> rusqlite::Result<Vec<Uuid>> {
-    db.prepare_cached("SELECT group_id FROM membership WHERE computer_id = ?1 ORDER BY group_id")?
-        .query_map([id], |row| uuid_at(row, 0))?
-        .collect()
-}
-
-/// The id of a computer by id, else by DNS name.
-fn resolve(db: &Connection, id_or_name: &str) -> Result<String, WriteError> {
-    let by_id: Option<String> = db
-        .prepare_cached("SELECT computer_id FROM computer WHERE computer_id = ?1")?
-        .query_row([id_or_name], |row| row.get(0))
-        .optional()?;
-    if let Some(id) = by_id {
-        return Ok(id);
-    }
-    let by_name = db
-        .prepare_cached("SELECT computer_id FROM computer WHERE dns_name = ?1 COLLATE NOCASE")?
-        .query_map([id_or_name], |row| row.get(0))?
-        .collect::<rusqlite::Result<Vec<String>>>()?;
-    match by_name.as_slice() {
-        [id] => Ok(id.clone()),
-        [] => Err(WriteError::Invalid(format!(
-            "there is no computer {id_or_name:?}: see `tidegate computers`"
-        ))),
-        ids => Err(WriteError::Invalid(format!(
-            "{} computers are called {id_or_name:?}: use one of the ids {}",
-            ids.len(),
-            ids.join(", ")
-        ))),
-    }
 }
 
 fn computer(row: &Row<'_>, id: String, groups: Vec<Uuid>) -> rusqlite::Result<Computer> {

@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     compliance::{ComplianceState, Event, state_at, state_name},
+    limits::trim,
     outcomes::{UpdateState, UpdateStates, apply},
     registration::{Contact, note_contact},
 };
@@ -15,7 +16,7 @@ use crate::{
     fleet::{
         database::Fleet,
         error::{FleetError, WriteError},
-        limits::{TEXT, clip, clip_all, clip_json},
+        limits::{EVENT, NAME, clip, clip_all, clip_json},
     },
     sqlite::{bad_column, moment, moment_at, update_at, uuid_at},
     update::UpdateId,
@@ -23,6 +24,9 @@ use crate::{
 
 /// Events that are kept of one computer; the oldest are dropped.
 pub const EVENTS_KEPT: u32 = 10_000;
+
+/// Bytes that an event takes beside its texts.
+const EVENT_ROW: usize = 200;
 
 /// State of one update on one computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,8 +48,9 @@ impl Fleet {
     /// Stores a batch of events in its order; those whose instance is here already are dropped. Derives
     /// the compliance states. Returns how many were new.
     ///
-    /// Texts are kept up to 4 KiB each and [`EVENTS_KEPT`] events of a computer; the states are
-    /// derived from all that was said, up to 20,000 updates of a computer.
+    /// Texts are kept up to 4 KiB each and 16 KiB of an event, and [`EVENTS_KEPT`] events of a computer;
+    /// of all that is kept, [`FleetBounds`](crate::fleet::FleetBounds) hold. The states are derived from
+    /// all that was said, up to 20,000 updates of a computer.
     ///
     /// # Errors
     /// When SQLite fails; then none was kept.
@@ -55,8 +60,24 @@ impl Fleet {
         events: &[Event],
         now: Timestamp,
     ) -> Result<usize, FleetError> {
+        self.report_from(computer, None, events, now)
+    }
+
+    /// As [`Fleet::report`], with the address of the computer.
+    ///
+    /// # Errors
+    /// As [`Fleet::report`].
+    pub fn report_from(
+        &mut self,
+        computer: &str,
+        address: Option<&str>,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<usize, FleetError> {
+        let address = address.map(|address| clip(address, NAME));
+        let bounds = self.bounds();
         self.write("keep a report", |db| {
-            note_contact(db, computer, Contact::Reported, now)?;
+            note_contact(db, computer, Contact::Reported, address, &bounds, now)?;
             let mut new = Vec::new();
             for event in events {
                 if insert_event(db, computer, event, now)? {
@@ -71,6 +92,7 @@ impl Fleet {
             let mut new_states = old.clone();
             apply(&mut new_states, &new);
             store_changes(db, computer, &old, &new_states, now)?;
+            trim(db, computer, &bounds, now)?;
             Ok(new.len())
         })
     }
@@ -124,29 +146,36 @@ fn insert_event(
     event: &Event,
     now: Timestamp,
 ) -> Result<bool, WriteError> {
+    let mut left = EVENT;
+    let strings = serde_json::to_string(&clip_all(&event.strings, &mut left))?;
+    let extended = serde_json::to_string(&clip_json(&event.extended, left))?;
+    left = left.saturating_sub(extended.len());
+    let misc = serde_json::to_string(&clip_all(&event.misc, &mut left))?;
+    let bytes = EVENT_ROW + strings.len() + misc.len() + extended.len();
     let rows = db
         .prepare_cached(
             "INSERT INTO event (computer_id, event_instance_id, received, at_target, namespace_id,
                 event_id, source_id, update_id, revision_number, hresult, app_name, strings, misc,
-                extended)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                extended, bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              ON CONFLICT (computer_id, event_instance_id) DO NOTHING",
         )?
         .execute(params![
             computer,
             event.instance.as_bytes(),
             moment(now),
-            clip(&event.at_target, TEXT),
+            clip(&event.at_target, NAME),
             event.namespace_id,
             event.event_id,
             event.source_id,
             event.update.as_ref().map(|(update, _)| update.0.as_bytes()),
             event.update.map(|(_, revision)| revision),
             event.hresult,
-            event.app_name.as_ref().map(|name| clip(name, TEXT)),
-            serde_json::to_string(&clip_all(&event.strings))?,
-            serde_json::to_string(&clip_all(&event.misc))?,
-            serde_json::to_string(&clip_json(&event.extended))?,
+            event.app_name.as_ref().map(|name| clip(name, NAME)),
+            strings,
+            misc,
+            extended,
+            i64::try_from(bytes).unwrap_or(i64::MAX),
         ])?;
     Ok(rows > 0)
 }

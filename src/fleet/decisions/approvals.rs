@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     declines::declined_by,
-    groups::{all, find},
+    groups::require,
     origin::{Origin, origin_at, origin_name},
     overrides,
 };
@@ -143,7 +143,7 @@ impl Fleet {
         now: Timestamp,
     ) -> Result<bool, FleetError> {
         self.write("approve an update", |db| {
-            find(&all(db)?, &new.group.to_string())?;
+            require(db, new.group)?;
             approve(db, new, now)
         })
     }

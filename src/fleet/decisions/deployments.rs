@@ -1,14 +1,18 @@
 //! Deployments: what each set of groups was last offered. Gives a deployment its id, and a change
 //! mark that grows when its action, deadline or leaf state changes. [MS-WUSP] 3.1.1
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use crate::{
-    fleet::{database::Fleet, error::FleetError, meta::count},
+    fleet::{
+        database::Fleet,
+        error::FleetError,
+        meta::{count, counter, text},
+    },
     sqlite::{int, moment, moment_at, optional_moment_at, u64_at},
     update::RevisionId,
 };
@@ -65,11 +69,7 @@ impl Fleet {
             )?;
             let mut all = Vec::with_capacity(wanted.len());
             for need in wanted {
-                if let Some(row) = old.remove(&need.revision)
-                    && row.action == need.action
-                    && row.deadline == need.deadline
-                    && row.is_leaf == need.is_leaf
-                {
+                if let Some(row) = old.remove(&need.revision).filter(|row| row.is(need)) {
                     all.push(row.recorded);
                     continue;
                 }
@@ -96,6 +96,61 @@ impl Fleet {
         })
     }
 
+    /// The recorded deployments of a set of groups, in the order of `wanted`; none where nothing is
+    /// recorded, or something else.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn recorded_deployments(
+        &self,
+        groups: &[Uuid],
+        wanted: &[ApprovalNeed],
+    ) -> Result<Vec<Option<RecordedDeployment>>, FleetError> {
+        self.read("read the deployments", |db| {
+            let old = recorded(db, &scope(groups))?;
+            let same = |need: &ApprovalNeed| old.get(&need.revision).filter(|row| row.is(need));
+            Ok(wanted.iter().map(|need| same(need).map(|row| row.recorded)).collect())
+        })
+    }
+
+    /// Forgets the deployments of all sets of groups but these.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn keep_deployments_of(&mut self, sets: &[&[Uuid]]) -> Result<(), FleetError> {
+        let kept: HashSet<String> = sets.iter().map(|groups| scope(groups)).collect();
+        let scopes = self.read("list the sets of groups with deployments", |db| {
+            Ok(db
+                .prepare_cached("SELECT DISTINCT scope FROM deployment")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()?)
+        })?;
+        let gone: Vec<_> = scopes.into_iter().filter(|scope| !kept.contains(scope)).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.write("forget deployments", |db| {
+            let mut delete = db.prepare_cached("DELETE FROM deployment WHERE scope = ?1")?;
+            for scope in gone {
+                delete.execute([scope])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The number of the last view; 0 before the first.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn last_view(&self) -> Result<u64, FleetError> {
+        self.read("read the number of the last view", |db| {
+            Ok(match text(db, "view")? {
+                Some(number) => counter(&number)?,
+                None => 0,
+            })
+        })
+    }
+
     /// The next view number: a counter of its own, never the same twice.
     ///
     /// # Errors
@@ -119,6 +174,12 @@ struct StoredDeployment {
     deadline: Option<Timestamp>,
     is_leaf: bool,
     recorded: RecordedDeployment,
+}
+
+impl StoredDeployment {
+    fn is(&self, need: &ApprovalNeed) -> bool {
+        self.action == need.action && self.deadline == need.deadline && self.is_leaf == need.is_leaf
+    }
 }
 
 fn recorded(

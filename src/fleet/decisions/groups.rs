@@ -1,8 +1,8 @@
 //! Target groups.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use uuid::{Uuid, uuid};
 
@@ -55,29 +55,29 @@ impl Fleet {
     /// When the name is taken or not usable, or `parent` cannot have groups below it.
     pub fn create_group(&mut self, name: &str, parent: Option<Uuid>) -> Result<Group, FleetError> {
         self.write("make a group", |db| {
-            let name = name.trim();
-            check_name(name)?;
             let parent = parent.unwrap_or(ALL_COMPUTERS);
-            let groups = all(db)?;
-            if let Some(taken) = groups.iter().find(|g| same(&g.name, name)) {
-                return Err(WriteError::Invalid(format!(
-                    "there is a group {:?} already",
-                    taken.name
-                )));
-            }
-            find(&groups, &parent.to_string())?;
+            require(db, parent)?;
             if parent == UNASSIGNED_COMPUTERS {
                 return Err(WriteError::Invalid(
                     "Unassigned Computers cannot have groups below it".to_owned(),
                 ));
             }
-            let group = Group { id: Uuid::new_v4(), name: name.to_owned(), parent: Some(parent) };
-            db.execute(
-                "INSERT INTO target_group (group_id, name, parent) VALUES (?1, ?2, ?3)",
-                params![group.id.as_bytes(), group.name, parent.as_bytes()],
-            )?;
-            touch(db)?;
-            Ok(group)
+            GroupNames::read(db)?.make(db, name, parent)
+        })
+    }
+
+    /// Makes groups below All Computers, as many as there are names: the groups that are there are read
+    /// once.
+    ///
+    /// # Errors
+    /// When a name is taken or not usable; then none is made.
+    pub fn create_groups(&mut self, names: &[&str]) -> Result<(), FleetError> {
+        self.write("make groups", |db| {
+            let mut taken = GroupNames::read(db)?;
+            for name in names {
+                taken.make(db, name, ALL_COMPUTERS)?;
+            }
+            Ok(())
         })
     }
 
@@ -140,6 +140,41 @@ impl Fleet {
     }
 }
 
+/// The names that groups have, in lower case, with the spelling that each has.
+struct GroupNames(HashMap<String, String>);
+
+impl GroupNames {
+    fn read(db: &Connection) -> rusqlite::Result<Self> {
+        let names = db
+            .prepare_cached("SELECT name FROM target_group")?
+            .query_map([], |row| row.get::<_, String>(0))?
+            .map(|name| name.map(|name| (name.to_lowercase(), name)))
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(Self(names))
+    }
+
+    fn make(&mut self, db: &Connection, name: &str, parent: Uuid) -> Result<Group, WriteError> {
+        let name = name.trim();
+        check_name(name)?;
+        if let Some(taken) = self.0.insert(name.to_lowercase(), name.to_owned()) {
+            return Err(WriteError::Invalid(format!("there is a group {taken:?} already")));
+        }
+        let group = Group { id: Uuid::new_v4(), name: name.to_owned(), parent: Some(parent) };
+        db.prepare_cached("INSERT INTO target_group (group_id, name, parent) VALUES (?1, ?2, ?3)")?
+            .execute(params![group.id.as_bytes(), group.name, parent.as_bytes()])?;
+        touch(db)?;
+        Ok(group)
+    }
+}
+
+/// Refuses a group that is not there. Reads all groups only then, to name them.
+pub(crate) fn require(db: &Connection, group: Uuid) -> Result<(), WriteError> {
+    let is_there = db
+        .prepare_cached("SELECT 1 FROM target_group WHERE group_id = ?1")?
+        .exists([group.as_bytes()])?;
+    if is_there { Ok(()) } else { find(&all(db)?, &group.to_string()).map(drop) }
+}
+
 /// All groups, parents before their children, then by name.
 pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<Group>> {
     let mut statement = db.prepare_cached("SELECT group_id, name, parent FROM target_group")?;
@@ -174,7 +209,37 @@ pub(crate) fn find(groups: &[Group], name_or_id: &str) -> Result<Group, WriteErr
 
 /// Each group's parent.
 pub(crate) fn parents(db: &Connection) -> rusqlite::Result<BTreeMap<Uuid, Option<Uuid>>> {
-    Ok(all(db)?.into_iter().map(|group| (group.id, group.parent)).collect())
+    db.prepare_cached("SELECT group_id, parent FROM target_group")?
+        .query_map([], |row| {
+            let has_parent = row.get_ref(1)?.as_blob_or_null()?.is_some();
+            Ok((uuid_at(row, 0)?, if has_parent { Some(uuid_at(row, 1)?) } else { None }))
+        })?
+        .collect()
+}
+
+/// The parents of these groups and of all that are around them.
+pub(crate) fn parents_around(
+    db: &Connection,
+    groups: &[Uuid],
+) -> rusqlite::Result<BTreeMap<Uuid, Option<Uuid>>> {
+    let mut find = db.prepare_cached("SELECT parent FROM target_group WHERE group_id = ?1")?;
+    let mut found = BTreeMap::new();
+    for group in groups {
+        let mut next = Some(*group);
+        while let Some(id) = next
+            && !found.contains_key(&id)
+        {
+            next = find
+                .query_row([id.as_bytes()], |row| {
+                    let has_parent = row.get_ref(0)?.as_blob_or_null()?.is_some();
+                    if has_parent { uuid_at(row, 0).map(Some) } else { Ok(None) }
+                })
+                .optional()?
+                .flatten();
+            found.insert(id, next);
+        }
+    }
+    Ok(found)
 }
 
 /// Groups with all that are around them, sorted by id.

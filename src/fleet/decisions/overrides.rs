@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::groups::{all, find};
+use super::groups::require;
 use crate::{
     fleet::{
         database::Fleet,
@@ -53,7 +53,7 @@ impl Fleet {
     /// When there is no such group.
     pub fn refuse_approval(&mut self, update: UpdateId, group: Uuid) -> Result<bool, FleetError> {
         self.write("keep an update unapproved", |db| {
-            find(&all(db)?, &group.to_string())?;
+            require(db, group)?;
             let new = !is_refused(db, update, group)?;
             let removed = remove_approval(db, update, group, true)?;
             mark_withdrawn(db, update, group, true)?;
@@ -113,24 +113,23 @@ impl Fleet {
     /// When SQLite fails.
     pub fn undecline(&mut self, update: UpdateId) -> Result<bool, FleetError> {
         self.write("take a decline back", |db| {
-            let id = [update.0.as_bytes()];
-            let any =
-                db.prepare_cached("DELETE FROM declined WHERE update_id = ?1")?.execute(id)?;
-            if any > 0 {
-                touch(db)?;
-                refuse_decline(db, update)?;
+            let declined = remove_decline(db, update)?;
+            if declined {
+                keep_undeclined(db, update)?;
             }
-            Ok(any > 0)
+            Ok(declined)
         })
     }
 
     /// A person decides that no policy declines an update, whether one does now or not.
     ///
     /// # Errors
-    /// When SQLite fails.
+    /// When SQLite fails; then nothing has changed.
     pub fn refuse_decline(&mut self, update: UpdateId) -> Result<(), FleetError> {
-        self.undecline(update)?;
-        self.write("keep an update from being declined", |db| Ok(refuse_decline(db, update)?))
+        self.write("keep an update from being declined", |db| {
+            remove_decline(db, update)?;
+            Ok(keep_undeclined(db, update)?)
+        })
     }
 
     /// A policy withdraws its decline; true if there was one.
@@ -217,7 +216,19 @@ pub(crate) fn mark_withdrawn(
     Ok(())
 }
 
-fn refuse_decline(db: &Connection, update: UpdateId) -> rusqlite::Result<()> {
+/// Removes the decline of an update, whoever made it; true if there was one.
+fn remove_decline(db: &Connection, update: UpdateId) -> rusqlite::Result<bool> {
+    let any = db
+        .prepare_cached("DELETE FROM declined WHERE update_id = ?1")?
+        .execute([update.0.as_bytes()])?;
+    if any > 0 {
+        touch(db)?;
+    }
+    Ok(any > 0)
+}
+
+/// Notes that no policy declines an update.
+fn keep_undeclined(db: &Connection, update: UpdateId) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT OR IGNORE INTO undeclined (update_id) VALUES (?1)")?
         .execute([update.0.as_bytes()])?;
     Ok(())

@@ -1,25 +1,27 @@
 //! Computers of the servers below, with the states of their updates. Kept apart from those that
 //! come here themselves. [MS-WSUSSS] 3.1.4.15 to 3.1.4.17
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params, types::Type};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::downstream_servers::is_known;
+use super::{
+    downstream_servers::is_known,
+    limits::{make_room_for_report, trim},
+};
 use crate::{
     fleet::{
         computers::compliance::{ComplianceState, state_name},
         database::Fleet,
         error::{FleetError, WriteError},
-        limits::{NAME, UPDATES, clip_json},
+        limits::{DETAILS, NAME, UPDATES, clip_json},
     },
     sqlite::{bad_column, moment, moment_at, optional_moment_at, u64_at, uuid_at},
     update::UpdateId,
 };
-
-/// Computers of servers below that are kept; more are passed over.
-pub const DOWNSTREAM_COMPUTERS_KEPT: u32 = 100_000;
 
 /// A computer as a server below reports it.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +101,7 @@ impl Fleet {
     ) -> Result<Vec<(String, ComputerChange)>, FleetError> {
         self.write("keep the computers of a downstream server", |db| {
             let mut changes: Vec<(String, ComputerChange)> = Vec::new();
+            let mut changed = HashSet::new();
             for report in reports {
                 if !is_known(db, report.server)? {
                     return Err(WriteError::Invalid(format!(
@@ -107,7 +110,7 @@ impl Fleet {
                     )));
                 }
                 if let Some(change) = store_computer(db, report, now)?
-                    && changes.iter().all(|(id, _)| *id != report.id)
+                    && changed.insert(report.id.as_str())
                 {
                     changes.push((report.id.clone(), change));
                 }
@@ -128,7 +131,7 @@ impl Fleet {
     ) -> Result<Vec<String>, FleetError> {
         self.read("compare the reports of a downstream server", |db| {
             let mut below = db.prepare_cached(&format!("{BELOW} SELECT id FROM below"))?;
-            let below: Vec<Uuid> = below
+            let below: HashSet<Uuid> = below
                 .query_map([server.as_bytes()], |row| uuid_at(row, 0))?
                 .collect::<rusqlite::Result<_>>()?;
             let mut find = db.prepare_cached(
@@ -157,6 +160,7 @@ impl Fleet {
         reports: &[StatusReport],
         now: Timestamp,
     ) -> Result<(), FleetError> {
+        let bounds = self.bounds();
         self.write("keep the states of a downstream server's computers", |db| {
             let is_below = format!(
                 "{BELOW} SELECT 1 FROM rolled_computer
@@ -170,6 +174,7 @@ impl Fleet {
                     store_status(db, report, now)?;
                 }
             }
+            trim(db, &bounds, now)?;
             Ok(())
         })
     }
@@ -290,11 +295,10 @@ fn store_computer(
         if report.details.is_none() {
             return Ok(Some(ComputerChange::DetailsWanted));
         }
-        if !replace_report(db, &report.id)? {
-            return Ok(None);
-        }
+        make_room_for_report(db, &report.id, now)?;
     }
-    let details = report.details.as_ref().map(|details| serde_json::to_string(&clip_json(details)));
+    let details =
+        report.details.as_ref().map(|details| serde_json::to_string(&clip_json(details, DETAILS)));
     db.prepare_cached(
         "INSERT INTO rolled_computer (computer_id, server_id, last_sync, last_sync_result,
             last_reboot, last_report, last_inventory, received, details)
@@ -315,15 +319,6 @@ fn store_computer(
         details.transpose()?,
     ])?;
     Ok(None)
-}
-
-/// Removes what another server reported of a computer; whether there is room for a report.
-fn replace_report(db: &Connection, computer: &str) -> rusqlite::Result<bool> {
-    db.prepare_cached("DELETE FROM rolled_computer WHERE computer_id = ?1")?.execute([computer])?;
-    let kept: u32 = db
-        .prepare_cached("SELECT count(*) FROM rolled_computer")?
-        .query_row([], |row| row.get(0))?;
-    Ok(kept < DOWNSTREAM_COMPUTERS_KEPT)
 }
 
 fn store_status(db: &Connection, report: &StatusReport, now: Timestamp) -> Result<(), WriteError> {

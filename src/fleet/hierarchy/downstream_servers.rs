@@ -12,14 +12,15 @@ use uuid::Uuid;
 use crate::{
     fleet::{
         database::Fleet,
+        dropped,
         error::FleetError,
-        limits::{NAME, clip},
+        limits::{FleetBounds, NAME, clip},
     },
-    sqlite::{bad_column, int, moment, moment_at, optional_moment_at, uuid_at},
+    sqlite::{bad_column, int, moment, moment_at, optional_moment_at, u64_at, uuid_at},
 };
 
-/// Servers that are kept. One more takes the place of the one that was away longest among those
-/// that only said who they are; if there is none, it is served but not kept.
+/// Servers that are kept. One more takes the place of one of the address that has most of them: of one
+/// that only said who it is, else of the one that was away longest.
 pub const DOWNSTREAMS_KEPT: u32 = 1000;
 
 /// A server below this one.
@@ -85,17 +86,37 @@ impl Fleet {
         name: &str,
         now: Timestamp,
     ) -> Result<bool, FleetError> {
+        self.note_downstream_from(id, name, None, now)
+    }
+
+    /// As [`Fleet::note_downstream`], with the address.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn note_downstream_from(
+        &mut self,
+        id: Uuid,
+        name: &str,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, FleetError> {
+        let (address, bounds) = (address.map(|address| clip(address, NAME)), self.bounds());
         self.write("note a downstream server", |db| {
-            if id.is_nil() || !make_room(db, id)? {
+            if id.is_nil() || !make_room(db, id, address, &bounds, now)? {
                 return Ok(false);
             }
             db.prepare_cached(
-                "INSERT INTO downstream (server_id, name, first_seen, last_contact)
-                 VALUES (?1, ?2, ?3, ?3)
-                 ON CONFLICT (server_id) DO UPDATE SET
-                    name = ?2, parent = NULL, last_contact = ?3",
+                "INSERT INTO downstream (server_id, name, first_seen, last_contact, address)
+                 VALUES (?1, ?2, ?3, ?3, ?4)
+                 ON CONFLICT (server_id) DO UPDATE SET name = ?2, parent = NULL,
+                    last_contact = ?3, address = coalesce(?4, address)",
             )?
-            .execute(params![id.as_bytes(), clip(name, NAME), moment(now)])?;
+            .execute(params![
+                id.as_bytes(),
+                clip(name, NAME),
+                moment(now),
+                address
+            ])?;
             Ok(true)
         })
     }
@@ -183,22 +204,49 @@ pub(crate) fn is_known(db: &Connection, id: Uuid) -> rusqlite::Result<bool> {
 }
 
 /// Whether a server is known or can be added; makes room if need be.
-pub(super) fn make_room(db: &Connection, id: Uuid) -> rusqlite::Result<bool> {
-    let kept: u32 =
-        db.prepare_cached("SELECT count(*) FROM downstream")?.query_row([], |row| row.get(0))?;
-    if kept < DOWNSTREAMS_KEPT || is_known(db, id)? {
+pub(super) fn make_room(
+    db: &Connection,
+    id: Uuid,
+    address: Option<&str>,
+    bounds: &FleetBounds,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    if is_known(db, id)? {
         return Ok(true);
     }
-    let dropped = db
+    let of_address = db
+        .prepare_cached("SELECT count(*) FROM downstream WHERE address = ?1")?
+        .query_row([address], |row| u64_at(row, 0))?;
+    if of_address >= bounds.servers_of_address && !drop_server(db, address, now)? {
+        return Ok(false);
+    }
+    let kept: u32 =
+        db.prepare_cached("SELECT count(*) FROM downstream")?.query_row([], |row| row.get(0))?;
+    if kept < DOWNSTREAMS_KEPT {
+        return Ok(true);
+    }
+    let largest: Option<String> = db
+        .prepare_cached(
+            "SELECT address FROM downstream GROUP BY address ORDER BY count(*) DESC LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))?;
+    drop_server(db, largest.as_deref(), now)
+}
+
+/// Drops a server of an address: one that has not reported before one that has, one that was never
+/// given a list before one that was, the one that was away longest first. One with servers below it
+/// stays.
+fn drop_server(db: &Connection, address: Option<&str>, now: Timestamp) -> rusqlite::Result<bool> {
+    let gone = db
         .prepare_cached(
             "DELETE FROM downstream WHERE server_id = (
-                SELECT server_id FROM downstream d
-                WHERE listed IS NULL AND last_rollup IS NULL
+                SELECT server_id FROM downstream d WHERE address IS ?1
                 AND NOT EXISTS (SELECT 1 FROM downstream c WHERE c.parent = d.server_id)
-                ORDER BY last_contact LIMIT 1)",
+                ORDER BY last_rollup IS NOT NULL, listed IS NOT NULL, last_contact LIMIT 1)",
         )?
-        .execute([])?;
-    Ok(dropped > 0)
+        .execute([address])?;
+    dropped::note(db, "servers", gone, address, now)?;
+    Ok(gone > 0)
 }
 
 fn downstream(row: &Row<'_>) -> rusqlite::Result<Downstream> {

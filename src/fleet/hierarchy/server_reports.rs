@@ -11,7 +11,7 @@ use crate::{
     fleet::{
         database::Fleet,
         error::{FleetError, WriteError},
-        limits::{NAME, clip, clip_json},
+        limits::{DETAILS, FleetBounds, NAME, clip, clip_json},
     },
     sqlite::{moment, optional_moment_at, u64_at, update_at},
     update::UpdateIdentity,
@@ -44,6 +44,8 @@ pub struct ServerReport {
 
 /// Systems that are kept of one server.
 const CLIENTS: usize = 1000;
+/// Bytes of what is said of one of them.
+const CLIENT: usize = 2048;
 /// Rows of activity that are kept of one server.
 const ACTIVITY: u32 = 50_000;
 
@@ -60,8 +62,26 @@ impl Fleet {
         reports: &[ServerReport],
         now: Timestamp,
     ) -> Result<(), FleetError> {
+        self.report_servers_from(reports, None, now)
+    }
+
+    /// As [`Fleet::report_servers`], with the address of the one who reports.
+    ///
+    /// # Errors
+    /// As [`Fleet::report_servers`].
+    pub fn report_servers_from(
+        &mut self,
+        reports: &[ServerReport],
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), FleetError> {
+        let (address, bounds) = (address.map(|address| clip(address, NAME)), self.bounds());
         self.write("keep the report of a downstream server", |db| {
-            reports.iter().try_for_each(|report| store_report(db, report, now))
+            for report in reports {
+                check(db, report, address, &bounds, now)?;
+                store_report(db, report, address, now)?;
+            }
+            Ok(())
         })
     }
 
@@ -99,8 +119,12 @@ pub struct Activity {
     pub failed: u64,
 }
 
-fn store_report(db: &Connection, report: &ServerReport, now: Timestamp) -> Result<(), WriteError> {
-    check(db, report)?;
+fn store_report(
+    db: &Connection,
+    report: &ServerReport,
+    address: Option<&str>,
+    now: Timestamp,
+) -> Result<(), WriteError> {
     let stored: Option<(Option<Timestamp>, Option<String>)> = db
         .prepare_cached("SELECT last_rollup, clients FROM downstream WHERE server_id = ?1")?
         .query_row([report.id.as_bytes()], |row| Ok((optional_moment_at(row, 0)?, row.get(1)?)))
@@ -117,13 +141,14 @@ fn store_report(db: &Connection, report: &ServerReport, now: Timestamp) -> Resul
     clients.retain(|old| !report.clients.iter().any(|new| same_system(old, new)));
     clients.extend_from_slice(&report.clients);
     clients.truncate(CLIENTS);
+    let clients: Vec<Value> = clients.iter().map(|client| clip_json(client, CLIENT)).collect();
     db.prepare_cached(
         "INSERT INTO downstream (server_id, name, parent, version, replica, first_seen,
-            last_contact, last_sync, last_rollup, summary, clients)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10)
+            last_contact, last_sync, last_rollup, summary, clients, address)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (server_id) DO UPDATE SET
             name = ?2, parent = ?3, version = ?4, replica = ?5, last_contact = ?6, last_sync = ?7,
-            last_rollup = ?8, summary = ?9, clients = ?10",
+            last_rollup = ?8, summary = ?9, clients = ?10, address = coalesce(?11, address)",
     )?
     .execute(params![
         report.id.as_bytes(),
@@ -134,14 +159,21 @@ fn store_report(db: &Connection, report: &ServerReport, now: Timestamp) -> Resul
         moment(now),
         report.last_sync.map(moment),
         report.last_rollup.map(moment),
-        serde_json::to_string(&clip_json(&report.summary))?,
+        serde_json::to_string(&clip_json(&report.summary, DETAILS))?,
         serde_json::to_string(&clients)?,
+        address,
     ])?;
     add_activity(db, report)
 }
 
 /// Refuses a report that has no place in the tree of servers.
-fn check(db: &Connection, report: &ServerReport) -> Result<(), WriteError> {
+fn check(
+    db: &Connection,
+    report: &ServerReport,
+    address: Option<&str>,
+    bounds: &FleetBounds,
+    now: Timestamp,
+) -> Result<(), WriteError> {
     let refused = |why: &str| {
         WriteError::Invalid(format!("the report of the downstream server {}: {why}", report.id))
     };
@@ -153,7 +185,7 @@ fn check(db: &Connection, report: &ServerReport) -> Result<(), WriteError> {
     {
         return Err(refused("its parent is not known"));
     }
-    if !make_room(db, report.id)? {
+    if !make_room(db, report.id, address, bounds, now)? {
         return Err(refused("there is no room for one more server"));
     }
     Ok(())

@@ -20,7 +20,8 @@ use crate::{
 
 /// A fragment up to this many bytes is read at once.
 const SMALL_FRAGMENT: u64 = 128 * 1024;
-/// An answer holds no more than this in memory, and about one large block.
+/// An answer reads no fragment into memory when it holds more than this, text and fragments together; and
+/// then about one large block at a time.
 const HELD: u64 = 2 * 1024 * 1024;
 /// Compressed bytes that are read at one time from a large fragment.
 const CHUNK: usize = 128 * 1024;
@@ -46,10 +47,17 @@ impl Answer {
         let (mut parts, mut held, mut length, mut holding) = (Vec::new(), Vec::new(), 0, 0);
         for piece in pieces {
             match piece {
-                Piece::Text(text) => match encoding {
-                    Encoding::Plain => held.extend_from_slice(text.as_bytes()),
-                    Encoding::Xpress => held.extend_from_slice(&xpress::compress(text.as_bytes())),
-                },
+                // Text is in memory in any case, and leaves less room for fragments.
+                Piece::Text(text) => {
+                    let before = held.len();
+                    match encoding {
+                        Encoding::Plain => held.extend_from_slice(text.as_bytes()),
+                        Encoding::Xpress => {
+                            held.extend_from_slice(&xpress::compress(text.as_bytes()));
+                        }
+                    }
+                    holding += (held.len() - before) as u64;
+                }
                 Piece::Foreign(StoredPiece::Spooled(spooled)) => {
                     length += held.len() as u64 + spooled.len();
                     parts.push(AnswerPart::Held(std::mem::take(&mut held).into()));
@@ -141,5 +149,41 @@ impl Iterator for UnpackedChunks {
             }
         }
         Some(Ok(out.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        server::pack::{fragment::FragmentKind, packs::Packs},
+        update::{DocumentLimits, RevisionId, UpdateId, UpdateIdentity},
+    };
+
+    #[test]
+    fn text_leaves_less_room_for_fragments() {
+        let folder = tempfile::tempdir().unwrap();
+        let identity = UpdateIdentity { id: UpdateId(uuid::Uuid::from_u128(1)), revision: 1 };
+        let document = format!(
+            r#"<Update xmlns="http://schemas.microsoft.com/msus/2002/12/Update"><UpdateIdentity UpdateID="{}" RevisionNumber="1" /><Properties DefaultPropertiesLanguage="en" UpdateType="Software" /></Update>"#,
+            identity.id
+        );
+        let mut documents = |_| Ok(Some(document.clone().into_bytes()));
+        let limits = DocumentLimits::default();
+        let wanted = [(RevisionId(1), identity)];
+        let (packs, _) = Packs::load(folder.path(), &wanted, &limits, &mut documents).unwrap();
+        let core = packs.fragment(&identity, FragmentKind::Core).unwrap().unwrap();
+        let parts = |text: usize| {
+            let pieces = vec![
+                Piece::Text("x".repeat(text)),
+                Piece::Foreign(core.clone().into()),
+                Piece::Text("y".to_owned()),
+            ];
+            let answer = Answer::new(pieces, Encoding::Plain).unwrap();
+            assert_eq!(answer.length(), text as u64 + core.escaped_len() + 1);
+            answer.parts.len()
+        };
+        assert_eq!(parts(1000), 1, "all in memory");
+        assert_eq!(parts(3 * 1024 * 1024), 3, "the fragment is read while it is sent");
     }
 }

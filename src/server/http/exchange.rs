@@ -232,10 +232,13 @@ mod tests {
         let (locked, is_locked) = std::sync::mpsc::channel();
         let writer = Arc::clone(&state);
         std::thread::spawn(move || {
-            let _fleet = writer.stores.fleet();
-            locked.send(()).unwrap();
-            // Until the sender is dropped.
-            released.recv().unwrap_err();
+            let hold = writer.stores.write(|_| {
+                locked.send(()).unwrap();
+                // Until the sender is dropped.
+                released.recv().unwrap_err();
+                Ok(())
+            });
+            hold.unwrap();
         });
         is_locked.recv().unwrap();
         for _ in 0..3 {

@@ -29,7 +29,11 @@ fn authorization_cookie(
         tracing::warn!(name, id, "a server that is not in the list of downstream servers");
         return Err(ProtocolFault::invalid("accountGuid").into());
     }
-    let stored = state.stores.fleet().note_downstream(request.account_guid, &name, call.now)?;
+    let address = call.address();
+    let stored = state.stores.try_write(|fleet| {
+        fleet.note_downstream_from(request.account_guid, &name, address.as_deref(), call.now)
+    })?;
+    let stored = stored.unwrap_or_default();
     tracing::info!(name, id, kept = stored, "a downstream server begins");
     let cookie = AuthorizationCookie { client: id, expires: sync_cookie_end(call.now) };
     let data = sealed(state.serving.get().sync_cookies.seal_authorization(&cookie))?;

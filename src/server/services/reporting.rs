@@ -3,7 +3,10 @@
 use super::{agent_session::AgentSession, operation::Operations};
 use crate::{
     fleet::Event,
-    protocol::reporting::{ReportEventBatch, ReportEventBatch2, ReportingEvent, write_result},
+    protocol::{
+        ErrorCode, ProtocolFault,
+        reporting::{ReportEventBatch, ReportEventBatch2, ReportingEvent, write_result},
+    },
     server::{
         call::{Call, Pieces, Service},
         failure::Failure,
@@ -38,12 +41,21 @@ fn report_event_batch_2(
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let batch = ReportEventBatch2::read(operation)?;
-    // In a statement of its own: the fleet is locked again for what is stored.
-    let is_registered = state.stores.fleet_reader().is_registered(&batch.computer)?;
-    if is_registered {
+    let is_registered = state.contacts.is_registered(&state.stores, &batch.computer)?;
+    // There is no cookie: where the computer introduced itself from is all that speaks for it.
+    let is_elsewhere = match call.address() {
+        Some(address) => {
+            state.stores.read(|fleet| fleet.was_at(&batch.computer, &address))? == Some(false)
+        }
+        None => false,
+    };
+    if is_registered && !is_elsewhere {
         store(state, call, &batch.computer, batch.events)?;
     } else {
-        tracing::info!(computer = batch.computer, "a report of nobody we know is dropped");
+        tracing::info!(
+            computer = batch.computer,
+            "a report without a cookie is dropped: no computer of this id has introduced itself from there"
+        );
     }
     Ok(write(operation, "true"))
 }
@@ -74,9 +86,22 @@ fn store(
 ) -> Result<(), Failure> {
     let events = events.into_iter().map(fleet_event).collect::<Result<Vec<_>, _>>();
     let events = events.map_err(Failure::internal)?;
-    let new = state.stores.fleet().report(computer, &events, call.now)?;
+    if !state.stores.has_room_for_reports(state.settings.options().report_reserve) {
+        return Err(busy());
+    }
+    let from = call.address();
+    let new = state
+        .stores
+        .try_write(|fleet| fleet.report_from(computer, from.as_deref(), &events, call.now))?;
+    // Nothing is lost: the computer reports it again.
+    let new = new.ok_or_else(busy)?;
     tracing::debug!(computer, events = events.len(), new, "reported");
     Ok(())
+}
+
+/// A report that cannot be stored now.
+pub(super) fn busy() -> Failure {
+    ProtocolFault::new(ErrorCode::ServerBusy, "reports cannot be stored at present").into()
 }
 
 fn fleet_event(event: ReportingEvent) -> serde_json::Result<Event> {

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::operation::Operations;
+use super::{operation::Operations, reporting::busy};
 use crate::server::{
     call::{Call, Pieces, Service},
     failure::Failure,
@@ -11,7 +11,8 @@ use crate::server::{
 };
 use crate::{
     fleet::{
-        ComplianceState, ComputerChange, ComputerReport, FleetError, ServerReport, StatusReport,
+        ComplianceState, ComputerChange, ComputerReport, Fleet, FleetError, ServerReport,
+        StatusReport,
     },
     protocol::{
         DateTime, ErrorCode, ProtocolFault,
@@ -75,7 +76,7 @@ fn out_of_sync_computers(
     limit(request.computers.len(), OUT_OF_SYNC_BATCH, "lastRollupNumbers")?;
     let numbers: Vec<(String, i32)> =
         request.computers.into_iter().map(|c| (c.computer, c.number)).collect();
-    let computers = state.stores.fleet_reader().out_of_sync(request.parent, &numbers)?;
+    let computers = state.stores.read(|fleet| fleet.out_of_sync(request.parent, &numbers))?;
     Ok(Service::Reporting.write(|w| GetOutOfSyncComputers::write_answer(&computers, w)))
 }
 
@@ -109,11 +110,19 @@ fn limit(found: usize, most: usize, list: &str) -> Result<(), Failure> {
     if found > most { Err(refused(format!("{list}: {found}, at most {most}"))) } else { Ok(()) }
 }
 
-/// What the fleet refuses is the caller's fault; what fails is ours.
-fn report_failure(error: FleetError) -> Failure {
-    match error {
-        FleetError::Invalid { what } => refused(what),
-        error => error.into(),
+/// Stores a report. What the fleet refuses is the caller's fault; what fails is ours.
+fn written<T>(
+    state: &ServerState,
+    write: impl FnOnce(&mut Fleet) -> Result<T, FleetError>,
+) -> Result<T, Failure> {
+    if !state.stores.has_room_for_reports(state.settings.options().report_reserve) {
+        return Err(busy());
+    }
+    match state.stores.try_write(write) {
+        Ok(Some(done)) => Ok(done),
+        Ok(None) => Err(busy()),
+        Err(FleetError::Invalid { what }) => Err(refused(what)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -149,7 +158,8 @@ fn servers(
     let clock = Clock::new(call, request.client_time);
     let reports = request.servers.into_iter().map(|server| server_report(state, &clock, server));
     let reports = reports.collect::<serde_json::Result<Vec<_>>>().map_err(Failure::internal)?;
-    state.stores.fleet().report_servers(&reports, call.now).map_err(report_failure)?;
+    let from = call.address();
+    written(state, |fleet| fleet.report_servers_from(&reports, from.as_deref(), call.now))?;
     tracing::info!(servers = reports.len(), "a downstream server reported");
     Ok(())
 }
@@ -204,8 +214,7 @@ fn computers(
     };
     let reports = request.computers.into_iter().map(report);
     let reports = reports.collect::<serde_json::Result<Vec<_>>>().map_err(Failure::internal)?;
-    let changes =
-        state.stores.fleet().report_computers(&reports, call.now).map_err(report_failure)?;
+    let changes = written(state, |fleet| fleet.report_computers(&reports, call.now))?;
     let changed = changes.into_iter().map(|(id, change)| {
         let change = match change {
             ComputerChange::Gone => RollupChange::Deleted,
@@ -231,7 +240,7 @@ fn status(state: &ServerState, call: &Call, request: RollupComputerStatus) -> Re
             .collect(),
     };
     let reports: Vec<_> = request.computers.into_iter().map(report).collect();
-    state.stores.fleet().report_status(request.parent, &reports, call.now).map_err(report_failure)
+    written(state, |fleet| fleet.report_status(request.parent, &reports, call.now))
 }
 
 fn compliance_state(state: SummarizationState) -> Option<ComplianceState> {

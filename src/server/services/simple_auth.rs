@@ -2,8 +2,9 @@
 
 use super::operation::Operations;
 use crate::{
+    fleet::{FleetError, Introduction},
     protocol::{
-        AuthorizationCookie,
+        AuthorizationCookie, ProtocolFault,
         simple_auth::{GetAuthorizationCookie, write_authorization_cookie},
     },
     server::{
@@ -22,12 +23,16 @@ fn authorization_cookie(
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let request = GetAuthorizationCookie::read(operation)?;
-    state.stores.fleet().introduce(
-        &request.client,
-        &request.dns_name,
-        request.target_group.as_deref(),
-        call.now,
-    )?;
+    let introduction = Introduction {
+        id: request.client.clone(),
+        dns_name: request.dns_name,
+        requested_group: request.target_group,
+        address: call.address(),
+    };
+    match state.contacts.introduce(&state.stores, introduction, call.now) {
+        Err(FleetError::Invalid { .. }) => return Err(ProtocolFault::invalid("clientId").into()),
+        introduced => introduced?,
+    }
     let expires = agent_cookie_end(call.now);
     let cookie = AuthorizationCookie { client: request.client, expires };
     let token = sealed(state.serving.get().cookies.seal_authorization(&cookie))?;

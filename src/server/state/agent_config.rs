@@ -3,8 +3,8 @@
 use bundle_format::digest::Sha256;
 use jiff::Timestamp;
 
+use super::stores::Stores;
 use crate::{
-    fleet::Fleet,
     protocol::{
         DateTime,
         client::{Config, MAX_EXTENDED_UPDATES},
@@ -14,7 +14,7 @@ use crate::{
 
 /// What GetConfig answers. Its `LastChange` is stored for each content by its digest: it moves when
 /// the content changes, and never on a start, an import or an approval.
-pub(super) fn load(fleet: &mut Fleet) -> Result<Config, ServerError> {
+pub(super) fn load(stores: &Stores) -> Result<Config, ServerError> {
     let properties = vec![
         ("MaxExtendedUpdatesPerRequest", MAX_EXTENDED_UPDATES.to_string()),
         ("PackageServerShare", r"\\localhost\UpdateServicesPackages".to_owned()),
@@ -29,7 +29,7 @@ pub(super) fn load(fleet: &mut Fleet) -> Result<Config, ServerError> {
     let now = DateTime(
         Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_default(),
     );
-    let stored = fleet.value_or_insert(&key, now.to_string().as_bytes())?;
+    let stored = stores.value_or_insert(&key, now.to_string().as_bytes())?;
     let stored = String::from_utf8(stored).ok().and_then(|text| text.parse::<DateTime>().ok());
     let last_change = stored.ok_or(ServerError::Value { key })?.0;
     Ok(Config { last_change, registration_required, properties })

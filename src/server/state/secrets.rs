@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::{fleet::Fleet, protocol::CookieSealer, server::error::ServerError};
+use super::stores::Stores;
+use crate::{protocol::CookieSealer, server::error::ServerError};
 
 /// How long the cookie of an agent lives: as on a WSUS.
 const AGENT_COOKIE_LIFE: SignedDuration = SignedDuration::from_hours(1);
@@ -19,11 +20,11 @@ pub(crate) struct SiteSecrets {
 
 impl SiteSecrets {
     /// Reads the secrets; the first server of a site makes them.
-    pub(super) fn load(fleet: &mut Fleet) -> Result<Self, ServerError> {
+    pub(super) fn load(stores: &Stores) -> Result<Self, ServerError> {
         let mut key = [0; 32];
         aws_lc_rs::rand::fill(&mut key).map_err(|_| ServerError::Random)?;
-        let mut stored = |name: &str, new: &[u8]| {
-            let value = fleet.value_or_insert(name, new)?;
+        let stored = |name: &str, new: &[u8]| {
+            let value = stores.value_or_insert(name, new)?;
             Ok::<_, ServerError>((value, ServerError::Value { key: name.to_owned() }))
         };
         let (value, damaged) = stored("cookie-key", &key)?;

@@ -35,8 +35,8 @@ impl ServerState {
     ) -> Result<Self, ServerError> {
         let settings = Settings::new(options, addresses)?;
         let stores = Stores::open(data)?;
-        let secrets = SiteSecrets::load(&mut stores.fleet())?;
-        let agent_config = agent_config::load(&mut stores.fleet())?;
+        let secrets = SiteSecrets::load(&stores)?;
+        let agent_config = agent_config::load(&stores)?;
         let serving = CurrentServing::load(&stores, &secrets, &settings.options().view)?;
         Ok(Self {
             settings,
@@ -50,8 +50,9 @@ impl ServerState {
         })
     }
 
-    /// Swaps the view if the stores have changed. Blocking.
-    pub(super) fn refresh(&self) -> Result<(), ServerError> {
+    /// Writes down who was here, and swaps the view if the stores have changed. Blocking.
+    pub(super) fn look(&self) -> Result<(), ServerError> {
+        self.contacts.flush(&self.stores);
         self.serving.refresh(&self.stores, &self.secrets, &self.settings.options().view)
     }
 }

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::{secrets::SiteSecrets, stores::Stores};
 use crate::{
+    fleet::Fleet,
     protocol::CookieSealer,
     server::{
         error::ServerError,
@@ -48,9 +49,11 @@ impl CurrentServing {
         options: &ViewOptions,
     ) -> Result<(), ServerError> {
         let catalog = stores.catalog()?.change()?;
-        let fleet = stores.fleet_reader().change()?;
+        let fleet = stores.read(Fleet::change)?;
         let old = self.get();
-        if !old.view.is_current(catalog, fleet) {
+        // One whose deployments could not be recorded is loaded again when they can be.
+        let is_final = old.view.is_recorded() || stores.has_failed();
+        if !old.view.is_current(catalog, fleet) || !is_final {
             let new = Serving::load(stores, secrets, options, Some(&old.view))?;
             self.0.store(Arc::new(new));
         }

@@ -12,7 +12,7 @@ pub(crate) async fn watch(state: Arc<ServerState>) {
     loop {
         tokio::time::sleep(state.settings.options().poll).await;
         let refreshing = Arc::clone(&state);
-        let result = match tokio::task::spawn_blocking(move || refreshing.refresh()).await {
+        let result = match tokio::task::spawn_blocking(move || refreshing.look()).await {
             Ok(result) => result.map_err(|error| chain(&error)),
             Err(error) => Err(error.to_string()),
         };

@@ -43,6 +43,8 @@ pub(super) struct Deployments {
     pub(super) deployed: Vec<DeployedRevision>,
     pub(super) scope: Scope,
     pub(super) marks: ChangeMarks,
+    /// The fleet has recorded them.
+    pub(super) recorded: bool,
     offers: HashMap<RevisionId, (Offer, u64)>,
 }
 
@@ -56,16 +58,33 @@ impl Deployments {
         view: u64,
         now: Timestamp,
     ) -> Result<Self, FleetError> {
-        let wanted: Vec<ApprovalNeed> = deployed
-            .iter()
-            .map(|d| ApprovalNeed {
-                revision: d.id,
-                action: d.action.as_str(),
-                deadline: d.deadline,
-                is_leaf: generation.graph.is_leaf(d.id),
+        let wanted: Vec<ApprovalNeed> = deployed.iter().map(|d| need(generation, d)).collect();
+        let recorded = fleet.record_deployments(groups, &wanted, view, now)?;
+        Ok(Self { recorded: true, ..Self::new(generation, deployed, &recorded) })
+    }
+
+    /// What is deployed while the fleet cannot be written: what is recorded and still the same, as it is
+    /// known; the rest with ids from the far end of their range, and always newer than the last view that
+    /// was recorded, so that agents are sent it again until it is.
+    pub(super) fn unrecorded(
+        generation: &Generation,
+        fleet: &Fleet,
+        groups: &[Uuid],
+        deployed: Vec<DeployedRevision>,
+        view: u64,
+        now: Timestamp,
+    ) -> Result<Self, FleetError> {
+        let wanted: Vec<ApprovalNeed> = deployed.iter().map(|d| need(generation, d)).collect();
+        let ids = (0..=i32::MAX).rev();
+        let recorded: Vec<RecordedDeployment> = fleet
+            .recorded_deployments(groups, &wanted)?
+            .into_iter()
+            .zip(ids)
+            .map(|(recorded, deployment_id)| {
+                let new = RecordedDeployment { deployment_id, change: view + 1, changed: now };
+                recorded.unwrap_or(new)
             })
             .collect();
-        let recorded = fleet.record_deployments(groups, &wanted, view, now)?;
         Ok(Self::new(generation, deployed, &recorded))
     }
 
@@ -106,7 +125,8 @@ impl Deployments {
             let size = graph.identity(d.id).map_or(0, |i| generation.packs.core_size(&i));
             offers.insert(d.id, (offer, size));
         }
-        Self { scope: Scope::new(graph, &deployed, marks.clone()), marks, deployed, offers }
+        let scope = Scope::new(graph, &deployed, marks.clone());
+        Self { scope, marks, deployed, offers, recorded: false }
     }
 
     pub(super) fn offer(&self, id: RevisionId) -> Option<Offer> {
@@ -116,6 +136,15 @@ impl Deployments {
     /// Bytes that the revision takes on a page.
     pub(super) fn core_size(&self, id: RevisionId) -> Option<u64> {
         self.offers.get(&id).map(|(_, size)| *size)
+    }
+}
+
+fn need(generation: &Generation, d: &DeployedRevision) -> ApprovalNeed {
+    ApprovalNeed {
+        revision: d.id,
+        action: d.action.as_str(),
+        deadline: d.deadline,
+        is_leaf: generation.graph.is_leaf(d.id),
     }
 }
 

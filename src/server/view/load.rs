@@ -33,9 +33,16 @@ impl View {
         options: &ViewOptions,
         previous: Option<&Self>,
     ) -> Result<Self, ViewError> {
-        // Not for reading only: a new site has no catalogue yet, an upgraded one an old schema.
-        let catalog = Catalog::open(&data.catalog())?;
-        let mut fleet = Fleet::open(&data.fleet())?;
+        // Not for reading only: a new site has no catalogue yet, an upgraded one an old schema. But what
+        // a full disk keeps from being written can be served.
+        let catalog = match Catalog::open(&data.catalog()) {
+            Err(error) if error.is_unwritable() => Catalog::open_read_only(&data.catalog())?,
+            opened => opened?,
+        };
+        let mut fleet = match Fleet::open(&data.fleet()) {
+            Err(error) if error.is_unwritable() => Fleet::open_read_only(&data.fleet())?,
+            opened => opened?,
+        };
         // Read before what they count: if a writer comes between, the view is loaded once more.
         let catalog_change = catalog.change()?;
         let fleet_change = fleet.change()?;
@@ -51,13 +58,21 @@ impl View {
         let previous = previous.filter(|view| Arc::ptr_eq(&view.generation, &generation));
 
         let loaded = Timestamp::now();
-        let number = fleet.next_view()?;
+        let (number, writable) = match fleet.next_view() {
+            Err(error) if error.is_unwritable() => (fleet.last_view()?, false),
+            number => (number?, true),
+        };
         let decisions = deployments::decisions(&fleet)?;
-        let mut loader = Loader { generation: &generation, fleet, previous, number, loaded };
+        let mut loader =
+            Loader { generation: &generation, fleet, previous, number, loaded, writable };
         let categories = loader.categories()?;
         let sets = loader.sets(&decisions)?;
         let revisions = generation.graph.len();
-        tracing::info!(view = number, revisions, sets = sets.len(), "view loaded");
+        let recorded = loader.writable;
+        if writable {
+            loader.forget_other_sets(&sets)?;
+        }
+        tracing::info!(view = number, revisions, sets = sets.len(), recorded, "view loaded");
         Ok(Self {
             generation,
             fleet_change,
@@ -67,6 +82,7 @@ impl View {
             decisions,
             categories,
             sets,
+            recorded,
             late: Mutex::default(),
         })
     }
@@ -80,11 +96,13 @@ struct Loader<'a> {
     previous: Option<&'a View>,
     number: u64,
     loaded: Timestamp,
+    /// Whether deployments can be recorded.
+    writable: bool,
 }
 
 impl Loader<'_> {
     fn categories(&mut self) -> Result<Arc<Deployments>, FleetError> {
-        if let Some(view) = self.previous {
+        if let Some(view) = self.previous.filter(|view| view.categories.recorded) {
             return Ok(Arc::clone(&view.categories));
         }
         self.record(&[], deployments::categories(self.generation))
@@ -101,7 +119,7 @@ impl Loader<'_> {
             let same = self
                 .previous
                 .and_then(|view| view.sets.get(&groups))
-                .filter(|set| set.deployed == deployed);
+                .filter(|set| set.deployed == deployed && set.recorded);
             let set = match same {
                 Some(set) => Arc::clone(set),
                 None => self.record(&groups, deployed)?,
@@ -116,9 +134,32 @@ impl Loader<'_> {
         groups: &[Uuid],
         deployed: Vec<DeployedRevision>,
     ) -> Result<Arc<Deployments>, FleetError> {
-        let (fleet, number) = (&mut self.fleet, self.number);
+        if self.writable {
+            let (fleet, number) = (&mut self.fleet, self.number);
+            let wanted = deployed.clone();
+            let set =
+                Deployments::record(self.generation, fleet, groups, wanted, number, self.loaded);
+            match set {
+                Err(error) if error.is_unwritable() => self.writable = false,
+                set => return Ok(Arc::new(set?)),
+            }
+        }
+        let (fleet, number) = (&self.fleet, self.number);
         let set =
-            Deployments::record(self.generation, fleet, groups, deployed, number, self.loaded)?;
+            Deployments::unrecorded(self.generation, fleet, groups, deployed, number, self.loaded)?;
         Ok(Arc::new(set))
+    }
+
+    /// Forgets what was offered to sets of groups in which no computer is any more.
+    fn forget_other_sets(
+        &mut self,
+        sets: &HashMap<Vec<Uuid>, Arc<Deployments>>,
+    ) -> Result<(), FleetError> {
+        let kept: Vec<&[Uuid]> =
+            sets.keys().map(Vec::as_slice).chain(std::iter::once(&[][..])).collect();
+        match self.fleet.keep_deployments_of(&kept) {
+            Err(error) if error.is_unwritable() => Ok(()),
+            done => done,
+        }
     }
 }

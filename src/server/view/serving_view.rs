@@ -36,6 +36,8 @@ pub struct View {
     /// Categories that category scans may ask for although nothing approved needs them.
     pub(super) categories: Arc<Deployments>,
     pub(super) sets: HashMap<Vec<Uuid>, Arc<Deployments>>,
+    /// The fleet has recorded the deployments.
+    pub(super) recorded: bool,
     /// Sets of groups that did not exist when the view was loaded.
     pub(super) late: Mutex<HashMap<Vec<Uuid>, Arc<Deployments>>>,
 }
@@ -46,7 +48,12 @@ impl View {
         self.generation.change == catalog_change && self.fleet_change == fleet_change
     }
 
-    /// A number that grows with every view.
+    /// Whether the fleet has recorded what is deployed; it could not be written otherwise.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
+    /// A number that grows with every view that is recorded.
     pub fn number(&self) -> u64 {
         self.number
     }

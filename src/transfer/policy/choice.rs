@@ -24,14 +24,15 @@ impl PolicyChoice {
         self.updates.is_empty() && self.groups.is_empty()
     }
 
-    fn covers(&self, change: &PolicyChange) -> bool {
-        let Some(update) = change.update else { return self.is_all() };
-        let group = || {
-            let group = change.group.as_deref().map(group_key);
-            self.groups.iter().any(|name| Some(group_key(name)) == group)
-        };
-        (self.updates.is_empty() || self.updates.contains(&update))
-            && (self.groups.is_empty() || group())
+    /// Those changes that are on the chosen updates and groups.
+    fn covered<'a>(&self, all: &'a [PolicyChange]) -> impl Iterator<Item = &'a PolicyChange> {
+        let updates: HashSet<UpdateId> = self.updates.iter().copied().collect();
+        let groups: HashSet<String> = self.groups.iter().map(|name| group_key(name)).collect();
+        all.iter().filter(move |change| {
+            let group = || change.group.as_deref().map(group_key);
+            change.update.is_some_and(|update| updates.is_empty() || updates.contains(&update))
+                && (groups.is_empty() || group().is_some_and(|group| groups.contains(&group)))
+        })
     }
 
     /// The changes that are meant, with the groups and licences that they need.
@@ -47,7 +48,7 @@ impl PolicyChoice {
             return Ok(all.iter().filter(|change| counts(change)).cloned().collect());
         }
         let chosen: Vec<&PolicyChange> =
-            all.iter().filter(|change| counts(change) && self.covers(change)).collect();
+            self.covered(all).filter(|change| counts(change)).collect();
         let groups: HashSet<String> =
             chosen.iter().filter_map(|change| change.group.as_deref()).map(group_key).collect();
         let mut eulas = HashSet::new();

@@ -1,6 +1,6 @@
 //! The policies that a site keeps, and what its people have decided against them.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use bundle_format::policy::PolicyRule;
 use jiff::Timestamp;
@@ -107,12 +107,16 @@ pub fn policy_show(data: &DataDir) -> Result<PolicyOverview> {
 
 fn summarize(stored: &StoredPolicy) -> Result<PolicySummary> {
     let policy = parse(stored)?;
-    let approvals_by = |name: &str| {
-        policy.approvals.iter().filter(|a| a.rule.as_deref() == Some(name)).count() as u64
-    };
+    let mut by_rule: HashMap<&str, u64> = HashMap::new();
+    for rule in policy.approvals.iter().filter_map(|approval| approval.rule.as_deref()) {
+        *by_rule.entry(rule).or_default() += 1;
+    }
     let rules = policy.rules.iter().map(|rule| {
         let text = rule.text.chars().filter(|c| !c.is_control()).take(4096).collect();
-        (PolicyRule { name: printable(&rule.name), text }, approvals_by(&rule.name))
+        (
+            PolicyRule { name: printable(&rule.name), text },
+            by_rule.get(rule.name.as_str()).copied().unwrap_or_default(),
+        )
     });
     Ok(PolicySummary {
         snapshot: stored.snapshot,
@@ -124,8 +128,9 @@ fn summarize(stored: &StoredPolicy) -> Result<PolicySummary> {
 }
 
 fn local_decisions(fleet: &Fleet) -> std::result::Result<Vec<LocalDecision>, FleetError> {
-    let groups = fleet.groups()?;
-    let name = |id: Uuid| groups.iter().find(|group| group.id == id).map(|g| g.name.clone());
+    let groups: HashMap<Uuid, String> =
+        fleet.groups()?.into_iter().map(|group| (group.id, group.name)).collect();
+    let name = |id: Uuid| groups.get(&id).cloned();
     let mut all = Vec::new();
     for approval in fleet.approvals()? {
         if approval.origin == Origin::Local && approval.rule.is_none() {

@@ -86,12 +86,9 @@ pub(super) fn keep_as_is(
 }
 
 fn make_groups(fleet: &mut Fleet, changes: &[PolicyChange]) -> Result<()> {
-    for change in changes.iter().filter(|change| change.kind == PolicyChangeKind::CreateGroup) {
-        if let Some(name) = &change.group {
-            fleet.create_group(name, None)?;
-        }
-    }
-    Ok(())
+    let new = changes.iter().filter(|change| change.kind == PolicyChangeKind::CreateGroup);
+    let names: Vec<&str> = new.filter_map(|change| change.group.as_deref()).collect();
+    Ok(fleet.create_groups(&names)?)
 }
 
 fn groups_by_key(fleet: &Fleet) -> Result<HashMap<String, Uuid>> {

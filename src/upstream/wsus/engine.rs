@@ -53,7 +53,8 @@ pub(in crate::upstream) fn run(
     }
     let key = format!("{NOTE}{base}");
     // A note of another form is as good as none: then everything is listed, not fetched, again.
-    let state = catalog.note(&key)?.and_then(|text| serde_json::from_str(&text).ok());
+    let state: Option<UpstreamState> =
+        catalog.note(&key)?.and_then(|text| serde_json::from_str(&text).ok());
     let mut run = SyncRun {
         session: Arc::new(session),
         catalog,
@@ -61,6 +62,7 @@ pub(in crate::upstream) fn run(
         progress,
         report,
         key,
+        failed_before: state.iter().flat_map(|state| &state.failed).copied().collect(),
         state: state.unwrap_or_default(),
         batch: DEFAULT_BATCH,
         requested: HashSet::new(),
@@ -105,6 +107,8 @@ pub(super) struct SyncRun<'a> {
     pub(super) requested: HashSet<UpdateIdentity>,
     /// Members of bundles that are waiting to be asked for, those of this run.
     pub(super) named: HashSet<UpdateIdentity>,
+    /// What the server did not give in earlier runs; the state has those of this run too.
+    pub(super) failed_before: HashSet<UpdateIdentity>,
     /// What the server did not give in this run, and why.
     pub(super) failed: BTreeMap<UpdateIdentity, String>,
     pub(super) refused_in_a_row: usize,

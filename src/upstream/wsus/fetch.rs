@@ -180,7 +180,7 @@ impl SyncRun<'_> {
     }
 
     fn failed_before(&self, identity: &UpdateIdentity) -> bool {
-        self.state.failed.binary_search(identity).is_ok()
+        self.failed_before.contains(identity)
     }
 
     /// Stores one batch as far as it arrives, in one transaction, together with what has to follow.

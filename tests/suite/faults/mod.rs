@@ -10,7 +10,7 @@ mod cases;
 mod judge;
 mod known;
 mod look;
-mod preload;
+pub(crate) mod preload;
 
 use std::collections::BTreeMap;
 

@@ -68,7 +68,7 @@ impl std::fmt::Display for Call {
 }
 
 /// The library; `None` where it cannot be had, which was said then.
-pub(super) fn library() -> Option<&'static Path> {
+pub(crate) fn library() -> Option<&'static Path> {
     static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
     LIBRARY.get_or_init(compile).as_deref()
 }

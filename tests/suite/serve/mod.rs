@@ -1,10 +1,13 @@
 //! The running server, over TCP.
 
+mod bounds;
 mod captured;
 mod content;
 mod documents;
 mod documents_out;
 mod downstream;
+#[cfg(unix)]
+mod full_disk;
 mod hostile;
 mod large;
 mod mask;

@@ -94,9 +94,17 @@ impl Program {
     /// Starts `serve` on free ports and waits until it listens.
     #[track_caller]
     pub(crate) fn serve(&self, args: &[&str]) -> Server {
+        self.serve_with(args, |_| ())
+    }
+
+    /// As [`Program::serve`], with changes to the command.
+    #[track_caller]
+    pub(crate) fn serve_with(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Server {
         let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
         let mut command = self.command(&args);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        command.stderr(Stdio::null());
+        change(&mut command);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let mut json = String::new();
         for line in BufReader::new(stdout).lines() {

@@ -1,13 +1,13 @@
 //! The groups of the upstream: made fit, then made ours.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::decisions::{ChangeMark, GROUPS, ReplicaReport, UpstreamGroup};
 use crate::fleet::{
-    decisions::groups::{ALL_COMPUTERS, Group, UNASSIGNED_COMPUTERS, all, same},
+    decisions::groups::{ALL_COMPUTERS, Group, UNASSIGNED_COMPUTERS, all},
     error::WriteError,
 };
 
@@ -141,13 +141,14 @@ pub(super) fn apply(
         "INSERT INTO target_group (group_id, name, parent) VALUES (?1, ?2, ?3)
          ON CONFLICT (group_id) DO UPDATE SET name = ?2, parent = ?3",
     )?;
+    let namesakes: HashMap<String, Uuid> =
+        gone.iter().rev().map(|old| (old.name.to_lowercase(), old.id)).collect();
     for group in &different {
         let parent = group.parent.unwrap_or(ALL_COMPUTERS);
         insert.execute(params![group.id.as_bytes(), group.name, parent.as_bytes()])?;
-        let namesake = gone.iter().find(|old| whole && same(&old.name, &group.name));
-        if let Some(old) = namesake {
+        if let Some(old) = namesakes.get(&group.name.to_lowercase()).filter(|_| whole) {
             db.prepare_cached("UPDATE OR IGNORE membership SET group_id = ?2 WHERE group_id = ?1")?
-                .execute(params![old.id.as_bytes(), group.id.as_bytes()])?;
+                .execute(params![old.as_bytes(), group.id.as_bytes()])?;
         }
     }
     for group in &gone {

@@ -67,6 +67,7 @@ pub(super) fn register(
     let request = RegisterComputer::read(operation)?;
     let session = AgentSession::open(state, request.cookie.as_deref(), call.now)?;
     let details = serde_json::to_value(request.info).map_err(Failure::internal)?;
-    state.stores.fleet().register(&session.cookie.client, &details, call.now)?;
+    let (client, address) = (&session.cookie.client, call.address());
+    state.contacts.register(&state.stores, client, address, details, call.now)?;
     Ok(Service::Client.write(write_registered))
 }

@@ -75,7 +75,7 @@ fn gather(
     wanted: &FragmentQuery,
 ) -> Result<ExtendedInfo<StoredPiece>, Failure> {
     let view = &session.serving.view;
-    let groups = state.stores.fleet_reader().groups_of(&session.cookie.client)?;
+    let groups = state.stores.read(|fleet| fleet.groups_of(&session.cookie.client))?;
     let mut seen = HashSet::new();
     ids.retain(|id| seen.insert(*id));
     let (deployed, unknown): (Vec<_>, Vec<_>) =

@@ -1,7 +1,6 @@
 //! What is there for a client. [MS-WUSP] 3.1.5.7, 3.1.5.8, 3.1.5.12
 
 use crate::{
-    fleet::Contact,
     protocol::{
         Cookie, EncodedCookie, ErrorCode, ProtocolFault, ProtocolVersion,
         client::{
@@ -41,7 +40,7 @@ pub(super) fn sync_updates(
             ..SyncAnswer::default()
         }
     } else {
-        let groups = state.stores.fleet_reader().groups_of(&cookie.client)?;
+        let groups = state.stores.read(|fleet| fleet.groups_of(&cookie.client))?;
         // Older clients do not know category scans.
         let category_scans = version >= ProtocolVersion::CATEGORY_SCANS;
         serving.view.sync(&SyncQuery {
@@ -53,7 +52,7 @@ pub(super) fn sync_updates(
             two_groups: category_scans && request.two_groups,
         })
     };
-    state.contacts.note(&state.stores, &cookie.client, Contact::Synced, call.now)?;
+    state.contacts.note_scan(&cookie.client, call.now);
     let info = SyncInfo {
         cookie: renewed(serving, cookie, answer.anchor)?,
         new: with_core(serving, &answer.new)?,
@@ -94,7 +93,7 @@ pub(super) fn refresh_cache(
     let request = RefreshCache::read(operation)?;
     let AgentSession { serving, cookie } =
         AgentSession::open(state, request.cookie.as_deref(), call.now)?;
-    let groups = state.stores.fleet_reader().groups_of(&cookie.client)?;
+    let groups = state.stores.read(|fleet| fleet.groups_of(&cookie.client))?;
     let view = &serving.view;
     let revisions: Vec<RefreshedRevision> = request
         .identities
@@ -122,7 +121,7 @@ fn admit(state: &ServerState, call: &Call, token: Option<&[u8]>) -> Result<Agent
         );
     }
     if state.agent_config.registration_required
-        && !state.stores.fleet_reader().is_registered(&session.cookie.client)?
+        && !state.contacts.is_registered(&state.stores, &session.cookie.client)?
     {
         return Err(ProtocolFault::new(ErrorCode::RegistrationRequired, "not registered").into());
     }

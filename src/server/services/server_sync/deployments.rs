@@ -8,8 +8,8 @@ use super::{anchor, handshake::VERSION, session::DownstreamSession};
 use crate::{
     catalog::Catalog,
     fleet::{
-        ALL_COMPUTERS, ApprovalAction, DownstreamDelivery, Fleet, ReplicaChanges,
-        ReplicatedApproval, ReplicatedDeployment, UNASSIGNED_COMPUTERS,
+        ALL_COMPUTERS, ApprovalAction, DownstreamDelivery, Fleet, FleetError, Group,
+        ReplicaChanges, ReplicatedApproval, ReplicatedDeployment, UNASSIGNED_COMPUTERS,
     },
     protocol::{
         DateTime, ErrorCode, ProtocolFault,
@@ -24,7 +24,7 @@ use crate::{
         state::server_state::ServerState,
     },
     soap::Element,
-    update::UpdateIdentity,
+    update::{UpdateId, UpdateIdentity},
 };
 
 /// Who approves here. Approvals do not name their administrator.
@@ -52,9 +52,10 @@ pub(super) fn deployments(
         let why = "syncAnchor is newer than this catalogue";
         return Err(ProtocolFault::new(ErrorCode::ServerChanged, why).into());
     }
-    let mut fleet = state.stores.fleet();
-    record(state, &catalog, &mut fleet)?;
-    let ReplicaChanges::Changes { deployments, dead, mark } = fleet.replicated_since(since)? else {
+    record(state, &catalog)?;
+    // One look at all that the answer needs of the fleet.
+    let shown = state.stores.read(|fleet| Shown::read(fleet, since))?;
+    let ReplicaChanges::Changes { deployments, dead, mark } = shown.changes else {
         let why = "deploymentAnchor is not of this server's present state";
         return Err(ProtocolFault::new(ErrorCode::ServerChanged, why).into());
     };
@@ -64,17 +65,16 @@ pub(super) fn deployments(
         deployments.into_iter().partition(|d| d.approval.revision_change < synced);
     let mark = early.iter().map(|d| d.change - 1).min().unwrap_or(mark);
     let deployments = listed_below(state, &catalog, &session, deployments)?;
-    let hidden = hidden(&catalog, &fleet)?;
-    let eulas = fleet.accepted_eulas()?;
+    let hidden = hidden(&catalog, &shown.declined)?;
+    let eulas = shown.eulas;
     let answer = Deployments {
         anchor: anchor::write(mark, call.now),
-        groups: groups(&fleet)?,
+        groups: groups(shown.groups),
         deployments: deployments.into_iter().map(on_the_wire).collect(),
         dead,
         hidden,
         accepted_eulas: eulas.iter().filter_map(|id| Uuid::try_parse(id).ok()).collect(),
     };
-    drop(fleet);
     session.note_delivery(state, call, DownstreamDelivery::Deployments(mark))?;
     tracing::debug!(
         deployments = answer.deployments.len(),
@@ -83,6 +83,25 @@ pub(super) fn deployments(
         "deployments listed for a replica"
     );
     Ok(Service::ServerSync.write(|w| answer.write(w)))
+}
+
+/// What the fleet says to a replica.
+struct Shown {
+    changes: ReplicaChanges,
+    declined: Vec<UpdateId>,
+    eulas: Vec<String>,
+    groups: Vec<Group>,
+}
+
+impl Shown {
+    fn read(fleet: &Fleet, since: u64) -> Result<Self, FleetError> {
+        Ok(Self {
+            changes: fleet.replicated_since(since)?,
+            declined: fleet.declined()?,
+            eulas: fleet.accepted_eulas()?,
+            groups: fleet.groups()?,
+        })
+    }
 }
 
 /// The deployments of those revisions that the lists for this replica name.
@@ -106,15 +125,22 @@ fn listed_below(
 }
 
 /// Records the deployments for replicas again if anything changed since the last time.
-fn record(state: &ServerState, catalog: &Catalog, fleet: &mut Fleet) -> Result<(), Failure> {
-    let changes = (catalog.change()?, fleet.change()?);
+///
+/// The catalogue is asked before the fleet is locked: who writes there waits for no query on approvals.
+fn record(state: &ServerState, catalog: &Catalog) -> Result<(), Failure> {
     let mut recorded = state.downstream.replicated();
+    let catalogue = catalog.change()?;
+    let (change, accepted, decided) = state.stores.read(|fleet| {
+        // Read before what it counts: if a writer comes between, it is recorded once more.
+        Ok((fleet.change()?, fleet.accepted_eulas()?, fleet.approvals()?))
+    })?;
+    let changes = (catalogue, change);
     if *recorded == Some(changes) {
         return Ok(());
     }
-    let accepted: HashSet<String> = fleet.accepted_eulas()?.into_iter().collect();
+    let accepted: HashSet<String> = accepted.into_iter().collect();
     let mut approvals = Vec::new();
-    for approval in fleet.approvals()? {
+    for approval in decided {
         let Some(newest) = catalog.deployable(approval.update)? else {
             continue;
         };
@@ -133,17 +159,17 @@ fn record(state: &ServerState, catalog: &Catalog, fleet: &mut Fleet) -> Result<(
             go_live: approval.changed,
         });
     }
-    fleet.replicate(&approvals)?;
+    state.stores.write(|fleet| fleet.replicate(&approvals))?;
     *recorded = Some(changes);
     Ok(())
 }
 
 /// Declined updates that are known here, and those that the mirror has withdrawn altogether: the
 /// protocol has no other way to take an update back.
-fn hidden(catalog: &Catalog, fleet: &Fleet) -> Result<Vec<Uuid>, Failure> {
+fn hidden(catalog: &Catalog, declined: &[UpdateId]) -> Result<Vec<Uuid>, Failure> {
     let mut hidden = Vec::new();
-    for update in fleet.declined()? {
-        if catalog.deployable(update)?.is_some() {
+    for update in declined {
+        if catalog.deployable(*update)?.is_some() {
             hidden.push(update.0);
         }
     }
@@ -153,14 +179,14 @@ fn hidden(catalog: &Catalog, fleet: &Fleet) -> Result<Vec<Uuid>, Failure> {
     Ok(hidden)
 }
 
-fn groups(fleet: &Fleet) -> Result<Vec<SyncGroup>, Failure> {
-    let groups = fleet.groups()?.into_iter().map(|group| SyncGroup {
+fn groups(groups: Vec<Group>) -> Vec<SyncGroup> {
+    let groups = groups.into_iter().map(|group| SyncGroup {
         id: group.id,
         parent: group.parent.unwrap_or_default(),
         name: group.name,
         builtin: [ALL_COMPUTERS, UNASSIGNED_COMPUTERS].contains(&group.id),
     });
-    Ok(groups.collect())
+    groups.collect()
 }
 
 fn on_the_wire(deployment: ReplicatedDeployment) -> SyncDeployment {

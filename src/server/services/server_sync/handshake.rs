@@ -44,7 +44,8 @@ pub(super) fn cookie(
         return Err(ProtocolFault::new(ErrorCode::IncompatibleProtocolVersion, why).into());
     }
     let id = Uuid::try_parse(&opened.client).map_err(Failure::internal)?;
-    state.stores.fleet().note_downstream_protocol(id, &request.version.to_string(), call.now)?;
+    let version = request.version.to_string();
+    state.stores.try_write(|fleet| fleet.note_downstream_protocol(id, &version, call.now))?;
     tracing::info!(id = opened.client, version = %request.version, "a downstream server is in");
     let cookie = Cookie {
         client: opened.client,

@@ -43,6 +43,7 @@ impl DownstreamSession {
         call: &Call,
         delivery: DownstreamDelivery,
     ) -> Result<(), Failure> {
-        Ok(state.stores.fleet().note_delivery(self.id, delivery, call.now)?)
+        state.stores.try_write(|fleet| fleet.note_delivery(self.id, delivery, call.now))?;
+        Ok(())
     }
 }

@@ -146,7 +146,9 @@ pub(super) fn download_files(
             unknown.push(digest.to_base64());
         }
     }
-    state.stores.fleet().note_missing_files(&wanted, call.now)?;
+    if !wanted.is_empty() {
+        state.stores.try_write(|fleet| fleet.note_missing_files(&wanted, call.now))?;
+    }
     if !unknown.is_empty() {
         return Err(ProtocolFault::new(ErrorCode::FileDigestsMissing, unknown.join("|")).into());
     }

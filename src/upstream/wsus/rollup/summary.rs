@@ -192,13 +192,19 @@ pub(super) fn computer_details(computer: &Computer) -> ComputerDetails {
         system_metrics: registration.system_metrics.unwrap_or_default(),
         client_version: most(Some(version), 20),
         groups: computer.groups.clone(),
-        requested_groups: computer
-            .requested_group
-            .iter()
-            .flat_map(|names| names.split(';'))
-            .map(|name| name.trim().chars().take(256).collect())
-            .collect(),
+        requested_groups: requested_groups(computer),
     }
+}
+
+/// The groups that a computer asks for. No server takes more than 256, and a claim of one computer must not
+/// stop the report on all.
+fn requested_groups(computer: &Computer) -> Vec<String> {
+    let names = computer.requested_group.iter().flat_map(|names| names.split(';'));
+    names
+        .map(|name| name.trim().chars().take(256).collect::<String>())
+        .filter(|name| !name.is_empty())
+        .take(256)
+        .collect()
 }
 
 /// Installations of each revision: that succeeded, that failed.

@@ -1,0 +1,126 @@
+//! Strangers who invent computers, servers and reports, and an honest agent beside them that notices nothing.
+
+use std::{sync::mpsc, thread, time::Duration};
+
+use jiff::Timestamp;
+use tidegate::protocol::{reporting, server_sync::ServerSyncFilter, simple_auth};
+use uuid::Uuid;
+
+use crate::support::program::run_json;
+
+use super::{
+    Running, documents,
+    documents::{PARENT, update},
+    downstream::{Downstream, cookie_for},
+    session::{REPORTING, SIMPLE_AUTH, Session, call, error_code},
+};
+
+#[test]
+fn invented_computers_and_servers_are_bounded() {
+    let site = documents::site();
+    site.approve(update(PARENT));
+    let server = Running::new(&site);
+    let mut honest = Session::new(server.address, "honest", "2.50");
+    honest.sync(&[], &[]);
+    let dss = Downstream::new(server.address);
+    dss.list(ServerSyncFilter::default()).unwrap();
+    for n in 0..1200 {
+        let who = format!("<clientId>x{n}</clientId><dnsName>x{n}</dnsName>");
+        let namespace = simple_auth::NAMESPACE;
+        call(server.address, SIMPLE_AUTH, namespace, "GetAuthorizationCookie", &who);
+    }
+    for n in 100..420 {
+        cookie_for(server.address, Uuid::from_u128(n), "1.20").unwrap();
+    }
+    honest.sync(&[], &[]);
+    dss.list(ServerSyncFilter::default()).unwrap();
+    let fleet = site.fleet();
+    let computers = fleet.computers().unwrap();
+    assert!(computers.len() <= 1001, "{}", computers.len());
+    assert!(computers.iter().any(|computer| computer.id == "honest"));
+    let servers = fleet.downstreams().unwrap();
+    assert_eq!(servers.len(), 300);
+    assert!(servers.iter().any(|server| server.listed.is_some()));
+    let what: Vec<String> = fleet.dropped().unwrap().into_iter().map(|one| one.what).collect();
+    assert_eq!(what, ["computers", "servers"]);
+    let status = run_json(site.data.root(), &["status"], 0);
+    assert_eq!(status["dropped"][0]["what"], "computers");
+    assert_eq!(status["dropped"][0]["address"], "127.0.0.1");
+}
+
+#[test]
+fn reports_leave_a_part_of_the_disk_free() {
+    let site = documents::site();
+    let server = Running::with(&site, |options| options.report_reserve = u64::MAX);
+    let mut honest = Session::new(server.address, "honest", "2.50");
+    honest.sync(&[], &[]);
+    let batch = format!(
+        "<cookie>{}</cookie><clientTime>2026-01-01T00:00:00Z</clientTime><eventBatch/>",
+        honest.cookie
+    );
+    let namespace = reporting::NAMESPACE;
+    let (_, answer) = call(server.address, REPORTING, namespace, "ReportEventBatch", &batch);
+    assert_eq!(error_code(&answer).as_deref(), Some("ServerBusy"));
+    honest.sync(&[], &[]);
+}
+
+#[test]
+fn a_report_without_a_cookie_counts_for_a_computer_of_that_address_only() {
+    let site = documents::site();
+    let server = Running::new(&site);
+    Session::new(server.address, "here", "2.50");
+    let mut fleet = site.fleet();
+    let elsewhere = Some("192.0.2.7");
+    let details = serde_json::json!({});
+    fleet.register_from("elsewhere", &details, elsewhere, Timestamp::now()).unwrap();
+    for computer in ["here", "elsewhere"] {
+        let batch = format!(
+            "<computerId>{computer}</computerId><clientTime>2026-01-01T00:00:00Z</clientTime>\
+             <eventBatch/>"
+        );
+        let namespace = reporting::NAMESPACE;
+        let (_, answer) = call(server.address, REPORTING, namespace, "ReportEventBatch2", &batch);
+        assert_eq!(error_code(&answer), None, "nobody learns which ids there are");
+    }
+    let reported = |computer: &&tidegate::fleet::Computer| computer.last_report.is_some();
+    let computers = fleet.computers().unwrap();
+    let reported: Vec<&str> =
+        computers.iter().filter(reported).map(|one| one.id.as_str()).collect();
+    assert_eq!(reported, ["here"]);
+}
+
+#[test]
+fn a_scan_does_not_wait_for_a_report_that_waits() {
+    let site = documents::site();
+    site.approve(update(PARENT));
+    let server = Running::new(&site);
+    let mut honest = Session::new(server.address, "honest", "2.50");
+    // Another process writes.
+    let mut fleet = site.fleet();
+    let (locked, is_locked) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let holder = thread::spawn(move || {
+        fleet.at_once(|_| {
+            locked.send(()).unwrap();
+            // Until the sender is dropped.
+            released.recv().unwrap_err();
+            Ok::<_, tidegate::fleet::FleetError>(())
+        })
+    });
+    is_locked.recv().unwrap();
+    let (done, is_done) = mpsc::channel();
+    let address = server.address;
+    let newcomer = thread::spawn(move || {
+        Session::new(address, "newcomer", "2.50");
+        done.send(()).unwrap();
+    });
+    thread::sleep(Duration::from_millis(300));
+    for _ in 0..20 {
+        honest.sync(&[], &[]);
+    }
+    // While the one that has to be written still waits.
+    assert!(is_done.try_recv().is_err());
+    drop(release);
+    holder.join().unwrap().unwrap();
+    newcomer.join().unwrap();
+}
