@@ -2,6 +2,7 @@
 //! namespace, never by prefix. Pure: no I/O, no clock. [MS-WUSP] 2.1, 2.2
 
 mod element;
+mod encoding;
 mod envelope;
 mod fault;
 mod lists;

@@ -15,6 +15,7 @@
 mod agent_config;
 pub(super) mod contacts;
 pub(super) mod downstream;
+pub(super) mod log_lines;
 pub(super) mod newer_protocols;
 pub(super) mod permits;
 pub(super) mod secrets;
