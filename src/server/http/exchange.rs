@@ -24,10 +24,8 @@ use crate::{
         services::dispatch,
         state::server_state::ServerState,
     },
-    soap::{self, FaultCode, MessageLimits},
+    soap::{self, FaultCode, MessageLimits, Piece, SoapVersion},
 };
-
-const XML: &str = "text/xml; charset=utf-8";
 
 /// Answers one request.
 pub(crate) async fn exchange(
@@ -51,15 +49,15 @@ pub(crate) async fn exchange(
     let work = move || {
         // The work goes on when the client hangs up: its permits last as long as it does.
         let _permits = (permit, body_permits);
-        let result = perform(&worker, service, &call, &bytes);
+        let (version, result) = perform(&worker, service, &call, &bytes);
         drop(bytes);
         match result
             .and_then(|pieces| Answer::new(pieces, call.encoding).map_err(Failure::internal))
         {
-            Ok(answer) => respond(service, answer),
+            Ok(answer) => respond(service, version, answer),
             Err(failure) => {
                 let logged = worker.log_lines.allows(call.client());
-                fault(service, &call, &failure, logged)
+                fault(service, version, &call, &failure, logged)
             }
         }
     };
@@ -88,17 +86,31 @@ fn perform(
     service: Service,
     call: &Call,
     bytes: &[u8],
-) -> Result<Pieces, Failure> {
+) -> (SoapVersion, Result<Pieces, Failure>) {
     let usual = MessageLimits::default();
     let limits = if bytes.len() > usual.bytes { service.limits() } else { usual };
-    let operation = soap::body_of(soap::read(bytes, &limits)?)?;
-    dispatch::perform(state, service, call, &operation)
+    let message = soap::read(bytes, &limits).map_err(Failure::from);
+    let (version, operation) = match message.and_then(|root| Ok(soap::message_of(root)?)) {
+        // As with a WSUS, only its services between servers speak SOAP 1.2.
+        Ok((SoapVersion::V12, _)) if !service.is_between_servers() => {
+            return (SoapVersion::V11, Err(Failure::Version));
+        }
+        Ok(message) => message,
+        Err(failure) => return (SoapVersion::V11, Err(failure)),
+    };
+    let mut answer = dispatch::perform(state, service, call, &operation);
+    if let Ok(pieces) = &mut answer
+        && let Some(Piece::Text(first)) = pieces.first_mut()
+    {
+        version.put_on(first);
+    }
+    (version, answer)
 }
 
-fn respond(service: Service, answer: Answer) -> Response {
+fn respond(service: Service, version: SoapVersion, answer: Answer) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(service.cache_control()));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(XML));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(version.content_type()));
     if answer.encoding() == Encoding::Xpress {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("xpress"));
     }
@@ -109,7 +121,13 @@ fn respond(service: Service, answer: Answer) -> Response {
 }
 
 /// A fault goes out uncompressed; its ID is in the log beside the cause.
-fn fault(service: Service, call: &Call, failure: &Failure, logged: bool) -> Response {
+fn fault(
+    service: Service,
+    version: SoapVersion,
+    call: &Call,
+    failure: &Failure,
+    logged: bool,
+) -> Response {
     let id = Uuid::new_v4();
     if logged {
         log_failure(call, failure, id);
@@ -133,8 +151,12 @@ fn fault(service: Service, call: &Call, failure: &Failure, logged: bool) -> Resp
             call.host.as_ref().map(|host| format!("{scheme}://{host}{}", call.path))
         };
     }
-    let headers = [(CONTENT_TYPE, XML), (CONNECTION, "close")];
-    (StatusCode::INTERNAL_SERVER_ERROR, headers, message.write(service.style())).into_response()
+    let headers = [(CONTENT_TYPE, version.content_type()), (CONNECTION, "close")];
+    let message = match version {
+        SoapVersion::V11 => message.write(service.style()),
+        SoapVersion::V12 => message.write_12(service.style()),
+    };
+    (StatusCode::INTERNAL_SERVER_ERROR, headers, message).into_response()
 }
 
 fn log_failure(call: &Call, failure: &Failure, id: Uuid) {

@@ -2,7 +2,7 @@
 //! our disk.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -13,12 +13,15 @@ use crate::server::call::ClientAddress;
 const PER_ADDRESS: u32 = 20;
 /// Lines of all addresses in a minute.
 const IN_ALL: u32 = 600;
+/// Addresses of old agents that are remembered.
+const OLD_AGENTS: usize = 1000;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Counts the lines of this minute.
 #[derive(Default)]
 pub(crate) struct LogLines {
     minute: Mutex<Option<LogMinute>>,
+    old_agents: Mutex<HashSet<ClientAddress>>,
 }
 
 struct LogMinute {
@@ -49,6 +52,13 @@ impl LogLines {
             tracing::warn!(%client, "further log lines about this client are left out for a minute");
         }
         line == Line::Written
+    }
+
+    /// Whether an agent that is too old for this server shows itself from here for the first time. So
+    /// many addresses are remembered; of further ones nothing is said.
+    pub(crate) fn is_first_old_agent(&self, client: ClientAddress) -> bool {
+        let mut seen = self.old_agents.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.len() < OLD_AGENTS && seen.insert(client)
     }
 
     fn count(&self, client: ClientAddress, now: Instant) -> (Line, Option<u64>) {
@@ -111,5 +121,15 @@ mod tests {
         assert_eq!(written.count(), IN_ALL as usize - 1);
         let minute = lines.minute.lock().unwrap();
         assert!(minute.as_ref().unwrap().by_address.len() <= IN_ALL as usize);
+    }
+
+    #[test]
+    fn an_old_agent_is_named_once_and_strangers_fill_nothing() {
+        let lines = LogLines::default();
+        let client = |number: u32| ClientAddress::from(IpAddr::from(Ipv4Addr::from(number)));
+        assert!(lines.is_first_old_agent(client(1)));
+        assert!(!lines.is_first_old_agent(client(1)));
+        assert_eq!((2..9_000).filter(|at| lines.is_first_old_agent(client(*at))).count(), 999);
+        assert_eq!(lines.old_agents.lock().unwrap().len(), OLD_AGENTS);
     }
 }

@@ -9,6 +9,7 @@
 //! | `serving` | what is served now, and how it is swapped |
 //! | `watcher` | looks whether the stores have changed |
 //! | `permits` | how much is held and worked on at one time |
+//! | `log_lines` | how many log lines one client may cause |
 //! | `contacts` | when computers were here |
 //! | `downstream`, `newer_protocols` | what belongs to the answers to downstream servers |
 

@@ -1,6 +1,9 @@
 //! In which encodings requests come, and which are refused.
 
-use tidegate::protocol::client;
+use tidegate::{
+    protocol::{client, server_sync},
+    soap::{self, SoapVersion},
+};
 
 use super::{
     Running, documents,
@@ -39,4 +42,43 @@ fn utf16_is_read_and_what_cannot_be_read_is_415() {
     ] {
         assert_eq!(ask(&server, headers, xml.as_bytes()), 415, "{headers}");
     }
+}
+
+#[test]
+fn servers_that_speak_soap_1_2_are_answered_in_it() {
+    let server = Running::new(&documents::site());
+    let post = |xml: &str| {
+        let head = format!(
+            "POST /ServerSyncWebService/ServerSyncWebService.asmx HTTP/1.1\r\nHost: x\r\n\
+             Content-Length: {}\r\nContent-Type: application/soap+xml; charset=utf-8",
+            xml.len()
+        );
+        request(server.address, &head, xml.as_bytes())
+    };
+    let asked = |operation: &str| {
+        message(server_sync::NAMESPACE, operation, "").replace(soap::ENVELOPE, soap::ENVELOPE_12)
+    };
+    let read = |text: &str| {
+        let root = soap::read(text.as_bytes(), &soap::MessageLimits::default()).unwrap();
+        soap::message_of(root).unwrap()
+    };
+    let reply = post(&asked("GetAuthConfig"));
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.header("content-type"), Some("application/soap+xml; charset=utf-8"));
+    let (version, answer) = read(reply.text());
+    assert_eq!((version, &*answer.name), (SoapVersion::V12, "GetAuthConfigResponse"));
+
+    let reply = post(&asked("Nothing"));
+    assert_eq!(reply.status, 500);
+    assert_eq!(reply.header("content-type"), Some("application/soap+xml; charset=utf-8"));
+    let (version, fault) = read(reply.text());
+    assert_eq!((version, &*fault.name), (SoapVersion::V12, "Fault"));
+    let parts: Vec<&str> = fault.children.iter().map(|child| &*child.name).collect();
+    assert_eq!(parts, ["Code", "Reason", "Node", "Detail"]);
+    assert!(fault.children.iter().all(|child| &*child.namespace == soap::ENVELOPE_12));
+    assert_eq!(fault.children[0].children[0].text, "soap:Sender");
+    // And 1.1 stays 1.1.
+    let reply = post(&message(server_sync::NAMESPACE, "GetAuthConfig", ""));
+    assert_eq!(reply.header("content-type"), Some("text/xml; charset=utf-8"));
+    assert_eq!(read(reply.text()).0, SoapVersion::V11);
 }
