@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::Read as _,
     net::SocketAddr,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -63,6 +64,10 @@ pub(crate) struct Serve {
     pub(crate) public_url: Option<String>,
     /// Ids of the servers that may be downstreams of this one; any if not given.
     pub(crate) downstreams: Option<Vec<uuid::Uuid>>,
+    /// Connections at one time; 4096 if not given.
+    pub(crate) connections: Option<NonZeroUsize>,
+    /// Connections of one address at one time; 1024 if not given.
+    pub(crate) connections_per_address: Option<NonZeroUsize>,
 }
 
 /// An address, or `none`.

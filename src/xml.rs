@@ -1,6 +1,32 @@
 //! Writing XML: tags, attributes, references. What a message or a document means is written by
 //! `soap`, `update` and `publish`, each in its own form; all of them write through here.
 
+/// What is wrong with XML, in our words: the library's speak of its own functions.
+pub(crate) fn what_is_wrong(error: &quick_xml::Error) -> &'static str {
+    use quick_xml::{
+        Error,
+        errors::IllFormedError,
+        name::NamespaceError::{TooDeeplyNested, TooManyBindings, UnknownPrefix},
+    };
+    match error {
+        Error::Io(_) => "it could not be read",
+        Error::Syntax(_) => "a tag, comment or declaration has no end or is not written as XML",
+        Error::IllFormed(IllFormedError::MissingEndTag(_)) => "an element has no end tag",
+        Error::IllFormed(IllFormedError::MismatchedEndTag { .. }) => {
+            "an end tag has another name than the start tag"
+        }
+        Error::IllFormed(IllFormedError::UnmatchedEndTag(_)) => "an end tag has no start tag",
+        Error::IllFormed(_) => "it is not well-formed",
+        Error::InvalidAttr(_) => "an attribute is repeated or not written as XML",
+        Error::Encoding(_) => "it is not in the encoding that it states",
+        Error::Escape(_) => "a reference is not written as XML",
+        Error::Namespace(TooManyBindings(_)) => "there are too many namespace declarations",
+        Error::Namespace(TooDeeplyNested(_)) => "elements are nested too deeply",
+        Error::Namespace(UnknownPrefix(_)) => "a prefix is not declared",
+        Error::Namespace(_) => "a reserved prefix is declared",
+    }
+}
+
 /// How a kind of XML is written where XML itself leaves a choice.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct XmlStyle {

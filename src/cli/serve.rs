@@ -1,6 +1,6 @@
 //! `tidegate serve`
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use tidegate::ops::serve::{self, ServeOptions, Serving, TlsOptions};
 
@@ -65,7 +65,19 @@ impl Args {
         // Any address will do here: it is replaced.
         let defaults = ServeOptions::new(DEFAULT_LISTEN.parse()?);
         let downstreams = config.downstreams.clone();
-        Ok(ServeOptions { listen, tls, public_url, downstreams, ..defaults })
+        let connections = config.connections.map_or(defaults.connections, NonZeroUsize::get);
+        let connections_per_address = config
+            .connections_per_address
+            .map_or(defaults.connections_per_address, NonZeroUsize::get);
+        Ok(ServeOptions {
+            listen,
+            tls,
+            public_url,
+            downstreams,
+            connections,
+            connections_per_address,
+            ..defaults
+        })
     }
 }
 

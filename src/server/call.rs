@@ -1,6 +1,9 @@
 //! A call: which service, who asks and how, and what an answer is made of.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+};
 
 use axum::{extract::Request, http::header::HOST};
 use jiff::Timestamp;
@@ -21,6 +24,37 @@ pub(super) struct Peer {
     pub(super) address: SocketAddr,
     /// Over TLS.
     pub(super) tls: bool,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.address, if self.tls { " (TLS)" } else { "" })
+    }
+}
+
+/// Who counts as one client where shares are given out: an IPv4 address, or the half of an IPv6
+/// address that names a network, as one computer has the other half to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ClientAddress(IpAddr);
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => write!(f, "{address}"),
+            IpAddr::V6(address) => write!(f, "{address}/64"),
+        }
+    }
+}
+
+impl From<IpAddr> for ClientAddress {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => {
+                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+            }
+            address => address,
+        })
+    }
 }
 
 /// A written message; what is stored elsewhere is in pieces of its own.
@@ -116,6 +150,11 @@ impl Call {
     /// Whether it arrived over TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.peer.is_some_and(|peer| peer.tls)
+    }
+
+    /// Who asks, where shares are given out.
+    pub(super) fn client(&self) -> Option<ClientAddress> {
+        self.peer.map(|peer| peer.address.ip().into())
     }
 
     pub(super) fn new(request: &Request) -> Self {

@@ -21,8 +21,12 @@ pub struct ServeOptions {
     pub view: ViewOptions,
     /// How often to look whether the stores, or the certificate, have changed.
     pub poll: Duration,
-    /// Connections at one time; others wait.
+    /// Connections at one time. When they are all in use, idle ones are closed, first of the
+    /// address that has the most; without idle ones others wait.
     pub connections: usize,
+    /// Connections of one address at one time (of one /64 network with IPv6). Further ones close
+    /// its own idle ones, or are refused.
+    pub connections_per_address: usize,
     /// How long the handshake of TLS may take.
     pub handshake: Duration,
     /// How long running requests may go on after the end was asked for.
@@ -44,6 +48,7 @@ impl ServeOptions {
             view: ViewOptions::default(),
             poll: Duration::from_secs(1),
             connections: 4096,
+            connections_per_address: 1024,
             handshake: Duration::from_secs(20),
             grace: Duration::from_secs(30),
             downstreams: None,

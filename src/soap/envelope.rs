@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use super::{
-    ENVELOPE, XSD, XSI,
+    ENVELOPE, ENVELOPE_12, XSD, XSI,
     element::Element,
     write::{Piece, Writer},
 };
@@ -61,17 +61,66 @@ impl Style {
 /// # Errors
 /// When this is no SOAP 1.1 message with one element in its body.
 pub fn body_of(root: Element) -> Result<Element, EnvelopeError> {
+    match message_of(root)? {
+        (SoapVersion::V11, operation) => Ok(operation),
+        (SoapVersion::V12, _) => Err(EnvelopeError::Version),
+    }
+}
+
+/// A version of SOAP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SoapVersion {
+    /// What all clients of WSUS speak by default.
+    V11,
+    /// What its services between servers take besides.
+    V12,
+}
+
+impl SoapVersion {
+    /// The namespace of the envelope.
+    pub const fn namespace(self) -> &'static str {
+        match self {
+            Self::V11 => ENVELOPE,
+            Self::V12 => ENVELOPE_12,
+        }
+    }
+
+    /// The `Content-Type` of messages.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::V11 => "text/xml; charset=utf-8",
+            Self::V12 => "application/soap+xml; charset=utf-8",
+        }
+    }
+
+    /// Makes a message of this version of one that [`envelope`] or [`whole`] wrote for SOAP 1.1: in
+    /// its first part, the envelopes differ in nothing but the namespace.
+    pub fn put_on(self, message: &mut String) {
+        if self == Self::V12 {
+            *message = message.replacen(ENVELOPE, ENVELOPE_12, 1);
+        }
+    }
+}
+
+/// The only element in the body of a message of either version.
+///
+/// # Errors
+/// When this is no SOAP message with one element in its body.
+pub fn message_of(root: Element) -> Result<(SoapVersion, Element), EnvelopeError> {
     if &*root.name != "Envelope" {
         return Err(EnvelopeError::NoEnvelope);
     }
-    if &*root.namespace != ENVELOPE {
-        return Err(EnvelopeError::Version);
-    }
-    let mut bodies = root.children.into_iter().filter(|child| child.has_name(ENVELOPE, "Body"));
+    let version = match &*root.namespace {
+        ENVELOPE => SoapVersion::V11,
+        ENVELOPE_12 => SoapVersion::V12,
+        _ => return Err(EnvelopeError::Version),
+    };
+    let envelope = version.namespace();
+    let mut bodies = root.children.into_iter().filter(|child| child.has_name(envelope, "Body"));
     let body = bodies.next().ok_or(EnvelopeError::NoOperation)?;
     let mut operations = body.children.into_iter();
     match (operations.next(), operations.next(), bodies.next()) {
-        (Some(operation), None, None) => Ok(operation),
+        (Some(operation), None, None) => Ok((version, operation)),
         _ => Err(EnvelopeError::NoOperation),
     }
 }

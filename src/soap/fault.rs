@@ -4,7 +4,8 @@
 use super::{
     ENVELOPE,
     element::Element,
-    envelope::{Style, whole},
+    envelope::{SoapVersion, Style, whole},
+    write::escape_text,
 };
 
 /// Whose fault it is.
@@ -60,6 +61,39 @@ impl Fault {
                 }
             });
         })
+    }
+
+    /// The whole message in SOAP 1.2, whose faults have other elements. SOAP 1.2 part 1, 5.4
+    pub fn write_12(&self, style: Style) -> String {
+        let s = style.prefix();
+        let code = match self.code {
+            FaultCode::Client => "Sender",
+            FaultCode::Server => "Receiver",
+            FaultCode::VersionMismatch => "VersionMismatch",
+        };
+        let mut message = whole(style, |w| {
+            w.element(&format!("{s}:Fault"), |w| {
+                w.element(&format!("{s}:Code"), |w| {
+                    w.value(&format!("{s}:Value"), format_args!("{s}:{code}"));
+                });
+                w.element(&format!("{s}:Reason"), |w| {
+                    w.raw(&format!(
+                        "<{s}:Text xml:lang=\"en\">{}</{s}:Text>",
+                        escape_text(&self.string)
+                    ));
+                });
+                w.optional(&format!("{s}:Node"), self.actor.as_ref());
+                if !self.detail.is_empty() {
+                    w.element(&format!("{s}:Detail"), |w| {
+                        for (name, value) in &self.detail {
+                            w.value(name, value);
+                        }
+                    });
+                }
+            });
+        });
+        SoapVersion::V12.put_on(&mut message);
+        message
     }
 
     /// Reads the element in the body of an answer; `None` when it is no fault.

@@ -56,7 +56,7 @@ pub fn read_lists<R: BufRead, E: From<ListError>>(
                 let error = io::Error::new(error.kind(), error);
                 return Err(ListError::Io(error).into());
             }
-            Err(error) => Err(ReadFailure::Xml(error.to_string())),
+            Err(error) => Err(ReadFailure::library(&error)),
         };
         step.map_err(|wrong| ListError::Read(wrong.at(reader.buffer_position())))?;
         if tree.open.len() == LIST_LEVEL

@@ -8,7 +8,11 @@ use quick_xml::{
     name::{NamespaceResolver, QName, ResolveResult},
 };
 
-use super::element::{Attribute, Element};
+use super::{
+    element::{Attribute, Element},
+    encoding::decoded,
+};
+use crate::xml::what_is_wrong;
 
 /// Bounds on a message.
 #[derive(Debug, Clone)]
@@ -41,7 +45,7 @@ pub enum ReadError {
         /// The limit.
         limit: usize,
     },
-    /// It is not UTF-8 XML, or holds a document type or entities of its own.
+    /// It is no XML in UTF-8 or UTF-16, or holds a document type or entities of its own.
     #[error("byte {at}: {what}")]
     Xml {
         /// Where.
@@ -59,10 +63,10 @@ pub fn read(bytes: &[u8], limits: &MessageLimits) -> Result<Element, ReadError> 
     if bytes.len() > limits.bytes {
         return Err(ReadError::TooLarge { what: "bytes", limit: limits.bytes });
     }
-    let text = std::str::from_utf8(bytes).map_err(|e| ReadError::Xml {
-        at: u64::try_from(e.valid_up_to()).unwrap_or(u64::MAX),
-        what: "not UTF-8".to_owned(),
-    })?;
+    let text = decoded(bytes)?;
+    if text.len() > limits.bytes {
+        return Err(ReadError::TooLarge { what: "bytes", limit: limits.bytes });
+    }
     let mut reader = NsReader::from_str(text.trim_start_matches('\u{feff}'));
     reader.config_mut().check_comments = true;
     let mut tree = Tree::new(limits);
@@ -71,7 +75,7 @@ pub fn read(bytes: &[u8], limits: &MessageLimits) -> Result<Element, ReadError> 
         let step = match event {
             Ok(Event::Eof) => break,
             Ok(event) => tree.add(reader.resolver(), event),
-            Err(e) => Err(ReadFailure::Xml(e.to_string())),
+            Err(e) => Err(ReadFailure::library(&e)),
         };
         step.map_err(|wrong| wrong.at(reader.buffer_position()))?;
     }
@@ -84,6 +88,10 @@ pub(super) enum ReadFailure {
 }
 
 impl ReadFailure {
+    pub(super) fn library(error: &quick_xml::Error) -> Self {
+        Self::Xml(what_is_wrong(error).to_owned())
+    }
+
     pub(super) fn at(self, at: u64) -> ReadError {
         match self {
             Self::TooLarge(what, limit) => ReadError::TooLarge { what, limit },
@@ -137,9 +145,10 @@ impl<'l> Tree<'l> {
             }
             Event::Decl(declaration) => {
                 if let Some(Ok(encoding)) = declaration.encoding()
-                    && !encoding.eq_ignore_ascii_case("utf-8")
+                    && !["utf-8", "us-ascii", "utf-16", "utf-16le", "utf-16be"]
+                        .contains(&encoding.to_ascii_lowercase().as_str())
                 {
-                    return Err(ReadFailure::Xml("only UTF-8 is read".to_owned()));
+                    return Err(ReadFailure::Xml("only UTF-8 and UTF-16 are read".to_owned()));
                 }
             }
             Event::Comment(_) | Event::PI(_) | Event::Eof => {}
@@ -176,14 +185,14 @@ impl<'l> Tree<'l> {
             return Err(ReadFailure::TooLarge("attributes", self.limits.attributes));
         }
         for attribute in start.attributes() {
-            let attribute = attribute.map_err(|e| ReadFailure::Xml(e.to_string()))?;
+            let attribute = attribute.map_err(|e| ReadFailure::library(&e.into()))?;
             if is_declaration(attribute.key) {
                 continue;
             }
             let (namespace, name) = resolver.resolve_attribute(attribute.key);
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
-                .map_err(|e| ReadFailure::Xml(e.to_string()))?;
+                .map_err(|e| ReadFailure::library(&e))?;
             attributes.push(Attribute {
                 namespace: self.namespace(namespace)?,
                 name: checked(name.as_ref())?.into(),
@@ -249,7 +258,7 @@ fn resolve(entity: &BytesRef<'_>) -> Result<char, ReadFailure> {
                 Err(ReadFailure::Xml(format!("the entity {other:?} is refused")))
             }
         },
-        Err(e) => Err(ReadFailure::Xml(e.to_string())),
+        Err(e) => Err(ReadFailure::library(&e)),
     }
 }
 

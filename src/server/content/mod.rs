@@ -3,16 +3,17 @@
 //! What a file is called in `content/` is its SHA-256; agents ask by SHA-1, and the view knows both.
 
 mod conditions;
+mod parts;
 mod range;
 
 use std::{
     fs::{File, Metadata},
-    io::{self, Read as _, Seek as _, SeekFrom},
+    io,
     sync::Arc,
 };
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     extract::Request,
     http::{
         HeaderMap, HeaderValue, Method, StatusCode,
@@ -22,14 +23,15 @@ use axum::{
 };
 use bundle_format::digest::{Sha1, Sha256};
 use jiff::Timestamp;
+use uuid::Uuid;
 
-use super::{body::blocking_body, state::server_state::ServerState, view::generation::ViewFile};
+use super::{
+    body::blocking_body, call::Peer, state::server_state::ServerState, view::generation::ViewFile,
+};
 use crate::protocol::content_path;
 use conditions::{Condition, Version};
+use parts::FileParts;
 use range::Range;
-
-/// Bytes that are read at one time.
-const BLOCK: usize = 256 * 1024;
 
 /// Answers a GET or HEAD below `/Content/`; both parts of the path in lower case.
 pub(super) async fn serve(
@@ -42,10 +44,13 @@ pub(super) async fn serve(
         return StatusCode::NOT_FOUND.into_response();
     };
     let (method, headers) = (request.method().clone(), request.headers().clone());
+    let client = request.extensions().get::<Peer>().map(|peer| peer.address.ip().into());
     let work = move || match open(&state, &sha1) {
         Ok(Some((file, metadata, etag))) => respond(file, &metadata, &etag, &method, &headers),
         Ok(None) => {
-            tracing::info!(%sha1, "a file was asked for that is not here");
+            if state.log_lines.allows(client) {
+                tracing::info!(%sha1, "a file was asked for that is not here");
+            }
             StatusCode::NOT_FOUND.into_response()
         }
         Err(error) => {
@@ -120,12 +125,18 @@ fn respond(
     } else {
         Range::Whole
     };
-    let (status, start, length) = match wanted {
-        Range::Whole => (StatusCode::OK, 0, size),
-        Range::Part { first, last } => {
-            let text = format!("bytes {first}-{last}/{size}");
+    let (status, file) = match wanted {
+        Range::Whole => (StatusCode::OK, FileParts::one(file, 0, size)),
+        Range::Part(part) => {
+            let text = format!("bytes {}-{}/{size}", part.first, part.last);
             headers.extend(HeaderValue::from_str(&text).map(|value| (CONTENT_RANGE, value)));
-            (StatusCode::PARTIAL_CONTENT, first, last - first + 1)
+            (StatusCode::PARTIAL_CONTENT, FileParts::one(file, part.first, part.length()))
+        }
+        Range::Several(parts) => {
+            let boundary = Uuid::new_v4().simple().to_string();
+            let text = format!("multipart/byteranges; boundary={boundary}");
+            headers.extend(HeaderValue::from_str(&text).map(|value| (CONTENT_TYPE, value)));
+            (StatusCode::PARTIAL_CONTENT, FileParts::several(file, &parts, size, &boundary))
         }
         Range::Unsatisfiable => {
             let text = format!("bytes */{size}");
@@ -133,38 +144,9 @@ fn respond(
             return (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response();
         }
     };
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(file.length()));
     if method == Method::HEAD {
         return (status, headers, Body::empty()).into_response();
     }
-    (status, headers, blocking_body(FileBlocks { file, start: Some(start), left: length }))
-        .into_response()
-}
-
-/// A part of a file, block by block.
-struct FileBlocks {
-    file: File,
-    /// Where to begin, until it has begun.
-    start: Option<u64>,
-    left: u64,
-}
-
-impl Iterator for FileBlocks {
-    type Item = io::Result<Bytes>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        (self.left > 0).then(|| self.read())
-    }
-}
-
-impl FileBlocks {
-    fn read(&mut self) -> io::Result<Bytes> {
-        if let Some(start) = self.start.take() {
-            self.file.seek(SeekFrom::Start(start))?;
-        }
-        let mut block = vec![0; usize::try_from(self.left).unwrap_or(BLOCK).min(BLOCK)];
-        self.file.read_exact(&mut block)?;
-        self.left -= block.len() as u64;
-        Ok(block.into())
-    }
+    (status, headers, blocking_body(file)).into_response()
 }

@@ -1,14 +1,27 @@
-//! `Range`: one range of bytes. RFC 9110, 14.2
+//! `Range`: ranges of bytes. RFC 9110, 14.2
 
 use axum::http::{HeaderMap, header::RANGE};
 
-/// What a request wants of a file.
+/// More ranges in one request are not a download: the whole file is sent (RFC 9110, 14.2).
+const MOST: usize = 256;
+
+/// From one byte to another, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+/// What a request wants of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Range {
-    /// All of it: there is no range, there are several, or the one is not understood.
+    /// All of it: there is no range, there are too many, or one is not understood.
     Whole,
-    /// From one byte to another, both included.
-    Part { first: u64, last: u64 },
+    /// One part.
+    Part(Part),
+    /// Two parts or more, none of which overlap: in the order of the request, or by position where
+    /// some overlapped and became one.
+    Several(Vec<Part>),
     /// Nothing of it lies in the file.
     Unsatisfiable,
 }
@@ -23,31 +36,67 @@ impl Range {
         }
     }
 
+    /// `None` when it is not understood.
     fn read(text: &str, size: u64) -> Option<Self> {
-        let (unit, range) = text.split_once('=')?;
+        let (unit, ranges) = text.split_once('=')?;
         if !unit.trim().eq_ignore_ascii_case("bytes") {
             return None;
         }
-        let (first, last) = range.trim().split_once('-')?;
-        Some(match (first, last) {
-            ("", suffix) => match number(suffix)? {
-                0 => Self::Unsatisfiable,
-                _ if size == 0 => Self::Unsatisfiable,
-                length => Self::Part { first: size.saturating_sub(length), last: size - 1 },
-            },
-            (first, last) => {
-                let first = number(first)?;
-                let last = if last.is_empty() { u64::MAX } else { number(last)? };
-                if last < first {
-                    return None;
-                }
-                if first >= size {
-                    return Some(Self::Unsatisfiable);
-                }
-                Self::Part { first, last: last.min(size - 1) }
+        // Lists may have empty places. RFC 9110, 5.6.1.2
+        let ranges = ranges.split(',').map(str::trim).filter(|range| !range.is_empty());
+        let (mut parts, mut count) = (Vec::new(), 0);
+        for range in ranges {
+            count += 1;
+            if count > MOST {
+                return None;
             }
+            parts.extend(Part::read(range, size)?);
+        }
+        Some(match merged(parts).as_slice() {
+            [] if count == 0 => return None,
+            [] => Self::Unsatisfiable,
+            [one] => Self::Part(*one),
+            several => Self::Several(several.to_vec()),
         })
     }
+}
+
+impl Part {
+    pub(super) fn length(self) -> u64 {
+        self.last - self.first + 1
+    }
+
+    /// Outer `None`: not understood; inner: nothing of it lies in the file.
+    fn read(range: &str, size: u64) -> Option<Option<Self>> {
+        let (first, last) = range.split_once('-')?;
+        if first.is_empty() {
+            let length = number(last)?;
+            let empty = length == 0 || size == 0;
+            return Some(
+                (!empty).then(|| Self { first: size.saturating_sub(length), last: size - 1 }),
+            );
+        }
+        let first = number(first)?;
+        let last = if last.is_empty() { u64::MAX } else { number(last)? };
+        if last < first {
+            return None;
+        }
+        Some((first < size).then(|| Self { first, last: last.min(size - 1) }))
+    }
+}
+
+/// No byte twice: else a short request would make an endless answer.
+fn merged(parts: Vec<Part>) -> Vec<Part> {
+    let mut sorted = parts.clone();
+    sorted.sort_by_key(|part| part.first);
+    let mut apart: Vec<Part> = Vec::with_capacity(sorted.len());
+    for part in sorted {
+        match apart.last_mut() {
+            Some(before) if part.first <= before.last => before.last = before.last.max(part.last),
+            _ => apart.push(part),
+        }
+    }
+    if apart.len() == parts.len() { parts } else { apart }
 }
 
 /// Digits only; more than fit are as good as endless.
@@ -69,7 +118,26 @@ mod tests {
     }
 
     fn part(first: u64, last: u64) -> Range {
-        Range::Part { first, last }
+        Range::Part(Part { first, last })
+    }
+
+    #[test]
+    fn several_ranges_keep_their_order_and_no_byte_comes_twice() {
+        let several = |text: &str| match requested(text, 100) {
+            Range::Several(parts) => parts.iter().map(|part| (part.first, part.last)).collect(),
+            other => panic!("{text}: {other:?}"),
+        };
+        let expected: Vec<(u64, u64)> = vec![(50, 59), (0, 9), (99, 99)];
+        assert_eq!(several("bytes=50-59, 0-9,,-1"), expected);
+        assert_eq!(several("bytes=20-29,0-9,25-40,300-"), [(0, 9), (20, 40)]);
+        assert_eq!(requested("bytes=0-9,300-", 100), part(0, 9));
+        assert_eq!(requested("bytes=0-,0-,0-", 100), part(0, 99));
+        assert_eq!(requested("bytes=300-,200-", 100), Range::Unsatisfiable);
+        assert_eq!(requested("bytes=0-9,5", 100), Range::Whole);
+        let many: Vec<String> = (0..=MOST).map(|at| format!("{0}-{0}", at * 2)).collect();
+        let text = |count: usize| format!("bytes={}", many[..count].join(","));
+        assert!(matches!(requested(&text(MOST), 10_000), Range::Several(_)));
+        assert_eq!(requested(&text(MOST + 1), 10_000), Range::Whole);
     }
 
     #[test]
@@ -98,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_single_range_is_ignored() {
+    fn what_is_no_range_is_ignored() {
         for text in [
             "",
             "bytes",
@@ -106,7 +174,7 @@ mod tests {
             "bytes=-",
             "bytes=5-2",
             "bytes=a-b",
-            "bytes=1-2,4-5",
+            "bytes=,",
             "lines=1-2",
             "bytes=+1-2",
             "bytes=1--2",

@@ -1,9 +1,9 @@
 //! A SOAP request in, an answer or a fault out. [MS-WUSP] 2.1
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     extract::Request,
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -11,10 +11,9 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use futures_util::StreamExt as _;
 use uuid::Uuid;
 
-use super::answer::Answer;
+use super::{answer::Answer, request_body::receive};
 use crate::{
     error_chain::chain,
     protocol::ErrorCode,
@@ -23,16 +22,10 @@ use crate::{
         encoding::Encoding,
         failure::Failure,
         services::dispatch,
-        state::{permits::Permit, server_state::ServerState},
+        state::server_state::ServerState,
     },
-    soap::{self, FaultCode, MessageLimits},
+    soap::{self, FaultCode, MessageLimits, Piece, SoapVersion},
 };
-
-/// Requests up to this many bytes need no permit to be held.
-const SMALL_BODY: usize = 256 * 1024;
-/// How long a request may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(60);
-const XML: &str = "text/xml; charset=utf-8";
 
 /// Answers one request.
 pub(crate) async fn exchange(
@@ -41,26 +34,31 @@ pub(crate) async fn exchange(
     request: Request,
 ) -> Response {
     let call = Call::new(&request);
-    let receive = receive(&state, service, request);
-    let (bytes, body_permits) = match tokio::time::timeout(BODY_TIME, receive).await {
-        Ok(Ok(received)) => received,
-        Ok(Err(status)) => return refused(status),
-        Err(_) => return refused(StatusCode::REQUEST_TIMEOUT),
+    if !is_readable(request.headers()) {
+        return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    let permits = state.permits.of(call.client());
+    let (bytes, body_permits) = match receive(&permits, service, request).await {
+        Ok(received) => received,
+        Err(status) => return refused(status),
     };
-    let Some(permit) = state.permits.work().await else {
+    let Some(permit) = permits.work().await else {
         return refused(StatusCode::SERVICE_UNAVAILABLE);
     };
     let worker = Arc::clone(&state);
     let work = move || {
         // The work goes on when the client hangs up: its permits last as long as it does.
         let _permits = (permit, body_permits);
-        let result = perform(&worker, service, &call, &bytes);
+        let (version, result) = perform(&worker, service, &call, &bytes);
         drop(bytes);
         match result
             .and_then(|pieces| Answer::new(pieces, call.encoding).map_err(Failure::internal))
         {
-            Ok(answer) => respond(service, answer),
-            Err(failure) => fault(service, &call, &failure),
+            Ok(answer) => respond(service, version, answer),
+            Err(failure) => {
+                let logged = worker.log_lines.allows(call.client());
+                fault(service, version, &call, &failure, logged)
+            }
         }
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
@@ -69,38 +67,17 @@ pub(crate) async fn exchange(
     })
 }
 
-/// Reads the body. Only so many large ones are here at one time: their permits come with them.
-async fn receive(
-    state: &ServerState,
-    service: Service,
-    request: Request,
-) -> Result<(Bytes, [Option<Permit>; 2]), StatusCode> {
-    let (usual, most) = (MessageLimits::default().bytes, service.limits().bytes);
-    let stated = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let stated: Option<usize> = stated.and_then(|value| value.parse().ok());
-    if stated.is_some_and(|length| length > most) {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
-    }
-    let (mut large, mut largest) = (None, None);
-    let mut received = Vec::with_capacity(stated.unwrap_or_default().min(SMALL_BODY));
-    let mut body = request.into_body().into_data_stream();
-    while let Some(data) = body.next().await {
-        let data = data.map_err(|_| StatusCode::BAD_REQUEST)?;
-        if data.len() > most - received.len() {
-            return Err(StatusCode::PAYLOAD_TOO_LARGE);
-        }
-        let length = data.len() + received.len();
-        if large.is_none() && length > SMALL_BODY {
-            let permit = state.permits.large_body().await;
-            large = Some(permit.ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
-        }
-        if largest.is_none() && length > usual {
-            let permit = state.permits.largest_body().await;
-            largest = Some(permit.ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
-        }
-        received.extend_from_slice(&data);
-    }
-    Ok((received.into(), [large, largest]))
+/// Whether the body is in an encoding that is read here: plain UTF-8 or UTF-16. RFC 9110, 15.5.16
+fn is_readable(headers: &HeaderMap) -> bool {
+    let plain = headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding == "identity");
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mut charsets =
+        content_type.unwrap_or_default().split(';').skip(1).filter_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+        });
+    let read = ["utf-8", "utf8", "us-ascii", "utf-16", "utf-16le", "utf-16be"];
+    plain && charsets.all(|charset| read.iter().any(|read| charset.eq_ignore_ascii_case(read)))
 }
 
 /// Reads the message and does what it asks. Blocking.
@@ -109,17 +86,31 @@ fn perform(
     service: Service,
     call: &Call,
     bytes: &[u8],
-) -> Result<Pieces, Failure> {
+) -> (SoapVersion, Result<Pieces, Failure>) {
     let usual = MessageLimits::default();
     let limits = if bytes.len() > usual.bytes { service.limits() } else { usual };
-    let operation = soap::body_of(soap::read(bytes, &limits)?)?;
-    dispatch::perform(state, service, call, &operation)
+    let message = soap::read(bytes, &limits).map_err(Failure::from);
+    let (version, operation) = match message.and_then(|root| Ok(soap::message_of(root)?)) {
+        // As with a WSUS, only its services between servers speak SOAP 1.2.
+        Ok((SoapVersion::V12, _)) if !service.is_between_servers() => {
+            return (SoapVersion::V11, Err(Failure::Version));
+        }
+        Ok(message) => message,
+        Err(failure) => return (SoapVersion::V11, Err(failure)),
+    };
+    let mut answer = dispatch::perform(state, service, call, &operation);
+    if let Ok(pieces) = &mut answer
+        && let Some(Piece::Text(first)) = pieces.first_mut()
+    {
+        version.put_on(first);
+    }
+    (version, answer)
 }
 
-fn respond(service: Service, answer: Answer) -> Response {
+fn respond(service: Service, version: SoapVersion, answer: Answer) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(service.cache_control()));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(XML));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(version.content_type()));
     if answer.encoding() == Encoding::Xpress {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("xpress"));
     }
@@ -130,9 +121,17 @@ fn respond(service: Service, answer: Answer) -> Response {
 }
 
 /// A fault goes out uncompressed; its ID is in the log beside the cause.
-fn fault(service: Service, call: &Call, failure: &Failure) -> Response {
+fn fault(
+    service: Service,
+    version: SoapVersion,
+    call: &Call,
+    failure: &Failure,
+    logged: bool,
+) -> Response {
     let id = Uuid::new_v4();
-    log_failure(call, failure, id);
+    if logged {
+        log_failure(call, failure, id);
+    }
     let mut message = match failure.fault() {
         Some(fault) => fault.to_soap(id, call.action.as_deref()),
         None => soap::Fault {
@@ -152,26 +151,31 @@ fn fault(service: Service, call: &Call, failure: &Failure) -> Response {
             call.host.as_ref().map(|host| format!("{scheme}://{host}{}", call.path))
         };
     }
-    let headers = [(CONTENT_TYPE, XML), (CONNECTION, "close")];
-    (StatusCode::INTERNAL_SERVER_ERROR, headers, message.write(service.style())).into_response()
+    let headers = [(CONTENT_TYPE, version.content_type()), (CONNECTION, "close")];
+    let message = match version {
+        SoapVersion::V11 => message.write(service.style()),
+        SoapVersion::V12 => message.write_12(service.style()),
+    };
+    (StatusCode::INTERNAL_SERVER_ERROR, headers, message).into_response()
 }
 
 fn log_failure(call: &Call, failure: &Failure, id: Uuid) {
-    let (peer, action) = (&call.peer, call.action.as_deref().unwrap_or_default());
+    let peer = call.peer.map_or_else(String::new, |peer| peer.to_string());
+    let action = call.action.as_deref().unwrap_or_default();
     match failure {
         Failure::Internal(error) => {
             let error = chain(&**error);
-            tracing::error!(%id, ?peer, action, error, "a request failed");
+            tracing::error!(%id, %peer, action, error, "a request failed");
         }
         Failure::Version => {
-            tracing::warn!(%id, ?peer, action, "a request of another SOAP version was refused");
+            tracing::warn!(%id, %peer, action, "a request of another SOAP version was refused");
         }
         // How agents find back after an import or a night's sleep.
         Failure::Fault(fault) if starts_handshake(fault.code) => {
-            tracing::info!(%id, ?peer, action, %fault, "sent back to shake hands");
+            tracing::info!(%id, %peer, action, %fault, "sent back to shake hands");
         }
         Failure::Fault(fault) => {
-            tracing::warn!(%id, ?peer, action, %fault, "a request was refused");
+            tracing::warn!(%id, %peer, action, %fault, "a request was refused");
         }
     }
 }
@@ -195,7 +199,7 @@ fn refused(status: StatusCode) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::{net::SocketAddr, time::Duration};
 
     use axum::body::Body;
 

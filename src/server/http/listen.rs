@@ -1,6 +1,9 @@
 //! Connections: accepting them, giving up on those that stall, an orderly end.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, future::poll_fn, net::SocketAddr, pin::pin, sync::Arc, task::Poll,
+    time::Duration,
+};
 
 use hyper::{body::Incoming, server::conn::http1, service::Service as _};
 use hyper_util::{
@@ -10,12 +13,18 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{routes, tls::Tls, write_timeout::WriteTimeout};
+use super::{
+    answer_body::AnswerBody,
+    routes,
+    shares::{ConnectionRoom, ConnectionShares},
+    tls::Tls,
+    write_timeout::WriteTimeout,
+};
 use crate::server::{call::Peer, state::server_state::ServerState};
 
 /// A connection that is idle, or has not sent all its headers, is closed after this. Agents keep
@@ -35,7 +44,8 @@ pub(crate) struct Listener {
 #[derive(Clone)]
 struct ConnectionContext {
     service: TowerToHyperService<axum::Router>,
-    room: Arc<Semaphore>,
+    state: Arc<ServerState>,
+    shares: Arc<ConnectionShares>,
     stopping: watch::Receiver<()>,
     handshake: Duration,
     grace: Duration,
@@ -50,7 +60,11 @@ pub(crate) async fn serve(
     let (stop, stopping) = watch::channel(());
     let context = ConnectionContext {
         service: TowerToHyperService::new(routes::router(Arc::clone(state))),
-        room: Arc::new(Semaphore::new(state.settings.options().connections)),
+        state: Arc::clone(state),
+        shares: {
+            let options = state.settings.options();
+            ConnectionShares::new(options.connections, options.connections_per_address)
+        },
         stopping,
         handshake: state.settings.options().handshake,
         grace: state.settings.options().grace,
@@ -69,26 +83,30 @@ impl Listener {
         let mut connections = JoinSet::new();
         tracing::info!(address = ?self.listener.local_addr(), tls = self.tls.is_some(), "serving");
         loop {
-            // Without room, clients wait in the system's queue.
             let accepted = tokio::select! {
                 _ = context.stopping.changed() => break,
                 _ = connections.join_next(), if !connections.is_empty() => continue,
-                accepted = accept(&self.listener, &context.room) => accepted,
+                accepted = self.listener.accept() => accepted,
             };
-            match accepted {
-                Ok((stream, address, permit)) => {
-                    let tls = self.tls.as_ref().map(|tls| tls.acceptor());
-                    let context = context.clone();
-                    connections.spawn(async move {
-                        serve_connection(stream, address, tls, context).await;
-                        drop(permit);
-                    });
-                }
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(200)).await;
+                    continue;
                 }
-            }
+            };
+            // Without room, further clients wait in the system's queue.
+            let room = tokio::select! {
+                _ = context.stopping.changed() => break,
+                room = context.shares.admit(address.ip().into()) => room,
+            };
+            let Some(room) = room else {
+                tracing::debug!(%address, "refused: the address uses all of its connections");
+                continue;
+            };
+            let tls = self.tls.as_ref().map(|tls| tls.acceptor());
+            connections.spawn(serve_connection(stream, address, tls, room, context.clone()));
         }
         drop(self.listener);
         tracing::info!(connections = connections.len(), "ending");
@@ -99,20 +117,12 @@ impl Listener {
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, permit))
-}
-
 /// Shakes hands if the listener speaks TLS, then answers requests.
 async fn serve_connection(
     stream: TcpStream,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
+    room: ConnectionRoom,
     mut context: ConnectionContext,
 ) {
     // Answers go out whole; waiting for more only delays them.
@@ -120,34 +130,44 @@ async fn serve_connection(
         tracing::debug!(%error, %address, "cannot switch off delays");
     }
     let peer = Peer { address, tls: tls.is_some() };
-    let Some(tls) = tls else { return answer_requests(stream, peer, context).await };
+    let Some(tls) = tls else { return answer_requests(stream, peer, room, context).await };
     let shaken = tokio::select! {
         shaken = tokio::time::timeout(context.handshake, tls.accept(stream)) => shaken,
         _ = context.stopping.changed() => return,
+        () = room.state().asked_to_close() => return,
     };
     match shaken {
-        Ok(Ok(stream)) => answer_requests(stream, peer, context).await,
+        Ok(Ok(stream)) => answer_requests(stream, peer, room, context).await,
         // An agent that does not trust our certificate shows here only.
-        Ok(Err(error)) => tracing::info!(%error, ?peer, "no TLS with a client"),
-        Err(_) => tracing::debug!(?peer, "a client does not finish its TLS handshake"),
+        Ok(Err(error)) if context.state.log_lines.allows(Some(peer.address.ip().into())) => {
+            tracing::info!(%error, %peer, "no TLS with a client");
+        }
+        Ok(Err(_)) => {}
+        Err(_) => tracing::debug!(%peer, "a client does not finish its TLS handshake"),
     }
 }
 
 async fn answer_requests(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,
+    room: ConnectionRoom,
     context: ConnectionContext,
 ) {
     let ConnectionContext { service, mut stopping, .. } = context;
-    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+    let service = hyper::service::service_fn(|mut request: hyper::Request<Incoming>| {
+        let in_progress = room.request();
         routes::lower_case(request.uri_mut());
         request.extensions_mut().insert(peer);
-        service.call(request)
+        let answered = service.call(request);
+        async move {
+            Ok::<_, Infallible>(answered.await?.map(|body| AnswerBody::new(body, in_progress)))
+        }
     });
+    let writing = Arc::clone(&room.state().writing);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
-        .serve_connection(TokioIo::new(WriteTimeout::new(stream, WRITE_TIME)), service);
+        .serve_connection(TokioIo::new(WriteTimeout::new(stream, WRITE_TIME, writing)), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -155,8 +175,17 @@ async fn answer_requests(
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = room.state().asked_to_close() => {
+            connection.as_mut().graceful_shutdown();
+            // A request that came this moment is still answered.
+            match poll_fn(|task| Poll::Ready(connection.as_mut().poll(task))).await {
+                Poll::Ready(ended) => ended,
+                Poll::Pending if room.state().is_idle() => return,
+                Poll::Pending => connection.await,
+            }
+        }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, ?peer, "a connection broke");
+        tracing::debug!(%error, %peer, "a connection broke");
     }
 }

@@ -12,7 +12,11 @@ use axum::{
 };
 
 use super::exchange::exchange;
-use crate::server::{call::Service, content, state::server_state::ServerState};
+use crate::server::{
+    call::{Peer, Service},
+    content,
+    state::server_state::ServerState,
+};
 
 /// All routes.
 pub(crate) fn router(state: Arc<ServerState>) -> Router {
@@ -31,6 +35,7 @@ pub(crate) fn router(state: Arc<ServerState>) -> Router {
         .route("/dssauthwebservice/dssauthwebservice.asmx", service(Service::DssAuth))
         .route("/content/anonymouscheckfile.txt", get(check_file))
         .route("/content/{folder}/{file}", get(payload))
+        .route("/selfupdate/{*file}", get(self_update))
         .fallback(nothing)
         .with_state(state)
 }
@@ -47,6 +52,20 @@ async fn payload(
 async fn check_file() -> Response {
     ([(CONTENT_TYPE, "text/plain; charset=utf-8")], "Tidegate serves content here.\n")
         .into_response()
+}
+
+/// What agents of Windows 8.1 and older fetch before all else: without it they do not go on.
+async fn self_update(State(state): State<Arc<ServerState>>, request: Request) -> Response {
+    if let Some(peer) = request.extensions().get::<Peer>()
+        && state.log_lines.is_first_old_agent(peer.address.ip().into())
+    {
+        let address = peer.address.ip();
+        tracing::warn!(
+            %address,
+            "an agent of Windows 8.1 or older was turned away: it needs /selfupdate/, which is not served"
+        );
+    }
+    StatusCode::NOT_FOUND.into_response()
 }
 
 async fn nothing(request: Request) -> Response {

@@ -3,6 +3,10 @@
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -17,11 +21,34 @@ pub(super) struct WriteTimeout<S> {
     stream: S,
     limit: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Bytes that got through since the waiting began.
+    taken: usize,
+    /// Whether something waits to be written, for others to see.
+    writing: Arc<AtomicBool>,
 }
 
+/// A client takes at least so much in its time, or it is given up: else one byte a minute would
+/// keep a connection for ever.
+const LEAST: usize = 16 * 1024;
+
 impl<S> WriteTimeout<S> {
-    pub(super) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, waiting: None }
+    pub(super) fn new(stream: S, limit: Duration, writing: Arc<AtomicBool>) -> Self {
+        Self { stream, limit, waiting: None, taken: 0, writing }
+    }
+
+    fn check_written(
+        &mut self,
+        task: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.taken = self.taken.saturating_add(*bytes);
+            if self.taken >= LEAST {
+                self.waiting = None;
+                self.taken = 0;
+            }
+        }
+        self.check_progress(task, written)
     }
 
     fn check_progress<T>(
@@ -29,8 +56,8 @@ impl<S> WriteTimeout<S> {
         task: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        self.writing.store(written.is_pending(), Ordering::SeqCst);
         if written.is_ready() {
-            self.waiting = None;
             return written;
         }
         let limit = self.limit;
@@ -47,7 +74,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
         task: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(task, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(task, buffer);
+        // A further request: its answer has its own time.
+        if buffer.filled().len() > before {
+            self.waiting = None;
+            self.taken = 0;
+        }
+        read
     }
 }
 
@@ -58,7 +92,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(task, bytes);
-        self.check_progress(task, written)
+        self.check_written(task, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -77,7 +111,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(task, slices);
-        self.check_progress(task, written)
+        self.check_written(task, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -94,7 +128,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_takes_nothing_is_given_up() {
         let (ours, mut theirs) = tokio::io::duplex(16);
-        let mut ours = WriteTimeout::new(ours, Duration::from_millis(1));
+        let mut ours = WriteTimeout::new(ours, Duration::from_millis(1), Arc::default());
         let error = ours.write_all(&[7; 36]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         // What got through got through, and the next byte has its own time.

@@ -31,7 +31,11 @@ pub(crate) fn perform(
         return Err(ProtocolFault::invalid(why).into());
     };
     let pieces = handler(state, call, operation)?;
-    tracing::debug!(operation = &*operation.name, peer = ?call.peer, "answered");
+    tracing::debug!(
+        operation = &*operation.name,
+        peer = call.peer.map(tracing::field::display),
+        "answered"
+    );
     Ok(pieces)
 }
 

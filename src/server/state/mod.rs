@@ -9,12 +9,14 @@
 //! | `serving` | what is served now, and how it is swapped |
 //! | `watcher` | looks whether the stores have changed |
 //! | `permits` | how much is held and worked on at one time |
+//! | `log_lines` | how many log lines one client may cause |
 //! | `contacts` | when computers were here |
 //! | `downstream`, `newer_protocols` | what belongs to the answers to downstream servers |
 
 mod agent_config;
 pub(super) mod contacts;
 pub(super) mod downstream;
+pub(super) mod log_lines;
 pub(super) mod newer_protocols;
 pub(super) mod permits;
 pub(super) mod secrets;

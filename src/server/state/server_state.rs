@@ -1,8 +1,9 @@
 //! The state of a running server.
 
 use super::{
-    agent_config, contacts::ContactNotes, downstream::DownstreamState, permits::Permits,
-    secrets::SiteSecrets, serving::CurrentServing, settings::Settings, stores::Stores,
+    agent_config, contacts::ContactNotes, downstream::DownstreamState, log_lines::LogLines,
+    permits::Permits, secrets::SiteSecrets, serving::CurrentServing, settings::Settings,
+    stores::Stores,
 };
 use crate::{
     data_dir::DataDir,
@@ -24,6 +25,7 @@ pub(crate) struct ServerState {
     pub(crate) contacts: ContactNotes,
     pub(crate) downstream: DownstreamState,
     pub(crate) permits: Permits,
+    pub(crate) log_lines: LogLines,
 }
 
 impl ServerState {
@@ -47,6 +49,7 @@ impl ServerState {
             contacts: ContactNotes::default(),
             downstream: DownstreamState::default(),
             permits: Permits::default(),
+            log_lines: LogLines::default(),
         })
     }
 

@@ -17,6 +17,7 @@ use super::{
     limits::DocumentLimits,
     namespace::Scope,
 };
+use crate::xml::what_is_wrong;
 use tag::{Event, Tag};
 
 /// Walks over one document.
@@ -185,7 +186,7 @@ impl<'a> Reader<'a> {
         }
         let character = reference
             .resolve_char_ref()
-            .map_err(|error| self.malformed(self.event_at, error.to_string()))?;
+            .map_err(|error| self.malformed(self.event_at, what_is_wrong(&error)))?;
         if let Some(character) = character {
             let text = String::from(character);
             return match first_forbidden(&text) {
@@ -211,7 +212,7 @@ impl<'a> Reader<'a> {
         match declaration.version() {
             Ok(version) if version == "1.0" => {}
             Ok(_) => return Err(self.malformed(0, "an XML version other than 1.0")),
-            Err(error) => return Err(self.malformed(0, error.to_string())),
+            Err(error) => return Err(self.malformed(0, what_is_wrong(&error))),
         }
         match declaration.encoding() {
             None => Ok(()),

@@ -13,6 +13,7 @@ use crate::update::{
     error::DocumentError,
     namespace::{Namespace, XML, XMLNS},
 };
+use crate::xml::what_is_wrong;
 
 /// Attributes of one element, declarations included. Real ones have under twenty.
 const MAX_ATTRIBUTES: usize = 256;
@@ -151,10 +152,10 @@ impl<'a> Reader<'a> {
         };
         let value =
             attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| match error {
-                XmlError::Escape(error) => {
-                    self.malformed(at, format!("in an attribute value: {error}"))
+                XmlError::Escape(_) => {
+                    self.malformed(at, "in an attribute value: a reference is not written as XML")
                 }
-                error => self.malformed(at, error.to_string()),
+                error => self.malformed(at, what_is_wrong(&error)),
             })?;
         if matches!(value, Cow::Owned(_)) && first_forbidden(&value).is_some() {
             return Err(self.malformed(at, "a reference to a character that XML does not allow"));

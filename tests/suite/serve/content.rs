@@ -239,3 +239,42 @@ fn a_licence_text_is_served_when_it_is_here() {
     assert_eq!((reply.status, reply.body.as_slice()), (200, &text[..]));
     assert_eq!(get(server.address, "GET", &path_of(other), &[]).status, 404);
 }
+
+/// BITS asks for several ranges in one request.
+#[test]
+fn several_ranges_come_as_parts_of_one_answer() {
+    let site = documents::site();
+    let bytes: Vec<u8> = (0..700_000_u32).map(|at| (at % 251) as u8).collect();
+    site.add_payload(&bytes);
+    let server = Running::new(&site);
+    let path = path(&bytes, ".exe");
+    let ask = |headers: &[&str]| get(server.address, "GET", &path, headers);
+    let reply = ask(&["Range: bytes=600000-, 0-99,200-299"]);
+    assert_eq!(reply.status, 206);
+    assert_eq!(reply.header("content-range"), None);
+    let kind = reply.header("content-type").unwrap();
+    let boundary = kind.strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let mut expected = Vec::new();
+    for (first, last) in [(600_000, 699_999), (0, 99), (200, 299)] {
+        expected.extend_from_slice(
+            format!(
+                "\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\n\
+                 Content-Range: bytes {first}-{last}/700000\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+        expected.extend_from_slice(&bytes[first..=last]);
+    }
+    expected.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    assert!(reply.body == expected);
+    // Another version, too many, and all of it many times: the whole file, once.
+    let many: Vec<String> = (0..300).map(|at| format!("{0}-{0}", at * 2)).collect();
+    let many = format!("Range: bytes={}", many.join(","));
+    for headers in [&["If-Range: \"other\"", "Range: bytes=0-9,20-29"][..], &[&many]] {
+        let reply = ask(headers);
+        assert_eq!((reply.status, reply.body.len()), (200, bytes.len()));
+    }
+    let reply = ask(&["Range: bytes=0-,0-,1-,2-"]);
+    assert_eq!(reply.header("content-range"), Some("bytes 0-699999/700000"));
+    assert_eq!(ask(&["Range: bytes=900000-,-0"]).status, 416);
+}

@@ -6,6 +6,7 @@ mod content;
 mod documents;
 mod documents_out;
 mod downstream;
+mod encodings;
 #[cfg(unix)]
 mod full_disk;
 mod hostile;
@@ -16,6 +17,7 @@ mod replicas;
 mod rollup;
 mod server_sync;
 mod session;
+mod shares;
 mod switch;
 mod tls;
 mod wsus_equal;
