@@ -135,16 +135,9 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Where it came from: an IPv4 address, or the network of an IPv6 address, of which one machine has as
-    /// many as it likes.
+    /// Where it came from, as the fleet notes it.
     pub(super) fn address(&self) -> Option<String> {
-        Some(match self.peer?.address.ip().to_canonical() {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-            }
-        })
+        self.client().map(|client| client.to_string())
     }
 
     /// Whether it arrived over TLS.
