@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+type ToUnit = fn([u8; 2]) -> u16;
+
 /// The text of a message, or where it is wrong, and what. UTF-16 is known by its byte order mark, or by the `<` that it begins with.
 pub(super) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, (usize, &'static str)> {
-    let (rest, unit): (&[u8], fn([u8; 2]) -> u16) = match bytes {
+    let (rest, unit): (&[u8], ToUnit) = match bytes {
         [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
         [b'<', 0, ..] => (bytes, u16::from_le_bytes),
