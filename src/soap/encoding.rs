@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::read::ReadError;
+type ToUnit = fn([u8; 2]) -> u16;
 
-/// The text of a message. UTF-16 is known by its byte order mark, or by the `<` that it begins with.
-pub(super) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
-    let (rest, unit): (&[u8], fn([u8; 2]) -> u16) = match bytes {
+/// The text of a message, or where it is wrong, and what. UTF-16 is known by its byte order mark, or by the `<` that it begins with.
+pub(super) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, (usize, &'static str)> {
+    let (rest, unit): (&[u8], ToUnit) = match bytes {
         [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
         [b'<', 0, ..] => (bytes, u16::from_le_bytes),
@@ -14,25 +14,20 @@ pub(super) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
         _ => {
             return std::str::from_utf8(bytes)
                 .map(Cow::Borrowed)
-                .map_err(|error| not(error.valid_up_to(), "neither UTF-8 nor UTF-16"));
+                .map_err(|error| (error.valid_up_to(), "neither UTF-8 nor UTF-16"));
         }
     };
     let (pairs, odd) = rest.as_chunks::<2>();
     if !odd.is_empty() {
-        return Err(not(bytes.len() - 1, "UTF-16 that ends within a character"));
+        return Err((bytes.len() - 1, "UTF-16 that ends within a character"));
     }
     let text: Result<String, _> =
         char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).collect();
-    text.map(Cow::Owned).map_err(|_| not(0, "UTF-16 with half of a surrogate pair"))
-}
-
-fn not(at: usize, what: &str) -> ReadError {
-    ReadError::Xml { at: u64::try_from(at).unwrap_or(u64::MAX), what: what.to_owned() }
+    text.map(Cow::Owned).map_err(|_| (0, "UTF-16 with half of a surrogate pair"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::soap::{MessageLimits, read};
 
     fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Hostile bytes → a tree of bounded size.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use quick_xml::{
     NsReader, XmlVersion,
@@ -63,13 +63,17 @@ pub fn read(bytes: &[u8], limits: &MessageLimits) -> Result<Element, ReadError> 
     if bytes.len() > limits.bytes {
         return Err(ReadError::TooLarge { what: "bytes", limit: limits.bytes });
     }
-    let text = decoded(bytes)?;
+    let text = decoded(bytes).map_err(|(at, what)| ReadError::Xml {
+        at: u64::try_from(at).unwrap_or(u64::MAX),
+        what: what.to_owned(),
+    })?;
     if text.len() > limits.bytes {
         return Err(ReadError::TooLarge { what: "bytes", limit: limits.bytes });
     }
     let mut reader = NsReader::from_str(text.trim_start_matches('\u{feff}'));
     reader.config_mut().check_comments = true;
     let mut tree = Tree::new(limits);
+    tree.is_utf16 = matches!(text, Cow::Owned(_));
     loop {
         let event = reader.read_event();
         let step = match event {
@@ -105,13 +109,22 @@ pub(super) struct Tree<'l> {
     pub(super) open: Vec<Element>,
     pub(super) root: Option<Element>,
     pub(super) elements: usize,
+    /// Whether the bytes are UTF-16, so that a declaration may say it.
+    is_utf16: bool,
     /// Namespaces seen, so that elements share them.
     names: Vec<Arc<str>>,
 }
 
 impl<'l> Tree<'l> {
     pub(super) fn new(limits: &'l MessageLimits) -> Self {
-        Self { limits, open: Vec::new(), root: None, elements: 0, names: Vec::new() }
+        Self {
+            limits,
+            open: Vec::new(),
+            root: None,
+            elements: 0,
+            is_utf16: false,
+            names: Vec::new(),
+        }
     }
 
     pub(super) fn add(
@@ -144,11 +157,17 @@ impl<'l> Tree<'l> {
                 return Err(ReadFailure::Xml("document types are refused".to_owned()));
             }
             Event::Decl(declaration) => {
+                let known = if self.is_utf16 {
+                    &["utf-16", "utf-16le", "utf-16be"][..]
+                } else {
+                    &["utf-8"]
+                };
                 if let Some(Ok(encoding)) = declaration.encoding()
-                    && !["utf-8", "us-ascii", "utf-16", "utf-16le", "utf-16be"]
-                        .contains(&encoding.to_ascii_lowercase().as_str())
+                    && !known.iter().any(|known| encoding.eq_ignore_ascii_case(known))
                 {
-                    return Err(ReadFailure::Xml("only UTF-8 and UTF-16 are read".to_owned()));
+                    let what =
+                        "only UTF-8 and UTF-16 are read, and only if the declaration is true";
+                    return Err(ReadFailure::Xml(what.to_owned()));
                 }
             }
             Event::Comment(_) | Event::PI(_) | Event::Eof => {}

@@ -65,7 +65,9 @@ fn what_is_no_message_is_refused() {
     let body = |xml: &str| body_of(read_text(xml).unwrap());
     assert_eq!(body("<a/>"), Err(EnvelopeError::NoEnvelope));
     assert_eq!(
-        body("<Envelope xmlns='http://www.w3.org/2003/05/soap-envelope'/>"),
+        body(
+            "<Envelope xmlns='http://www.w3.org/2003/05/soap-envelope'><Body><a/></Body></Envelope>"
+        ),
         Err(EnvelopeError::Version)
     );
     assert_eq!(body(&message("")), Err(EnvelopeError::NoOperation));

@@ -63,8 +63,8 @@ fn document_types_and_entities() {
     malformed(with("<Files>a & b</Files>"), 2, 10, "reference");
     malformed(with("<Files>&#1;</Files>"), 2, 8, "does not allow");
     malformed(with("<Files>&#xFFFF;</Files>"), 2, 8, "does not allow");
-    malformed(with("<Files>&#xD800;</Files>"), 2, 8, "codepoint");
-    malformed(with("<Files>&#+65;</Files>"), 2, 8, "sign");
+    malformed(with("<Files>&#xD800;</Files>"), 2, 8, "reference");
+    malformed(with("<Files>&#+65;</Files>"), 2, 8, "reference");
     malformed(with("<Files a='&#8;'/>"), 2, 8, "does not allow");
 }
 

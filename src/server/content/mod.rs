@@ -135,7 +135,9 @@ fn respond(
         Range::Several(parts) => {
             let boundary = Uuid::new_v4().simple().to_string();
             let text = format!("multipart/byteranges; boundary={boundary}");
-            headers.extend(HeaderValue::from_str(&text).map(|value| (CONTENT_TYPE, value)));
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                headers.insert(CONTENT_TYPE, value);
+            }
             (StatusCode::PARTIAL_CONTENT, FileParts::several(file, &parts, size, &boundary))
         }
         Range::Unsatisfiable => {

@@ -123,9 +123,11 @@ mod tests {
 
     #[test]
     fn several_ranges_keep_their_order_and_no_byte_comes_twice() {
-        let several = |text: &str| match requested(text, 100) {
-            Range::Several(parts) => parts.iter().map(|part| (part.first, part.last)).collect(),
-            other => panic!("{text}: {other:?}"),
+        let several = |text: &str| -> Vec<(u64, u64)> {
+            match requested(text, 100) {
+                Range::Several(parts) => parts.iter().map(|part| (part.first, part.last)).collect(),
+                other => panic!("{text}: {other:?}"),
+            }
         };
         let expected: Vec<(u64, u64)> = vec![(50, 59), (0, 9), (99, 99)];
         assert_eq!(several("bytes=50-59, 0-9,,-1"), expected);

@@ -55,8 +55,8 @@ fn a_file_comes_whole_and_by_range() {
         assert_eq!(reply.status, 416, "{range}");
         assert_eq!(reply.header("content-range"), Some(format!("bytes */{size}").as_str()));
     }
-    // Several ranges, or nonsense: the whole file, as HTTP allows.
-    for range in ["0-1,3-4", "9-2", "x"] {
+    // Nonsense: the whole file, as HTTP allows.
+    for range in ["9-2", "x"] {
         assert_eq!((part(range).status, part(range).body.len()), (200, size), "{range}");
     }
 }
