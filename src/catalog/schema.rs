@@ -10,5 +10,6 @@ pub(super) const STORE: Store = Store {
         include_str!("migrations/0002-file-url.sql"),
         include_str!("migrations/0003-keys-and-driver-sets.sql"),
         include_str!("migrations/0004-empty-clauses.sql"),
+        include_str!("migrations/0005-express-languages-left-out.sql"),
     ],
 };

@@ -59,6 +59,13 @@ fn text(report: &ExportReport) -> String {
         human_bytes(report.payload_bytes),
         human_bytes(report.bytes),
     ));
+    if report.left_out > 0 {
+        text.push_str(&format!(
+            "Not carried, because their updates are declined: {} ({}).\n",
+            count(report.left_out, "payload"),
+            human_bytes(report.left_out_bytes),
+        ));
+    }
     for volume in &report.volumes {
         text.push_str(&format!("{}\n", volume.display()));
     }

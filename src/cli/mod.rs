@@ -42,6 +42,7 @@ mod sync;
 mod trust;
 mod updates;
 mod verify;
+mod waiting;
 
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 

@@ -25,12 +25,15 @@
 mod decisions;
 mod deploy;
 mod graph;
+mod members;
+mod revision;
 mod sync;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use decisions::{Approval, Decision, Decisions, Groups};
-pub use deploy::{Action, DeployedRevision, category_closure, deploy};
-pub use graph::{FileState, Graph, Revision};
+pub use deploy::{Action, DeployedRevision, Obstacle, category_closure, deploy, obstacle};
+pub use graph::Graph;
+pub use revision::{FileState, Revision};
 pub use sync::{AgentQuery, Answer, ChangeMarks, PageLimits, Scope};

@@ -36,6 +36,8 @@ mod fleet_replicated;
 mod house;
 mod kill;
 mod layers;
+#[cfg(all(feature = "probe", feature = "upstream"))]
+mod offers;
 #[cfg(feature = "upstream")]
 mod ops;
 mod parts;

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::generation::Generation;
 use crate::{
-    fleet::{ApprovalAction, ApprovalNeed, Fleet, FleetError, RecordedDeployment},
+    fleet::{ApprovalNeed, Fleet, FleetError, RecordedDeployment},
     protocol::client::Action,
-    scope::{self, Approval, ChangeMarks, Decision, Decisions, DeployedRevision, Groups, Scope},
+    scope::{self, ChangeMarks, DeployedRevision, Scope},
     update::RevisionId,
 };
 
@@ -130,25 +130,6 @@ pub(super) fn categories(generation: &Generation) -> Vec<DeployedRevision> {
             approved: false,
         })
         .collect()
-}
-
-/// What the administrators decided.
-pub(super) fn decisions(fleet: &Fleet) -> Result<Decisions, FleetError> {
-    let groups = fleet.groups()?;
-    let parents = groups.iter().filter_map(|g| Some((g.id, g.parent?)));
-    let approvals = fleet.approvals()?.into_iter().map(|approval| Approval {
-        update: approval.update,
-        group: approval.group,
-        decision: match approval.action {
-            ApprovalAction::Install => Decision::Install,
-            ApprovalAction::OptionalInstall => Decision::OptionalInstall,
-            ApprovalAction::Uninstall => Decision::Uninstall,
-            ApprovalAction::Detect => Decision::Detect,
-            ApprovalAction::Block => Decision::Block,
-        },
-        deadline: approval.deadline,
-    });
-    Ok(Decisions::new(Groups::new(parents), approvals, fleet.declined()?, fleet.accepted_eulas()?))
 }
 
 fn on_the_wire(action: scope::Action) -> Action {

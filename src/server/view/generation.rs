@@ -7,7 +7,7 @@ use bundle_format::digest::{Sha1, Sha256};
 use super::error::ViewError;
 use crate::{
     catalog::{Catalog, FileRow, GraphNode, PayloadState, RevisionFilter},
-    scope::{FileState, Graph, Revision},
+    scope::{Graph, Revision},
     server::pack::packs::Packs,
     update::{DocumentLimits, RevisionId, UpdateId, UpdateType},
 };
@@ -103,22 +103,7 @@ impl Generation {
 }
 
 fn split(node: GraphNode) -> (Revision, Box<[ViewFile]>) {
-    let state = |state| match state {
-        PayloadState::Present => FileState::Complete,
-        PayloadState::Missing => FileState::Missing,
-        PayloadState::NotCarried => FileState::NotCarried,
-    };
-    let worst = node.files.iter().map(|file| state(file.state)).max();
-    let revision = Revision {
-        id: node.revision_id,
-        identity: node.identity,
-        update_type: node.update_type,
-        expired: node.expired,
-        eula_id: node.eula_id,
-        files: worst.unwrap_or(FileState::Complete),
-        prerequisites: node.prerequisites,
-        bundled: node.bundled,
-    };
+    let revision = node.scope_revision();
     (revision, node.files.into_iter().map(view_file).collect())
 }
 

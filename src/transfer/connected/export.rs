@@ -69,6 +69,10 @@ pub struct ExportReport {
     pub payloads: u64,
     /// Bytes of these payloads.
     pub payload_bytes: u64,
+    /// Payloads that are here and left out, because only declined updates need them.
+    pub left_out: u64,
+    /// Their bytes.
+    pub left_out_bytes: u64,
     /// What sealing did first.
     pub sealed: SealOutcome,
 }
@@ -127,6 +131,7 @@ pub fn export(
         writer.mark_packed(site, &object.sha256, sealed.snapshot)?;
     }
     writer.commit()?;
+    let (left_out, left_out_bytes) = catalog.left_out_here()?;
     let payloads = || objects.iter().filter(|object| object.kind == ObjectKind::Payload);
     Ok(ExportReport {
         volumes,
@@ -137,6 +142,8 @@ pub fn export(
         segments: (objects.len() - payloads().count()) as u64,
         payloads: payloads().count() as u64,
         payload_bytes: payloads().map(|object| object.size).sum(),
+        left_out,
+        left_out_bytes,
         sealed,
     })
 }

@@ -26,7 +26,7 @@ use crate::{
     transfer::{
         error::TransferError,
         kill,
-        policy::gather::gather,
+        policy::{gather::gather, unneeded::leave_out_declined},
         progress::Progress,
         store::{heads, segments, side::require_connected, trust as trust_state},
     },
@@ -81,6 +81,7 @@ pub(super) fn seal_locked(
     writer.set_mirror_id(mirror_id)?;
     segments::remove_leftovers(data)?;
     refuse_contradictions(&writer)?;
+    leave_out_declined(&mut writer, &Fleet::open(&data.fleet())?)?;
     let last = LastSnapshot::read(data, &writer)?;
     let draft = inputs.draft(&mut writer, last.as_ref(), progress)?;
     match last {
