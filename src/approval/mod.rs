@@ -7,10 +7,8 @@
 
 mod error;
 pub mod rules;
-mod waiting;
 
 pub use error::ApprovalError;
-pub use waiting::{WaitingReason, WaitingUpdate, waiting};
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 

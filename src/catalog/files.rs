@@ -38,7 +38,7 @@ pub struct FileRow {
 
 /// The columns that [`file_at`] reads, of [`FILE_TABLES`].
 pub(super) const FILE_COLUMNS: &str = "f.sha1, coalesce(f.sha256, p.sha256), f.size, f.name, \
-     f.eula, f.express, coalesce(p.present, 0), coalesce(p.not_carried, p.left_out) IS NOT NULL";
+     f.eula, f.express, coalesce(p.present, 0), coalesce(p.not_carried, nullif(p.left_out, 'wanted again')) IS NOT NULL";
 
 /// Files, as `f`, with their payloads, as `p`. A payload is found by SHA-256; only where the document
 /// has none, by SHA-1.
@@ -150,10 +150,12 @@ impl Catalog {
              FROM file f JOIN revision r USING (revision_id)
              WHERE r.withdrawn = 0 AND (?1 OR NOT f.express) AND {}
                AND NOT EXISTS (SELECT 1 FROM payload p WHERE p.sha256 = f.sha256
-                    AND (p.present OR p.left_out IS NOT NULL))
+                    AND (p.present OR nullif(p.left_out, 'wanted again') IS NOT NULL
+                        OR (p.not_carried IS NOT NULL AND NOT ?1)))
                AND (f.sha256 IS NOT NULL OR NOT EXISTS (
                     SELECT 1 FROM payload p WHERE p.sha1 = f.sha1
-                    AND (p.present OR p.left_out IS NOT NULL)))
+                    AND (p.present OR nullif(p.left_out, 'wanted again') IS NOT NULL
+                        OR (p.not_carried IS NOT NULL AND NOT ?1))))
              GROUP BY f.sha1 ORDER BY f.sha1",
             languages::is_carried("f", "?2")
         );

@@ -8,12 +8,10 @@ use rusqlite::{Row, Rows};
 use super::{
     error::CatalogError,
     files::{FILE_COLUMNS, FILE_TABLES, FileRow, file_at},
-    payloads::PayloadState,
     reader::Catalog,
     sql::{identity_at, update_type_at},
 };
 use crate::{
-    scope::{self, FileState},
     sqlite::{moment_at, update_at},
     update::{Clause, RevisionId, UpdateId, UpdateIdentity, UpdateType},
 };
@@ -47,29 +45,6 @@ pub struct GraphNode {
     pub files: Vec<FileRow>,
     /// Its licence texts: served like payloads, but no agent needs them to install.
     pub eulas: Vec<FileRow>,
-}
-
-impl GraphNode {
-    /// As it goes into the graph by which agents are answered. Express files are none that it needs.
-    pub fn scope_revision(&self) -> scope::Revision {
-        let needed = self.files.iter().filter(|file| !file.express);
-        let worst = needed.map(|file| match file.state {
-            PayloadState::Present => FileState::Complete,
-            PayloadState::Missing => FileState::Missing,
-            PayloadState::NotCarried => FileState::NotCarried,
-        });
-        scope::Revision {
-            id: self.revision_id,
-            identity: self.identity,
-            update_type: self.update_type,
-            expired: self.expired,
-            eula_id: self.eula_id.clone(),
-            files: worst.max().unwrap_or(FileState::Complete),
-            languages: self.languages.clone(),
-            prerequisites: self.prerequisites.clone(),
-            bundled: self.bundled.clone(),
-        }
-    }
 }
 
 const REVISIONS: &str = "

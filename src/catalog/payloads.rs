@@ -155,15 +155,17 @@ impl CatalogWriter<'_> {
         Ok(())
     }
 
-    /// Takes [`CatalogWriter::leave_out`] back: the payload is carried, or missing.
+    /// Takes [`CatalogWriter::leave_out`] back: the payload is carried, or missing. As long as it is
+    /// missing no snapshot waits for it: a bundle would not bring it again by itself.
     ///
     /// # Errors
     /// When SQLite fails.
     pub fn carry_again(&mut self, sha256: &Sha256) -> Result<(), CatalogError> {
         self.execute_change(
             "carry a payload again",
-            "UPDATE payload SET left_out = NULL, change = ?2
-             WHERE sha256 = ?1 AND left_out IS NOT NULL",
+            "UPDATE payload SET left_out = CASE WHEN present THEN NULL ELSE 'wanted again' END,
+                change = ?2
+             WHERE sha256 = ?1 AND left_out IS NOT NULL AND (present OR left_out <> 'wanted again')",
             params![sha256.as_bytes(), self.mark()],
         )?;
         Ok(())

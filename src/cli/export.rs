@@ -59,11 +59,11 @@ fn text(report: &ExportReport) -> String {
         human_bytes(report.payload_bytes),
         human_bytes(report.bytes),
     ));
-    if report.left_out > 0 {
+    if report.not_carried > 0 {
         text.push_str(&format!(
             "Not carried, because their updates are declined: {} ({}).\n",
-            count(report.left_out, "payload"),
-            human_bytes(report.left_out_bytes),
+            count(report.not_carried, "payload"),
+            human_bytes(report.not_carried_bytes),
         ));
     }
     for volume in &report.volumes {

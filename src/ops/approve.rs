@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     Result,
     context::Context,
-    waiting::{WaitingReason, WaitingUpdate},
+    waiting::reasons::{self, WaitingReason, WaitingUpdate},
 };
 pub use crate::approval::{ApprovalOutcome, SelectedUpdate, UpdateSelection};
 use crate::{
@@ -97,7 +97,7 @@ pub fn approve(context: &Context<'_>, request: &ApproveRequest) -> Result<Approv
     if !request.dry_run {
         transfer::restore_needed(&mut catalog, &fleet)?;
         let selected: HashSet<UpdateId> = updates.iter().map(|one| one.update).collect();
-        waiting = approval::waiting(&catalog, &fleet)?;
+        waiting = reasons::waiting(&catalog, &fleet)?;
         waiting.retain(|one| selected.contains(&one.update));
     }
     Ok(ApproveOutcome { group, updates, waiting })
@@ -125,7 +125,7 @@ pub fn unapprove(
 pub fn list(context: &Context<'_>) -> Result<Vec<ApprovalEntry>> {
     let (catalog, fleet) = context.catalog_and_fleet()?;
     let groups = fleet.groups()?;
-    let waiting = approval::waiting(&catalog, &fleet)?;
+    let waiting = reasons::waiting(&catalog, &fleet)?;
     let waiting: HashMap<UpdateId, Vec<WaitingReason>> =
         waiting.into_iter().map(|one| (one.update, one.reasons)).collect();
     let mut entries = Vec::new();

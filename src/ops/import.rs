@@ -34,7 +34,7 @@ pub struct ImportOutcome {
     /// What was taken in, what is missing.
     #[serde(flatten)]
     pub report: ImportReport,
-    /// Approved updates that are not offered now, and why.
+    /// Approved updates that are not offered now, and why; not looked for by a dry run.
     pub waiting: WaitingSummary,
 }
 
@@ -64,10 +64,13 @@ pub fn import(context: &Context<'_>, request: &ImportRequest) -> Result<ImportOu
     for warning in &report.warnings {
         context.observer().warn(warning);
     }
-    let (mut catalog, fleet) = context.catalog_and_fleet()?;
-    if !request.dry_run {
+    let waiting = if request.dry_run {
+        // Looking must not make a fleet.
+        WaitingSummary::default()
+    } else {
+        let (mut catalog, fleet) = context.catalog_and_fleet()?;
         transfer::restore_needed(&mut catalog, &fleet)?;
-    }
-    let waiting = waiting::summary(&catalog, &fleet)?;
+        waiting::summary(&catalog, &fleet)?
+    };
     Ok(ImportOutcome { changed: !report.is_unchanged(), report, waiting })
 }

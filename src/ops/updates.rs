@@ -2,9 +2,13 @@
 
 use serde::Serialize;
 
-use super::{Result, context::Context, error::OpsError, waiting::WaitingReason};
+use super::{
+    Result,
+    context::Context,
+    error::OpsError,
+    waiting::reasons::{self, WaitingReason},
+};
 use crate::{
-    approval,
     catalog::{Catalog, RevisionFilter, RevisionSummary},
     update::{UpdateId, UpdateType, kb_number},
 };
@@ -25,7 +29,7 @@ pub struct UpdatesQuery {
 /// An update, and how it is offered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct ShownUpdate {
+pub struct UpdateDetails {
     /// Its newest revision.
     #[serde(flatten)]
     pub revision: RevisionSummary,
@@ -62,12 +66,12 @@ pub fn list(context: &Context<'_>, query: UpdatesQuery) -> Result<Vec<RevisionSu
 ///
 /// # Errors
 /// When there is no such update, or as [`list`].
-pub fn show(context: &Context<'_>, update: UpdateId) -> Result<ShownUpdate> {
+pub fn show(context: &Context<'_>, update: UpdateId) -> Result<UpdateDetails> {
     let (catalog, fleet) = context.catalog_and_fleet()?;
     let revision = newest(&catalog, update)?;
-    let waiting = approval::waiting(&catalog, &fleet)?;
+    let waiting = reasons::waiting(&catalog, &fleet)?;
     let waiting = waiting.into_iter().find(|one| one.update == update);
-    Ok(ShownUpdate { revision, waiting: waiting.map(|one| one.reasons).unwrap_or_default() })
+    Ok(UpdateDetails { revision, waiting: waiting.map(|one| one.reasons).unwrap_or_default() })
 }
 
 /// The document of the newest revision of an update.

@@ -8,7 +8,8 @@ CREATE TABLE payload_language (
     PRIMARY KEY (revision_id, language)
 ) STRICT, WITHOUT ROWID;
 
--- Why this side does not keep a payload that the mirror has: a decision of this side.
+-- Why this side does not keep a payload that the mirror has: a decision of this side. 'wanted again'
+-- where that was taken back and the bytes have not come yet.
 ALTER TABLE payload ADD COLUMN left_out TEXT;
 
 -- Both stand in documents that were stored before: they are read once more.

@@ -12,7 +12,6 @@
 //! | `overrides` | decisions of a person that outlast rules and policies |
 //! | `rules` | approval rules as they are stored |
 //! | `policies` | policies that came in bundles |
-//! | `scope` | all decisions together, as the rules of what is offered take them |
 //! | `deployments` | the ids and change marks under which agents get approvals |
 
 pub(super) mod approvals;
@@ -24,4 +23,3 @@ pub(super) mod origin;
 pub(super) mod overrides;
 pub(super) mod policies;
 pub(super) mod rules;
-pub(super) mod scope;

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::generation::Generation;
 use crate::{
-    fleet::{ApprovalNeed, Fleet, FleetError, RecordedDeployment},
+    fleet::{ApprovalAction, ApprovalNeed, Fleet, FleetError, RecordedDeployment},
     protocol::client::Action,
-    scope::{self, ChangeMarks, DeployedRevision, Scope},
+    scope::{self, Approval, ChangeMarks, Decision, Decisions, DeployedRevision, Groups, Scope},
     update::RevisionId,
 };
 
@@ -130,6 +130,33 @@ pub(super) fn categories(generation: &Generation) -> Vec<DeployedRevision> {
             approved: false,
         })
         .collect()
+}
+
+/// What the administrators decided.
+///
+/// # Errors
+/// When the fleet cannot be read.
+pub fn decisions(fleet: &Fleet) -> Result<Decisions, FleetError> {
+    let groups = fleet.groups()?;
+    let parents = groups.iter().filter_map(|g| Some((g.id, g.parent?)));
+    let approvals = fleet.approvals()?.into_iter().map(|approval| Approval {
+        update: approval.update,
+        group: approval.group,
+        decision: decision(approval.action),
+        deadline: approval.deadline,
+    });
+    Ok(Decisions::new(Groups::new(parents), approvals, fleet.declined()?, fleet.accepted_eulas()?))
+}
+
+/// What an approval asks for.
+pub fn decision(action: ApprovalAction) -> Decision {
+    match action {
+        ApprovalAction::Install => Decision::Install,
+        ApprovalAction::OptionalInstall => Decision::OptionalInstall,
+        ApprovalAction::Uninstall => Decision::Uninstall,
+        ApprovalAction::Detect => Decision::Detect,
+        ApprovalAction::Block => Decision::Block,
+    }
 }
 
 fn on_the_wire(action: scope::Action) -> Action {

@@ -52,7 +52,7 @@ impl View {
 
         let loaded = Timestamp::now();
         let number = fleet.next_view()?;
-        let decisions = fleet.scope_decisions()?;
+        let decisions = deployments::decisions(&fleet)?;
         let mut loader = Loader { generation: &generation, fleet, previous, number, loaded };
         let categories = loader.categories()?;
         let sets = loader.sets(&decisions)?;

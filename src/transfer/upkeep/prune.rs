@@ -167,6 +167,10 @@ fn prune_unneeded(
     report: &mut PruneReport,
 ) -> Result<()> {
     let content = ContentStore::open(&data.content())?;
+    // Without a fleet nothing was decided; looking must not make one.
+    if !data.fleet().exists() {
+        return Ok(());
+    }
     let found = Unneeded::find(catalog, &Fleet::open(&data.fleet())?)?;
     catalog.payloads(&mut |row| {
         if let Some(reason) = found.reason(&row.sha1).filter(|_| row.present) {

@@ -181,7 +181,7 @@ fn express_files_are_optional() {
     sides.sync(&[]);
     sides.connected.run(&["approve", "--all", "--group", "All Computers"]);
     assert_eq!(sides.connected.run(&["status"])["missing-files"], 1, "kb2.psf alone");
-    let plan = sides.connected.run_to(&["download", "--dry-run"], 4);
+    let plan = sides.connected.run(&["download", "--plan"]);
     assert_eq!((&plan["express"], &plan["fetch"]), (&2.into(), &1.into()), "{plan:#}");
     sides.carry("out");
     assert_eq!(offered(&sides.connected, sides.folder.path()), ids(&[1]));
@@ -214,7 +214,7 @@ fn a_bundle_is_offered_where_the_members_of_some_language_are_here() {
     assert_eq!(sides.connected.run(&["status"])["missing-files"], 5);
     sides.sync(&["--languages", "en"]);
     assert_eq!(sides.connected.run(&["status"])["missing-files"], 1, "neutral.cab alone");
-    let plan = sides.connected.run_to(&["download", "--dry-run"], 4);
+    let plan = sides.connected.run(&["download", "--plan"]);
     assert_eq!((&plan["not-carried"], &plan["fetch"]), (&4.into(), &1.into()), "{plan:#}");
     sides.carry("out");
     for side in [&sides.connected, &sides.isolated] {

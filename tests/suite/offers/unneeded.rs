@@ -54,7 +54,7 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
     // The export leaves out what is declined, and says so.
     let out = sides.path("out");
     let export = side.run(&["export", "--site", "plant-7", "--out", utf8(&out)]);
-    assert_eq!((&export["left-out"], &export["left-out-bytes"]), (&1.into(), &8.into()));
+    assert_eq!((&export["not-carried"], &export["not-carried-bytes"]), (&1.into(), &8.into()));
     assert_eq!(export["payloads"], 6, "{export:#}");
     sides.isolated.run(&["import", utf8(&out)]);
     assert_eq!(sides.isolated.run(&["status"])["catalogue"]["present"], 6);
@@ -78,6 +78,13 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
     ]);
     sides.carry("later");
     assert_eq!(sides.isolated.run(&["status"])["catalogue"]["present"], 5);
+
+    // What is wanted again there holds up no snapshot.
+    sides.isolated.run(&["approve", &numbered(3).to_string(), "--group", "All Computers"]);
+    side.run(&["approve", "--remove", &numbered(2).to_string(), "--group", "All Computers"]);
+    sides.carry("third");
+    let waiting = &sides.isolated.run(&["updates", &numbered(3).to_string()])["waiting"];
+    assert_eq!(waiting[0]["reason"], "not-carried", "{waiting:#}");
 
     // The decline is taken back: the file is missing, and comes again.
     side.run(&["decline", "--undo", &numbered(1).to_string()]);

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::error::ApprovalError;
 use crate::{
     catalog::{Catalog, GraphNode, PayloadState},
     fleet::{ApprovalAction, Fleet},
+    ops::Result,
     scope::{self, Decision, Graph, Obstacle},
+    server::view::{decision, decisions, scope_revision},
     update::{UpdateId, UpdateIdentity},
 };
 
@@ -81,11 +82,11 @@ pub struct WaitingUpdate {
 ///
 /// # Errors
 /// When a store fails.
-pub fn waiting(catalog: &Catalog, fleet: &Fleet) -> Result<Vec<WaitingUpdate>, ApprovalError> {
+pub fn waiting(catalog: &Catalog, fleet: &Fleet) -> Result<Vec<WaitingUpdate>> {
     let mut approved: BTreeMap<UpdateId, BTreeSet<Decision>> = BTreeMap::new();
     for approval in fleet.approvals()? {
         if !matches!(approval.action, ApprovalAction::Detect | ApprovalAction::Block) {
-            approved.entry(approval.update).or_default().insert(approval.action.into());
+            approved.entry(approval.update).or_default().insert(decision(approval.action));
         }
     }
     if approved.is_empty() {
@@ -95,8 +96,8 @@ pub fn waiting(catalog: &Catalog, fleet: &Fleet) -> Result<Vec<WaitingUpdate>, A
     catalog.nodes(&mut |node| {
         nodes.insert(node.identity, node);
     })?;
-    let graph = Graph::new(nodes.values().map(GraphNode::scope_revision).collect());
-    let decisions = fleet.scope_decisions()?;
+    let graph = Graph::new(nodes.values().map(scope_revision).collect());
+    let decisions = decisions(fleet)?;
     let view = Approved { nodes, graph, approved: &approved };
     let mut found = Vec::new();
     for (update, wanted) in &approved {
@@ -133,7 +134,7 @@ impl Approved<'_> {
         catalog: &Catalog,
         update: UpdateId,
         obstacle: Obstacle,
-    ) -> Result<Vec<WaitingReason>, ApprovalError> {
+    ) -> Result<Vec<WaitingReason>> {
         Ok(match obstacle {
             Obstacle::NotInCatalogue => vec![WaitingReason::NotInCatalogue],
             Obstacle::Declined => vec![WaitingReason::Declined],
@@ -148,11 +149,7 @@ impl Approved<'_> {
     }
 
     /// Which files of an update and its members are not here, sorted by why.
-    fn files(
-        &self,
-        catalog: &Catalog,
-        update: UpdateId,
-    ) -> Result<Vec<WaitingReason>, ApprovalError> {
+    fn files(&self, catalog: &Catalog, update: UpdateId) -> Result<Vec<WaitingReason>> {
         let (mut missing, mut not_carried, mut contradicting) =
             (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let (mut languages, mut only_languages) = (BTreeSet::new(), true);

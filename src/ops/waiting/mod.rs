@@ -1,12 +1,15 @@
 //! What is approved and not offered: the summary that status, approvals and imports show.
 
+pub(super) mod reasons;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use reasons::{WaitingReason, WaitingUpdate};
+
 use super::Result;
-pub use crate::approval::{WaitingReason, WaitingUpdate};
-use crate::{approval, catalog::Catalog, fleet::Fleet, update::UpdateId};
+use crate::{catalog::Catalog, fleet::Fleet, update::UpdateId};
 
 /// More updates are counted, but not named.
 const NAMED: usize = 3;
@@ -48,7 +51,7 @@ pub struct NamedUpdate {
 /// # Errors
 /// When a store fails.
 pub(super) fn summary(catalog: &Catalog, fleet: &Fleet) -> Result<WaitingSummary> {
-    let waiting = approval::waiting(catalog, fleet)?;
+    let waiting = reasons::waiting(catalog, fleet)?;
     let mut by_reason: BTreeMap<&'static str, Vec<UpdateId>> = BTreeMap::new();
     for update in &waiting {
         for reason in &update.reasons {
