@@ -114,6 +114,8 @@ pub(crate) struct File {
     pub(crate) sha256: Option<[u8; 32]>,
     pub(crate) name: String,
     pub(crate) size: u64,
+    /// `PatchingType="Express"`.
+    pub(crate) express: bool,
 }
 
 /// What an agent takes from an Extended fragment.
@@ -288,7 +290,8 @@ fn read_file(file: &Element, revision_id: i32, judge: &mut Judge<'_>) -> Option<
         .and_then(|digest| decode_base64(&digest.text))
         .and_then(|digest| <[u8; 32]>::try_from(digest).ok());
     if sha256.is_none() {
-        judge.broken(&rules::FILE_SHA256, shown);
+        let express = file.attribute("PatchingType") == Some("Express");
+        Some(File { sha1: sha1?, sha256, name: name.to_owned(), size: size?, express })
     }
     Some(File { sha1: sha1?, sha256, name: name.to_owned(), size: size? })
 }

@@ -82,7 +82,7 @@ pub struct WaitingUpdate {
 ///
 /// # Errors
 /// When a store fails.
-pub fn waiting(catalog: &Catalog, fleet: &Fleet) -> Result<Vec<WaitingUpdate>> {
+pub(in crate::ops) fn waiting(catalog: &Catalog, fleet: &Fleet) -> Result<Vec<WaitingUpdate>> {
     let mut approved: BTreeMap<UpdateId, BTreeSet<Decision>> = BTreeMap::new();
     for approval in fleet.approvals()? {
         if !matches!(approval.action, ApprovalAction::Detect | ApprovalAction::Block) {
