@@ -290,8 +290,8 @@ fn read_file(file: &Element, revision_id: i32, judge: &mut Judge<'_>) -> Option<
         .and_then(|digest| decode_base64(&digest.text))
         .and_then(|digest| <[u8; 32]>::try_from(digest).ok());
     if sha256.is_none() {
-        let express = file.attribute("PatchingType") == Some("Express");
-        Some(File { sha1: sha1?, sha256, name: name.to_owned(), size: size?, express })
+        judge.broken(&rules::FILE_SHA256, shown);
     }
-    Some(File { sha1: sha1?, sha256, name: name.to_owned(), size: size? })
+    let express = file.attribute("PatchingType") == Some("Express");
+    Some(File { sha1: sha1?, sha256, name: name.to_owned(), size: size?, express })
 }
