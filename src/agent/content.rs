@@ -369,7 +369,13 @@ mod tests {
 
     #[test]
     fn stored_names_stay_in_their_folder() {
-        let file = |name: &str| File { sha1: [0xab; 20], sha256: None, name: name.into(), size: 0 };
+        let file = |name: &str| File {
+            sha1: [0xab; 20],
+            sha256: None,
+            name: name.into(),
+            size: 0,
+            express: false,
+        };
         let prefix = "AB".repeat(20);
         for (name, kept) in [
             ("a b.exe", "ab.exe"),

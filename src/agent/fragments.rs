@@ -114,6 +114,8 @@ pub(crate) struct File {
     pub(crate) sha256: Option<[u8; 32]>,
     pub(crate) name: String,
     pub(crate) size: u64,
+    /// `PatchingType="Express"`.
+    pub(crate) express: bool,
 }
 
 /// What an agent takes from an Extended fragment.
@@ -290,5 +292,6 @@ fn read_file(file: &Element, revision_id: i32, judge: &mut Judge<'_>) -> Option<
     if sha256.is_none() {
         judge.broken(&rules::FILE_SHA256, shown);
     }
-    Some(File { sha1: sha1?, sha256, name: name.to_owned(), size: size? })
+    let express = file.attribute("PatchingType") == Some("Express");
+    Some(File { sha1: sha1?, sha256, name: name.to_owned(), size: size?, express })
 }

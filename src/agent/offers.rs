@@ -158,7 +158,14 @@ impl Session {
         let mut files: Vec<File> = Vec::new();
         if cached.action != Action::Uninstall {
             for part in std::iter::once(&id).chain(&members) {
-                for file in info.extended.get(part).into_iter().flat_map(|part| &part.files) {
+                let named = info.extended.get(part).map_or(&[][..], |part| &part.files);
+                let self_contained = named.iter().any(|file| !file.express);
+                for file in named {
+                    // An agent that is given no express file takes the whole one.
+                    let located = info.locations.iter().any(|(sha1, _)| *sha1 == file.sha1);
+                    if file.express && self_contained && !located {
+                        continue;
+                    }
                     if !files.iter().any(|held| held.sha1 == file.sha1) {
                         files.push(file.clone());
                     }

@@ -6,6 +6,7 @@ use rusqlite::{Row, params};
 
 use super::{
     error::CatalogError,
+    languages,
     payloads::{PayloadState, state_at},
     reader::Catalog,
     sql::HAS_IDENTITY,
@@ -29,13 +30,15 @@ pub struct FileRow {
     pub name: String,
     /// A licence text: served like a payload, but no agent needs it to install.
     pub eula: bool,
+    /// An express file beside self-contained ones: agents can do without it.
+    pub express: bool,
     /// Whether its bytes are here.
     pub state: PayloadState,
 }
 
 /// The columns that [`file_at`] reads, of [`FILE_TABLES`].
 pub(super) const FILE_COLUMNS: &str = "f.sha1, coalesce(f.sha256, p.sha256), f.size, f.name, \
-     f.eula, coalesce(p.present, 0), p.not_carried IS NOT NULL";
+     f.eula, f.express, coalesce(p.present, 0), coalesce(p.not_carried, nullif(p.left_out, 'wanted again')) IS NOT NULL";
 
 /// Files, as `f`, with their payloads, as `p`. A payload is found by SHA-256; only where the document
 /// has none, by SHA-1.
@@ -52,7 +55,8 @@ pub(super) fn file_at(row: &Row<'_>, column: usize) -> rusqlite::Result<FileRow>
         size: u64_at(row, column + 2)?,
         name: row.get(column + 3)?,
         eula: row.get(column + 4)?,
-        state: state_at(row, column + 5)?,
+        express: row.get(column + 5)?,
+        state: state_at(row, column + 6)?,
     })
 }
 
@@ -111,7 +115,9 @@ impl Catalog {
 
     /// Calls `each` with every file (licence texts too) that the document of an offered revision
     /// names and whose bytes are not present: SHA-1, SHA-256 if the document says, size, name. What
-    /// documents say differently of one SHA-1 comes once each: only the bytes show who is right.
+    /// documents say differently of one SHA-1 comes once each: only the bytes show who is right. Files
+    /// in languages that the mirror does not carry are left out, and express files that agents can do
+    /// without.
     ///
     /// # Errors
     /// When SQLite fails.
@@ -119,18 +125,43 @@ impl Catalog {
         &self,
         each: &mut dyn FnMut(Sha1, Option<Sha256>, u64, String),
     ) -> Result<(), CatalogError> {
-        let sql = "SELECT f.sha1, f.sha256, f.size, min(f.name)
+        self.absent_files(false, each)
+    }
+
+    /// As [`Catalog::missing_files`], and express files that agents can do without.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn missing_and_express_files(
+        &self,
+        each: &mut dyn FnMut(Sha1, Option<Sha256>, u64, String),
+    ) -> Result<(), CatalogError> {
+        self.absent_files(true, each)
+    }
+
+    fn absent_files(
+        &self,
+        express: bool,
+        each: &mut dyn FnMut(Sha1, Option<Sha256>, u64, String),
+    ) -> Result<(), CatalogError> {
+        let languages = self.carried_languages()?.map(|names| names.join(","));
+        let elsewhere = "(p.present OR nullif(p.left_out, 'wanted again') IS NOT NULL
+                         OR (p.not_carried IS NOT NULL AND NOT ?1))";
+        let sql = format!(
+            "SELECT f.sha1, f.sha256, f.size, min(f.name)
              FROM file f JOIN revision r USING (revision_id)
-             WHERE r.withdrawn = 0
+             WHERE r.withdrawn = 0 AND (?1 OR NOT f.express) AND {}
                AND (f.sha256 IS NOT NULL OR NOT EXISTS (
                     SELECT 1 FROM file o JOIN revision q USING (revision_id)
                     WHERE o.sha1 = f.sha1 AND o.size = f.size AND o.sha256 IS NOT NULL
                       AND q.withdrawn = 0))
-               AND NOT EXISTS (SELECT 1 FROM payload p WHERE p.sha256 = f.sha256 AND p.present)
+               AND NOT EXISTS (SELECT 1 FROM payload p WHERE p.sha256 = f.sha256 AND {elsewhere})
                AND (f.sha256 IS NOT NULL OR NOT EXISTS (
-                    SELECT 1 FROM payload p WHERE p.sha1 = f.sha1 AND p.present))
-             GROUP BY f.sha1, f.sha256, f.size ORDER BY f.sha1";
-        self.for_each_row("look for missing files", sql, [], |row| {
+                    SELECT 1 FROM payload p WHERE p.sha1 = f.sha1 AND {elsewhere}))
+             GROUP BY f.sha1, f.sha256, f.size ORDER BY f.sha1",
+            languages::is_carried("f", "?2")
+        );
+        self.for_each_row("look for missing files", &sql, params![express, languages], |row| {
             each(sha1_at(row, 0)?, optional_sha256_at(row, 1)?, u64_at(row, 2)?, row.get(3)?);
             Ok(())
         })
@@ -182,13 +213,14 @@ impl CatalogWriter<'_> {
         id: RevisionId,
         document: &UpdateDocument,
     ) -> Result<(), CatalogError> {
+        let self_contained = document.files.iter().any(|file| !file.is_express());
         let payloads = document.files.iter().map(|file| (false, file));
         let eulas = document.eulas.iter().map(|eula| (true, &eula.file));
         for (position, (eula, file)) in (0_i64..).zip(payloads.chain(eulas)) {
             self.execute(
                 "add a file",
-                "INSERT INTO file (revision_id, position, eula, sha1, sha256, size, name)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO file (revision_id, position, eula, sha1, sha256, size, name, express)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 params![
                     id.0,
                     position,
@@ -196,7 +228,8 @@ impl CatalogWriter<'_> {
                     file.sha1.as_bytes(),
                     file.sha256.as_ref().map(Sha256::as_bytes),
                     int(file.size),
-                    file.name
+                    file.name,
+                    self_contained && !eula && file.is_express()
                 ],
             )?;
         }

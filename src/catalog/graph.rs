@@ -39,6 +39,8 @@ pub struct GraphNode {
     pub bundled: Vec<Clause<UpdateIdentity>>,
     /// Updates that it supersedes.
     pub superseded: Vec<UpdateId>,
+    /// Which languages its payload is for, in lower case; none: all.
+    pub languages: Vec<String>,
     /// Its payload files (no licence texts).
     pub files: Vec<FileRow>,
     /// Its licence texts: served like payloads, but no agent needs them to install.
@@ -59,6 +61,8 @@ const BUNDLED: &str = "
     FROM bundled ORDER BY revision_id, clause, position";
 const SUPERSEDED: &str = "
     SELECT revision_id, update_id FROM superseded ORDER BY revision_id, position";
+const LANGUAGES: &str = "
+    SELECT revision_id, language FROM payload_language ORDER BY revision_id, language";
 
 fn files_sql() -> String {
     format!(
@@ -83,7 +87,7 @@ impl Catalog {
         let (mut revisions, mut prerequisites) = (prepare(REVISIONS)?, prepare(PREREQUISITES)?);
         let mut empty_clauses = prepare(EMPTY_CLAUSES)?;
         let (mut bundled, mut superseded) = (prepare(BUNDLED)?, prepare(SUPERSEDED)?);
-        let mut files = prepare(&files_sql())?;
+        let (mut languages, mut files) = (prepare(LANGUAGES)?, prepare(&files_sql())?);
 
         let mut prerequisites = Children::new(prerequisites.query([])?, |row| {
             Ok((row.get(1)?, row.get(2)?, update_at(row, 3)?))
@@ -95,6 +99,7 @@ impl Catalog {
             Ok((row.get(1)?, row.get(2)?, identity_at(row, 3)?))
         })?;
         let mut superseded = Children::new(superseded.query([])?, |row| update_at(row, 1))?;
+        let mut languages = Children::new(languages.query([])?, |row| row.get(1))?;
         let mut files = Children::new(files.query([])?, |row| file_at(row, 1))?;
 
         let mut revisions = revisions.query([])?;
@@ -112,6 +117,7 @@ impl Catalog {
                 prerequisites: clauses(prerequisites.next_of(id)?, empty_clauses.next_of(id)?),
                 bundled: clauses(bundled.next_of(id)?, Vec::new()),
                 superseded: superseded.next_of(id)?,
+                languages: languages.next_of(id)?,
                 files,
                 eulas,
             });

@@ -158,6 +158,7 @@ impl CatalogWriter<'_> {
         self.insert_relationships(id, document)?;
         self.insert_kb_numbers(id, document)?;
         self.insert_files(id, document)?;
+        self.insert_languages(id, document)?;
         Ok(id)
     }
 

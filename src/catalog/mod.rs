@@ -17,6 +17,7 @@
 //! | `documents.rs` | the original documents |
 //! | `relationships.rs`, `graph.rs` | prerequisites, bundled and superseded updates; all at once |
 //! | `files.rs`, `payloads.rs` | what documents name; which bytes are here |
+//! | `languages.rs` | which languages payloads are for, and which the mirror carries |
 //! | `categories.rs`, `category_names.rs` | products and classifications; their names |
 //! | `changes.rs` | what changed since, for downstream servers |
 //! | `keys.rs`, `driver_sets.rs` | what belongs to revisions and stands in no document |
@@ -35,6 +36,7 @@ mod files;
 mod graph;
 mod insert;
 mod keys;
+mod languages;
 mod meta;
 mod numbering;
 mod payloads;

@@ -105,7 +105,7 @@ impl Catalog {
     pub fn absent_payloads(&self, each: &mut dyn FnMut(Sha256, u64)) -> Result<(), CatalogError> {
         let sql = format!(
             "SELECT sha256, size FROM payload p WHERE NOT present AND not_carried IS NULL
-             AND NOT {} ORDER BY sha256",
+             AND left_out IS NULL AND NOT {} ORDER BY sha256",
             is_named_locally("p")
         );
         self.for_each_row("list what is missing", &sql, [], |row| {
@@ -115,7 +115,62 @@ impl Catalog {
     }
 }
 
+impl Catalog {
+    /// The payloads that this side leaves out by choice, by SHA-256 and SHA-1.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn left_out(&self) -> Result<Vec<(Sha256, Sha1)>, CatalogError> {
+        let sql = "SELECT sha256, sha1 FROM payload WHERE left_out IS NOT NULL ORDER BY sha256";
+        self.rows("list what is left out", sql, [], |row| {
+            Ok((sha256_at(row, 0)?, sha1_at(row, 1)?))
+        })
+    }
+
+    /// How many payloads are left out by choice although their bytes are here, and how many bytes.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn left_out_here(&self) -> Result<(u64, u64), CatalogError> {
+        let sql = "SELECT count(*), coalesce(sum(size), 0) FROM payload
+                   WHERE left_out IS NOT NULL AND present";
+        let found = self
+            .row("count what is left out", sql, [], |row| Ok((u64_at(row, 0)?, u64_at(row, 1)?)))?;
+        Ok(found.unwrap_or_default())
+    }
+}
+
 impl CatalogWriter<'_> {
+    /// States that this side leaves a payload out by choice, and why.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn leave_out(&mut self, sha256: &Sha256, why: &str) -> Result<(), CatalogError> {
+        self.execute_change(
+            "leave a payload out",
+            "UPDATE payload SET left_out = ?2, change = ?3
+             WHERE sha256 = ?1 AND left_out IS NOT ?2",
+            params![sha256.as_bytes(), why, self.mark()],
+        )?;
+        Ok(())
+    }
+
+    /// Takes [`CatalogWriter::leave_out`] back: the payload is carried, or missing. As long as it is
+    /// missing no snapshot waits for it: a bundle would not bring it again by itself.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn carry_again(&mut self, sha256: &Sha256) -> Result<(), CatalogError> {
+        self.execute_change(
+            "carry a payload again",
+            "UPDATE payload SET left_out = CASE WHEN present THEN NULL ELSE 'wanted again' END,
+                change = ?2
+             WHERE sha256 = ?1 AND left_out IS NOT NULL AND (present OR left_out <> 'wanted again')",
+            params![sha256.as_bytes(), self.mark()],
+        )?;
+        Ok(())
+    }
+
     /// Adds or replaces a payload row; true if that changed anything. `present` is never removed
     /// by this (see [`CatalogWriter::payload_lost`]), chunk digests are not replaced by none. The
     /// row counts as unsealed again when what a snapshot says of it has changed.
@@ -142,6 +197,7 @@ impl CatalogWriter<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (sha256) DO UPDATE SET
                 sha1 = ?2, size = ?3, chunks = ?4, present = ?5, not_carried = ?6, change = ?7,
+                left_out = CASE WHEN ?5 AND NOT present THEN NULL ELSE left_out END,
                 sealed = CASE WHEN ?8 THEN sealed END",
             params![
                 new.sha256.as_bytes(),

@@ -19,7 +19,9 @@ impl Catalog {
     /// When it cannot be opened, a newer program made it, or the file is something else.
     pub fn open(path: &Path) -> Result<Self, CatalogError> {
         let connection = STORE.open(path).map_err(|e| CatalogError::opening(path, e))?;
-        Ok(Self { connection, path: path.to_owned() })
+        let mut catalog = Self { connection, path: path.to_owned() };
+        catalog.reread_documents()?;
+        Ok(catalog)
     }
 
     /// Opens an existing catalogue for reading only.

@@ -10,6 +10,7 @@ pub(super) const STORE: Store = Store {
         include_str!("migrations/0002-file-url.sql"),
         include_str!("migrations/0003-keys-and-driver-sets.sql"),
         include_str!("migrations/0004-empty-clauses.sql"),
+        include_str!("migrations/0005-express-languages-left-out.sql"),
         include_str!("migrations/0006-withdrawn-by-a-person.sql"),
     ],
 };

@@ -14,6 +14,7 @@ use tidegate::{
 use super::{
     Context, Outcome, exit,
     output::{count, printable},
+    waiting,
 };
 
 /// Approve updates for a target group, list approvals or take them back.
@@ -129,7 +130,16 @@ impl Args {
         let outcome = approve::approve(&ops, &request)?;
         out.data(&outcome, || {
             let group = &outcome.group.name;
-            outcome.updates.iter().map(|decided| line(decided, group, self.dry_run)).collect()
+            let mut text: String =
+                outcome.updates.iter().map(|one| line(one, group, self.dry_run)).collect();
+            if !outcome.waiting.is_empty() {
+                let waiting = count(outcome.waiting.len() as u64, "approved update");
+                text.push_str(&format!("Not offered: {waiting}\n"));
+                for one in &outcome.waiting {
+                    text.push_str(&format!("  {}\n{}", one.update, waiting::reasons(&one.reasons)));
+                }
+            }
+            text
         })?;
         Ok(Outcome::complete(outcome.is_complete()))
     }
@@ -151,15 +161,16 @@ fn line(decided: &SelectedUpdate, group: &str, dry_run: bool) -> String {
 }
 
 fn entry(entry: &ApprovalEntry) -> String {
-    let ApprovalEntry { approval, title, group_name } = entry;
+    let ApprovalEntry { approval, title, group_name, waiting } = entry;
     let by = approval.rule.as_ref().map(|rule| format!(" (rule {})", rule.name));
     let deadline = approval.deadline.map(|d| format!(" by {d}")).unwrap_or_default();
     format!(
-        "{}  {}: {}{deadline} for {}{}\n",
+        "{}  {}: {}{deadline} for {}{}\n{}",
         approval.update,
         title.as_deref().map_or("(not in the catalogue)".to_owned(), printable),
         approval.action.name(),
         group_name.as_deref().map_or("?".to_owned(), printable),
         by.unwrap_or_default(),
+        waiting::reasons(waiting),
     )
 }

@@ -180,6 +180,7 @@ pub(super) fn forecast(plan: &DownloadForecast, rate: Option<u64>) -> String {
     }
     for (n, what) in [
         (plan.not_carried, "not carried by choice of the mirror"),
+        (plan.express, "express files that no server here keeps; agents can do without them"),
         (plan.sha1_only, "known by SHA-1 only: their documents name no SHA-256"),
         (plan.nowhere, "of no known place: name one with --location"),
     ] {

@@ -59,6 +59,13 @@ fn text(report: &ExportReport) -> String {
         human_bytes(report.payload_bytes),
         human_bytes(report.bytes),
     ));
+    if report.not_carried > 0 {
+        text.push_str(&format!(
+            "Not carried, because their updates are declined: {} ({}).\n",
+            count(report.not_carried, "payload"),
+            human_bytes(report.not_carried_bytes),
+        ));
+    }
     for volume in &report.volumes {
         text.push_str(&format!("{}\n", volume.display()));
     }

@@ -10,7 +10,7 @@ use tidegate::{
 use super::{
     Context, Outcome,
     output::{count, human_bytes},
-    policy,
+    policy, waiting,
 };
 use crate::config::OnArrival;
 
@@ -45,7 +45,9 @@ impl Args {
                 || (config.policy == OnArrival::Hold && !self.apply_policy),
         };
         let outcome = import::import(&context.ops(), &request)?;
-        context.out.data(&outcome, || text(&outcome.report))?;
+        context
+            .out
+            .data(&outcome, || text(&outcome.report) + &waiting::summary(&outcome.waiting))?;
         Ok(Outcome::complete(outcome.is_complete()))
     }
 }

@@ -43,6 +43,7 @@ mod sync;
 mod trust;
 mod updates;
 mod verify;
+mod waiting;
 mod withdraw;
 
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};

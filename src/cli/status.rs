@@ -12,6 +12,7 @@ use tidegate::{
 use super::{
     Context, Outcome, hierarchy,
     output::{count, human_bytes, printable},
+    waiting,
 };
 
 /// How this side stands: catalogue, content, snapshots, fleet, and the servers below it.
@@ -71,6 +72,7 @@ fn fleet(status: &StatusOutcome) -> String {
         count(status.computers, "computer"),
         count(status.approvals, "approval")
     );
+    text.push_str(&waiting::summary(&status.waiting));
     if let Some(upstream) = &status.replica_of {
         text.push_str(&format!("Replica of {upstream}, which decides on groups and approvals\n"));
     }

@@ -7,7 +7,7 @@ use tidegate::{
     update::{UpdateId, UpdateType},
 };
 
-use super::{Context, Outcome, output::printable};
+use super::{Context, Outcome, output::printable, waiting};
 
 /// List updates (those that can be approved, if nothing else is said), or show one.
 #[derive(Debug, clap::Args)]
@@ -60,7 +60,9 @@ impl Args {
                 context.out.data(&found, || found.document.clone())?;
             } else {
                 let found = updates::show(&ops, id)?;
-                context.out.data(&found, || line(&found))?;
+                context
+                    .out
+                    .data(&found, || line(&found.revision) + &waiting::reasons(&found.waiting))?;
             }
             return Ok(Outcome::Done);
         }

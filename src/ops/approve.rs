@@ -1,13 +1,20 @@
 //! Approve updates for a target group, list approvals or take them back.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Result, context::Context};
+use super::{
+    Result,
+    context::Context,
+    waiting::reasons::{self, WaitingReason, WaitingUpdate},
+};
 pub use crate::approval::{ApprovalOutcome, SelectedUpdate, UpdateSelection};
 use crate::{
     approval::{self, Request},
     fleet::{Approval, ApprovalAction, Group},
+    transfer,
     update::UpdateId,
 };
 
@@ -35,6 +42,8 @@ pub struct ApproveOutcome {
     pub group: Group,
     /// Update by update.
     pub updates: Vec<SelectedUpdate>,
+    /// Those of them that are approved and not offered, and why.
+    pub waiting: Vec<WaitingUpdate>,
 }
 
 impl ApproveOutcome {
@@ -64,6 +73,8 @@ pub struct ApprovalEntry {
     pub title: Option<String>,
     /// Name of the group.
     pub group_name: Option<String>,
+    /// Why the update is not offered, if it is not.
+    pub waiting: Vec<WaitingReason>,
 }
 
 /// Approves what is selected for a group.
@@ -71,7 +82,7 @@ pub struct ApprovalEntry {
 /// # Errors
 /// When nothing is selected, there is no such group, or a store fails.
 pub fn approve(context: &Context<'_>, request: &ApproveRequest) -> Result<ApproveOutcome> {
-    let (catalog, mut fleet) = context.catalog_and_fleet()?;
+    let (mut catalog, mut fleet) = context.catalog_and_fleet()?;
     let group = fleet.group(&request.group)?;
     let ApproveRequest { selection, action, deadline, accept_eulas, dry_run, .. } = request;
     let request = Request {
@@ -82,7 +93,14 @@ pub fn approve(context: &Context<'_>, request: &ApproveRequest) -> Result<Approv
         dry_run: *dry_run,
     };
     let updates = approval::approve(&catalog, &mut fleet, selection, &request, context.now())?;
-    Ok(ApproveOutcome { group, updates })
+    let mut waiting = Vec::new();
+    if !request.dry_run {
+        transfer::restore_needed(&mut catalog, &fleet)?;
+        let selected: HashSet<UpdateId> = updates.iter().map(|one| one.update).collect();
+        waiting = reasons::waiting(&catalog, &fleet)?;
+        waiting.retain(|one| selected.contains(&one.update));
+    }
+    Ok(ApproveOutcome { group, updates, waiting })
 }
 
 /// Takes the approvals of a group back.
@@ -107,12 +125,18 @@ pub fn unapprove(
 pub fn list(context: &Context<'_>) -> Result<Vec<ApprovalEntry>> {
     let (catalog, fleet) = context.catalog_and_fleet()?;
     let groups = fleet.groups()?;
+    let waiting = reasons::waiting(&catalog, &fleet)?;
+    let waiting: HashMap<UpdateId, Vec<WaitingReason>> =
+        waiting.into_iter().map(|one| (one.update, one.reasons)).collect();
     let mut entries = Vec::new();
     for approval in fleet.approvals()? {
         let title = catalog.newest(approval.update)?.map(|revision| revision.title);
         let group = groups.iter().find(|group| group.id == approval.group);
         let group_name = group.map(|group| group.name.clone());
-        entries.push(ApprovalEntry { approval, title, group_name });
+        let offers = !matches!(approval.action, ApprovalAction::Detect | ApprovalAction::Block);
+        let reasons = waiting.get(&approval.update).filter(|_| offers);
+        let waiting = reasons.cloned().unwrap_or_default();
+        entries.push(ApprovalEntry { approval, title, group_name, waiting });
     }
     Ok(entries)
 }

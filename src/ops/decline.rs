@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Result, context::Context};
 use crate::{
     approval::{self, UpdateSelection},
+    transfer,
     update::UpdateId,
 };
 
@@ -27,8 +28,9 @@ pub fn decline(
     selection: &UpdateSelection,
     undo: bool,
 ) -> Result<DeclineOutcome> {
-    let (catalog, mut fleet) = context.catalog_and_fleet()?;
+    let (mut catalog, mut fleet) = context.catalog_and_fleet()?;
     let changed = approval::decline(&catalog, &mut fleet, selection, undo, context.now())?;
+    transfer::restore_needed(&mut catalog, &fleet)?;
     Ok(match undo {
         true => DeclineOutcome::NoLongerDeclined(changed),
         false => DeclineOutcome::Declined(changed),

@@ -12,6 +12,7 @@ use crate::{
     content::ContentStore,
     data_dir::DataDir,
     fleet::Fleet,
+    transfer,
     upstream::{self, DownloadForecast, DownloadOptions, DownloadProgress, DownloadReport},
 };
 
@@ -70,6 +71,7 @@ pub(super) fn download_into(
     options: &DownloadOptions,
 ) -> Result<DownloadReport> {
     let mut fleet = Fleet::open(&data.fleet())?;
+    transfer::restore_needed(catalog, &fleet)?;
     let content = ContentStore::open(&data.content())?;
     content.sweep()?;
     let observer = context.observer();

@@ -4,7 +4,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Result, context::Context, progress::TransferPhases};
+use super::{
+    Result,
+    context::Context,
+    progress::TransferPhases,
+    waiting::{self, WaitingSummary},
+};
 pub use crate::transfer::ImportReport;
 use crate::transfer::{self, ImportOptions};
 
@@ -29,6 +34,8 @@ pub struct ImportOutcome {
     /// What was taken in, what is missing.
     #[serde(flatten)]
     pub report: ImportReport,
+    /// Approved updates that are not offered now, and why; not looked for by a dry run.
+    pub waiting: WaitingSummary,
 }
 
 impl ImportOutcome {
@@ -57,5 +64,13 @@ pub fn import(context: &Context<'_>, request: &ImportRequest) -> Result<ImportOu
     for warning in &report.warnings {
         context.observer().warn(warning);
     }
-    Ok(ImportOutcome { changed: !report.is_unchanged(), report })
+    let waiting = if request.dry_run {
+        // Looking must not make a fleet.
+        WaitingSummary::default()
+    } else {
+        let (mut catalog, fleet) = context.catalog_and_fleet()?;
+        transfer::restore_needed(&mut catalog, &fleet)?;
+        waiting::summary(&catalog, &fleet)?
+    };
+    Ok(ImportOutcome { changed: !report.is_unchanged(), report, waiting })
 }

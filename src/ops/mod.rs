@@ -23,6 +23,7 @@
 //! | `keys.rs`, `seal.rs`, `sign.rs`, `export.rs` | connected: from the mirror to a bundle |
 //! | `trust.rs`, `verify.rs`, `import.rs` | isolated: from a bundle into the stores |
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
+//! | `waiting.rs` | what is approved and not offered, and why |
 //! | `status.rs`, `check.rs`, `can_sync/`, `prune.rs` | how this side stands, and keeping it in order |
 
 pub mod approve;
@@ -64,6 +65,7 @@ pub mod sync;
 pub mod trust;
 pub mod updates;
 pub mod verify;
+pub mod waiting;
 pub mod withdraw;
 mod wording;
 

@@ -6,6 +6,7 @@ use super::{
     Result,
     context::Context,
     hierarchy::{self, DownstreamEntry},
+    waiting::{self, WaitingSummary},
 };
 use crate::{
     catalog::{Catalog, CatalogCounts, SnapshotRow},
@@ -33,6 +34,8 @@ pub struct StatusOutcome {
     pub computers: u64,
     /// Approvals.
     pub approvals: u64,
+    /// Approved updates that are not offered, and why.
+    pub waiting: WaitingSummary,
     /// The address of the server that decides, on a replica.
     pub replica_of: Option<String>,
     /// The snapshot whose policy waits for a person.
@@ -71,6 +74,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         snapshots: catalog.snapshots()?,
         computers: fleet.computers()?.len() as u64,
         approvals: fleet.approvals()?.len() as u64,
+        waiting: waiting::summary(&catalog, &fleet)?,
         replica_of: fleet.replica_of()?,
         policy_held: fleet.policy(PolicyState::Held)?.map(|policy| policy.snapshot),
         downstreams: hierarchy::entries(&fleet, &catalog, context.now())?,

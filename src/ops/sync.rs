@@ -116,6 +116,7 @@ pub fn sync(context: &Context<'_>, options: SyncOptions) -> Result<SyncOutcome> 
         upstream: options.upstream,
         ..upstream::SyncOptions::new(context.now())
     };
+    carry_languages(&mut catalog, &upstream_options)?;
     let synced = fetch(context, &data, &source, &mut catalog, &upstream_options)?;
     let replica = if is_replica && !upstream_options.upstream.selection.categories_only {
         replica::replicate(context, &source, &catalog, &mut fleet, &upstream_options)?
@@ -143,6 +144,17 @@ pub fn sync(context: &Context<'_>, options: SyncOptions) -> Result<SyncOutcome> 
         None
     };
     Ok(SyncOutcome { synced, replica, rules, download, reported })
+}
+
+/// Notes which languages the mirror carries from now on, if the run says so.
+fn carry_languages(catalog: &mut Catalog, options: &upstream::SyncOptions) -> Result<()> {
+    let Some(names) = upstream::carried_languages(&options.upstream.selection) else {
+        return Ok(());
+    };
+    let mut writer = catalog.write()?;
+    writer.set_carried_languages(names.as_deref())?;
+    writer.commit()?;
+    Ok(())
 }
 
 /// Takes in what the source has, and tells what could not be taken in.

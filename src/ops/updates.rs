@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Result, context::Context, error::OpsError};
+use super::{
+    Result,
+    context::Context,
+    error::OpsError,
+    waiting::reasons::{self, WaitingReason},
+};
 use crate::{
     catalog::{Catalog, RevisionFilter, RevisionSummary},
     update::{UpdateId, UpdateType, kb_number},
@@ -19,6 +24,17 @@ pub struct UpdatesQuery {
     pub kind: Option<UpdateType>,
     /// All revisions, withdrawn ones, members, categories and detectoids too.
     pub all: bool,
+}
+
+/// An update, and how it is offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct UpdateDetails {
+    /// Its newest revision.
+    #[serde(flatten)]
+    pub revision: RevisionSummary,
+    /// Why it is not offered although it is approved; empty if it is offered or not approved.
+    pub waiting: Vec<WaitingReason>,
 }
 
 /// The original document of an update.
@@ -50,8 +66,12 @@ pub fn list(context: &Context<'_>, query: UpdatesQuery) -> Result<Vec<RevisionSu
 ///
 /// # Errors
 /// When there is no such update, or as [`list`].
-pub fn show(context: &Context<'_>, update: UpdateId) -> Result<RevisionSummary> {
-    newest(&context.catalog()?, update)
+pub fn show(context: &Context<'_>, update: UpdateId) -> Result<UpdateDetails> {
+    let (catalog, fleet) = context.catalog_and_fleet()?;
+    let revision = newest(&catalog, update)?;
+    let waiting = reasons::waiting(&catalog, &fleet)?;
+    let waiting = waiting.into_iter().find(|one| one.update == update);
+    Ok(UpdateDetails { revision, waiting: waiting.map(|one| one.reasons).unwrap_or_default() })
 }
 
 /// The document of the newest revision of an update.

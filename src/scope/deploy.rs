@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::{
     decisions::{Decision, Decisions},
-    graph::{FileState, Graph, Index, key},
+    graph::{Graph, key},
+    revision::{FileState, Index},
 };
-use crate::update::{RevisionId, UpdateType};
+use crate::update::{RevisionId, UpdateId, UpdateType};
 
 /// `Deployment/Action`. [MS-WUSP] 2.2.2.2.4. Ordered: what has several roles gets the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,26 +117,77 @@ pub(super) fn close(
     closure.actions.into_keys()
 }
 
+/// Why an update that is approved is not offered as its approval says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The catalogue does not have it.
+    NotInCatalogue,
+    /// It is declined.
+    Declined,
+    /// It is a category or a detectoid.
+    NotInstallable,
+    /// Its publisher has withdrawn it.
+    Expired,
+    /// Its licence is not accepted.
+    LicenceNotAccepted,
+    /// Files that it or its members need are not here.
+    Files(FileState),
+}
+
+/// What keeps an update from being offered as `decision` asks; nothing for a decision that offers
+/// nothing. The rule by which [`deploy`] works.
+pub fn obstacle(
+    graph: &Graph,
+    decisions: &Decisions,
+    update: UpdateId,
+    decision: Decision,
+) -> Option<Obstacle> {
+    if decisions.is_declined(update) {
+        return Some(Obstacle::Declined);
+    }
+    let Some(newest) = graph.newest_index(update) else { return Some(Obstacle::NotInCatalogue) };
+    obstacle_at(graph, decisions, newest, decision)
+}
+
+fn obstacle_at(
+    graph: &Graph,
+    decisions: &Decisions,
+    i: Index,
+    decision: Decision,
+) -> Option<Obstacle> {
+    if decision == Decision::Block {
+        return None;
+    }
+    if matches!(graph.type_at(i), UpdateType::Category | UpdateType::Detectoid) {
+        return Some(Obstacle::NotInstallable);
+    }
+    if decision == Decision::Uninstall {
+        return None;
+    }
+    if graph.expired_at(i) {
+        return Some(Obstacle::Expired);
+    }
+    if decision == Decision::Detect {
+        return None;
+    }
+    if graph.eula_at(i).is_some_and(|eula| !decisions.is_accepted(eula)) {
+        return Some(Obstacle::LicenceNotAccepted);
+    }
+    let files = graph.files_at(i);
+    (files != FileState::Complete).then_some(Obstacle::Files(files))
+}
+
 /// What becomes of a decision on a revision.
 fn action(graph: &Graph, decisions: &Decisions, i: Index, decision: Decision) -> Option<Action> {
-    if matches!(graph.type_at(i), UpdateType::Category | UpdateType::Detectoid) {
-        return None;
-    }
-    let wanted = match decision {
-        Decision::Block => return None,
-        Decision::Uninstall => return Some(Action::Uninstall),
-        _ if graph.expired_at(i) => return None,
-        Decision::Detect => return Some(Action::PreDeploymentCheck),
-        Decision::Install => Action::Install,
-        Decision::OptionalInstall => Action::OptionalInstall,
-    };
-    if graph.eula_at(i).is_some_and(|eula| !decisions.is_accepted(eula)) {
-        return None;
-    }
-    if graph.files_at(i) == FileState::Complete {
-        Some(wanted)
-    } else {
-        Some(Action::PreDeploymentCheck)
+    match (obstacle_at(graph, decisions, i, decision), decision) {
+        (None, Decision::Block) => None,
+        (None, Decision::Uninstall) => Some(Action::Uninstall),
+        (None, Decision::Detect) | (Some(Obstacle::Files(_)), _) => {
+            Some(Action::PreDeploymentCheck)
+        }
+        (None, Decision::Install) => Some(Action::Install),
+        (None, Decision::OptionalInstall) => Some(Action::OptionalInstall),
+        (Some(_), _) => None,
     }
 }
 

@@ -4,43 +4,12 @@ use std::collections::HashMap;
 
 use roaring::RoaringBitmap;
 
-use super::table::{Table, index};
-use crate::update::{Clause, RevisionId, UpdateId, UpdateIdentity, UpdateType};
-
-/// Whether the files are here that an update needs. Ordered: the worse is the greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FileState {
-    /// All are here, or there are none.
-    Complete,
-    /// Some are not here yet.
-    Missing,
-    /// Some will not come: the mirror does not carry them, by choice.
-    NotCarried,
-}
-
-/// A revision as it goes into the graph.
-#[derive(Debug, Clone)]
-pub struct Revision {
-    /// Its number towards agents.
-    pub id: RevisionId,
-    /// Which revision it is.
-    pub identity: UpdateIdentity,
-    /// Its kind.
-    pub update_type: UpdateType,
-    /// Withdrawn by its publisher.
-    pub expired: bool,
-    /// Licence that must be accepted first.
-    pub eula_id: Option<String>,
-    /// Its own files, without those of the updates that it bundles.
-    pub files: FileState,
-    /// All clauses must hold.
-    pub prerequisites: Vec<Clause<UpdateId>>,
-    /// Exact revisions.
-    pub bundled: Vec<Clause<UpdateIdentity>>,
-}
-
-/// Position of a revision in the graph, in the order of revision IDs.
-pub(super) type Index = u32;
+use super::{
+    members::{self, Members},
+    revision::{FileState, Index, Revision},
+    table::{Table, index},
+};
+use crate::update::{RevisionId, UpdateId, UpdateIdentity, UpdateType};
 
 /// All revisions of the catalogue and how they hang together.
 ///
@@ -306,70 +275,20 @@ impl Graph {
                     found.copied().collect()
                 })
                 .collect();
-            let mut all: Vec<Index> = known.iter().flatten().copied().collect();
+            clauses.push(known);
+        }
+        let states = members::file_states(revisions, &clauses);
+        for clauses in &clauses {
+            let members = Members::new(revisions, &states, clauses);
+            let mut all: Vec<Index> = members.deployed(clauses);
             all.sort_unstable();
             all.dedup();
             self.bundled.push(&all);
-            clauses.push(known);
         }
-        for (node, files) in (0..).zip(with_bundled(&self.nodes, &clauses)) {
-            if let Some(node) = self.nodes.get_mut::<usize>(node) {
-                node.files = files;
-            }
+        for (node, files) in self.nodes.iter_mut().zip(states) {
+            node.files = files;
         }
     }
-}
-
-/// File states with those of the bundled updates counted in. What bundles itself, directly or not,
-/// counts once.
-fn with_bundled(nodes: &[Node], clauses: &[Vec<Vec<Index>>]) -> Vec<FileState> {
-    #[derive(Clone, Copy)]
-    enum Visit {
-        Not,
-        Open,
-        Done(FileState),
-    }
-    let mut visits = vec![Visit::Not; nodes.len()];
-    let mut stack: Vec<(Index, bool)> = (0..index(nodes.len())).map(|i| (i, false)).collect();
-    while let Some((i, children_done)) = stack.pop() {
-        let (Some(visit), Some(node), Some(own)) =
-            (visits.get(i as usize), nodes.get(i as usize), clauses.get(i as usize))
-        else {
-            continue;
-        };
-        if children_done {
-            let state = own.iter().fold(node.files, |worst, alternatives| {
-                let states = || {
-                    alternatives.iter().filter_map(|a| match visits.get(*a as usize) {
-                        Some(Visit::Done(state)) => Some(*state),
-                        _ => None,
-                    })
-                };
-                let clause = if states().any(|s| s == FileState::Missing) {
-                    FileState::Missing
-                } else if states().next().is_none() || states().any(|s| s == FileState::Complete) {
-                    FileState::Complete
-                } else {
-                    FileState::NotCarried
-                };
-                worst.max(clause)
-            });
-            if let Some(visit) = visits.get_mut(i as usize) {
-                *visit = Visit::Done(state);
-            }
-        } else if matches!(visit, Visit::Not) {
-            if let Some(visit) = visits.get_mut(i as usize) {
-                *visit = Visit::Open;
-            }
-            stack.push((i, true));
-            stack.extend(own.iter().flatten().map(|child| (*child, false)));
-        }
-    }
-    visits
-        .into_iter()
-        .zip(nodes)
-        .map(|(visit, node)| if let Visit::Done(state) = visit { state } else { node.files })
-        .collect()
 }
 
 /// Bitmaps hold revision IDs as unsigned numbers: no mapping stands between them and the wire.

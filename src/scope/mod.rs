@@ -13,7 +13,8 @@
 //! 2. The newest revision of the update gets that action, unless the update is declined; or it is
 //!    expired and not to be removed; or its licence is not accepted and it is to be installed. An
 //!    update that is to be installed while files of it are not here is only evaluated and reported
-//!    (`PreDeploymentCheck`), without deadline.
+//!    (`PreDeploymentCheck`), without deadline. [`obstacle`] says which of these it is. Members in
+//!    languages that are not carried hold up no bundle, and alternatives of them are not deployed.
 //! 3. Whatever is deployed brings the exact revisions that it bundles as `Bundle` and the newest
 //!    revision of every prerequisite alternative as `Evaluate`, at any depth. Nothing becomes
 //!    `Install` by being required. Declines and expiry do not count here: an update that is only
@@ -25,12 +26,15 @@
 mod decisions;
 mod deploy;
 mod graph;
+mod members;
+mod revision;
 mod sync;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use decisions::{Approval, Decision, Decisions, Groups};
-pub use deploy::{Action, DeployedRevision, category_closure, deploy};
-pub use graph::{FileState, Graph, Revision};
+pub use deploy::{Action, DeployedRevision, Obstacle, category_closure, deploy, obstacle};
+pub use graph::Graph;
+pub use revision::{FileState, Revision};
 pub use sync::{AgentQuery, Answer, ChangeMarks, PageLimits, Scope};

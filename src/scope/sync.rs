@@ -6,7 +6,8 @@ use roaring::{MultiOps, RoaringBitmap};
 
 use super::{
     deploy::{DeployedRevision, close},
-    graph::{Graph, Index, key},
+    graph::{Graph, key},
+    revision::Index,
 };
 use crate::update::{RevisionId, UpdateId, UpdateType};
 

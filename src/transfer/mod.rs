@@ -44,10 +44,11 @@ pub use policy::{
     decide::{PolicyDecision, policy_accept, policy_reject, policy_release},
     overview::{LocalDecision, LocalDecisionKind, PolicyOverview, PolicySummary, policy_show},
     preview::policy_diff,
+    unneeded::{UnneededReason, restore_needed},
 };
 pub use progress::Progress;
 pub use store::trust::{RootSummary, TrustAdded, inspect_root, trust_add};
 pub use upkeep::check::{CheckReport, check};
-pub use upkeep::prune::{PruneOptions, PruneReport, prune};
+pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};
 pub use upkeep::seed::{SeedReport, seed};
 pub use volume::verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};

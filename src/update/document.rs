@@ -154,6 +154,14 @@ pub struct DriverMetadata {
     pub target_computer_ids: Vec<String>,
 }
 
+impl UpdateFile {
+    /// Whether it is an express file (`PatchingType="Express"`): one from which agents take only the
+    /// ranges that they need.
+    pub fn is_express(&self) -> bool {
+        self.patching_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("Express"))
+    }
+}
+
 impl UpdateDocument {
     /// The title in `language`, else in the default language, else in English, else the first.
     pub fn title(&self, language: &str) -> Option<&str> {

@@ -46,7 +46,7 @@ pub use roots::{Fingerprint, MicrosoftUpdate, RootsError};
 pub use source::Source;
 pub use wsus::{
     category::{Category, CategoryKind, CategoryLevel},
-    choice::{categories, choices},
+    choice::{carried_languages, categories, choices},
     error::UpstreamError,
     facts::UpstreamFacts,
     hardware::{Hardware, HardwareError},

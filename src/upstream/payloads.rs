@@ -96,7 +96,7 @@ pub(super) fn add_matching(
 /// The payloads that are wanted, by their size.
 fn missing_payloads(catalog: &Catalog) -> Result<HashMap<u64, Vec<MissingPayload>>, CatalogError> {
     let mut missing: HashMap<u64, Vec<MissingPayload>> = HashMap::new();
-    catalog.missing_files(&mut |sha1, sha256, size, name| {
+    catalog.missing_and_express_files(&mut |sha1, sha256, size, name| {
         missing.entry(size).or_default().push(MissingPayload { sha1, sha256, name });
     })?;
     Ok(missing)

@@ -337,8 +337,14 @@ fn nodes_come_in_order_with_all_that_belongs_to_them() {
     assert_eq!(nodes[1].files[4].sha256, None);
 
     let mut missing = Vec::new();
+    catalog.missing_files(&mut |_, _, _, name| missing.push(name)).unwrap();
+    missing.sort_unstable();
+    assert_eq!(missing, ["eula", "missing", "unknown"], "what is not carried is not missing");
+    let mut missing = Vec::new();
     catalog
-        .missing_files(&mut |sha1, sha256, size, name| missing.push((name, sha1, sha256, size)))
+        .missing_and_express_files(&mut |sha1, sha256, size, name| {
+            missing.push((name, sha1, sha256, size))
+        })
         .unwrap();
     missing.sort_unstable();
     let names: Vec<_> = missing.iter().map(|(name, ..)| name.as_str()).collect();

@@ -43,6 +43,8 @@ mod kill;
 mod layers;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod mutants;
+#[cfg(all(feature = "probe", feature = "upstream"))]
+mod offers;
 #[cfg(feature = "upstream")]
 mod ops;
 mod parts;

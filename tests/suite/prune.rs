@@ -31,7 +31,7 @@ fn worn() -> (Mirror, Site) {
 
 fn options(dry_run: bool, payloads: bool) -> PruneOptions {
     // Long after all files were written, whatever the clock of this machine says.
-    PruneOptions { dry_run, payloads, now: days(36_500) }
+    PruneOptions { dry_run, payloads, unneeded: false, now: days(36_500) }
 }
 
 #[test]

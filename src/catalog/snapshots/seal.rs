@@ -15,7 +15,8 @@ use crate::{
 
 /// How a payload row should be sealed now; NULL for one that was never here and is not left out by
 /// choice.
-const SEAL_AS: &str = "CASE WHEN present THEN 'present' WHEN not_carried IS NOT NULL THEN not_carried \
+const SEAL_AS: &str = "CASE WHEN nullif(left_out, 'wanted again') IS NOT NULL THEN left_out \
+     WHEN present THEN 'present' WHEN not_carried IS NOT NULL THEN not_carried \
      WHEN sealed_as IS NOT NULL THEN 'the mirror has lost its bytes' END";
 
 /// A condition: documents name a payload, and all of them are withdrawn.

@@ -29,6 +29,7 @@ fn software(n: i32) -> Revision {
         expired: false,
         eula_id: None,
         files: FileState::Complete,
+        languages: Vec::new(),
         prerequisites: Vec::new(),
         bundled: Vec::new(),
     }

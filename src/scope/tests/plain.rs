@@ -187,6 +187,7 @@ prop_compose! {
                 },
                 expired: *files == 11,
                 eula_id: None,
+                languages: Vec::new(),
                 files: match files { 0 => FileState::Missing, 1 => FileState::NotCarried, _ => FileState::Complete },
                 prerequisites: prerequisites.iter().map(|(is_category, any_of)| Clause {
                     is_category: *is_category,

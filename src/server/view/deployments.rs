@@ -162,22 +162,30 @@ pub(super) fn categories(generation: &Generation) -> Vec<DeployedRevision> {
 }
 
 /// What the administrators decided.
-pub(super) fn decisions(fleet: &Fleet) -> Result<Decisions, FleetError> {
+///
+/// # Errors
+/// When the fleet cannot be read.
+pub fn decisions(fleet: &Fleet) -> Result<Decisions, FleetError> {
     let groups = fleet.groups()?;
     let parents = groups.iter().filter_map(|g| Some((g.id, g.parent?)));
     let approvals = fleet.approvals()?.into_iter().map(|approval| Approval {
         update: approval.update,
         group: approval.group,
-        decision: match approval.action {
-            ApprovalAction::Install => Decision::Install,
-            ApprovalAction::OptionalInstall => Decision::OptionalInstall,
-            ApprovalAction::Uninstall => Decision::Uninstall,
-            ApprovalAction::Detect => Decision::Detect,
-            ApprovalAction::Block => Decision::Block,
-        },
+        decision: decision(approval.action),
         deadline: approval.deadline,
     });
     Ok(Decisions::new(Groups::new(parents), approvals, fleet.declined()?, fleet.accepted_eulas()?))
+}
+
+/// What an approval asks for.
+pub fn decision(action: ApprovalAction) -> Decision {
+    match action {
+        ApprovalAction::Install => Decision::Install,
+        ApprovalAction::OptionalInstall => Decision::OptionalInstall,
+        ApprovalAction::Uninstall => Decision::Uninstall,
+        ApprovalAction::Detect => Decision::Detect,
+        ApprovalAction::Block => Decision::Block,
+    }
 }
 
 fn on_the_wire(action: scope::Action) -> Action {

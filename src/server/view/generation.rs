@@ -102,23 +102,30 @@ impl Generation {
     }
 }
 
-fn split(node: GraphNode) -> (Revision, Box<[ViewFile]>) {
-    let state = |state| match state {
+/// A revision as it goes into the graph by which agents are answered. Express files are none that it
+/// needs.
+pub fn scope_revision(node: &GraphNode) -> Revision {
+    let needed = node.files.iter().filter(|file| !file.express);
+    let worst = needed.map(|file| match file.state {
         PayloadState::Present => FileState::Complete,
         PayloadState::Missing => FileState::Missing,
         PayloadState::NotCarried => FileState::NotCarried,
-    };
-    let worst = node.files.iter().map(|file| state(file.state)).max();
-    let revision = Revision {
+    });
+    Revision {
         id: node.revision_id,
         identity: node.identity,
         update_type: node.update_type,
         expired: node.expired,
-        eula_id: node.eula_id,
-        files: worst.unwrap_or(FileState::Complete),
-        prerequisites: node.prerequisites,
-        bundled: node.bundled,
-    };
+        eula_id: node.eula_id.clone(),
+        files: worst.max().unwrap_or(FileState::Complete),
+        languages: node.languages.clone(),
+        prerequisites: node.prerequisites.clone(),
+        bundled: node.bundled.clone(),
+    }
+}
+
+fn split(node: GraphNode) -> (Revision, Box<[ViewFile]>) {
+    let revision = scope_revision(&node);
     (revision, node.files.into_iter().map(view_file).collect())
 }
 

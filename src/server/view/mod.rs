@@ -21,8 +21,8 @@ mod load;
 pub(super) mod query;
 pub(super) mod serving_view;
 
-pub use deployments::{Deployment, Offer};
+pub use deployments::{Deployment, Offer, decision, decisions};
 pub use error::ViewError;
-pub use generation::ViewFile;
+pub use generation::{ViewFile, scope_revision};
 pub use query::{SyncAnswer, SyncQuery, ViewOptions};
 pub use serving_view::View;

@@ -69,6 +69,10 @@ pub struct ExportReport {
     pub payloads: u64,
     /// Bytes of these payloads.
     pub payload_bytes: u64,
+    /// Payloads that are here and left out, because only declined updates need them.
+    pub not_carried: u64,
+    /// Their bytes.
+    pub not_carried_bytes: u64,
     /// What sealing did first.
     pub sealed: SealOutcome,
 }
@@ -93,15 +97,7 @@ pub fn export(
     // Held until the packed objects are noted: a snapshot sealed in between would carry others.
     let _lock = trust::lock(data)?;
     let sealed = seal_locked(data, created, &sealing, progress)?;
-    let (there, needed) = sealed.signatures;
-    if there < needed {
-        return Err(TransferError::Unfit {
-            what: format!(
-                "snapshot {} has {there} of {needed} signatures: have it countersigned with `tidegate sign` first",
-                sealed.snapshot
-            ),
-        });
-    }
+    require_signatures(&sealed)?;
     let head = heads::load(data, sealed.snapshot)?;
     let mut catalog = Catalog::open(&data.catalog())?;
     let objects = objects_to_pack(&catalog, site, sealed.snapshot, options.full)?;
@@ -127,6 +123,7 @@ pub fn export(
         writer.mark_packed(site, &object.sha256, sealed.snapshot)?;
     }
     writer.commit()?;
+    let (not_carried, not_carried_bytes) = catalog.left_out_here()?;
     let payloads = || objects.iter().filter(|object| object.kind == ObjectKind::Payload);
     Ok(ExportReport {
         volumes,
@@ -137,8 +134,23 @@ pub fn export(
         segments: (objects.len() - payloads().count()) as u64,
         payloads: payloads().count() as u64,
         payload_bytes: payloads().map(|object| object.size).sum(),
+        not_carried,
+        not_carried_bytes,
         sealed,
     })
+}
+
+fn require_signatures(sealed: &SealOutcome) -> Result<()> {
+    let (there, needed) = sealed.signatures;
+    if there < needed {
+        return Err(TransferError::Unfit {
+            what: format!(
+                "snapshot {} has {there} of {needed} signatures: have it countersigned with `tidegate sign` first",
+                sealed.snapshot
+            ),
+        });
+    }
+    Ok(())
 }
 
 /// What the site lacks: segments in the order of the index, then payloads by name, ascending. A

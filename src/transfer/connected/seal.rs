@@ -26,7 +26,7 @@ use crate::{
     transfer::{
         error::TransferError,
         kill,
-        policy::gather::gather,
+        policy::{gather::gather, unneeded::leave_out_declined},
         progress::Progress,
         store::{heads, segments, side::require_connected, trust as trust_state},
     },
@@ -81,6 +81,7 @@ pub(super) fn seal_locked(
     segments::remove_leftovers(data)?;
     // One document that is wrong keeps nothing else back.
     let left_out = writer.withdraw_contradicting()?;
+    leave_out_declined(&mut writer, &Fleet::open(&data.fleet())?)?;
     let last = LastSnapshot::read(data, &writer)?;
     let mut draft = inputs.draft(&mut writer, last.as_ref(), progress)?;
     draft.left_out = left_out;

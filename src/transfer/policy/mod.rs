@@ -11,6 +11,7 @@
 //! | `stored_policy` | a policy as the fleet keeps it |
 //! | `perform` | the changes, made |
 //! | `change` | the words for them |
+//! | `unneeded` | payloads that nobody needs after what was decided |
 //!
 //! What a policy would change is found by comparing it with the fleet as it is, so it does not
 //! matter which policies came before, or whether a run was killed. What an administrator here decided
@@ -26,3 +27,4 @@ pub(super) mod overview;
 mod perform;
 pub(super) mod preview;
 pub(crate) mod stored_policy;
+pub(super) mod unneeded;

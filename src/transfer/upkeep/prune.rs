@@ -17,7 +17,12 @@ use crate::{
     content::ContentStore,
     data_dir::DataDir,
     file_error::Doing as _,
-    transfer::{error::TransferError, store::trust},
+    fleet::Fleet,
+    transfer::{
+        error::TransferError,
+        policy::unneeded::{Unneeded, UnneededReason},
+        store::trust,
+    },
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
@@ -30,8 +35,10 @@ const NEW: SignedDuration = SignedDuration::from_hours(24);
 pub struct PruneOptions {
     /// Say what would go, and remove nothing.
     pub dry_run: bool,
-    /// Payloads without a row in the catalogue, too.
+    /// Payloads without a row in the catalogue, too; and those that nobody needs are looked for.
     pub payloads: bool,
+    /// Those that nobody needs are removed, too: an explicit act.
+    pub unneeded: bool,
     /// The clock.
     pub now: Timestamp,
 }
@@ -48,14 +55,35 @@ pub struct PruneReport {
     pub segments: Vec<(Sha256, u64)>,
     /// Payloads that the catalogue does not name, with their sizes.
     pub payloads: Vec<(Sha256, u64)>,
-    /// Bytes of segments and payloads.
+    /// Payloads that the catalogue names and nobody needs.
+    pub unneeded: Vec<UnneededPayload>,
+    /// Their bytes.
+    pub unneeded_bytes: u64,
+    /// Those were removed, or would be; if not, they are only shown.
+    pub frees_unneeded: bool,
+    /// Bytes of everything that was removed, or would be.
     pub bytes: u64,
+}
+
+/// A payload that nobody needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct UnneededPayload {
+    /// Its name.
+    pub sha256: Sha256,
+    /// In bytes.
+    pub size: u64,
+    /// Why nobody needs it.
+    pub reason: UnneededReason,
 }
 
 impl PruneReport {
     /// Whether there is nothing to remove.
     pub fn is_empty(&self) -> bool {
-        self.heads.is_empty() && self.segments.is_empty() && self.payloads.is_empty()
+        self.heads.is_empty()
+            && self.segments.is_empty()
+            && self.payloads.is_empty()
+            && self.unneeded.is_empty()
     }
 }
 
@@ -70,7 +98,7 @@ pub fn prune(data: &DataDir, options: &PruneOptions) -> Result<PruneReport> {
         return Ok(report);
     }
     let _lock = trust::lock(data)?;
-    let catalog = Catalog::open(&data.catalog())?;
+    let mut catalog = Catalog::open(&data.catalog())?;
     let (heads, segments) = needed_by_snapshots(&catalog)?;
     for (number, path) in list_named(&data.snapshots(), |name| name.parse::<u64>().ok())? {
         if !heads.contains(&number) {
@@ -88,8 +116,12 @@ pub fn prune(data: &DataDir, options: &PruneOptions) -> Result<PruneReport> {
     }
     if options.payloads {
         prune_payloads(data, &catalog, options, &mut report)?;
+        prune_unneeded(data, &mut catalog, options, &mut report)?;
     }
     report.bytes = report.segments.iter().chain(&report.payloads).map(|(_, size)| size).sum();
+    if report.frees_unneeded {
+        report.bytes = report.bytes.saturating_add(report.unneeded_bytes);
+    }
     Ok(report)
 }
 
@@ -114,10 +146,51 @@ fn prune_payloads(
     content.list(&mut |sha256, size| found.push((sha256, size)))?;
     for (sha256, size) in found {
         let path = content.path(&sha256);
-        if catalog.payload(&sha256)?.is_none() && is_old(&path, options.now)? {
+        // What was left out and is still here: a killed run did not come to it.
+        let row = catalog.payload(&sha256)?;
+        let is_left_out = row.as_ref().is_some_and(|row| !row.present)
+            && catalog.left_out()?.iter().any(|(left_out, _)| *left_out == sha256);
+        if (row.is_none() || is_left_out) && is_old(&path, options.now)? {
             remove_file(&path, options.dry_run)?;
             report.payloads.push((sha256, size));
         }
+    }
+    Ok(())
+}
+
+/// Finds the payloads that nobody needs, and removes them if that is asked for: first they count as
+/// left out, then their bytes go, so that nobody is promised what is not there.
+fn prune_unneeded(
+    data: &DataDir,
+    catalog: &mut Catalog,
+    options: &PruneOptions,
+    report: &mut PruneReport,
+) -> Result<()> {
+    let content = ContentStore::open(&data.content())?;
+    // Without a fleet nothing was decided; looking must not make one.
+    if !data.fleet().exists() {
+        return Ok(());
+    }
+    let found = Unneeded::find(catalog, &Fleet::open(&data.fleet())?)?;
+    catalog.payloads(&mut |row| {
+        if let Some(reason) = found.reason(&row.sha1).filter(|_| row.present) {
+            report.unneeded.push(UnneededPayload { sha256: row.sha256, size: row.size, reason });
+        }
+    })?;
+    report.unneeded.sort_by_key(|payload| (payload.reason, payload.sha256));
+    report.unneeded_bytes = report.unneeded.iter().map(|payload| payload.size).sum();
+    report.frees_unneeded = options.unneeded && !report.unneeded.is_empty();
+    if !report.frees_unneeded || options.dry_run {
+        return Ok(());
+    }
+    let mut writer = catalog.write()?;
+    for payload in &report.unneeded {
+        writer.leave_out(&payload.sha256, payload.reason.statement())?;
+        writer.payload_lost(&payload.sha256)?;
+    }
+    writer.commit()?;
+    for payload in &report.unneeded {
+        remove_file(&content.path(&payload.sha256), false)?;
     }
     Ok(())
 }

@@ -16,8 +16,11 @@ pub struct DownloadForecast {
     pub here: u64,
     /// Their bytes.
     pub here_bytes: u64,
-    /// Of the files, not carried by choice of the mirror.
+    /// Of the files, not carried by choice of the mirror: its languages, what was declined.
     pub not_carried: u64,
+    /// Express files that are left out: agents can do without them, and no server that this mirror
+    /// synchronizes from keeps them. Not counted among the files.
+    pub express: u64,
     /// Of the files, to be downloaded.
     pub fetch: u64,
     /// Bytes that have to come.

@@ -19,6 +19,7 @@ use crate::{
     file_error::Doing as _,
     fleet::{ApprovalAction, Fleet},
     update::{RevisionId, UpdateId},
+    upstream::wsus::upstream_record::known_upstreams,
 };
 
 type Result<T> = std::result::Result<T, DownloadError>;
@@ -37,6 +38,8 @@ pub(super) struct DownloadPlan {
     counted: BTreeSet<(Sha1, Option<Sha256>)>,
     /// Files that only servers below have asked for.
     requested_below: HashSet<Sha1>,
+    /// A server that this mirror synchronizes from keeps express files.
+    express_kept: bool,
 }
 
 impl DownloadPlan {
@@ -52,11 +55,18 @@ impl DownloadPlan {
         if let FileSelection::Needs(path) = which {
             plan.add_list(path, catalog, problems)?;
         } else {
+            plan.express_kept =
+                known_upstreams(catalog)?.iter().any(|upstream| upstream.facts.hosts_psf_files);
+            let carried = catalog.carried_languages()?;
             let mut revisions = roots(which, catalog, fleet, problems)?;
             plan.forecast.absent_revisions = catalog.add_bundled(&mut revisions)?.len() as u64;
             plan.forecast.revisions = revisions.len() as u64;
             for id in revisions {
-                catalog.files(id)?.into_iter().for_each(|file| plan.add(file, problems));
+                let other_language =
+                    !is_carried(&catalog.payload_languages(id)?, carried.as_deref());
+                for file in catalog.files(id)? {
+                    plan.add_needed(file, other_language, problems);
+                }
             }
             if matches!(which, FileSelection::Approved | FileSelection::All) {
                 // [MS-WSUSSS] 3.2.4.4: and what a server below us asked for.
@@ -65,7 +75,7 @@ impl DownloadPlan {
                         if !plan.by_sha1.contains_key(&wanted.sha1) {
                             plan.requested_below.insert(wanted.sha1);
                         }
-                        plan.add(file, problems);
+                        plan.add_needed(file, false, problems);
                     }
                 }
             }
@@ -173,6 +183,20 @@ impl DownloadPlan {
         }
     }
 
+    /// Adds a file that an update names, unless it is not carried by choice.
+    fn add_needed(&mut self, file: FileRow, other_language: bool, problems: &mut Problems) {
+        if file.state != PayloadState::Missing || !(file.express || other_language) {
+            return self.add(file, problems);
+        }
+        if other_language {
+            self.add(FileRow { state: PayloadState::NotCarried, ..file }, problems);
+        } else if self.express_kept {
+            self.add(file, problems);
+        } else if self.counted.insert((file.sha1, file.sha256)) {
+            self.forecast.express += 1;
+        }
+    }
+
     fn add(&mut self, file: FileRow, problems: &mut Problems) {
         let FileRow { sha1, sha256, size, name, state, .. } = file;
         if state != PayloadState::Missing {
@@ -269,6 +293,12 @@ fn roots(
         FileSelection::Needs(_) => {}
     }
     Ok(revisions)
+}
+
+/// Whether the mirror carries a payload that is for `languages`; none: for all.
+fn is_carried(languages: &[String], carried: Option<&[String]>) -> bool {
+    let Some(carried) = carried else { return true };
+    languages.is_empty() || languages.iter().any(|language| carried.contains(language))
 }
 
 fn needs_files(action: ApprovalAction) -> bool {

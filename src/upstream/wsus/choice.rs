@@ -142,6 +142,21 @@ pub(super) fn selected_names(selection: &SyncSelection, before: &SelectionNames)
     }
 }
 
+/// The languages whose files the mirror carries after a run that says so: `Some(None)` is all. An LCID
+/// is no name that documents use: what is chosen by LCIDs is not left out by language.
+pub fn carried_languages(selection: &SyncSelection) -> Option<Option<Vec<String>>> {
+    let names = selection.languages.as_ref()?;
+    let is_name = |name: &String| {
+        let name = name.trim();
+        !name.is_empty() && !name.eq_ignore_ascii_case(ALL) && name.parse::<i32>().is_err()
+    };
+    let names = names
+        .iter()
+        .all(is_name)
+        .then(|| names.iter().map(|name| name.trim().to_ascii_lowercase()).collect::<Vec<_>>());
+    Some(names.filter(|names| !names.is_empty()))
+}
+
 /// What to ask the server for, and notes for people. One list alone would select nothing: then the
 /// other one holds all.
 pub(super) fn resolve_selection(

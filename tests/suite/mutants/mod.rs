@@ -147,8 +147,10 @@ fn source(seed: u64) -> (TempDir, Vec<Mutant>) {
     paths.sort();
     let good: Vec<Element> =
         paths.iter().map(|path| Element::parse(&fs::read_to_string(path).unwrap())).collect();
-    let ids: BTreeSet<String> =
-        good.iter().map(|document| document.clone().nth(1).unwrap().attributes[0].1.clone()).collect();
+    let ids: BTreeSet<String> = good
+        .iter()
+        .map(|document| document.clone().nth(1).unwrap().attributes[0].1.clone())
+        .collect();
     let mut mutants = Vec::new();
     for number in 0.. {
         if mutants.len() == PER_RUN {
@@ -221,7 +223,8 @@ fn judge(usual: &Arrival, mutants: &[Mutant], arrival: &Arrival) -> Vec<String> 
     }
     for Mutant { file, what, document } in mutants {
         let identity = document.as_ref().map(|document| document.identity);
-        let key = identity.map(|it| format!("{}.{}", it.id.to_string().replace('-', ""), it.revision));
+        let key =
+            identity.map(|it| format!("{}.{}", it.id.to_string().replace('-', ""), it.revision));
         let named = arrival.said.contains(file.as_str());
         let id = identity.map_or_else(String::new, |identity| identity.id.to_string());
         match key {

@@ -94,7 +94,12 @@ fn once(document: &mut Element, others: &[Element], random: &mut Random) -> Stri
     }
 }
 
-fn change(document: &mut Element, place: usize, what: &str, act: impl FnOnce(&mut Element)) -> String {
+fn change(
+    document: &mut Element,
+    place: usize,
+    what: &str,
+    act: impl FnOnce(&mut Element),
+) -> String {
     match document.nth(place) {
         Some(element) => {
             let name = element.name.clone();
@@ -189,7 +194,12 @@ fn reversed(document: &mut Element, place: usize) -> String {
 }
 
 /// An element of another document in the place of this one.
-fn grafted(document: &mut Element, place: usize, others: &[Element], random: &mut Random) -> String {
+fn grafted(
+    document: &mut Element,
+    place: usize,
+    others: &[Element],
+    random: &mut Random,
+) -> String {
     let mut other = random.pick(others).clone();
     let from = 1 + random.below(other.count() - 1);
     let graft = other.nth(from).unwrap().clone();

@@ -22,7 +22,8 @@ impl Element {
     /// Reads a well-formed document.
     pub(super) fn parse(xml: &str) -> Self {
         let mut reader = Reader::from_str(xml);
-        let mut open: Vec<Self> = vec![Self { name: String::new(), attributes: vec![], children: vec![] }];
+        let mut open: Vec<Self> =
+            vec![Self { name: String::new(), attributes: vec![], children: vec![] }];
         loop {
             let event = reader.read_event().unwrap();
             let top = open.last_mut().unwrap();

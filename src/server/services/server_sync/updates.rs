@@ -137,6 +137,10 @@ pub(super) fn download_files(
     let (mut wanted, mut unknown) = (Vec::new(), Vec::new());
     for digest in &request.digests {
         if catalog.is_named(digest)? {
+            // Express files are nothing that we promise to have (`ServerHostsPsfFiles`): [MS-WUSSS] 3.2.4.4
+            if catalog.file_by_sha1(digest)?.is_some_and(|file| file.express) {
+                continue;
+            }
             let here = catalog.payload_by_sha1(digest)?;
             if !here.is_some_and(|payload| payload.present) {
                 tracing::info!(sha1 = %digest, "a downstream server misses a file");

@@ -92,7 +92,7 @@ type Updates = HashMap<UpdateId, NewestRevision>;
 fn updates(catalog: &Catalog) -> Result<(Updates, HashSet<UpdateIdentity>), RollupError> {
     let (mut newest, mut lacking) = (Updates::new(), HashSet::new());
     catalog.nodes(&mut |node| {
-        if node.files.iter().any(|file| file.state == PayloadState::Missing) {
+        if node.files.iter().any(|file| !file.express && file.state == PayloadState::Missing) {
             lacking.insert(node.identity);
         }
         let kind = matches!(node.update_type, UpdateType::Software | UpdateType::Driver);
