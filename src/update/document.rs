@@ -53,6 +53,9 @@ pub struct UpdateDocument {
     pub category_type: Option<String>,
     /// `WindowsDriverMetaData`, one per hardware id.
     pub drivers: Vec<DriverMetadata>,
+    /// The first thing in it that we can read, but agents cannot, which get it unchanged: parts out of
+    /// order, numbers and ids in another form. None in what a WSUS writes.
+    pub oddity: Option<String>,
 }
 
 /// `Properties`, defaults applied.

@@ -1,6 +1,7 @@
 //! `Files`: payloads as a document names them.
 
 use bundle_format::digest::{Sha1, Sha256};
+use jiff::{Timestamp, civil::DateTime};
 
 use super::{
     document::UpdateFile,
@@ -20,12 +21,31 @@ pub(super) fn files(reader: &mut Reader<'_>) -> Result<Vec<UpdateFile>, Document
     Ok(files)
 }
 
+/// What agents need of a file beyond what we need of it. [MS-WUSP] 3.1.1.1
+fn note_oddities(reader: &Reader<'_>, tag: &Tag<'_>) {
+    // With a time zone or without.
+    let is_time =
+        |text: &str| text.parse::<Timestamp>().is_ok() || text.parse::<DateTime>().is_ok();
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let odd = match () {
+        () if tag.attribute("DigestAlgorithm") != Some("SHA1") => "`DigestAlgorithm` is not SHA1",
+        () if !tag.attribute("Modified").is_some_and(is_time) => "`Modified` is no time",
+        () if tag.attribute("FileName").is_some_and(|name| name.trim().is_empty()) => {
+            "`FileName` is empty"
+        }
+        () if !tag.attribute("Size").is_some_and(is_number) => "`Size` is no plain number",
+        () => return,
+    };
+    reader.note_oddity(|| format!("{odd} in a `{}`", tag.local));
+}
+
 /// A `File` or `EulaFile`, read to its end.
 pub(super) fn file(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<UpdateFile, DocumentError> {
     let what = tag.local;
     let required = |name: &str| {
         tag.attribute(name).ok_or_else(|| reader.invalid(format!("`{what}` without `{name}`")))
     };
+    note_oddities(reader, tag);
     let digest = required("Digest")?;
     let algorithm = tag.attribute("DigestAlgorithm").unwrap_or("SHA1");
     if !algorithm.eq_ignore_ascii_case("SHA1") {

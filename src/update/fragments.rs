@@ -163,7 +163,7 @@ fn copy_localized_properties<'a>(
     reader: &mut Reader<'a>,
     out: &mut FragmentWriter<'a>,
 ) -> Result<String, DocumentError> {
-    let no_language = reader.invalid(NO_LANGUAGE);
+    let begin = reader.event_at();
     let inside = reader.depth();
     let mut language = None;
     while reader.depth() >= inside {
@@ -186,5 +186,5 @@ fn copy_localized_properties<'a>(
             None => break,
         }
     }
-    language.ok_or(no_language)
+    language.ok_or_else(|| reader.invalid_at(begin, NO_LANGUAGE))
 }

@@ -45,7 +45,7 @@ pub(super) fn eula_key(
 }
 
 fn localized_properties(reader: &mut Reader<'_>) -> Result<LocalizedProperties, DocumentError> {
-    let no_language = reader.invalid(NO_LANGUAGE);
+    let begin = reader.event_at();
     let (mut language, mut title, mut description) = (None, None, None);
     reader.children(|reader, tag| {
         let into = match (&tag.namespace, tag.local) {
@@ -61,7 +61,7 @@ fn localized_properties(reader: &mut Reader<'_>) -> Result<LocalizedProperties, 
     })?;
     let language = language.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     Ok(LocalizedProperties {
-        language: language.ok_or(no_language)?,
+        language: language.ok_or_else(|| reader.invalid_at(begin, NO_LANGUAGE))?,
         title: title.unwrap_or_default(),
         description,
     })

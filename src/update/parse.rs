@@ -25,7 +25,7 @@ impl UpdateDocument {
         let mut relationships = Relationships::default();
         let (mut drivers, mut files) = (Vec::new(), Vec::new());
         let mut category_type = None;
-        sections(xml, limits, |reader, section, tag| {
+        let oddity = sections(xml, limits, |reader, section, tag| {
             match section {
                 Section::Identity => identity = Some(relationships::identity(reader, &tag)?),
                 Section::Properties => properties = Some(properties::properties(reader, &tag)?),
@@ -61,6 +61,7 @@ impl UpdateDocument {
             files,
             category_type,
             drivers,
+            oddity,
         })
     }
 }

@@ -43,6 +43,9 @@ pub(super) fn identity(
     let revision = tag
         .attribute("RevisionNumber")
         .ok_or_else(|| reader.invalid("`UpdateIdentity` without `RevisionNumber`"))?;
+    if !revision.bytes().all(|byte| byte.is_ascii_digit()) {
+        reader.note_oddity(|| format!("`RevisionNumber` is `{revision}`, no plain number"));
+    }
     match revision.trim().parse() {
         Ok(revision) => Ok(UpdateIdentity { id, revision }),
         Err(_) => Err(reader.invalid(format!("`RevisionNumber` is `{revision}`"))),
@@ -53,6 +56,10 @@ fn update_id(reader: &Reader<'_>, tag: &Tag<'_>) -> Result<UpdateId, DocumentErr
     let id = tag
         .attribute("UpdateID")
         .ok_or_else(|| reader.invalid("`UpdateIdentity` without `UpdateID`"))?;
+    // 32 digits and four hyphens: there are other ways to write one, which agents do not read.
+    if id.len() != 36 {
+        reader.note_oddity(|| format!("`UpdateID` is written as `{id}`"));
+    }
     id.trim().parse().map_err(|_| reader.invalid(format!("`UpdateID` is `{id}`")))
 }
 

@@ -7,8 +7,8 @@ use super::{
     reader::{Reader, tag::Tag},
 };
 
-/// A child of the root that we know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A child of the root that we know, in the order that the schema wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Section {
     Identity,
     Properties,
@@ -38,12 +38,13 @@ impl Section {
 }
 
 /// Walks over a document and shows its sections, in document order. Sees to it that the root is
-/// right, that each section is there at most once, and that the first two are there.
+/// right, that each section is there at most once, and that the first two are there. Gives what
+/// agents would not read, see [`UpdateDocument::oddity`](super::UpdateDocument::oddity).
 pub(super) fn sections<'a>(
     xml: &'a [u8],
     limits: &DocumentLimits,
     mut visit: impl FnMut(&mut Reader<'a>, Section, Tag<'a>) -> Result<(), DocumentError>,
-) -> Result<(), DocumentError> {
+) -> Result<Option<String>, DocumentError> {
     let mut reader = Reader::new(xml, limits)?;
     let mut seen = Vec::new();
     reader.children(|reader, root| {
@@ -57,6 +58,9 @@ pub(super) fn sections<'a>(
             if seen.contains(&section) {
                 return Err(reader.invalid(format!("a second `{}`", tag.local)));
             }
+            if seen.last().is_some_and(|last| *last > section) {
+                reader.note_oddity(|| format!("`{}` is out of its place", tag.local));
+            }
             seen.push(section);
             visit(reader, section, tag)
         })?;
@@ -68,5 +72,6 @@ pub(super) fn sections<'a>(
             }
         }
         Ok(())
-    })
+    })?;
+    Ok(reader.take_oddity())
 }

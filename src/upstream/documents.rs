@@ -49,6 +49,12 @@ pub(super) fn add(
     if let Err(why) = check_revision_numbers(document) {
         return Ok(Err(why));
     }
+    // What a mirror has stored goes on: only new documents are looked at.
+    if let Some(what) = &document.oddity
+        && writer.revision_id(&document.identity)?.is_none()
+    {
+        return Ok(Err(format!("set aside: agents cannot read it: {what}")));
+    }
     // A site would refuse a bundle with both. The payload was hashed here: the document is wrong.
     if let Some(what) = writer.contradicted_by(document)? {
         if writer.revision_id(&document.identity)?.is_none() {

@@ -57,6 +57,7 @@ fn document(n: u128, revision: u32) -> UpdateDocument {
         files: Vec::new(),
         category_type: None,
         drivers: Vec::new(),
+        oddity: None,
     }
 }
 

@@ -40,6 +40,7 @@ fn whole_packages_read() {
         for (key, xml) in &records {
             let read = UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default())
                 .unwrap_or_else(|error| panic!("{key}: {error}"));
+            assert_eq!(read.oddity, None, "{key}");
             let identity = read.identity;
             assert_eq!(format!("{},{:08x}", identity.id, identity.revision), *key);
             assert!(read.title("en").is_some_and(|title| !title.is_empty()), "{key}");

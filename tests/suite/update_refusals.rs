@@ -209,3 +209,34 @@ fn not_an_update_document() {
     let message = both(localized("<EulaFile/>").as_bytes()).to_string();
     assert!(message.starts_with("line 2, column 32: not an update document: "), "{message}");
 }
+
+#[test]
+fn what_agents_cannot_read_is_noted() {
+    let good = crate::support::documents::file("a.cab", b"a");
+    let whole = |id: &str, revision: &str, files: &str, order: bool| {
+        let head = format!(r#"<UpdateIdentity UpdateID="{id}" RevisionNumber="{revision}" />"#);
+        let properties = r#"<Properties UpdateType="Software" />"#;
+        let (first, second) = if order { (&*head, properties) } else { (properties, &*head) };
+        let xml = format!(
+            r#"<Update xmlns="http://schemas.microsoft.com/msus/2002/12/Update">{first}{second}<Files>{files}</Files></Update>"#
+        );
+        UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default()).unwrap().oddity
+    };
+    let id = "10000000-0000-4000-8000-00000000000a";
+    assert_eq!(whole(id, "200", &good, true), None);
+    assert_eq!(whole(&id.to_uppercase(), "200", &good, true), None);
+    let odd = [
+        whole(&format!("{{{id}}}"), "200", &good, true),
+        whole(&id.replace('-', ""), "200", &good, true),
+        whole(id, "+200", &good, true),
+        whole(id, " 200 ", &good, true),
+        whole(id, "200", &good, false),
+        whole(id, "200", &good.replace(r#"DigestAlgorithm="SHA1""#, ""), true),
+        whole(id, "200", &good.replace("2026-01-01T00:00:00Z", "yesterday"), true),
+        whole(id, "200", &good.replace(r#"FileName="a.cab""#, r#"FileName="""#), true),
+        whole(id, "200", &good.replace(r#"Size="1""#, r#"Size="+1""#), true),
+    ];
+    for (number, what) in odd.iter().enumerate() {
+        assert!(what.is_some(), "{number}");
+    }
+}

@@ -4,7 +4,7 @@
 mod start_tag;
 pub(super) mod tag;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::OnceCell};
 
 use quick_xml::{
     errors::Error as XmlError,
@@ -30,6 +30,7 @@ pub(super) struct Reader<'a> {
     /// Where the event handed out last begins.
     event_at: usize,
     seen_root: bool,
+    oddity: OnceCell<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -64,6 +65,7 @@ impl<'a> Reader<'a> {
             max_depth: limits.depth,
             event_at: 0,
             seen_root: false,
+            oddity: OnceCell::new(),
         };
         match first_forbidden(text) {
             Some(at) => Err(reader.malformed(at, "a character that XML does not allow")),
@@ -163,8 +165,31 @@ impl<'a> Reader<'a> {
 
     /// The document is XML, but what was met last must not be there.
     pub(super) fn invalid(&self, what: impl Into<String>) -> DocumentError {
-        let (line, column) = self.position(self.event_at);
+        self.invalid_at(self.event_at, what)
+    }
+
+    /// As [`Self::invalid`], for what was met where [`Self::event_at`] was this.
+    pub(super) fn invalid_at(&self, at: usize, what: impl Into<String>) -> DocumentError {
+        let (line, column) = self.position(at);
         DocumentError::Invalid { line, column, what: what.into() }
+    }
+
+    /// Where the event handed out last begins: cheap to remember, where a line and a column are not.
+    pub(super) fn event_at(&self) -> usize {
+        self.event_at
+    }
+
+    /// Notes what can be read here, but not by agents, which get it unchanged. The first one stays.
+    pub(super) fn note_oddity(&self, what: impl FnOnce() -> String) {
+        self.oddity.get_or_init(|| {
+            let (line, column) = self.position(self.event_at);
+            format!("{} (line {line}, column {column})", what())
+        });
+    }
+
+    /// What [`Self::note_oddity`] noted first.
+    pub(super) fn take_oddity(&mut self) -> Option<String> {
+        self.oddity.take()
     }
 
     /// The end of the text must be the end of a document.

@@ -112,12 +112,14 @@ fn change(
 
 /// Gives an attribute another value; the id and the number of the document itself stay.
 fn on_attribute(document: &mut Element, random: &mut Random, value: &str) -> String {
-    let places: Vec<(usize, usize)> = (1..document.count())
-        .flat_map(|place| {
-            let many = document.nth(place).map_or(0, |element| element.attributes.len());
-            (0..many).map(move |attribute| (place, attribute))
-        })
-        .filter(|(place, attribute)| (*place, *attribute) != (1, 0))
+    let mut all = Vec::new();
+    document.all(&mut all);
+    let places: Vec<(usize, usize)> = all
+        .iter()
+        .enumerate()
+        .skip(1)
+        .flat_map(|(place, element)| (0..element.attributes.len()).map(move |n| (place, n)))
+        .filter(|place| *place != (1, 0))
         .collect();
     if places.is_empty() {
         return "nothing".to_owned();
@@ -130,12 +132,11 @@ fn on_attribute(document: &mut Element, random: &mut Random, value: &str) -> Str
 
 /// A value from another document: what contradicts something that is stored.
 fn some_value(other: &Element, random: &mut Random) -> String {
-    let mut other = other.clone();
-    let values: Vec<String> = (0..other.count())
-        .flat_map(|place| other.nth(place).unwrap().attributes.clone())
-        .map(|(_, value)| value)
-        .collect();
-    random.pick(&values).clone()
+    let mut all = Vec::new();
+    other.all(&mut all);
+    let values: Vec<&String> =
+        all.iter().flat_map(|element| &element.attributes).map(|(_, value)| value).collect();
+    (*random.pick(&values)).clone()
 }
 
 /// Acts on the list of children in which the element at `place` stands.

@@ -103,4 +103,14 @@ impl Element {
         });
         1 + below.sum::<usize>()
     }
+
+    /// All elements in the order of the document.
+    pub(super) fn all<'a>(&'a self, into: &mut Vec<&'a Self>) {
+        into.push(self);
+        for child in &self.children {
+            if let Node::Element(child) = child {
+                child.all(into);
+            }
+        }
+    }
 }
