@@ -72,6 +72,14 @@ pub enum CatalogError {
         /// Which mirrors, and what to do.
         what: String,
     },
+    /// An import is between its switch and its policy.
+    #[error(
+        "the import of snapshot {snapshot} is not finished: its approvals and declines have not taken effect yet. If no import is running, run `tidegate import` with the same bundle again, or start `tidegate serve` again"
+    )]
+    AwaitsPolicy {
+        /// The snapshot.
+        snapshot: u64,
+    },
 }
 
 impl CatalogError {
@@ -85,6 +93,7 @@ impl CatalogError {
             | Self::OlderSchema { .. }
             | Self::Foreign { .. }
             | Self::Damaged { .. }
+            | Self::AwaitsPolicy { .. }
             | Self::OtherMirror { .. } => false,
         }
     }

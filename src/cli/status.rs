@@ -49,8 +49,18 @@ fn text(status: &StatusOutcome) -> String {
         human_bytes(status.missing_bytes)
     ));
     text.extend(status.snapshots.iter().map(snapshot));
+    if let Some(snapshot) = status.unfinished_import {
+        text.push_str(&unfinished(snapshot));
+    }
     text.push_str(&fleet(status));
     text
+}
+
+fn unfinished(snapshot: u64) -> String {
+    format!(
+        "Not finished: the approvals and declines of snapshot {snapshot} have not taken effect yet, and it is not served \
+         before they have. Run `tidegate import` with the same bundle again, or start `tidegate serve` again\n"
+    )
 }
 
 fn snapshot(snapshot: &SnapshotRow) -> String {

@@ -1,12 +1,20 @@
 //! Be a WSUS to Windows Update Agents.
 
-use std::{fs, net::SocketAddr};
+use std::{fs, net::SocketAddr, thread, time::Duration};
 
 use serde::Serialize;
 
 use super::{context::Context, error::OpsError};
-use crate::server::Server;
 pub use crate::server::{ServeOptions, TlsOptions};
+use crate::{
+    data_dir::DataDir,
+    server::Server,
+    transfer::{self, TransferError},
+};
+
+/// How often, and how long each time, an import that is running is waited for.
+const WAITS: u32 = 50;
+const WAIT: Duration = Duration::from_millis(200);
 
 /// Where a server can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,6 +44,7 @@ pub fn serve<E: From<OpsError>>(
     stop: impl Future<Output = ()>,
 ) -> Result<(), E> {
     let data = context.data_dir()?;
+    finish_import(context, &data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -46,6 +55,21 @@ pub fn serve<E: From<OpsError>>(
         server.run(stop).await;
         Ok(())
     })
+}
+
+/// Finishes an import that ended between its switch and its policy. One that is running is given time
+/// to come to its end.
+fn finish_import(context: &Context<'_>, data: &DataDir) -> Result<(), OpsError> {
+    for _ in 0..WAITS {
+        match transfer::finish_import(data, context.now()) {
+            Err(TransferError::Busy { .. }) => thread::sleep(WAIT),
+            finished => {
+                finished?.iter().for_each(|warning| context.observer().warn(warning));
+                return Ok(());
+            }
+        }
+    }
+    Ok(transfer::finish_import(data, context.now()).map(drop)?)
 }
 
 fn serving(server: &Server) -> Serving {

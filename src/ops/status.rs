@@ -12,6 +12,7 @@ use crate::{
     catalog::{Catalog, CatalogCounts, SnapshotRow},
     data_dir::Side,
     fleet::{Dropped, Fleet, PolicyState},
+    transfer,
 };
 
 /// How a side stands: catalogue, content, snapshots, fleet, and the servers below it.
@@ -38,6 +39,9 @@ pub struct StatusOutcome {
     pub waiting: WaitingSummary,
     /// The address of the server that decides, on a replica.
     pub replica_of: Option<String>,
+    /// The snapshot in force, if its import ended before its policy was applied or held: it is not
+    /// served until another import, or the start of the server, has finished it.
+    pub unfinished_import: Option<u64>,
     /// The snapshot whose policy waits for a person.
     pub policy_held: Option<u64>,
     /// The servers below, top first.
@@ -76,6 +80,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         approvals: fleet.approvals()?.len() as u64,
         waiting: waiting::summary(&catalog, &fleet)?,
         replica_of: fleet.replica_of()?,
+        unfinished_import: transfer::unfinished_import(&data)?,
         policy_held: fleet.policy(PolicyState::Held)?.map(|policy| policy.snapshot),
         downstreams: hierarchy::entries(&fleet, &catalog, context.now())?,
         computers_of_downstreams: fleet.downstream_computer_count()?,

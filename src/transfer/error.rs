@@ -93,6 +93,17 @@ pub enum TransferError {
     /// The disk failed.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The catalogue has switched, but what follows it has failed.
+    #[error(
+        "snapshot {snapshot} is here, but its approvals and declines have not taken effect yet, and it is not served before they have; run `tidegate import` again, or start `tidegate serve` again, to finish it"
+    )]
+    Unfinished {
+        /// The snapshot.
+        snapshot: u64,
+        /// What failed.
+        #[source]
+        source: Box<TransferError>,
+    },
     /// Another run is at work.
     #[error(
         "another import, seal or export is at work on this data folder ({path} is locked): wait for it to end"
@@ -172,6 +183,7 @@ impl TransferError {
                 TrustError::Refused { .. } | TrustError::State { .. } => Blame::Refused,
                 _ => Blame::Machine,
             },
+            Self::Unfinished { source, .. } => source.blame(),
             Self::Refused { .. } | Self::NothingTrusted | Self::Fingerprint { .. } => {
                 Blame::Refused
             }

@@ -33,6 +33,7 @@ pub use connected::seal::seal;
 pub use connected::seal_options::{SealOptions, SealOutcome, SealReason};
 pub use error::{Blame, TransferError};
 pub use isolated::import::{
+    finish::{finish_import, unfinished_import},
     import,
     options::ImportOptions,
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},

@@ -167,7 +167,7 @@ impl Scenario {
     fn finishes(&self, site: &Site, what: &str) {
         if site.data.catalog().exists() {
             let report = check(&site.data, now(), false, &()).unwrap();
-            let behind = |problem: &String| problem.contains("the trust state has not followed");
+            let behind = |problem: &String| problem.contains("is not finished");
             assert!(report.problems.iter().all(behind), "{what}: {:?}", report.problems);
         }
         let again = run(site, &self.bundle, None);

@@ -192,6 +192,16 @@ impl Stores {
         Catalog::open_read_only(&self.data.catalog())
     }
 
+    /// As [`Stores::catalog`], for answers that go together with the fleet's. Blocking.
+    ///
+    /// # Errors
+    /// Also while an import is between its switch and its policy.
+    pub(crate) fn catalog_with_policy(&self) -> Result<Catalog, CatalogError> {
+        let catalog = self.catalog()?;
+        catalog.in_force_with_policy()?;
+        Ok(catalog)
+    }
+
     /// The mirror that numbers the revisions, once known. Blocking.
     pub(super) fn numbering(&self) -> Result<Option<Uuid>, CatalogError> {
         if let Side::Connected { mirror_id } = self.data.side() {

@@ -9,6 +9,9 @@ pub enum ViewError {
     /// The catalogue could not be read.
     #[error("cannot load what there is to serve")]
     Catalog(#[from] CatalogError),
+    /// Imports came between, again and again.
+    #[error("an import has changed what there is to serve while it was loaded")]
+    Switched,
     /// The fleet could not be read, or the deployments not be recorded.
     #[error("cannot load what is approved for whom")]
     Fleet(#[from] FleetError),

@@ -22,6 +22,9 @@ use crate::{
     scope::{self, Decisions, DeployedRevision},
 };
 
+/// How often a view is loaded anew because an import came between.
+const LOADS: usize = 3;
+
 impl View {
     /// Loads the view from the stores, packs what is not packed yet and records the deployments.
     /// Blocking. What `previous` still holds of the same state is taken over.
@@ -33,16 +36,22 @@ impl View {
         options: &ViewOptions,
         previous: Option<&Self>,
     ) -> Result<Self, ViewError> {
-        // Not for reading only: a new site has no catalogue yet, an upgraded one an old schema. But what
-        // a full disk keeps from being written can be served.
-        let catalog = match Catalog::open(&data.catalog()) {
-            Err(error) if error.is_unwritable() => Catalog::open_read_only(&data.catalog())?,
-            opened => opened?,
-        };
-        let mut fleet = match Fleet::open(&data.fleet()) {
-            Err(error) if error.is_unwritable() => Fleet::open_read_only(&data.fleet())?,
-            opened => opened?,
-        };
+        for _ in 0..LOADS {
+            if let Some(view) = Self::load_once(data, options, previous)? {
+                return Ok(view);
+            }
+        }
+        Err(ViewError::Switched)
+    }
+
+    /// `None` when an import has switched meanwhile: what was loaded may be of both.
+    fn load_once(
+        data: &DataDir,
+        options: &ViewOptions,
+        previous: Option<&Self>,
+    ) -> Result<Option<Self>, ViewError> {
+        let (catalog, mut fleet) = open_stores(data)?;
+        let in_force = catalog.in_force_with_policy()?;
         // Read before what they count: if a writer comes between, the view is loaded once more.
         let catalog_change = catalog.change()?;
         let fleet_change = fleet.change()?;
@@ -67,13 +76,16 @@ impl View {
             Loader { generation: &generation, fleet, previous, number, loaded, writable };
         let categories = loader.categories()?;
         let sets = loader.sets(&decisions)?;
+        if catalog.in_force_with_policy()? != in_force {
+            return Ok(None);
+        }
         let revisions = generation.graph.len();
         let recorded = loader.writable;
         if writable {
             loader.forget_other_sets(&sets)?;
         }
         tracing::info!(view = number, revisions, sets = sets.len(), recorded, "view loaded");
-        Ok(Self {
+        Ok(Some(Self {
             generation,
             fleet_change,
             number,
@@ -84,8 +96,22 @@ impl View {
             sets,
             recorded,
             late: Mutex::default(),
-        })
+        }))
     }
+}
+
+fn open_stores(data: &DataDir) -> Result<(Catalog, Fleet), ViewError> {
+    // Not for reading only: a new site has no catalogue yet, an upgraded one an old schema. But what
+    // a full disk keeps from being written can be served.
+    let catalog = match Catalog::open(&data.catalog()) {
+        Err(error) if error.is_unwritable() => Catalog::open_read_only(&data.catalog())?,
+        opened => opened?,
+    };
+    let fleet = match Fleet::open(&data.fleet()) {
+        Err(error) if error.is_unwritable() => Fleet::open_read_only(&data.fleet())?,
+        opened => opened?,
+    };
+    Ok((catalog, fleet))
 }
 
 /// Records what is deployed.

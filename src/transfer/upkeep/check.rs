@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use bundle_format::{
     digest::Sha256,
-    trust::{Expectation, Freshness},
+    trust::{Expectation, Freshness, VerifiedHead},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,6 +17,7 @@ use crate::{
     file_error::{Doing as _, FileError},
     transfer::{
         error::TransferError,
+        isolated::import::finish::unfinished_import,
         kill,
         progress::Progress,
         store::{heads, segments, trust},
@@ -41,6 +42,8 @@ pub struct CheckReport {
     pub damaged_payloads: Vec<Sha256>,
     /// Segments whose bytes are damaged or gone.
     pub damaged_segments: Vec<Sha256>,
+    /// The snapshot in force, if its import ended before its policy was applied or held.
+    pub unfinished_import: Option<u64>,
     /// Everything that is wrong, for people; empty when all is in order.
     pub problems: Vec<String>,
     /// Damaged files were moved to `damaged/`, and count as missing from now on.
@@ -193,6 +196,12 @@ fn check_snapshots(
     if served.len() > 1 {
         report.problems.push("more than one snapshot is marked as served".to_owned());
     }
+    if let Some(snapshot) = unfinished_import(data)? {
+        report.unfinished_import = Some(snapshot);
+        report.problems.push(format!(
+            "the import of snapshot {snapshot} is not finished: its approvals and declines have not taken effect yet, and it is not served before they have. Run `tidegate import` with the same bundle again, or start `tidegate serve` again"
+        ));
+    }
     let (Side::Isolated { site }, Some(served)) = (data.side(), served.first()) else {
         return Ok(());
     };
@@ -213,7 +222,8 @@ fn check_snapshots(
     let expect = Expectation { site: Some(site), now, refuse_expired: false };
     let limits = bundle_format::limits::BundleLimits::default();
     let verified = bundle_format::trust::check_head(&state, &head, &expect, &limits);
-    if verified.as_ref().is_ok_and(|verified| verified.freshness == Freshness::Newer) {
+    let is_newer = |verified: &VerifiedHead| verified.freshness == Freshness::Newer;
+    if report.unfinished_import.is_none() && verified.as_ref().is_ok_and(is_newer) {
         report.problems.push(format!(
             "snapshot {} is served, but the trust state has not followed: run the last import again",
             served.number

@@ -106,20 +106,4 @@ pub(super) const KNOWN: &[Known] = &[
         what: "tmp/.tmp*",
         why: "D8: folders in the system's temporary folder stay for ever",
     },
-    Known {
-        cases: &["import", "import delta"],
-        modes: &[Eio, Full, Short, Kill],
-        call: " data",
-        rule: Rule::Check,
-        what: "is served, but the trust state has not followed",
-        why: "D5: the snapshot is in force before it is trusted",
-    },
-    Known {
-        cases: &["import", "import delta"],
-        modes: &[Eio, Full, Short, Kill],
-        call: " data",
-        rule: Rule::State,
-        what: "from the new one:\n    - approvals[",
-        why: "D5: the snapshot is in force before its policy is",
-    },
 ];

@@ -20,6 +20,7 @@ mod session;
 mod shares;
 mod switch;
 mod tls;
+mod unfinished;
 mod wsus_equal;
 
 use crate::support::server::{Running, Site};

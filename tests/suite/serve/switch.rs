@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Everything that the detectoids and categories of this catalogue unlock, round by round.
-fn scan(session: &mut Session) -> Vec<(i32, String)> {
+pub(super) fn scan(session: &mut Session) -> Vec<(i32, String)> {
     let (mut installed, mut cached, mut found) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         let result = session.sync(&installed, &cached);
@@ -36,7 +36,7 @@ fn scan(session: &mut Session) -> Vec<(i32, String)> {
 }
 
 /// Asks until the answer is as it shall be; a change that never comes hangs no test for ever.
-fn until<T: PartialEq + std::fmt::Debug>(expected: &T, mut ask: impl FnMut() -> T) {
+pub(super) fn until<T: PartialEq + std::fmt::Debug>(expected: &T, mut ask: impl FnMut() -> T) {
     let give_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
     loop {
         let found = ask();

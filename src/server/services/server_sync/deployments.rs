@@ -47,7 +47,7 @@ pub(super) fn deployments(
     };
     let synced =
         anchor::read(&request.sync_anchor).ok_or_else(|| ProtocolFault::invalid("syncAnchor"))?;
-    let catalog = state.stores.catalog()?;
+    let catalog = state.stores.catalog_with_policy()?;
     if synced > catalog.change()? + 1 {
         let why = "syncAnchor is newer than this catalogue";
         return Err(ProtocolFault::new(ErrorCode::ServerChanged, why).into());

@@ -36,7 +36,7 @@ pub(super) fn revision_ids(
     let products = category_queries(&filter.categories);
     let classifications = category_queries(&filter.classifications);
     let selection = select(filter, &products, &classifications);
-    let catalog = state.stores.catalog()?;
+    let catalog = state.stores.catalog_with_policy()?;
     let mut revisions = Vec::new();
     let next = catalog.changed_since(&selection, since, &mut |identity| revisions.push(identity));
     let next = next?;

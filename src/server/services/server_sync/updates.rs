@@ -37,7 +37,7 @@ pub(super) fn update_data(
 ) -> Result<Pieces, Failure> {
     let request = GetUpdateData::read(operation)?;
     DownstreamSession::open(state, call, request.cookie.as_ref())?;
-    let catalog = state.stores.catalog()?;
+    let catalog = state.stores.catalog_with_policy()?;
     let found = find(&catalog, request.updates)?;
     let (mut urls, mut seen) = (Vec::new(), HashSet::new());
     let mut spool = AnswerSpool::new(state.stores.data().root(), call.encoding);
@@ -110,7 +110,7 @@ pub(super) fn decryption_data(
 ) -> Result<Pieces, Failure> {
     let request = GetUpdateDecryptionData::read(operation)?;
     DownstreamSession::open(state, call, request.cookie.as_ref())?;
-    let catalog = state.stores.catalog()?;
+    let catalog = state.stores.catalog_with_policy()?;
     let mut updates = Vec::with_capacity(request.updates.len());
     for identity in request.updates {
         let id = catalog.revision_id(&identity)?;
@@ -133,7 +133,7 @@ pub(super) fn download_files(
 ) -> Result<Pieces, Failure> {
     let request = DownloadFiles::read(operation)?;
     DownstreamSession::open(state, call, request.cookie.as_ref())?;
-    let catalog = state.stores.catalog()?;
+    let catalog = state.stores.catalog_with_policy()?;
     let (mut wanted, mut unknown) = (Vec::new(), Vec::new());
     for digest in &request.digests {
         if catalog.is_named(digest)? {

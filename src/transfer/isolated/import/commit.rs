@@ -8,7 +8,6 @@ use bundle_format::trust::VerifiedHead;
 use super::{
     candidates::{Candidate, find_candidates},
     context::ImportContext,
-    policy_note::{POLICY_APPLIED_OF, STARTED_OVER},
     report::PendingReport,
     site_state::SiteState,
     taken::TakenVolumes,
@@ -103,6 +102,8 @@ fn run_transaction(
     }
     if let Some(switched) = &search.switched {
         retire_older(&mut writer, site, &switched.verified)?;
+        let number = switched.verified.index.snapshot;
+        writer.set_policy_to_hold(number, context.options.hold_policy)?;
     }
     let switched = search.switched.as_ref().map(|switched| switched.verified.index.snapshot);
     put_snapshots(context, site, &mut writer, candidates, switched)?;
@@ -228,7 +229,7 @@ fn retire_older(
     let number = switched.index.snapshot;
     let starts_over = site.starts_over(switched);
     if starts_over {
-        writer.set_note(POLICY_APPLIED_OF, STARTED_OVER)?;
+        writer.set_policy_starts_over()?;
     }
     for row in &site.snapshots {
         match row.state {

@@ -11,7 +11,8 @@
 //! | `summary` | the report of all phases | `ImportReport` |
 //! | `candidates` | which snapshots may be switched to | |
 //! | `site_state` | what the site has before the import | |
-//! | `context`, `options`, `report`, `policy_note` | what all phases need, and the words for it | |
+//! | `finish` | first of all: an earlier import that ended after the switch | `Settled` |
+//! | `context`, `options`, `report` | what all phases need, and the words for it | |
 //!
 //! Until files move to their places nothing that counts has been touched. From there on each step
 //! can be done again.
@@ -20,8 +21,8 @@ mod candidates;
 mod checked;
 mod commit;
 mod context;
+pub(in crate::transfer) mod finish;
 pub(in crate::transfer) mod options;
-mod policy_note;
 pub(in crate::transfer) mod report;
 mod settled;
 mod site_state;
@@ -42,6 +43,7 @@ use crate::{
 use checked::{CheckedVolumes, check_volumes};
 use commit::commit;
 use context::ImportContext;
+use finish::finish_before;
 use options::ImportOptions;
 use report::ImportReport;
 use settled::apply_trust_and_policy;
@@ -65,11 +67,15 @@ pub fn import(
     let _lock = trust::lock(data)?;
     let trust = trust::load_state(data)?;
     let context = ImportContext { data, site, options, trust: &trust, progress };
+    let finished = finish_before(&context)?;
+    let trust = trust::load_state(data)?;
+    let context = ImportContext { trust: &trust, ..context };
     let checked = check_volumes(&context, bundles)?;
     let stage = Stage::new(data, options.dry_run)?;
     let imported = run_phases(&context, checked, stage);
     let cleared = stage::clear_incoming(&data.incoming());
-    let report = imported?;
+    let mut report = imported?;
+    report.add_finished(finished);
     cleared?;
     Ok(report)
 }

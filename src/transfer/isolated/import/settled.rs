@@ -8,7 +8,6 @@ use bundle_format::{digest::Sha256, index::SegmentKind, trust::Freshness};
 use super::{
     commit::{Committed, Switched},
     context::ImportContext,
-    policy_note::{POLICY_APPLIED_OF, STARTED_OVER},
     report::PendingReport,
 };
 use crate::{
@@ -72,16 +71,29 @@ pub(super) fn apply_trust_and_policy(
     Ok(settled)
 }
 
-/// Brings the trust state and the policy up to the snapshot that is served.
-fn follow(
+/// Brings the trust state and the policy up to the snapshot in force. Until then it is not served.
+pub(super) fn follow(
     context: &ImportContext<'_>,
     catalog: &mut Catalog,
     in_force: u64,
     trusted: Option<u64>,
     switched: Option<&Switched>,
 ) -> Result<Settled> {
-    let applied_of = catalog.note(POLICY_APPLIED_OF)?;
-    let is_applied = applied_of.as_deref() == Some(in_force.to_string().as_str());
+    let followed = bring_up(context, catalog, in_force, trusted, switched);
+    followed.map_err(|source| match catalog.awaits_policy() {
+        Ok(Some(snapshot)) => TransferError::Unfinished { snapshot, source: Box::new(source) },
+        _ => source,
+    })
+}
+
+fn bring_up(
+    context: &ImportContext<'_>,
+    catalog: &mut Catalog,
+    in_force: u64,
+    trusted: Option<u64>,
+    switched: Option<&Switched>,
+) -> Result<Settled> {
+    let is_applied = catalog.awaits_policy()?.is_none();
     if switched.is_none() && is_applied && trusted == Some(in_force) {
         return Ok(Settled::default());
     }
@@ -105,14 +117,14 @@ fn follow(
     let arrival = PolicyArrival {
         policy: &verified.policy,
         snapshot: in_force,
-        hold: context.options.hold_policy,
-        exact: applied_of.as_deref() == Some(STARTED_OVER),
+        hold: context.options.hold_policy || catalog.is_policy_to_hold(in_force)?,
+        exact: catalog.policy_starts_over()?,
     };
     let mut fleet = Fleet::open(&context.data.fleet())?;
     let settled = Settled::new(apply_or_hold(&mut fleet, &arrival, context.options.now)?);
     kill::step("policy applied");
     let mut writer = catalog.write()?;
-    writer.set_note(POLICY_APPLIED_OF, &in_force.to_string())?;
+    writer.set_policy_applied(in_force)?;
     writer.commit()?;
     kill::step("policy noted");
     Ok(settled)

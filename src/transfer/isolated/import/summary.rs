@@ -39,6 +39,15 @@ pub(super) fn summarize(
     }
 }
 
+impl ImportReport {
+    /// Adds what finishing an earlier import has done, which came before.
+    pub(super) fn add_finished(&mut self, finished: Settled) {
+        self.policy.splice(0..0, finished.policy);
+        self.policy_held |= finished.policy_held;
+        self.warnings.splice(0..0, finished.warnings);
+    }
+}
+
 fn describe_volume(volume: &Volume) -> VolumeReport {
     VolumeReport {
         path: volume.path.clone(),
