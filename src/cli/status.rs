@@ -127,7 +127,9 @@ fn turned_away_line(client: &TurnedAway) -> String {
             "a downstream server with another major version of the protocol, which is not spoken here"
         }
         "soap-version" => "a client that writes SOAP 1.2, which agents do not",
-        "encoding" => "a client whose requests are compressed or in a character set that is not read",
+        "encoding" => {
+            "a client whose requests are compressed or in a character set that is not read"
+        }
         "authorization" => {
             "its authorization was refused: made by another server, or before the keys of this one changed"
         }
@@ -140,9 +142,15 @@ fn turned_away_line(client: &TurnedAway) -> String {
         "connections" => {
             "it had all connections open that one address may have: see `[serve] connections-per-address`"
         }
-        "tls" => "no TLS connection came about: the machine may not trust the certificate of this server",
+        "tls" => {
+            "no TLS connection came about: the machine may not trust the certificate of this server"
+        }
         other => other,
     };
     let address = printable(address);
-    format!("Turned away: {address}, {} until {last:.0}: {}\n", count(*times, "time"), printable(why))
+    format!(
+        "Turned away: {address}, {} until {last:.0}: {}\n",
+        count(*times, "time"),
+        printable(why)
+    )
 }

@@ -89,7 +89,8 @@ pub(crate) async fn serve(
 impl Listener {
     async fn serve(self, mut context: ConnectionContext) {
         let mut connections = JoinSet::new();
-        tracing::info!(address = ?self.listener.local_addr(), tls = self.tls.is_some(), "serving");
+        let address = self.listener.local_addr().ok().map(tracing::field::display);
+        tracing::info!(address, tls = self.tls.is_some(), "serving");
         loop {
             let accepted = tokio::select! {
                 _ = context.stopping.changed() => break,
@@ -175,7 +176,9 @@ fn tls_failure(error: &io::Error) -> &'static str {
             | AlertDescription::UnsupportedCertificate,
         )) => "the client does not accept the certificate of this server",
         Some(Error::AlertReceived(_)) => "the client broke off the handshake",
-        Some(Error::PeerIncompatible(_)) => "the client knows no version or cipher that is used here",
+        Some(Error::PeerIncompatible(_)) => {
+            "the client knows no version or cipher that is used here"
+        }
         Some(Error::InvalidMessage(_)) => "the client sent something that is not TLS",
         Some(_) => "the handshake failed",
         None => "the connection ended before the handshake did",

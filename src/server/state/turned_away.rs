@@ -114,7 +114,8 @@ impl TurnedAwayNotes {
 
     fn lock(
         &self,
-    ) -> MutexGuard<'_, HashMap<(ClientAddress, TurnedAwayReason), (u64, Timestamp, Timestamp)>> {
+    ) -> MutexGuard<'_, HashMap<(ClientAddress, TurnedAwayReason), (u64, Timestamp, Timestamp)>>
+    {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
