@@ -5,17 +5,27 @@
 pub(crate) fn what_is_wrong(error: &quick_xml::Error) -> &'static str {
     use quick_xml::{
         Error,
-        errors::IllFormedError,
+        errors::{IllFormedError, SyntaxError},
         name::NamespaceError::{TooDeeplyNested, TooManyBindings, UnknownPrefix},
     };
     match error {
         Error::Io(_) => "it could not be read",
+        Error::Syntax(SyntaxError::UnclosedTag) => "a tag has no end",
+        Error::Syntax(SyntaxError::UnclosedComment) => "a comment has no end",
+        Error::Syntax(SyntaxError::UnclosedCData) => "a CDATA section has no end",
+        Error::Syntax(SyntaxError::UnclosedPI | SyntaxError::UnclosedXmlDecl) => {
+            "a processing instruction or declaration has no end"
+        }
         Error::Syntax(_) => "a tag, comment or declaration has no end or is not written as XML",
         Error::IllFormed(IllFormedError::MissingEndTag(_)) => "an element has no end tag",
         Error::IllFormed(IllFormedError::MismatchedEndTag { .. }) => {
             "an end tag has another name than the start tag"
         }
         Error::IllFormed(IllFormedError::UnmatchedEndTag(_)) => "an end tag has no start tag",
+        Error::IllFormed(IllFormedError::DoubleHyphenInComment) => {
+            "two hyphens stand within a comment"
+        }
+        Error::IllFormed(IllFormedError::UnclosedReference) => "a reference has no end",
         Error::IllFormed(_) => "it is not well-formed",
         Error::InvalidAttr(_) => "an attribute is repeated or not written as XML",
         Error::Encoding(_) => "it is not in the encoding that it states",

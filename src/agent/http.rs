@@ -26,6 +26,7 @@ use super::{
 use crate::{
     certificate::{certificates, client_config, tls_failure},
     protocol::xpress,
+    soap::decoded,
 };
 
 /// Why a call gave no answer.
@@ -234,9 +235,9 @@ fn read_xml(
     max_elements: usize,
     judge: &mut Judge<'_>,
 ) -> Result<Element, ProbeError> {
-    let text = str::from_utf8(bytes).map_err(|error| error.to_string());
-    let read =
-        text.and_then(|text| tree::document(text, max_elements).map_err(|error| error.to_string()));
+    let text = decoded(bytes).map_err(|(at, what)| format!("byte {at}: {what}"));
+    let read = text
+        .and_then(|text| tree::document(&text, max_elements).map_err(|error| error.to_string()));
     read.map_err(|reason| {
         judge.broken(&rules::XML_BROKEN, reason.clone());
         ProbeError::Unusable { operation: judge.operation, reason }

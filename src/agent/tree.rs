@@ -11,6 +11,8 @@ use quick_xml::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::xml::what_is_wrong;
+
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 100;
 
@@ -122,7 +124,7 @@ fn read(
         let offset = reader.buffer_position();
         let fail = |reason: String| XmlError { offset, reason };
         let (resolved, event) =
-            reader.read_resolved_event().map_err(|error| fail(error.to_string()))?;
+            reader.read_resolved_event().map_err(|error| fail(what_is_wrong(&error).to_owned()))?;
         let done = match event {
             Event::Start(tag) => tree.start(&tag, &resolved, false),
             Event::Empty(tag) => tree.start(&tag, &resolved, true),
@@ -219,7 +221,7 @@ impl TreeBuilder {
         let resolved = match reference.resolve_char_ref() {
             Ok(Some(character)) => Some(&*character.encode_utf8(&mut buffer)),
             Ok(None) => resolve_predefined_entity(reference),
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(what_is_wrong(&error).to_owned()),
         };
         let piece = resolved.ok_or_else(|| format!("unknown entity &{};", &**reference))?;
         self.text(piece)
@@ -241,10 +243,10 @@ fn element(
     }
     let mut attributes = Vec::new();
     for attribute in tag.attributes() {
-        let attribute = attribute.map_err(|error| error.to_string())?;
+        let attribute = attribute.map_err(|error| what_is_wrong(&error.into()).to_owned())?;
         let value = attribute
             .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| what_is_wrong(&error).to_owned())?;
         attributes.push((attribute.key.into_inner().to_owned(), value.into_owned()));
     }
     Ok(Element {
@@ -257,7 +259,9 @@ fn element(
 }
 
 fn check_attributes(tag: &BytesStart<'_>) -> Result<(), String> {
-    tag.attributes().try_for_each(|attribute| attribute.map(drop).map_err(|e| e.to_string()))
+    tag.attributes().try_for_each(|attribute| {
+        attribute.map(drop).map_err(|e| what_is_wrong(&e.into()).to_owned())
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::json;
 use tidegate::{
     catalog::SnapshotRow,
     data_dir::Side,
-    fleet::Dropped,
+    fleet::{Dropped, TurnedAway},
     ops::status::{self, StatusOutcome},
 };
 
@@ -14,6 +14,9 @@ use super::{
     output::{count, human_bytes, printable},
     waiting,
 };
+
+/// Clients turned away that are shown one by one; the rest are in the JSON form.
+const TURNED_AWAY_SHOWN: usize = 20;
 
 /// How this side stands: catalogue, content, snapshots, fleet, and the servers below it.
 #[derive(Debug, clap::Args)]
@@ -101,6 +104,7 @@ fn fleet(status: &StatusOutcome) -> String {
         text.push_str(&format!("  {wanted} that downstream servers asked for missing here\n"));
     }
     text.extend(status.dropped.iter().map(dropped));
+    text.push_str(&turned_away(&status.turned_away));
     text
 }
 
@@ -113,5 +117,52 @@ fn dropped(dropped: &Dropped) -> String {
     format!(
         "Bounds: {times} {what} were not kept, because more was claimed than is kept; {from}, {last:.0}. \
          `tidegate computers remove` and `tidegate servers remove` clean up\n"
+    )
+}
+
+/// Clients that the server turned away, and what to do about each.
+fn turned_away(clients: &[TurnedAway]) -> String {
+    let (shown, rest) = clients.split_at(clients.len().min(TURNED_AWAY_SHOWN));
+    let mut text: String = shown.iter().map(turned_away_line).collect();
+    if !rest.is_empty() {
+        let rest = count(rest.len() as u64, "client");
+        text.push_str(&format!("Turned away: {rest} before these; `--json` lists all\n"));
+    }
+    text
+}
+
+fn turned_away_line(client: &TurnedAway) -> String {
+    let TurnedAway { address, reason, times, last, .. } = client;
+    let why = match reason.as_str() {
+        "old-agent" => "an agent of Windows 8.1 or older, which is not served",
+        "protocol-version" => {
+            "a downstream server with another major version of the protocol, which is not spoken here"
+        }
+        "soap-version" => "a client that writes SOAP 1.2, which agents do not",
+        "encoding" => {
+            "a client whose requests are compressed or in a character set that is not read"
+        }
+        "authorization" => {
+            "its authorization was refused: made by another server, or before the keys of this one changed"
+        }
+        "not-listed" => {
+            "a downstream server that is not in `[serve] downstreams`: add its id if it may come"
+        }
+        "unknown-computer" => {
+            "reports of a computer that has not introduced itself from there: they are not kept"
+        }
+        "connections" => {
+            "it had all connections open that one address may have: see `[serve] connections-per-address`"
+        }
+        "tls" => {
+            "no TLS connection came about: the machine may not trust the certificate of this server"
+        }
+        other => other,
+    };
+    let address = printable(address);
+    format!(
+        "Turned away: {address}, {} until {last:.0}: {}\n",
+        count(*times, "time"),
+        printable(why)
     )
 }

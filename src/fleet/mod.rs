@@ -8,7 +8,7 @@
 //! | `decisions/` | groups, approvals, declines, rules, policies | nothing |
 //! | `computers/` | computers, their events and compliance | `decisions/` |
 //! | `hierarchy/` | servers below and above | `decisions/`, `computers/` |
-//! | `database`, `meta`, `schema`, `limits`, `dropped`, `error` | the bottom: the file, its transactions, bounds and what went because of them | |
+//! | `database`, `meta`, `schema`, `limits`, `dropped`, `turned_away`, `error` | the bottom: the file, its transactions, bounds, what went because of them, clients turned away | |
 
 mod computers;
 mod database;
@@ -19,6 +19,7 @@ mod hierarchy;
 mod limits;
 mod meta;
 mod schema;
+mod turned_away;
 
 pub use computers::compliance::{ComplianceState, Event};
 pub use computers::counts::ComputerCounts;
@@ -51,3 +52,4 @@ pub use hierarchy::replica::decisions::{
 pub use hierarchy::server_reports::{Activity, ServerReport};
 pub use hierarchy::upstream_reports::{PendingReport, ReportedComputer};
 pub use limits::FleetBounds;
+pub use turned_away::{TURNED_AWAY_KEPT, TurnedAway};

@@ -11,5 +11,6 @@ pub(super) const STORE: Store = Store {
         include_str!("migrations/0003-replica.sql"),
         include_str!("migrations/0004-rules.sql"),
         include_str!("migrations/0005-bounds.sql"),
+        include_str!("migrations/0006-turned-away.sql"),
     ],
 };

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     catalog::{Catalog, CatalogCounts, SnapshotRow},
     data_dir::Side,
-    fleet::{Dropped, Fleet, PolicyState},
+    fleet::{Dropped, Fleet, PolicyState, TurnedAway},
     transfer,
 };
 
@@ -53,6 +53,8 @@ pub struct StatusOutcome {
     pub downstream_missing_files: u64,
     /// What computers and servers claimed and was not kept, because it was over a bound.
     pub dropped: Vec<Dropped>,
+    /// Clients that the server turned away, the last one first.
+    pub turned_away: Vec<TurnedAway>,
 }
 
 /// Looks how this side stands.
@@ -85,6 +87,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         downstreams: hierarchy::entries(&fleet, &catalog, context.now())?,
         computers_of_downstreams: fleet.downstream_computer_count()?,
         dropped: fleet.dropped()?,
+        turned_away: fleet.turned_away()?,
         downstream_missing_files: count_missing_files(&catalog, &fleet)?,
     })
 }

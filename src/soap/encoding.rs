@@ -2,28 +2,38 @@
 
 use std::borrow::Cow;
 
-type ToUnit = fn([u8; 2]) -> u16;
+/// Reads a unit of UTF-16.
+pub(super) type UnitReader = fn([u8; 2]) -> u16;
 
-/// The text of a message, or where it is wrong, and what. UTF-16 is known by its byte order mark, or by the `<` that it begins with.
-pub(super) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, (usize, &'static str)> {
-    let (rest, unit): (&[u8], ToUnit) = match bytes {
-        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
-        [b'<', 0, ..] => (bytes, u16::from_le_bytes),
-        [0, b'<', ..] => (bytes, u16::from_be_bytes),
-        _ => {
-            return std::str::from_utf8(bytes)
-                .map(Cow::Borrowed)
-                .map_err(|error| (error.valid_up_to(), "neither UTF-8 nor UTF-16"));
-        }
+pub(super) const CUT: &str = "UTF-16 that ends within a character";
+pub(super) const HALF: &str = "UTF-16 with half of a surrogate pair";
+
+/// How UTF-16 is read, if the first bytes say that it is: a byte order mark, or the `<` that a message
+/// begins with. And how many of the bytes are the mark.
+pub(super) fn utf16(first: &[u8]) -> Option<(UnitReader, usize)> {
+    match first {
+        [0xff, 0xfe, ..] => Some((u16::from_le_bytes, 2)),
+        [0xfe, 0xff, ..] => Some((u16::from_be_bytes, 2)),
+        [b'<', 0, ..] => Some((u16::from_le_bytes, 0)),
+        [0, b'<', ..] => Some((u16::from_be_bytes, 0)),
+        _ => None,
+    }
+}
+
+/// The text of a message, UTF-8 or UTF-16, or where it is wrong, and what.
+pub(crate) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, (usize, &'static str)> {
+    let Some((unit, mark)) = utf16(bytes) else {
+        return std::str::from_utf8(bytes)
+            .map(Cow::Borrowed)
+            .map_err(|error| (error.valid_up_to(), "neither UTF-8 nor UTF-16"));
     };
-    let (pairs, odd) = rest.as_chunks::<2>();
+    let (pairs, odd) = bytes.get(mark..).unwrap_or_default().as_chunks::<2>();
     if !odd.is_empty() {
-        return Err((bytes.len() - 1, "UTF-16 that ends within a character"));
+        return Err((bytes.len() - 1, CUT));
     }
     let text: Result<String, _> =
         char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).collect();
-    text.map(Cow::Owned).map_err(|_| (0, "UTF-16 with half of a surrogate pair"))
+    text.map(Cow::Owned).map_err(|_| (0, HALF))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read};
 use quick_xml::{NsReader, events::Event};
 
 use super::{
+    source::MessageSource,
     element::Element,
     read::{MessageLimits, ReadError, ReadFailure, Tree},
 };
@@ -39,9 +40,12 @@ pub fn read_lists<R: BufRead, E: From<ListError>>(
     lists: &[&str],
     each: &mut dyn FnMut(&str, Element) -> Result<(), E>,
 ) -> Result<Element, E> {
+    let source = MessageSource::new(source).map_err(ListError::Io)?;
+    let is_utf16 = source.is_utf16();
     let mut reader = NsReader::from_reader(Budget { source, left: limits.bytes, spent: false });
     reader.config_mut().check_comments = true;
     let mut tree = Tree::new(limits);
+    tree.is_utf16 = is_utf16;
     let mut buffer = Vec::new();
     loop {
         buffer.clear();
@@ -53,6 +57,10 @@ pub fn read_lists<R: BufRead, E: From<ListError>>(
             }
             Err(_) if reader.get_mut().spent => Err(ReadFailure::TooLarge("bytes", limits.bytes)),
             Err(quick_xml::Error::Io(error)) => {
+                if let Some(what) = reader.get_ref().source.wrong() {
+                    let wrong = ReadFailure::Xml(what.to_owned()).at(reader.buffer_position());
+                    return Err(ListError::Read(wrong).into());
+                }
                 let error = io::Error::new(error.kind(), error);
                 return Err(ListError::Io(error).into());
             }
@@ -120,10 +128,13 @@ mod tests {
         )
     }
 
-    fn items(text: &str, limits: &MessageLimits) -> Result<(usize, Element), ListError> {
+    fn items(
+        text: impl AsRef<[u8]>,
+        limits: &MessageLimits,
+    ) -> Result<(usize, Element), ListError> {
         let mut count = 0;
         // A small buffer: elements cross its border everywhere.
-        let source = io::BufReader::with_capacity(7, text.as_bytes());
+        let source = io::BufReader::with_capacity(7, text.as_ref());
         let rest = read_lists::<_, ListError>(source, limits, "n", &["L"], &mut |list, item| {
             assert_eq!((list, &*item.name, item.text.as_str()), ("L", "I", "<é>"));
             count += 1;
@@ -141,6 +152,29 @@ mod tests {
         let result = rest.children[0].children[0].child("X").unwrap();
         assert_eq!((result.value("A"), result.value("B")), (Some("a"), Some("b")));
         assert!(result.child("L").unwrap().children.is_empty());
+    }
+
+    #[test]
+    fn utf16_is_read_item_by_item_and_damaged_utf16_is_refused() {
+        let limits = MessageLimits { bytes: 200, elements: 10, ..MessageLimits::default() };
+        let list = "<I>&lt;é&gt;</I>".repeat(1000);
+        let head = "<?xml version=\"1.0\" encoding=\"utf-16\"?>";
+        for unit in [u16::to_le_bytes, u16::to_be_bytes] {
+            for text in [message(&list), format!("\u{feff}{head}{}", message(&list))] {
+                let mut wide: Vec<u8> = text.encode_utf16().flat_map(unit).collect();
+                assert_eq!(items(&wide, &limits).unwrap().0, 1000);
+                wide.pop();
+                assert!(items(&wide, &limits).is_err());
+            }
+        }
+        let mut half: Vec<u8> = "<a>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        half.extend([0, 0xd8, b'<', 0]);
+        let error = items(&half, &limits).unwrap_err().to_string();
+        assert!(error.contains("surrogate"), "{error}");
+        // Characters of four bytes cross the borders of the buffer too.
+        let pairs = format!("<a>{}</a>", "𝄞".repeat(40));
+        let wide: Vec<u8> = pairs.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(items(&wide, &limits).unwrap().1.text, "𝄞".repeat(40));
     }
 
     #[test]

@@ -7,11 +7,13 @@ mod envelope;
 mod fault;
 mod lists;
 mod read;
+mod source;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use element::{Attribute, Element};
+pub(crate) use encoding::decoded;
 pub use envelope::{EnvelopeError, SoapVersion, Style, body_of, envelope, message_of, part, whole};
 pub use fault::{Fault, FaultCode};
 pub use lists::{ListError, read_lists};

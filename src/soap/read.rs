@@ -110,7 +110,7 @@ pub(super) struct Tree<'l> {
     pub(super) root: Option<Element>,
     pub(super) elements: usize,
     /// Whether the bytes are UTF-16, so that a declaration may say it.
-    is_utf16: bool,
+    pub(super) is_utf16: bool,
     /// Namespaces seen, so that elements share them.
     names: Vec<Arc<str>>,
 }
@@ -226,6 +226,7 @@ impl<'l> Tree<'l> {
             ResolveResult::Bound(namespace) => namespace.0,
             ResolveResult::Unbound => "",
             ResolveResult::Unknown(prefix) => {
+                let prefix: String = prefix.chars().take(40).collect();
                 return Err(ReadFailure::Xml(format!("the prefix {prefix:?} is not declared")));
             }
         };
@@ -286,6 +287,8 @@ fn checked(text: &str) -> Result<&str, ReadFailure> {
     let bad = |c: char| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
     match text.chars().find(|c| bad(*c)) {
         None => Ok(text),
-        Some(c) => Err(ReadFailure::Xml(format!("the character {c:?} is not allowed"))),
+        Some(c) => {
+            Err(ReadFailure::Xml(format!("the character U+{:04X} is not allowed", u32::from(c))))
+        }
     }
 }

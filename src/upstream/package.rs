@@ -25,6 +25,7 @@ use crate::{
     catalog::Catalog,
     file_error::{Doing as _, FileError},
     update::{UpdateId, UpdateIdentity},
+    xml::what_is_wrong,
 };
 
 /// Identities that one package may list: four times the largest real catalogue, with revisions.
@@ -139,7 +140,7 @@ fn identities(xml: impl Read) -> Result<Vec<UpdateIdentity>, ListError> {
         budget.set(EVENT_BYTES);
         let event = reader.read_event_into(&mut buffer).map_err(|e| match e {
             quick_xml::Error::Io(e) => ListError::Io(io::Error::new(e.kind(), e.to_string())),
-            other => ListError::Malformed(other.to_string()),
+            other => ListError::Malformed(what_is_wrong(&other).to_owned()),
         })?;
         let (start, empty) = match event {
             Event::Start(start) => (start, false),

@@ -95,10 +95,10 @@ fn size_and_depth() {
 
 #[test]
 fn tags() {
-    malformed(with("<Files></File>"), 2, 8, "expected `</Files>`");
-    malformed(with("</Files>"), 2, 1, "</Update>");
-    malformed(with("<Files>"), 3, 1, "expected `</Files>`");
-    malformed("<Update", 1, 1, "not closed");
+    malformed(with("<Files></File>"), 2, 8, "another name");
+    malformed(with("</Files>"), 2, 1, "another name");
+    malformed(with("<Files>"), 3, 1, "another name");
+    malformed("<Update", 1, 1, "a tag has no end");
     malformed(format!("<Update {NS}><a>"), 1, 69, "still open");
     malformed(with("<Files a='1' a='2'/>"), 2, 14, "twice");
     malformed(with("<Files a='1'b='2'/>"), 2, 13, "white space");
@@ -110,7 +110,7 @@ fn tags() {
     malformed(with("<a:b:c/>"), 2, 2, "not a name");
     malformed(with("<Files a\u{1}='1'/>"), 2, 9, "does not allow");
     malformed(with("<Files\u{FFFF}/>"), 2, 7, "does not allow");
-    malformed(with("<!-- a -- b -->"), 2, 8, "--");
+    malformed(with("<!-- a -- b -->"), 2, 8, "two hyphens");
     malformed(with("<![CDATA[ a"), 2, 1, "CDATA");
     malformed(with("<Files>a ]]> b</Files>"), 2, 10, "]]>");
     malformed(with("<?xml version='1.0'?>"), 2, 1, "XML declaration");

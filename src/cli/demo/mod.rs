@@ -222,7 +222,7 @@ fn check_agent(probed: &Value, update: &str, size: u64) -> anyhow::Result<()> {
         .iter()
         .filter(|f| *at(f, "/severity") == json!("error"))
         .collect();
-    ensure!(errors.is_empty(), "a real agent would stumble: {errors:?}");
+    ensure!(errors.is_empty(), "a real agent would stumble: {}", json!(errors));
     let offered = array(probed, "/offered").iter().any(|o| *at(o, "/id") == json!(update));
     ensure!(offered, "the agent was not offered {update}: {probed}");
     let bytes = at(probed, "/downloaded-bytes").as_u64().unwrap_or(0);

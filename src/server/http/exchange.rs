@@ -22,7 +22,7 @@ use crate::{
         encoding::Encoding,
         failure::Failure,
         services::dispatch,
-        state::server_state::ServerState,
+        state::{server_state::ServerState, turned_away::TurnedAwayReason},
     },
     soap::{self, FaultCode, MessageLimits, Piece, SoapVersion},
 };
@@ -35,6 +35,7 @@ pub(crate) async fn exchange(
 ) -> Response {
     let call = Call::new(&request);
     if !is_readable(request.headers()) {
+        state.turned_away.note(call.client(), TurnedAwayReason::Encoding, call.now);
         return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     let permits = state.permits.of(call.client());
@@ -56,6 +57,9 @@ pub(crate) async fn exchange(
         {
             Ok(answer) => respond(service, version, answer),
             Err(failure) => {
+                if let Some(reason) = turned_away(&failure) {
+                    worker.turned_away.note(call.client(), reason, call.now);
+                }
                 let logged = worker.log_lines.allows(call.client());
                 fault(service, version, &call, &failure, logged)
             }
@@ -177,6 +181,19 @@ fn log_failure(call: &Call, failure: &Failure, id: Uuid) {
         Failure::Fault(fault) => {
             tracing::warn!(%id, %peer, action, %fault, "a request was refused");
         }
+    }
+}
+
+/// Why a client does not come in at all, if that is what a failure means.
+fn turned_away(failure: &Failure) -> Option<TurnedAwayReason> {
+    match failure {
+        Failure::Version => Some(TurnedAwayReason::SoapVersion),
+        Failure::Fault(fault) => match fault.code {
+            ErrorCode::IncompatibleProtocolVersion => Some(TurnedAwayReason::ProtocolVersion),
+            ErrorCode::InvalidAuthorizationCookie => Some(TurnedAwayReason::Authorization),
+            _ => None,
+        },
+        Failure::Internal(_) => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Connections: accepting them, giving up on those that stall, an orderly end.
 
 use std::{
-    convert::Infallible, future::poll_fn, net::SocketAddr, pin::pin, sync::Arc, task::Poll,
+    convert::Infallible, future::poll_fn, io, net::SocketAddr, pin::pin, sync::Arc, task::Poll,
     time::Duration,
 };
 
@@ -10,13 +10,17 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use jiff::Timestamp;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{AlertDescription, Error},
+};
 
 use super::{
     answer_body::AnswerBody,
@@ -25,7 +29,10 @@ use super::{
     tls::Tls,
     write_timeout::WriteTimeout,
 };
-use crate::server::{call::Peer, state::server_state::ServerState};
+use crate::server::{
+    call::Peer,
+    state::{server_state::ServerState, turned_away::TurnedAwayReason},
+};
 
 /// A connection that is idle, or has not sent all its headers, is closed after this. Agents keep
 /// theirs open for about 30 s.
@@ -76,12 +83,14 @@ pub(crate) async fn serve(
     shutdown.await;
     drop(stop);
     while open.join_next().await.is_some() {}
+    state.log_lines.finish();
 }
 
 impl Listener {
     async fn serve(self, mut context: ConnectionContext) {
         let mut connections = JoinSet::new();
-        tracing::info!(address = ?self.listener.local_addr(), tls = self.tls.is_some(), "serving");
+        let address = self.listener.local_addr().ok().map(tracing::field::display);
+        tracing::info!(address, tls = self.tls.is_some(), "serving");
         loop {
             let accepted = tokio::select! {
                 _ = context.stopping.changed() => break,
@@ -102,6 +111,9 @@ impl Listener {
                 room = context.shares.admit(address.ip().into()) => room,
             };
             let Some(room) = room else {
+                let client = Some(address.ip().into());
+                let reason = TurnedAwayReason::Connections;
+                context.state.turned_away.note(client, reason, Timestamp::now());
                 tracing::debug!(%address, "refused: the address uses all of its connections");
                 continue;
             };
@@ -139,11 +151,37 @@ async fn serve_connection(
     match shaken {
         Ok(Ok(stream)) => answer_requests(stream, peer, room, context).await,
         // An agent that does not trust our certificate shows here only.
-        Ok(Err(error)) if context.state.log_lines.allows(Some(peer.address.ip().into())) => {
-            tracing::info!(%error, %peer, "no TLS with a client");
+        Ok(Err(error)) => {
+            let client = Some(peer.address.ip().into());
+            context.state.turned_away.note(client, TurnedAwayReason::Tls, Timestamp::now());
+            if context.state.log_lines.allows(client) {
+                let why = tls_failure(&error);
+                tracing::info!(why, %peer, "no TLS with a client");
+            }
         }
-        Ok(Err(_)) => {}
         Err(_) => tracing::debug!(%peer, "a client does not finish its TLS handshake"),
+    }
+}
+
+/// Why a handshake failed, in our words.
+fn tls_failure(error: &io::Error) -> &'static str {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    match tls {
+        Some(Error::AlertReceived(
+            AlertDescription::UnknownCA
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::UnsupportedCertificate,
+        )) => "the client does not accept the certificate of this server",
+        Some(Error::AlertReceived(_)) => "the client broke off the handshake",
+        Some(Error::PeerIncompatible(_)) => {
+            "the client knows no version or cipher that is used here"
+        }
+        Some(Error::InvalidMessage(_)) => "the client sent something that is not TLS",
+        Some(_) => "the handshake failed",
+        None => "the connection ended before the handshake did",
     }
 }
 

@@ -10,12 +10,13 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
+use jiff::Timestamp;
 
 use super::exchange::exchange;
 use crate::server::{
     call::{Peer, Service},
     content,
-    state::server_state::ServerState,
+    state::{server_state::ServerState, turned_away::TurnedAwayReason},
 };
 
 /// All routes.
@@ -56,14 +57,16 @@ async fn check_file() -> Response {
 
 /// What agents of Windows 8.1 and older fetch before all else: without it they do not go on.
 async fn self_update(State(state): State<Arc<ServerState>>, request: Request) -> Response {
-    if let Some(peer) = request.extensions().get::<Peer>()
-        && state.log_lines.is_first_old_agent(peer.address.ip().into())
-    {
+    if let Some(peer) = request.extensions().get::<Peer>() {
         let address = peer.address.ip();
-        tracing::warn!(
-            %address,
-            "an agent of Windows 8.1 or older was turned away: it needs /selfupdate/, which is not served"
-        );
+        let reason = TurnedAwayReason::OldAgent;
+        state.turned_away.note(Some(address.into()), reason, Timestamp::now());
+        if state.log_lines.is_first_old_agent(address.into()) {
+            tracing::warn!(
+                %address,
+                "an agent of Windows 8.1 or older was turned away: it needs /selfupdate/, which is not served"
+            );
+        }
     }
     StatusCode::NOT_FOUND.into_response()
 }

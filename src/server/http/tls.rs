@@ -81,7 +81,8 @@ impl Tls {
         match config(&self.options) {
             Ok(config) => {
                 self.config.store(config);
-                tracing::info!(certificate = ?self.options.certificate, "a new certificate is used");
+                let certificate = self.options.certificate.display();
+                tracing::info!(%certificate, "a new certificate is used");
                 now
             }
             // Perhaps one of the two is still being written.

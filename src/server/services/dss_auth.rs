@@ -9,7 +9,9 @@ use crate::{
     server::{
         call::{Call, Pieces, Service},
         failure::{Failure, sealed},
-        state::{secrets::sync_cookie_end, server_state::ServerState},
+        state::{
+            secrets::sync_cookie_end, server_state::ServerState, turned_away::TurnedAwayReason,
+        },
     },
     soap::Element,
 };
@@ -26,7 +28,10 @@ fn authorization_cookie(
     let id = request.account_guid.hyphenated().to_string();
     let name = request.account_name;
     if !state.settings.is_welcome(request.account_guid) {
-        tracing::warn!(name, id, "a server that is not in the list of downstream servers");
+        state.turned_away.note(call.client(), TurnedAwayReason::NotListed, call.now);
+        if state.log_lines.allows(call.client()) {
+            tracing::warn!(name, id, "a server that is not in the list of downstream servers");
+        }
         return Err(ProtocolFault::invalid("accountGuid").into());
     }
     let address = call.address();

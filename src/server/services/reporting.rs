@@ -10,7 +10,7 @@ use crate::{
     server::{
         call::{Call, Pieces, Service},
         failure::Failure,
-        state::server_state::ServerState,
+        state::{server_state::ServerState, turned_away::TurnedAwayReason},
     },
     soap::Element,
 };
@@ -52,10 +52,13 @@ fn report_event_batch_2(
     if is_registered && !is_elsewhere {
         store(state, call, &batch.computer, batch.events)?;
     } else {
-        tracing::info!(
-            computer = batch.computer,
-            "a report without a cookie is dropped: no computer of this id has introduced itself from there"
-        );
+        state.turned_away.note(call.client(), TurnedAwayReason::UnknownComputer, call.now);
+        if state.log_lines.allows(call.client()) {
+            tracing::info!(
+                computer = batch.computer,
+                "a report without a cookie is not kept: no computer of this id has introduced itself from there"
+            );
+        }
     }
     Ok(write(operation, "true"))
 }

@@ -45,13 +45,26 @@ impl LogLines {
     pub(crate) fn allows(&self, client: Option<ClientAddress>) -> bool {
         let Some(client) = client else { return true };
         let (line, left_out) = self.count(client, Instant::now());
-        if let Some(left_out) = left_out {
-            tracing::warn!(left_out, "log lines of the minutes before were left out: too many");
-        }
+        say(left_out);
         if line == Line::LastOne {
             tracing::warn!(%client, "further log lines about this client are left out for a minute");
         }
         line == Line::Written
+    }
+
+    /// Says how many lines of a minute that has passed were left out, if any: no further client may
+    /// come who would cause it.
+    pub(crate) fn say_what_was_left_out(&self) {
+        say(self.end_minute(Instant::now()));
+    }
+
+    /// The same of the minute that runs, at the end of the server.
+    pub(crate) fn finish(&self) {
+        say(self.end_minute(Instant::now() + MINUTE));
+    }
+
+    fn end_minute(&self, now: Instant) -> Option<u64> {
+        ended(&mut self.minute.lock().unwrap_or_else(PoisonError::into_inner), now)
     }
 
     /// Whether an agent that is too old for this server shows itself from here for the first time. So
@@ -63,10 +76,7 @@ impl LogLines {
 
     fn count(&self, client: ClientAddress, now: Instant) -> (Line, Option<u64>) {
         let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut left_out = None;
-        if minute.as_ref().is_some_and(|minute| now.duration_since(minute.since) >= MINUTE) {
-            left_out = minute.take().map(|minute| minute.left_out).filter(|left_out| *left_out > 0);
-        }
+        let left_out = ended(&mut minute, now);
         let minute = minute.get_or_insert_with(|| LogMinute {
             since: now,
             written: 0,
@@ -96,6 +106,18 @@ impl LogLines {
     }
 }
 
+/// Takes the minute away if it has passed; returns how many of its lines were left out, if any were.
+fn ended(minute: &mut Option<LogMinute>, now: Instant) -> Option<u64> {
+    let has_passed = |minute: &mut LogMinute| now.duration_since(minute.since) >= MINUTE;
+    minute.take_if(has_passed).map(|minute| minute.left_out).filter(|left_out| *left_out > 0)
+}
+
+fn say(left_out: Option<u64>) {
+    if let Some(left_out) = left_out {
+        tracing::warn!(left_out, "log lines of the minutes before were left out: too many");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
@@ -121,6 +143,19 @@ mod tests {
         assert_eq!(written.count(), IN_ALL as usize - 1);
         let minute = lines.minute.lock().unwrap();
         assert!(minute.as_ref().unwrap().by_address.len() <= IN_ALL as usize);
+    }
+
+    #[test]
+    fn what_was_left_out_is_said_without_a_further_request() {
+        let lines = LogLines::default();
+        let start = Instant::now();
+        let client = ClientAddress::from(IpAddr::from(Ipv4Addr::from(1)));
+        for _ in 0..PER_ADDRESS + 5 {
+            lines.count(client, start);
+        }
+        assert_eq!(lines.end_minute(start + MINUTE / 2), None);
+        assert_eq!(lines.end_minute(start + MINUTE), Some(5));
+        assert_eq!(lines.end_minute(start + MINUTE * 2), None, "said once");
     }
 
     #[test]

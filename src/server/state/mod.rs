@@ -10,6 +10,7 @@
 //! | `watcher` | looks whether the stores have changed |
 //! | `permits` | how much is held and worked on at one time |
 //! | `log_lines` | how many log lines one client may cause |
+//! | `turned_away` | clients that are turned away, for the operator |
 //! | `contacts` | when computers were here |
 //! | `downstream`, `newer_protocols` | what belongs to the answers to downstream servers |
 
@@ -24,4 +25,5 @@ pub(super) mod server_state;
 pub(super) mod serving;
 pub(super) mod settings;
 pub(super) mod stores;
+pub(super) mod turned_away;
 pub(super) mod watcher;

@@ -3,7 +3,7 @@
 use super::{
     agent_config, contacts::ContactNotes, downstream::DownstreamState, log_lines::LogLines,
     permits::Permits, secrets::SiteSecrets, serving::CurrentServing, settings::Settings,
-    stores::Stores,
+    stores::Stores, turned_away::TurnedAwayNotes,
 };
 use crate::{
     data_dir::DataDir,
@@ -26,6 +26,7 @@ pub(crate) struct ServerState {
     pub(crate) downstream: DownstreamState,
     pub(crate) permits: Permits,
     pub(crate) log_lines: LogLines,
+    pub(crate) turned_away: TurnedAwayNotes,
 }
 
 impl ServerState {
@@ -50,12 +51,15 @@ impl ServerState {
             downstream: DownstreamState::default(),
             permits: Permits::default(),
             log_lines: LogLines::default(),
+            turned_away: TurnedAwayNotes::default(),
         })
     }
 
     /// Writes down who was here, and swaps the view if the stores have changed. Blocking.
     pub(super) fn look(&self) -> Result<(), ServerError> {
         self.contacts.flush(&self.stores);
+        self.turned_away.flush(&self.stores);
+        self.log_lines.say_what_was_left_out();
         self.serving.refresh(&self.stores, &self.secrets, &self.settings.options().view)
     }
 }

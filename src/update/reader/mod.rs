@@ -263,12 +263,7 @@ impl<'a> Reader<'a> {
 
     fn broken(&self, error: &XmlError) -> DocumentError {
         let at = usize::try_from(self.inner.error_position()).unwrap_or(usize::MAX);
-        let what = match error {
-            XmlError::Syntax(error) => error.to_string(),
-            XmlError::IllFormed(error) => error.to_string(),
-            error => error.to_string(),
-        };
-        self.malformed(at, what)
+        self.malformed(at, what_is_wrong(error))
     }
 
     fn bad_attribute(&self, error: &AttrError) -> DocumentError {

@@ -55,7 +55,8 @@ impl Fetcher {
                 break;
             }
             let pause = wait.unwrap_or_default() + backoff(self.first_pause, round);
-            tracing::info!(file = %file.name, ?pause, "{}; trying again", failures.join("; "));
+            let seconds = pause.as_secs();
+            tracing::info!(file = %file.name, seconds, "{}; trying again", failures.join("; "));
             self.unless_stopped(tokio::time::sleep(pause)).await?;
         }
         Ok(job.fetched)

@@ -106,7 +106,7 @@ impl Channel {
             match wait {
                 Some(wait) if attempt < self.options.attempts => {
                     let why = chain(&error);
-                    tracing::warn!(attempt, ?wait, "{why}; trying again");
+                    tracing::warn!(attempt, seconds = wait.as_secs(), "{why}; trying again");
                     std::thread::sleep(wait);
                     attempt += 1;
                 }

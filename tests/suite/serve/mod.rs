@@ -11,6 +11,8 @@ mod encodings;
 mod full_disk;
 mod hostile;
 mod large;
+#[cfg(unix)]
+mod log_flood;
 mod mask;
 mod messages;
 mod replicas;
@@ -20,6 +22,7 @@ mod session;
 mod shares;
 mod switch;
 mod tls;
+mod turned_away;
 mod unfinished;
 mod wsus_equal;
 

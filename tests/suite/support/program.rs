@@ -138,6 +138,17 @@ impl Server {
     }
 }
 
+#[cfg(unix)]
+impl Server {
+    /// Asks it to end, and waits until it has.
+    #[track_caller]
+    pub(crate) fn end(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();

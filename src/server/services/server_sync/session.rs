@@ -5,7 +5,11 @@ use uuid::Uuid;
 use crate::{
     fleet::DownstreamDelivery,
     protocol::{ErrorCode, ProtocolFault, ProtocolVersion, server_sync::SyncCookie},
-    server::{call::Call, failure::Failure, state::server_state::ServerState},
+    server::{
+        call::Call,
+        failure::Failure,
+        state::{server_state::ServerState, turned_away::TurnedAwayReason},
+    },
 };
 
 /// A downstream server with a cookie that holds.
@@ -31,6 +35,7 @@ impl DownstreamSession {
         }
         let id = Uuid::try_parse(&cookie.client).map_err(|_| bad("the cookie is of no server"))?;
         if !state.settings.is_welcome(id) {
+            state.turned_away.note(call.client(), TurnedAwayReason::NotListed, call.now);
             return Err(bad("this server is not in the list of downstream servers").into());
         }
         Ok(Self { id, version: cookie.version })
