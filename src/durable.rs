@@ -34,7 +34,17 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The same without the sync of the folder, for many files in one folder: call [`sync_folder`]
+/// As [`persist`], but never over a file that is there: the error is then of the kind `AlreadyExists`.
+///
+/// # Errors
+/// When there is such a file, or the disk fails; the temporary file is then removed.
+pub(crate) fn persist_new(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_folder(folder_of(path))
+}
+
+/// As [`persist`], without the sync of the folder, for many files in one folder: call [`sync_folder`]
 /// after the last one.
 ///
 /// # Errors
@@ -63,11 +73,12 @@ pub(crate) fn sweep(folder: &Path, prefix: &str) -> io::Result<()> {
         if !entry.file_name().to_string_lossy().starts_with(prefix) {
             continue;
         }
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
+        let removed = match entry.file_type() {
+            Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
+            other => other.and_then(|_| fs::remove_file(entry.path())),
+        };
+        // Somebody else has removed it since.
+        removed.or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
     }
     Ok(())
 }

@@ -10,9 +10,21 @@ use std::{
     path::Path,
 };
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument};
+use aws_lc_rs::{
+    rand,
+    signature::{Ed25519KeyPair, KeyPair as _},
+};
+use pkcs8::{
+    EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument,
+    pkcs5::{self, pbes2, scrypt},
+};
 use tough::sign::Sign as _;
+
+/// What a guess of a passphrase costs, as scrypt's parameters: N = 2^17 and r = 8 take 128 MiB and about
+/// half a second. Each file carries its own, so files with others are read too.
+const LOG_N: u8 = 17;
+const R: u32 = 8;
+const P: u32 = 1;
 
 /// Bytes that a key file may have.
 const FILE_LIMIT: u64 = 16 * 1024;
@@ -106,7 +118,7 @@ impl SigningKey {
                 .map_err(pkcs8::Error::from),
             Some("") => return Err(unusable("an empty passphrase protects nothing".to_owned())),
             Some(passphrase) => PrivateKeyInfoRef::try_from(plain.as_ref())
-                .and_then(|key| key.encrypt(passphrase))
+                .and_then(|key| key.encrypt_with_params(strong()?, passphrase))
                 .and_then(|document| Ok(document.to_pem(ENCRYPTED, LineEnding::LF)?)),
         }
         .map_err(|e| unusable(format!("the key cannot be written as PEM ({e})")))?;
@@ -141,6 +153,14 @@ impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SigningKey({})", self.key_id())
     }
+}
+
+/// Fresh parameters to encrypt a key file with.
+fn strong() -> Result<pbes2::Parameters, pkcs5::Error> {
+    let (mut salt, mut iv) = ([0; 16], [0; 16]);
+    rand::fill(&mut salt).and_then(|()| rand::fill(&mut iv)).map_err(|_| pkcs5::Error::Rng)?;
+    let cost = scrypt::Params::new(LOG_N, R, P).map_err(|_| pkcs5::Error::EncryptFailed)?;
+    pbes2::Parameters::generate_scrypt_aes256cbc(cost, &salt, iv)
 }
 
 fn io_error(path: &Path, source: io::Error) -> KeyError {
@@ -190,6 +210,24 @@ mod tests {
         assert!(SigningKey::load(&path, Some("wrong")).is_err());
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"), "{text}");
+    }
+
+    #[test]
+    fn a_guess_is_dear_and_older_files_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key.pem");
+        let key = SigningKey::generate().unwrap();
+        key.save(&path, Some("open sesame")).unwrap();
+        let pem = std::fs::read_to_string(&path).unwrap();
+        let (_, document) = SecretDocument::from_pem(&pem).unwrap();
+        let encrypted = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).unwrap();
+        let pbes2 = encrypted.encryption_algorithm.pbes2().unwrap();
+        assert_eq!(pbes2.kdf.scrypt().unwrap().cost_parameter, 1 << 17);
+        // As version 0.1 wrote them: N = 2^14.
+        let plain = key.pair.to_pkcs8v1().unwrap();
+        let older = PrivateKeyInfoRef::try_from(plain.as_ref()).unwrap().encrypt("old").unwrap();
+        std::fs::write(&path, older.to_pem(ENCRYPTED, LineEnding::LF).unwrap()).unwrap();
+        assert_eq!(SigningKey::load(&path, Some("old")).unwrap().key_id(), key.key_id());
     }
 
     #[test]

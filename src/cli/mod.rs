@@ -158,6 +158,9 @@ impl Context {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
+    // Keys, cookies and reports: what this program makes is for its owner alone.
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
     let out = Output::new(cli.json);

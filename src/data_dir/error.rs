@@ -52,6 +52,12 @@ pub enum DataDirError {
         /// What it holds.
         path: PathBuf,
     },
+    /// Two make the same data folder at once.
+    #[error("another `tidegate init` works on {path}: look with `tidegate status` what it made")]
+    AnotherInit {
+        /// Where.
+        path: PathBuf,
+    },
     /// A name that is not allowed.
     #[error("{what}")]
     Invalid {

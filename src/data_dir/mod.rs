@@ -2,10 +2,12 @@
 
 mod error;
 mod folder_lock;
+mod permission;
 mod side;
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -15,6 +17,9 @@ use crate::{durable, file_error::Doing};
 pub use error::DataDirError;
 pub use folder_lock::FolderLock;
 pub use side::{Side, check_site};
+
+/// The beginning of the name that `tidegate.json` has until it is written.
+const NEW: &str = ".tidegate-init-";
 
 /// A data folder that `init` has made.
 #[derive(Debug, Clone)]
@@ -34,14 +39,36 @@ impl DataDir {
         }
         let file = root.join("tidegate.json");
         if file.exists() {
-            let side = match Self::open(root)?.side {
+            return Err(Self::already(root));
+        }
+        permission::make_folder(root).doing("make", root)?;
+        permission::tighten(root);
+        // Left by a killed `init`. One that runs beside this one and loses its file says so.
+        durable::sweep(root, NEW).doing("clear", root)?;
+        let made = tempfile::Builder::new().prefix(NEW).tempfile_in(root).and_then(|mut new| {
+            new.write_all(&json_of(&side)?)?;
+            durable::persist_new(new, &file)
+        });
+        match made {
+            Ok(()) => Ok(Self { root: root.to_owned(), side }),
+            Err(_) if file.exists() => Err(Self::already(root)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                Err(DataDirError::AnotherInit { path: root.to_owned() })
+            }
+            Err(e) => Ok(Err(e).doing("write", &file)?),
+        }
+    }
+
+    /// Somebody made it before: which side it is then.
+    fn already(root: &Path) -> DataDirError {
+        let side = match Self::open(root) {
+            Err(error) => return error,
+            Ok(data) => match data.side {
                 Side::Connected { .. } => "connected side".to_owned(),
                 Side::Isolated { site } => format!("isolated side, site {site}"),
-            };
-            return Err(DataDirError::AlreadyInitialized { path: root.to_owned(), side });
-        }
-        fs::create_dir_all(root).doing("make", root)?;
-        Self::write_side(root.to_owned(), side)
+            },
+        };
+        DataDirError::AlreadyInitialized { path: root.to_owned(), side }
     }
 
     /// Opens an existing data folder.
@@ -67,6 +94,7 @@ impl DataDir {
         if !catalog.exists() && used() {
             return Err(DataDirError::CatalogueLost { path: catalog });
         }
+        permission::tighten(root);
         Ok(data)
     }
 
@@ -80,9 +108,7 @@ impl DataDir {
 
     fn write_side(root: PathBuf, side: Side) -> Result<Self, DataDirError> {
         let file = root.join("tidegate.json");
-        let mut json = serde_json::to_vec_pretty(&side)
-            .map_err(|source| DataDirError::Damaged { path: file.clone(), source })?;
-        json.push(b'\n');
+        let json = json_of(&side).doing("write", &file)?;
         durable::write(&file, &json).doing("write", &file)?;
         Ok(Self { root, side })
     }
@@ -163,9 +189,43 @@ impl DataDir {
     }
 }
 
+/// What `tidegate.json` says.
+fn json_of(side: &Side) -> io::Result<Vec<u8>> {
+    let mut json = serde_json::to_vec_pretty(side)?;
+    json.push(b'\n');
+    Ok(json)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_at_once_one_wins_and_nothing_is_left() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(".tidegate-init-killed"), b"{").unwrap();
+            let init = || {
+                let mirror_id = Uuid::new_v4();
+                DataDir::init(folder.path(), Side::Connected { mirror_id })
+            };
+            let (one, two) = std::thread::scope(|scope| {
+                let other = scope.spawn(init);
+                (init(), other.join().unwrap())
+            });
+            let won = one.as_ref().or(two.as_ref()).unwrap();
+            assert_eq!(DataDir::open(folder.path()).unwrap().side, won.side);
+            let lost = if one.is_ok() { two } else { one };
+            assert!(
+                matches!(
+                    lost,
+                    Err(DataDirError::AlreadyInitialized { .. } | DataDirError::AnotherInit { .. })
+                ),
+                "{lost:?}"
+            );
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
 
     #[test]
     fn a_site_that_was_edited_in_is_checked() {

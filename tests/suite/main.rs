@@ -49,6 +49,8 @@ mod offers;
 mod ops;
 mod parts;
 mod policy_hold;
+#[cfg(unix)]
+mod privacy;
 mod prune;
 mod publish;
 mod rebuild;

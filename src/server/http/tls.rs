@@ -107,6 +107,7 @@ fn config(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
         path: key.clone(),
         what: "private key without a passphrase",
     })?;
+    warn_of_readers(key);
     if let Some(validity) = chain.first().and_then(|first| Validity::read(first)) {
         match validity.days_left(Timestamp::now()) {
             days @ ..0 => tracing::warn!(?certificate, days, "the certificate has expired"),
@@ -124,6 +125,21 @@ fn config(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
         .map_err(wrong)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// A private key that every user of this machine can read is no secret.
+fn warn_of_readers(key: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(key).map_or(0, |found| found.permissions().mode());
+        if mode & 0o007 != 0 {
+            let key = key.display();
+            tracing::warn!(%key, "every user of this machine can read the private key of the certificate: run `chmod o= FILE` on it");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = key;
 }
 
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

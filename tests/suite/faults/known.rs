@@ -83,14 +83,6 @@ pub(super) const KNOWN: &[Known] = &[
         why: "new: a full disk on which SQLite cannot make -shm is told as missing rights",
     },
     Known {
-        cases: &["init"],
-        modes: &[Kill],
-        call: " data/",
-        rule: Rule::Left,
-        what: "data/.tmp*",
-        why: "D8: the temporary file of tidegate.json stays for ever",
-    },
-    Known {
         cases: &["sync", "import"],
         modes: &[Full, Short],
         call: ".sqlite",

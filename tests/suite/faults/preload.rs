@@ -167,8 +167,15 @@ fn read_call(line: &str) -> Call {
 
 /// A text with a star for what is random in the names of temporary files.
 pub(super) fn starred(text: &str) -> String {
-    const BEGINS: [&str; 6] =
-        [".tmp", "tmp.", ".unfinished-", ".tidegate-seed-", ".tidegate-", "keys."];
+    const BEGINS: [&str; 7] = [
+        ".tmp",
+        "tmp.",
+        ".unfinished-",
+        ".tidegate-seed-",
+        ".tidegate-init-",
+        ".tidegate-",
+        "keys.",
+    ];
     const RANDOM: usize = 6;
     let mut out = String::new();
     let mut rest = text;
