@@ -32,6 +32,10 @@ pub(super) struct Args {
     /// Let them take effect at once, whatever the configuration says
     #[arg(long)]
     apply_policy: bool,
+    /// Fill gaps from the bundle of this snapshot, although its keys were replaced since; it never
+    /// takes effect itself. Only for a disc that was sealed before the keys were replaced
+    #[arg(long, value_name = "SNAPSHOT")]
+    replaced_keys: Option<u64>,
 }
 
 impl Args {
@@ -40,6 +44,7 @@ impl Args {
         let request = ImportRequest {
             bundles: self.bundles,
             dry_run: self.dry_run,
+            replaced_keys: self.replaced_keys,
             refuse_expired: self.refuse_expired || config.refuse_expired,
             hold_policy: self.hold_policy
                 || (config.policy == OnArrival::Hold && !self.apply_policy),

@@ -24,6 +24,8 @@ pub struct ImportRequest {
     pub refuse_expired: bool,
     /// Let approvals and declines that come with the bundle wait for a person.
     pub hold_policy: bool,
+    /// Fill gaps from the bundle of this snapshot, although keys that were replaced since signed it.
+    pub replaced_keys: Option<u64>,
 }
 
 /// What an import did, or would do.
@@ -55,6 +57,7 @@ pub fn import(context: &Context<'_>, request: &ImportRequest) -> Result<ImportOu
         dry_run: request.dry_run,
         refuse_expired: request.refuse_expired,
         hold_policy: request.hold_policy,
+        replaced_keys: request.replaced_keys,
         documents: context.limits(),
         ..ImportOptions::new(context.now())
     };

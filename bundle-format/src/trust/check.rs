@@ -78,15 +78,20 @@ pub fn check_head(
     head.parts(limits).map_err(TrustError::refused)?;
     let pinned = super::root::parse_root(&state.root)
         .map_err(|what| TrustError::State { what: format!("the stored root {what}") })?;
+    let counted = super::root::parse_root(state.counted_under())
+        .map_err(|what| TrustError::State { what: format!("the root before the newest {what}") })?;
     same_mirror(&pinned.signed, head)?;
     let head_roots = head.roots();
     check_chain(head_roots.iter().map(AsRef::as_ref))?;
 
     let behind = |loaded: &Loaded| {
         state.snapshot().is_some_and(|accepted| loaded.number() < accepted)
-            && counters_hold(&pinned.signed, &loaded.root.signed)
+            && counters_hold(&counted.signed, &loaded.root.signed)
     };
-    let (loaded, older) = match load(&state.root, state.accepted.as_ref(), head, limits) {
+    // A newer root may have ended the counters before a snapshot of it was accepted.
+    let counters =
+        state.accepted.as_ref().filter(|_| counters_hold(&counted.signed, &pinned.signed));
+    let (loaded, older) = match load(&state.root, counters, head, limits) {
         Ok(loaded) => {
             let older = behind(&loaded);
             (loaded, older)
@@ -110,7 +115,7 @@ pub fn check_head(
     let freshness = if older {
         Freshness::Older
     } else {
-        judge_freshness(state, &pinned.signed, head, &loaded)?
+        judge_freshness(state, &counted.signed, head, &loaded)?
     };
     let mut warnings = check_expiry(&loaded, expect)?;
     warnings.extend(clock_warning(&index, expect));
@@ -124,7 +129,7 @@ pub fn check_head(
 
 /// Refuses a head whose root of our version is not our root: another mirror's, and the message can
 /// say so before signatures fail for that reason.
-fn same_mirror(pinned: &Root, head: &Head) -> Result<(), TrustError> {
+pub(super) fn same_mirror(pinned: &Root, head: &Head) -> Result<(), TrustError> {
     let Some(theirs) = head.get(Part::Root(pinned.version.get())) else {
         return Ok(());
     };
@@ -205,14 +210,14 @@ pub(super) fn open_index(
 /// count signs.
 fn judge_freshness(
     state: &TrustState,
-    pinned: &Root,
+    counted: &Root,
     head: &Head,
     loaded: &Loaded,
 ) -> Result<Freshness, TrustError> {
     let Some(accepted) = &state.accepted else {
         return Ok(Freshness::Newer);
     };
-    if !counters_hold(pinned, &loaded.root.signed) {
+    if !counters_hold(counted, &loaded.root.signed) {
         return Ok(Freshness::Newer);
     }
     let policy = loaded.policy.signed.version.get();
@@ -283,7 +288,8 @@ fn next_state(index: &Index, head: &Head, loaded: &Loaded) -> Result<TrustState,
         file(Part::Snapshot(loaded.number())),
     )
     .map_err(TrustError::refused)?;
-    Ok(TrustState { root: document::to_bytes(&loaded.root)?.into(), accepted: Some(accepted) })
+    let root = document::to_bytes(&loaded.root)?.into();
+    Ok(TrustState { root, accepted: Some(accepted), before: None })
 }
 
 /// The key ids with a valid signature, by role.

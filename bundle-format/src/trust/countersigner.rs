@@ -36,7 +36,8 @@ pub fn inspect_for_signing(head: &Head, limits: &BundleLimits) -> Result<SealSum
     let root = chain.last().ok_or_else(|| TrustError::refused("the head holds no root"))?;
     let loaded = load_by_hand(root, head)?;
     check_shape(head, &loaded)?;
-    let state = TrustState { root: head_roots.last().cloned().unwrap_or_default(), accepted: None };
+    let newest = head_roots.last().cloned().unwrap_or_default();
+    let state = TrustState { root: newest, accepted: None, before: None };
     let expect = Expectation { site: None, now: Timestamp::UNIX_EPOCH, refuse_expired: false };
     let (index, _) = open_index(&state, &loaded, &expect, limits)?;
     Policy::from_zst(&loaded.policy_file, limits)

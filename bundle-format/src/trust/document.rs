@@ -38,16 +38,20 @@ pub(super) fn to_bytes<T: Serialize>(document: &Signed<T>) -> Result<Vec<u8>, Tr
         .map_err(broken)
 }
 
-/// A timestamp in its slot, which has room for `signatures` in all.
+/// A timestamp in its slot, which has room for `signatures` in all, however many it has by now.
 pub(super) fn to_slot<T: Serialize>(
     document: &Signed<T>,
     signatures: usize,
 ) -> Result<Vec<u8>, TrustError> {
     /// Bytes that one more signature takes at most, with its key id and JSON around it.
     const SIGNATURE: usize = 288;
+    let mut unsigned = serde_json::to_value(document).map_err(broken)?;
+    if let Some(list) = unsigned.get_mut("signatures") {
+        *list = serde_json::Value::Array(Vec::new());
+    }
+    let length = serde_json::to_vec_pretty(&unsigned).map_err(broken)?.len();
+    let slots = (length + signatures * SIGNATURE).div_ceil(SLOT);
     let mut bytes = to_bytes(document)?;
-    let more = signatures.saturating_sub(document.signatures.len());
-    let slots = (bytes.len() + more * SIGNATURE).div_ceil(SLOT);
     bytes.resize(slots * SLOT, b' ');
     Ok(bytes)
 }
@@ -63,9 +67,34 @@ pub(super) fn parse_strict<T: Serialize + DeserializeOwned>(
 ) -> Result<Signed<T>, String> {
     let document = parse(bytes)?;
     match to_bytes(&document) {
-        Ok(form) if form == bytes => Ok(document),
+        Ok(form) if form == bytes && has_lower_hexadecimal(bytes) => Ok(document),
         _ => Err("is not in the one form that a bundle may hold".to_owned()),
     }
+}
+
+/// Whether digests, keys, key ids and signatures are in lower case: the schema's types keep the
+/// letters that they were read from. All are longer than any word of the metadata that has only
+/// hexadecimal digits.
+fn has_lower_hexadecimal(bytes: &[u8]) -> bool {
+    const SHORTEST: usize = 32;
+    let is_upper = |text: &[u8]| {
+        text.len() >= SHORTEST
+            && text.iter().all(u8::is_ascii_hexdigit)
+            && text.iter().any(u8::is_ascii_uppercase)
+    };
+    !bytes.split(|b| *b == b'"').any(is_upper)
+}
+
+/// Refuses metadata of another major version of the TUF specification; the error is a plain clause.
+pub(super) fn check_specification(version: &str) -> Result<(), String> {
+    let (major, _) = version.split_once('.').unwrap_or((version, ""));
+    if major == "1" {
+        return Ok(());
+    }
+    Err(format!(
+        "it follows version {version:?} of the TUF specification, which this program does not know; \
+         install a newer tidegate here"
+    ))
 }
 
 /// Parses a padded timestamp, which must be in its one form.
@@ -102,6 +131,7 @@ pub(super) fn role(root: &Root, role: RoleType) -> Result<&RoleKeys, String> {
 
 /// The rules for a root beyond what TUF asks for; the error is a plain clause.
 pub(super) fn check_root(root: &Root) -> Result<(), String> {
+    check_specification(&root.spec_version)?;
     if !root.consistent_snapshot {
         return Err("it does not ask for consistent snapshots".to_owned());
     }

@@ -1,6 +1,6 @@
 //! The rules of format version 1 for the metadata, beyond TUF's own.
 
-use tough::schema::{self, DelegatedRole, PathSet, Targets};
+use tough::schema::{self, DelegatedRole, PathSet, RoleType, Snapshot, Targets};
 
 use super::{
     TrustError, document,
@@ -8,6 +8,7 @@ use super::{
     head::{Head, INDEX_TARGET, POLICY_ROLE, POLICY_TARGET, Part},
     load::Loaded,
     sign::POLICY_PATHS,
+    signers::valid_signers,
 };
 use crate::index::MAX_SNAPSHOT;
 
@@ -41,10 +42,96 @@ pub(super) fn check_shape(head: &Head, loaded: &Loaded) -> Result<(), TrustError
     {
         return refused("a role names other targets than its own");
     }
+    check_listed(head, loaded)?;
+    check_forms(head, loaded)?;
+    check_signatures(loaded)?;
     // No digest covers the timestamp, so another form of the same content would go unnoticed.
     let timestamp = head.get(Part::Timestamp).map(AsRef::as_ref).unwrap_or_default();
-    document::parse_slot::<schema::Timestamp>(timestamp)
+    let parsed = document::parse_slot::<schema::Timestamp>(timestamp)
         .map_err(|what| TrustError::refused(format!("timestamp.json {what}: {DAMAGED}")))?;
+    let signatures = document::role(&loaded.root.signed, RoleType::Timestamp)
+        .map_err(TrustError::refused)?
+        .keyids
+        .len();
+    if document::to_slot(&parsed, signatures)? != timestamp {
+        return Err(TrustError::refused(format!(
+            "timestamp.json is not as long as room for its signatures asks for: {DAMAGED}"
+        )));
+    }
+    Ok(())
+}
+
+/// Digest, length and version at every step: TUF lets metadata leave digests and lengths out, and a
+/// signature would then cover nothing below it.
+fn check_listed(head: &Head, loaded: &Loaded) -> Result<(), TrustError> {
+    let policy = format!("{POLICY_ROLE}.json");
+    let snapshot = Part::Snapshot(loaded.number());
+    let targets = Part::Targets(loaded.targets.signed.version.get());
+    let policy_part = Part::Policy(loaded.policy.signed.version.get());
+    let listed = &loaded.snapshot.signed.meta;
+    if listed.len() != 2 || loaded.timestamp.signed.meta.len() != 1 {
+        return Err(TrustError::refused(
+            "its metadata are wrong: timestamp or snapshot list other files than they must",
+        ));
+    }
+    for (meta, name, part) in [
+        (&loaded.timestamp.signed.meta, "snapshot.json", snapshot),
+        (listed, "targets.json", targets),
+        (listed, policy.as_str(), policy_part),
+    ] {
+        let bytes = head.get(part).map(AsRef::as_ref).unwrap_or_default();
+        let meta = meta.get(name);
+        let hashes = document::hashes(bytes);
+        let has_all = meta.is_some_and(|meta| {
+            meta.length == Some(bytes.len() as u64) && meta.hashes.as_ref() == Some(&hashes)
+        });
+        if !has_all {
+            return Err(TrustError::refused(format!(
+                "its metadata are wrong: no SHA-256 and length of {name} is signed, so anybody with \
+                 one of the keys could exchange it; ask the connected side to seal and sign again \
+                 with tidegate"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What is signed has one form too: another reader must not understand it otherwise.
+fn check_forms(head: &Head, loaded: &Loaded) -> Result<(), TrustError> {
+    let bytes = |part| head.get(part).map(AsRef::as_ref).unwrap_or_default();
+    let refused = |part: Part, what: String| {
+        TrustError::refused(format!("{} {what}; ask the connected side to seal again", part.name()))
+    };
+    let snapshot = Part::Snapshot(loaded.number());
+    document::parse_strict::<Snapshot>(bytes(snapshot)).map_err(|what| refused(snapshot, what))?;
+    let targets = Part::Targets(loaded.targets.signed.version.get());
+    let policy = Part::Policy(loaded.policy.signed.version.get());
+    for part in [targets, policy] {
+        document::parse_strict::<Targets>(bytes(part)).map_err(|what| refused(part, what))?;
+    }
+    Ok(())
+}
+
+/// No digest covers the timestamp: a signature on it that counts for nothing could be altered
+/// unnoticed. And all metadata are of the specification that this program knows.
+fn check_signatures(loaded: &Loaded) -> Result<(), TrustError> {
+    let valid = valid_signers(&loaded.root.signed, &loaded.timestamp);
+    if valid.len() != loaded.timestamp.signatures.len() {
+        return Err(TrustError::refused(format!(
+            "timestamp.json has {} signatures, of which {} hold: {DAMAGED}",
+            loaded.timestamp.signatures.len(),
+            valid.len()
+        )));
+    }
+    for version in [
+        &loaded.root.signed.spec_version,
+        &loaded.timestamp.signed.spec_version,
+        &loaded.snapshot.signed.spec_version,
+        &loaded.targets.signed.spec_version,
+        &loaded.policy.signed.spec_version,
+    ] {
+        document::check_specification(version).map_err(TrustError::refused)?;
+    }
     Ok(())
 }
 

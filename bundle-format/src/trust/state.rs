@@ -7,9 +7,11 @@ use tough::schema::{self, RoleType, Root, Signed, Snapshot};
 use uuid::Uuid;
 
 use super::{
-    TrustError, document,
-    head::POLICY_ROLE,
-    root::{Fingerprint, parse_root},
+    TrustError,
+    check::same_mirror,
+    document,
+    head::{Head, POLICY_ROLE},
+    root::{Fingerprint, check_chain, parse_root},
 };
 use crate::digest::Sha256;
 
@@ -23,6 +25,9 @@ pub struct TrustState {
     pub(super) root: Bytes,
     /// What was accepted last.
     pub(super) accepted: Option<Accepted>,
+    /// The root before a newer one was seen, as long as no snapshot of the newer one has taken
+    /// effect. The counters were counted under it.
+    pub(super) before: Option<Bytes>,
 }
 
 /// The metadata of the newest accepted snapshot, byte for byte.
@@ -44,6 +49,8 @@ struct Record {
     root: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accepted: Option<AcceptedRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,7 +69,46 @@ impl TrustState {
     pub fn pin(root: &[u8]) -> Result<Self, TrustError> {
         let root = parse_root(root)
             .map_err(|what| TrustError::refused(format!("the root cannot be pinned: it {what}")))?;
-        Ok(Self { root: document::to_bytes(&root)?.into(), accepted: None })
+        Ok(Self { root: document::to_bytes(&root)?.into(), accepted: None, before: None })
+    }
+
+    /// The state with the newest root of a head, which counts from now on, whatever becomes of the
+    /// head's snapshot (TUF 5.3.8). The same state when the head holds no newer root.
+    ///
+    /// # Errors
+    /// When the head's roots do not lead from the newest stored root on.
+    pub fn with_newest_root(&self, head: &Head) -> Result<Self, TrustError> {
+        let pinned = parse_root(&self.root)
+            .map_err(|what| TrustError::State { what: format!("the stored root {what}") })?;
+        let roots = head.roots();
+        if (roots.len() as u64) <= pinned.signed.version.get() {
+            return Ok(self.clone());
+        }
+        same_mirror(&pinned.signed, head)?;
+        let chain = check_chain(roots.iter().map(AsRef::as_ref))?;
+        let Some(newest) = chain.last() else { return Ok(self.clone()) };
+        Ok(Self {
+            root: document::to_bytes(newest)?.into(),
+            accepted: self.accepted.clone(),
+            before: Some(self.before.clone().unwrap_or_else(|| self.root.clone())),
+        })
+    }
+
+    /// What was trusted before a newer root was seen; `None` when no snapshot of the newest root is
+    /// awaited. Only to look for objects that such a snapshot lacks.
+    pub fn before_newest_root(&self) -> Option<Self> {
+        let root = self.before.clone()?;
+        Some(Self { root, accepted: self.accepted.clone(), before: None })
+    }
+
+    /// This state under the newest root of another one, which was seen since.
+    pub fn under_root_of(self, newer: &Self) -> Self {
+        Self { root: newer.root.clone(), accepted: self.accepted, before: Some(self.root) }
+    }
+
+    /// The root under which the counters were counted.
+    pub(super) fn counted_under(&self) -> &Bytes {
+        self.before.as_ref().unwrap_or(&self.root)
     }
 
     /// Reads the record.
@@ -103,6 +149,7 @@ impl TrustState {
                 timestamp: STANDARD.encode(&accepted.timestamp),
                 snapshot: STANDARD.encode(&accepted.snapshot),
             }),
+            before: self.before.as_ref().map(|root| STANDARD.encode(root)),
         };
         // Strings and an id: this cannot fail, and an empty record would be refused as damaged.
         let json = serde_json::to_string(&record).unwrap_or_default();
@@ -152,7 +199,11 @@ impl TrustState {
                 decode(&accepted.snapshot)?,
             )?),
         };
-        Ok(Self { root, accepted })
+        let before = record.before.as_deref().map(decode).transpose()?;
+        if let Some(before) = &before {
+            parse_root(before).map_err(|what| format!("the root before it {what}"))?;
+        }
+        Ok(Self { root, accepted, before })
     }
 }
 

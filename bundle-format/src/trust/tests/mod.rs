@@ -1,6 +1,7 @@
 //! A connected side in memory, for the tests of what is trusted.
 
 mod accepting;
+mod forms;
 mod lying;
 mod sealing;
 mod state;

@@ -1,8 +1,8 @@
 //! First phase: the head of every volume is checked, and compared with what this site has.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use bundle_format::trust::Expectation;
+use bundle_format::trust::{Expectation, Freshness};
 
 use super::{context::ImportContext, site_state::SiteState};
 use crate::{
@@ -35,7 +35,13 @@ pub(super) fn check_volumes(
     };
     let mut volumes = Vec::new();
     for path in read::find_volumes(bundles)? {
-        volumes.push(read::open_volume(&path, context.trust, &expect, &options.limits)?);
+        let opened = read::open_volume(&path, context.trust, &expect, &options.limits);
+        volumes.push(match opened {
+            Err(refusal) if options.replaced_keys.is_some() => {
+                open_before_new_root(context, &path, &expect, refusal)?
+            }
+            opened => opened?,
+        });
     }
     volumes.sort_by_key(|v| (v.verified.index.snapshot, v.note.set, v.note.volume));
     let path = context.data.catalog();
@@ -43,4 +49,30 @@ pub(super) fn check_volumes(
     let site = SiteState::read(catalog.as_ref(), context.trust.snapshot())?;
     site.check_admission(&volumes, catalog.as_ref())?;
     Ok(CheckedVolumes { volumes, site, catalog })
+}
+
+/// Opens a volume that was sealed before the newest root was seen, if the administrator has named its
+/// snapshot. A thief of a replaced key can sign such a volume too, so it counts as older: it only fills
+/// gaps of what the keys of today have signed.
+fn open_before_new_root(
+    context: &ImportContext<'_>,
+    path: &Path,
+    expect: &Expectation<'_>,
+    refusal: TransferError,
+) -> Result<Volume, TransferError> {
+    let Some(before) = context.trust.before_newest_root() else { return Err(refusal) };
+    let mut volume = match read::open_volume(path, &before, expect, &context.options.limits) {
+        Ok(volume) => volume,
+        Err(_) => return Err(refusal),
+    };
+    if context.options.replaced_keys != Some(volume.verified.index.snapshot) {
+        return Err(refusal);
+    }
+    volume.verified.freshness = Freshness::Older;
+    volume.verified.next_state = context.trust.clone();
+    volume.verified.warnings.push(format!(
+        "snapshot {} was signed with keys that were replaced since: only what newer snapshots lack is taken from it",
+        volume.verified.index.snapshot
+    ));
+    Ok(volume)
 }

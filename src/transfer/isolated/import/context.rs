@@ -44,4 +44,18 @@ impl ImportContext<'_> {
         let verified = self.check_head(&head, &self.data.snapshot(number))?;
         Ok((verified, head))
     }
+
+    /// The same for the snapshot that is served. A newer root may have been seen since it took
+    /// effect; then it is checked under the one before, and the newer root stays trusted.
+    pub(super) fn check_served_head(&self, number: u64) -> Result<VerifiedHead, TransferError> {
+        let refusal = match self.check_stored_head(number) {
+            Ok((verified, _)) => return Ok(verified),
+            Err(refusal) => refusal,
+        };
+        let Some(before) = self.trust.before_newest_root() else { return Err(refusal) };
+        let earlier = ImportContext { trust: &before, ..*self };
+        let (mut verified, _) = earlier.check_stored_head(number)?;
+        verified.next_state = verified.next_state.under_root_of(self.trust);
+        Ok(verified)
+    }
 }

@@ -31,6 +31,8 @@ mod taken;
 
 use std::path::PathBuf;
 
+use bundle_format::trust::TrustState;
+
 use super::intake::stage::{self, Stage};
 use crate::{
     data_dir::DataDir,
@@ -71,6 +73,9 @@ pub fn import(
     let trust = trust::load_state(data)?;
     let context = ImportContext { trust: &trust, ..context };
     let checked = check_volumes(&context, bundles)?;
+    // A newer root counts from now on, whatever becomes of the snapshot that came with it.
+    let trust = newest_root(&context, &checked)?;
+    let context = ImportContext { trust: &trust, ..context };
     let stage = Stage::new(data, options.dry_run)?;
     let imported = run_phases(&context, checked, stage);
     let cleared = stage::clear_incoming(&data.incoming());
@@ -78,6 +83,25 @@ pub fn import(
     report.add_finished(finished);
     cleared?;
     Ok(report)
+}
+
+/// What is trusted with the newest root of these volumes, stored at once: whoever keeps one disc back
+/// must not keep a stolen key alive.
+fn newest_root(
+    context: &ImportContext<'_>,
+    checked: &CheckedVolumes,
+) -> Result<TrustState, TransferError> {
+    let mut newest = context.trust.clone();
+    for volume in &checked.volumes {
+        newest = newest.with_newest_root(&volume.head).map_err(|source| TransferError::Trust {
+            path: volume.path.clone(),
+            source,
+        })?;
+    }
+    if newest != *context.trust && !context.options.dry_run {
+        trust::store_state(context.data, &newest)?;
+    }
+    Ok(newest)
 }
 
 /// The phases that fill and empty the stage, which goes at the end.

@@ -14,6 +14,9 @@ pub struct ImportOptions {
     pub refuse_expired: bool,
     /// Let the policy wait for a person, if it would change anything.
     pub hold_policy: bool,
+    /// Fill gaps from the bundle of this snapshot, although keys that were replaced since signed it.
+    /// It never takes effect itself.
+    pub replaced_keys: Option<u64>,
     /// The clock.
     pub now: Timestamp,
     /// Bounds on what is read.
@@ -29,6 +32,7 @@ impl ImportOptions {
             dry_run: false,
             refuse_expired: false,
             hold_policy: false,
+            replaced_keys: None,
             now,
             limits: BundleLimits::default(),
             documents: update::DocumentLimits::default(),

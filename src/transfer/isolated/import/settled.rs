@@ -99,8 +99,8 @@ fn bring_up(
     }
     let verified = match switched {
         Some(switched) => switched.verified.clone(),
-        None => match context.check_stored_head(in_force) {
-            Ok((verified, _)) => verified,
+        None => match context.check_served_head(in_force) {
+            Ok(verified) => verified,
             // A catalogue from a backup, whose signatures have been revoked since.
             Err(_) if is_applied => return Ok(Settled::default()),
             Err(e) => return Err(e),
