@@ -122,6 +122,10 @@ fn line(entry: &ComputerEntry) -> String {
 fn text(details: &ComputerDetails) -> String {
     let ComputerDetails { computer, compliance, events, titles } = details;
     let mut text = format!("{} ({})\n", printable(&computer.dns_name), computer.id);
+    if let Some(asked) = computer.requested_group.as_deref().filter(|asked| !asked.is_empty()) {
+        let asked = printable(asked);
+        text.push_str(&format!("  asks for {asked}; only groups that `groups list` has count\n"));
+    }
     for state in compliance {
         let title = titles.get(&state.update).map(String::as_str);
         let name = json!(state.state);

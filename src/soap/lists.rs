@@ -5,9 +5,9 @@ use std::io::{self, BufRead, Read};
 use quick_xml::{NsReader, events::Event};
 
 use super::{
-    source::MessageSource,
     element::Element,
     read::{MessageLimits, ReadError, ReadFailure, Tree},
+    source::MessageSource,
 };
 
 /// Envelope, body, answer, result, list.

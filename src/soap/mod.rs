@@ -13,6 +13,7 @@ mod tests;
 mod write;
 
 pub use element::{Attribute, Element};
+#[cfg(feature = "probe")]
 pub(crate) use encoding::decoded;
 pub use envelope::{EnvelopeError, SoapVersion, Style, body_of, envelope, message_of, part, whole};
 pub use fault::{Fault, FaultCode};

@@ -55,10 +55,13 @@ impl TurnedAwayReason {
     }
 }
 
-/// What is not written yet: how often, first, last.
+/// How often, first and last.
+type WaitingTurnedAway = HashMap<(ClientAddress, TurnedAwayReason), (u64, Timestamp, Timestamp)>;
+
+/// What is not written yet.
 #[derive(Default)]
 pub(crate) struct TurnedAwayNotes {
-    waiting: Mutex<HashMap<(ClientAddress, TurnedAwayReason), (u64, Timestamp, Timestamp)>>,
+    waiting: Mutex<WaitingTurnedAway>,
 }
 
 impl TurnedAwayNotes {
@@ -112,10 +115,7 @@ impl TurnedAwayNotes {
         }
     }
 
-    fn lock(
-        &self,
-    ) -> MutexGuard<'_, HashMap<(ClientAddress, TurnedAwayReason), (u64, Timestamp, Timestamp)>>
-    {
+    fn lock(&self) -> MutexGuard<'_, WaitingTurnedAway> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
