@@ -6,7 +6,6 @@ use std::{
     io,
     path::Path,
     sync::Once,
-    time::{Duration, SystemTime},
 };
 
 use tempfile::TempDir;
@@ -15,8 +14,8 @@ use tempfile::TempDir;
 const PREFIX: &str = "tidegate-trust-";
 /// Held by whoever uses the folder.
 const LOCK: &str = "lock";
-/// A folder without the file to lock is being made, unless it is older.
-const MAKING: Duration = Duration::from_secs(3600);
+/// How often it is made again.
+const TRIES: usize = 5;
 
 /// A folder that is removed when it is dropped.
 #[derive(Debug)]
@@ -29,7 +28,13 @@ impl Scratch {
     /// Makes a folder; the first one of a process removes what killed runs left.
     pub(super) fn new() -> io::Result<Self> {
         static SWEPT: Once = Once::new();
-        let scratch = Self::new_in(&std::env::temp_dir())?;
+        let parent = std::env::temp_dir();
+        // One that is swept while it is made, before it can be locked, is made again.
+        let is_swept = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let scratch = (0..TRIES)
+            .map(|_| Self::new_in(&parent))
+            .find(|made| !made.as_ref().is_err_and(is_swept))
+            .unwrap_or_else(|| Self::new_in(&parent))?;
         SWEPT.call_once(|| scratch.sweep());
         Ok(scratch)
     }
@@ -84,10 +89,7 @@ fn is_of_one_user(found: &Metadata, own: &Metadata) -> bool {
 fn is_left(folder: &Path) -> bool {
     match File::open(folder.join(LOCK)) {
         Ok(lock) => lock.try_lock().is_ok(),
-        Err(_) => folder
-            .metadata()
-            .and_then(|found| found.modified())
-            .is_ok_and(|made| SystemTime::now().duration_since(made).is_ok_and(|age| age > MAKING)),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
@@ -102,15 +104,15 @@ mod tests {
         fs::create_dir(&left).unwrap();
         fs::write(left.join(LOCK), b"").unwrap();
         fs::write(left.join("timestamp.json"), b"{}").unwrap();
-        let making = parent.path().join("tidegate-trust-making");
-        fs::create_dir(&making).unwrap();
+        let half_gone = parent.path().join("tidegate-trust-half-gone");
+        fs::create_dir(&half_gone).unwrap();
         let other = parent.path().join("another-program");
         fs::create_dir(&other).unwrap();
         let used = Scratch::new_in(parent.path()).unwrap();
         let own = Scratch::new_in(parent.path()).unwrap();
         own.sweep();
-        assert!(!left.exists());
-        assert!(making.exists() && other.exists() && used.path().exists() && own.path().exists());
+        assert!(!left.exists() && !half_gone.exists());
+        assert!(other.exists() && used.path().exists() && own.path().exists());
         let path = own.path().to_owned();
         drop(own);
         assert!(!path.exists());

@@ -113,6 +113,10 @@ fn check_payloads(
         }
     })?;
     result?;
+    // Nothing has come yet.
+    if !data.content().exists() {
+        return Ok(());
+    }
     let (mut unnamed, mut failed) = (0, None);
     content.list(&mut |sha256, _| match catalog.payload(&sha256) {
         Ok(Some(_)) => {}
