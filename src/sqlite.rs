@@ -2,6 +2,7 @@
 //! and columns as our types.
 
 use std::{
+    io::{self, Write as _},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -9,10 +10,13 @@ use std::{
 
 use bundle_format::digest::{Sha1, Sha256};
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior, types::Type};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior, ffi, types::Type};
 use uuid::Uuid;
 
 use crate::update::UpdateId;
+
+/// What [`OpenError::with_cause`] says of a read-only file system.
+const READ_ONLY_FILE_SYSTEM: i32 = ffi::SQLITE_READONLY_DIRECTORY;
 
 /// How long a writer waits for another process.
 const BUSY: Duration = Duration::from_secs(30);
@@ -46,9 +50,48 @@ fn sqlite(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> OpenError {
     }
 }
 
+impl OpenError {
+    /// SQLite says of a full disk, of a file system that is read-only and of missing rights that it cannot
+    /// open a file, and of a full disk and a broken one that it cannot share one. The folder tells which it is.
+    fn with_cause(self, path: &Path) -> Self {
+        let Self::Sqlite { doing, source } = self else { return self };
+        let is_unclear = source.sqlite_error().is_some_and(|error| {
+            error.extended_code == ffi::SQLITE_IOERR_SHMSIZE
+                || matches!(error.code, ErrorCode::CannotOpen | ErrorCode::ReadOnly)
+        });
+        let code = match try_folder(path) {
+            Err(cause) if is_unclear => match cause.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ffi::SQLITE_FULL,
+                io::ErrorKind::ReadOnlyFilesystem => READ_ONLY_FILE_SYSTEM,
+                io::ErrorKind::PermissionDenied => ffi::SQLITE_PERM,
+                _ => return Self::Sqlite { doing, source },
+            },
+            _ => return Self::Sqlite { doing, source },
+        };
+        let what = match code {
+            ffi::SQLITE_FULL => "the disk is full",
+            ffi::SQLITE_PERM => "this user may not write there",
+            _ => "the file system is read-only",
+        };
+        let source = rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(what.to_owned()));
+        Self::Sqlite { doing, source }
+    }
+}
+
+/// Writes a file without a name beside a database, as large as what SQLite shares one by.
+fn try_folder(path: &Path) -> io::Result<()> {
+    const SHARED: [u8; 64 * 1024] = [0; 64 * 1024];
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))?.write_all(&SHARED)
+}
+
 impl Store {
     /// Opens a store, makes it if it is not there (or empty), and brings its schema up to date.
     pub(crate) fn open(&self, path: &Path) -> Result<Connection, OpenError> {
+        self.open_to_write(path).map_err(|error| error.with_cause(path))
+    }
+
+    fn open_to_write(&self, path: &Path) -> Result<Connection, OpenError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -66,6 +109,10 @@ impl Store {
     /// Opens a store that is there, with exactly our schema, for reading: beside whoever writes. Where
     /// SQLite cannot make the files that it shares a database by (a full disk), as it stands in its file.
     pub(crate) fn open_read_only(&self, path: &Path) -> Result<Connection, OpenError> {
+        self.open_to_read(path).map_err(|error| error.with_cause(path))
+    }
+
+    fn open_to_read(&self, path: &Path) -> Result<Connection, OpenError> {
         let read_only = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = |name: &Path, flags| {
             let connection = Connection::open_with_flags(name, flags).map_err(sqlite("open it"))?;
@@ -193,8 +240,14 @@ fn write_ahead(connection: &Connection) -> Result<(), OpenError> {
 pub(crate) enum SqliteFailure {
     /// The disk is full.
     Full,
-    /// This user may not, or nobody may.
+    /// This user may not.
     Forbidden,
+    /// This user may not write, or the file system is read-only.
+    ReadOnly,
+    /// The file system is read-only.
+    ReadOnlyFileSystem,
+    /// The disk failed.
+    Disk,
     /// The file is damaged.
     Damaged,
 }
@@ -220,15 +273,17 @@ pub(crate) fn is_unwritable(error: &rusqlite::Error) -> bool {
 /// Which failure of SQLite a cause of an error is, if it is one.
 pub(crate) fn sqlite_failure(cause: &(dyn std::error::Error + 'static)) -> Option<SqliteFailure> {
     let error = cause.downcast_ref::<rusqlite::Error>()?.sqlite_error()?;
-    // The file that a database is shared by cannot grow.
-    if error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
-        return Some(SqliteFailure::Full);
+    match (error.extended_code, error.code) {
+        // A full disk or a broken one.
+        (ffi::SQLITE_IOERR_SHMSIZE, _) => return None,
+        (READ_ONLY_FILE_SYSTEM, _) => return Some(SqliteFailure::ReadOnlyFileSystem),
+        _ => {}
     }
     match error.code {
         ErrorCode::DiskFull => Some(SqliteFailure::Full),
-        ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
-            Some(SqliteFailure::Forbidden)
-        }
+        ErrorCode::ReadOnly => Some(SqliteFailure::ReadOnly),
+        ErrorCode::CannotOpen | ErrorCode::PermissionDenied => Some(SqliteFailure::Forbidden),
+        ErrorCode::SystemIoFailure => Some(SqliteFailure::Disk),
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(SqliteFailure::Damaged),
         _ => None,
     }

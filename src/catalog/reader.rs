@@ -24,6 +24,19 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Opens the catalogue for somebody who looks: as [`Catalog::open`], and where it cannot be written (a
+    /// read-only file system, missing rights, a full disk) for reading only.
+    ///
+    /// # Errors
+    /// As [`Catalog::open`], when it cannot be read either.
+    pub fn open_to_look(path: &Path) -> Result<Self, CatalogError> {
+        match Self::open(path) {
+            Err(error) if error.is_unwritable() => Self::open_read_only(path)
+                .map_err(|second| if second.is_unwritable() { error } else { second }),
+            opened => opened,
+        }
+    }
+
     /// Opens an existing catalogue for reading only.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 
 /// What of ours may lie in the data folder. Anything else there is not ours to change.
 #[cfg(unix)]
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "tidegate.json",
     "catalog.sqlite",
     "catalog.sqlite-wal",
@@ -22,6 +22,7 @@ const OURS: [&str; 16] = [
     "packs",
     "parts",
     "incoming",
+    "damaged",
 ];
 
 /// Makes a folder, and those above it, for their owner alone. What is there already stays as it is.

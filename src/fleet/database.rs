@@ -30,6 +30,19 @@ impl Fleet {
         Ok(Self { connection, path: path.to_owned(), bounds: FleetBounds::default() })
     }
 
+    /// Opens the fleet for somebody who looks: as [`Fleet::open`], and where it cannot be written (a
+    /// read-only file system, missing rights, a full disk) for reading only.
+    ///
+    /// # Errors
+    /// As [`Fleet::open`], when it cannot be read either.
+    pub fn open_to_look(path: &Path) -> Result<Self, FleetError> {
+        match Self::open(path) {
+            Err(error) if error.is_unwritable() => Self::open_read_only(path)
+                .map_err(|second| if second.is_unwritable() { error } else { second }),
+            opened => opened,
+        }
+    }
+
     /// With other bounds on what computers and servers may occupy.
     #[must_use]
     pub fn with_bounds(self, bounds: FleetBounds) -> Self {

@@ -82,7 +82,7 @@ pub struct ApprovalEntry {
 /// # Errors
 /// When nothing is selected, there is no such group, or a store fails.
 pub fn approve(context: &Context<'_>, request: &ApproveRequest) -> Result<ApproveOutcome> {
-    let (mut catalog, mut fleet) = context.catalog_and_fleet()?;
+    let (mut catalog, mut fleet) = context.catalog_and_fleet_to_change()?;
     let group = fleet.group(&request.group)?;
     let ApproveRequest { selection, action, deadline, accept_eulas, dry_run, .. } = request;
     let request = Request {
@@ -112,7 +112,7 @@ pub fn unapprove(
     selection: &UpdateSelection,
     group: &str,
 ) -> Result<UnapproveOutcome> {
-    let (catalog, mut fleet) = context.catalog_and_fleet()?;
+    let (catalog, mut fleet) = context.catalog_and_fleet_to_change()?;
     let group = fleet.group(group)?;
     let removed = approval::unapprove(&catalog, &mut fleet, selection, group.id)?;
     Ok(UnapproveOutcome { removed, group })

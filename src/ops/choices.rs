@@ -13,6 +13,6 @@ use crate::{
 /// When this is an isolated side, or the catalogue cannot be read.
 pub fn choices(context: &Context<'_>, kind: CategoryKind) -> Result<Vec<Category>> {
     let (data, _) = context.connected_side(NO_SOURCES)?;
-    let catalog = Catalog::open(&data.catalog())?;
+    let catalog = Catalog::open_to_look(&data.catalog())?;
     Ok(upstream::choices(&catalog, kind)?)
 }

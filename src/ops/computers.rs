@@ -110,7 +110,7 @@ pub fn assign(
     computer: &str,
     groups: Vec<String>,
 ) -> Result<ComputerAssigned> {
-    let mut fleet = context.fleet()?;
+    let mut fleet = context.fleet_to_change()?;
     let ids = groups.iter().map(|group| Ok(fleet.group(group)?.id)).collect::<Result<Vec<_>>>()?;
     fleet.assign(computer, &ids)?;
     Ok(ComputerAssigned { computer: computer.to_owned(), groups })
@@ -121,7 +121,7 @@ pub fn assign(
 /// # Errors
 /// When there is none, or as [`list`].
 pub fn remove(context: &Context<'_>, name_or_id: &str) -> Result<ComputerRemoved> {
-    context.fleet()?.remove_computer(name_or_id)?;
+    context.fleet_to_change()?.remove_computer(name_or_id)?;
     Ok(ComputerRemoved { removed: name_or_id.to_owned() })
 }
 
@@ -135,7 +135,7 @@ pub fn remove_all(
     really: bool,
 ) -> Result<RemovalOutcome> {
     let now = context.now();
-    let mut fleet = context.fleet()?;
+    let mut fleet = context.fleet_to_change()?;
     // What fits is asked again with each run: one that has reported meanwhile stays.
     let removed = fleet.at_once(|fleet| {
         let mut computers = fleet.computers()?;

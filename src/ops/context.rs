@@ -71,18 +71,28 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The catalogue of the data folder.
+    /// The catalogue of the data folder, to look: it need not be writable.
     pub(super) fn catalog(&self) -> Result<Catalog> {
-        Ok(Catalog::open(&self.data_dir()?.catalog())?)
+        Ok(Catalog::open_to_look(&self.data_dir()?.catalog())?)
     }
 
-    /// The fleet of the data folder.
+    /// The fleet of the data folder, to look.
     pub(super) fn fleet(&self) -> Result<Fleet> {
+        Ok(Fleet::open_to_look(&self.data_dir()?.fleet())?)
+    }
+
+    /// Both of them, to look.
+    pub(super) fn catalog_and_fleet(&self) -> Result<(Catalog, Fleet)> {
+        Ok((self.catalog()?, self.fleet()?))
+    }
+
+    /// The fleet of the data folder, to change it.
+    pub(super) fn fleet_to_change(&self) -> Result<Fleet> {
         Ok(Fleet::open(&self.data_dir()?.fleet())?)
     }
 
-    /// Both of them.
-    pub(super) fn catalog_and_fleet(&self) -> Result<(Catalog, Fleet)> {
+    /// Both of them, to change them.
+    pub(super) fn catalog_and_fleet_to_change(&self) -> Result<(Catalog, Fleet)> {
         let data = self.data_dir()?;
         Ok((Catalog::open(&data.catalog())?, Fleet::open(&data.fleet())?))
     }

@@ -28,7 +28,7 @@ pub fn decline(
     selection: &UpdateSelection,
     undo: bool,
 ) -> Result<DeclineOutcome> {
-    let (mut catalog, mut fleet) = context.catalog_and_fleet()?;
+    let (mut catalog, mut fleet) = context.catalog_and_fleet_to_change()?;
     let changed = approval::decline(&catalog, &mut fleet, selection, undo, context.now())?;
     transfer::restore_needed(&mut catalog, &fleet)?;
     Ok(match undo {

@@ -25,7 +25,7 @@ pub fn list(context: &Context<'_>) -> Result<Vec<Group>> {
 /// # Errors
 /// When the name is taken or not usable, there is no such parent, or as [`list`].
 pub fn add(context: &Context<'_>, name: &str, parent: Option<&str>) -> Result<Group> {
-    let mut fleet = context.fleet()?;
+    let mut fleet = context.fleet_to_change()?;
     let parent = parent.map(|parent| fleet.group(parent)).transpose()?;
     Ok(fleet.create_group(name, parent.map(|parent| parent.id))?)
 }
@@ -35,7 +35,7 @@ pub fn add(context: &Context<'_>, name: &str, parent: Option<&str>) -> Result<Gr
 /// # Errors
 /// When there is no such group, it may not be removed, or as [`list`].
 pub fn remove(context: &Context<'_>, name_or_id: &str) -> Result<GroupRemoved> {
-    let mut fleet = context.fleet()?;
+    let mut fleet = context.fleet_to_change()?;
     let group = fleet.group(name_or_id)?;
     fleet.remove_group(group.id)?;
     Ok(GroupRemoved { removed: group })

@@ -71,7 +71,7 @@ pub fn import(context: &Context<'_>, request: &ImportRequest) -> Result<ImportOu
         // Looking must not make a fleet.
         WaitingSummary::default()
     } else {
-        let (mut catalog, fleet) = context.catalog_and_fleet()?;
+        let (mut catalog, fleet) = context.catalog_and_fleet_to_change()?;
         transfer::restore_needed(&mut catalog, &fleet)?;
         waiting::summary(&catalog, &fleet)?
     };

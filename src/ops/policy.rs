@@ -118,7 +118,7 @@ pub fn forbid_approval(
     update: UpdateId,
     group: &str,
 ) -> Result<ForbidOutcome> {
-    let mut fleet = context.fleet()?;
+    let mut fleet = context.fleet_to_change()?;
     let group = fleet.group(group)?;
     let changed = fleet.refuse_approval(update, group.id)?;
     Ok(ForbidOutcome { changed, group })

@@ -1,5 +1,7 @@
 //! Approval rules.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::{Result, context::Context, error::OpsError};
@@ -8,7 +10,7 @@ use crate::{
     approval::rules::{self, Body},
     catalog::Catalog,
     data_dir::DataDir,
-    fleet::{ApprovalAction, Fleet, StoredRule},
+    fleet::{ApprovalAction, Fleet, FleetError, StoredRule},
 };
 
 /// What an isolated side does instead.
@@ -88,7 +90,7 @@ pub struct RuleOrder {
 /// # Errors
 /// When this is an isolated side, or the fleet cannot be read.
 pub fn list(context: &Context<'_>) -> Result<Vec<RuleEntry>> {
-    let (_, fleet) = open(context)?;
+    let (_, fleet) = open(context, Fleet::open_to_look)?;
     entries(&fleet)
 }
 
@@ -97,7 +99,7 @@ pub fn list(context: &Context<'_>) -> Result<Vec<RuleEntry>> {
 /// # Errors
 /// When there is none of this name, or as [`list`].
 pub fn show(context: &Context<'_>, name: &str) -> Result<RuleDetails> {
-    let (_, fleet) = open(context)?;
+    let (_, fleet) = open(context, Fleet::open_to_look)?;
     let wanted = name.trim().to_lowercase();
     let mut all = entries(&fleet)?.into_iter();
     let Some(rule) = all.find(|entry| entry.rule.name.to_lowercase() == wanted) else {
@@ -117,8 +119,8 @@ pub fn show(context: &Context<'_>, name: &str) -> Result<RuleDetails> {
 /// # Errors
 /// When its name is taken, it means every update without saying so, or it names what is not here.
 pub fn add(context: &Context<'_>, new: NewRule) -> Result<RuleEntry> {
-    let (data, mut fleet) = open(context)?;
-    let catalog = Catalog::open(&data.catalog())?;
+    let (data, mut fleet) = open(context, Fleet::open)?;
+    let catalog = Catalog::open_to_look(&data.catalog())?;
     let mut groups = Vec::new();
     for group in &new.groups {
         let id = fleet.group(group)?.id;
@@ -137,7 +139,7 @@ pub fn add(context: &Context<'_>, new: NewRule) -> Result<RuleEntry> {
 /// # Errors
 /// When there is none of this name, or as [`list`].
 pub fn remove(context: &Context<'_>, name: &str) -> Result<RuleRemoved> {
-    let (_, mut fleet) = open(context)?;
+    let (_, mut fleet) = open(context, Fleet::open)?;
     Ok(RuleRemoved { removed: fleet.remove_rule(name)?.name })
 }
 
@@ -146,7 +148,7 @@ pub fn remove(context: &Context<'_>, name: &str) -> Result<RuleRemoved> {
 /// # Errors
 /// When there is none of this name, or as [`list`].
 pub fn switch(context: &Context<'_>, name: &str, enabled: bool) -> Result<RuleSwitched> {
-    let (_, mut fleet) = open(context)?;
+    let (_, mut fleet) = open(context, Fleet::open)?;
     let StoredRule { name, text, .. } = fleet.enable_rule(name, enabled)?;
     Ok(RuleSwitched { rule: name, enabled, text })
 }
@@ -156,7 +158,7 @@ pub fn switch(context: &Context<'_>, name: &str, enabled: bool) -> Result<RuleSw
 /// # Errors
 /// When one is not there, or as [`list`].
 pub fn order(context: &Context<'_>, names: &[String]) -> Result<RuleOrder> {
-    let (_, mut fleet) = open(context)?;
+    let (_, mut fleet) = open(context, Fleet::open)?;
     let rules = fleet.order_rules(names)?;
     let names = rules.iter().map(|rule| rule.name.clone()).collect();
     Ok(RuleOrder { names, rules })
@@ -167,8 +169,8 @@ pub fn order(context: &Context<'_>, names: &[String]) -> Result<RuleOrder> {
 /// # Errors
 /// When a rule cannot be read, or as [`list`].
 pub fn run(context: &Context<'_>, options: RunOptions) -> Result<RuleChanges> {
-    let (data, mut fleet) = open(context)?;
-    let catalog = Catalog::open(&data.catalog())?;
+    let (data, mut fleet) = open(context, Fleet::open)?;
+    let catalog = Catalog::open_to_look(&data.catalog())?;
     run_in(context, &catalog, &mut fleet, options)
 }
 
@@ -182,9 +184,12 @@ pub(super) fn run_in(
     Ok(rules::run(catalog, fleet, options, context.now())?)
 }
 
-fn open(context: &Context<'_>) -> Result<(DataDir, Fleet)> {
+fn open(
+    context: &Context<'_>,
+    how: fn(&Path) -> std::result::Result<Fleet, FleetError>,
+) -> Result<(DataDir, Fleet)> {
     let (data, _) = context.connected_side(NO_RULES)?;
-    let fleet = Fleet::open(&data.fleet())?;
+    let fleet = how(&data.fleet())?;
     Ok((data, fleet))
 }
 

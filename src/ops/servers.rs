@@ -75,7 +75,7 @@ pub fn show(context: &Context<'_>, name_or_id: &str) -> Result<ServerDetails> {
 /// # Errors
 /// As [`show`].
 pub fn remove(context: &Context<'_>, name_or_id: &str) -> Result<ServerRemoved> {
-    let mut fleet = context.fleet()?;
+    let mut fleet = context.fleet_to_change()?;
     let server = find(&fleet, name_or_id)?;
     fleet.remove_downstream(server.id)?;
     Ok(ServerRemoved { removed: server.id, name: server.name })
@@ -91,7 +91,7 @@ pub fn remove_all(
     really: bool,
 ) -> Result<RemovalOutcome> {
     let now = context.now();
-    let mut fleet = context.fleet()?;
+    let mut fleet = context.fleet_to_change()?;
     let removed = fleet.at_once(|fleet| {
         let mut servers = fleet.downstreams()?;
         let fits = |one: &Downstream| filter.fits(one.last_contact, one.last_rollup, now);

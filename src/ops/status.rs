@@ -63,8 +63,8 @@ pub struct StatusOutcome {
 /// When there is no data folder, or a store fails.
 pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
     let data = context.data_dir()?;
-    let catalog = Catalog::open(&data.catalog())?;
-    let fleet = Fleet::open(&data.fleet())?;
+    let catalog = Catalog::open_to_look(&data.catalog())?;
+    let fleet = Fleet::open_to_look(&data.fleet())?;
     let catalogue = catalog.counts()?;
     let (mut missing_files, mut missing_bytes) = (0_u64, 0_u64);
     catalog.missing_files(&mut |_, _, size, _| {

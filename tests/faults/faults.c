@@ -10,6 +10,7 @@
  *               enospc  the disk is full from this call on
  *               short   this call writes a part, then the disk is full
  *               kill    SIGKILL before the call
+ * FAULTS_READ_ONLY  the file system is read-only: calls that would change it fail with EROFS
  * FAULTS_FULL   the disk is full while this file exists
  * FAULTS_LOG    a line for each call goes there: number, name, path below the folder, and "failed" for the
  *               ones that did
@@ -118,6 +119,7 @@ static enum { EIO_ONCE, FULL, SHORT, KILL } mode;
 static long fail_at;
 static long counted;
 static int full;
+static int read_only;
 static const char *full_while;
 static int log_fd = -1;
 
@@ -250,11 +252,25 @@ static void tell(long number, const struct call *call, const char *path, int fai
     door(SYS_write, log_fd, (long)line, (long)at, 0, 0, 0);
 }
 
+/* Whether a file system that is read-only refuses it. Nothing is open for writing there. */
+static int changes(const struct call *call, const long *a, const char *path)
+{
+    int is_there = door(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0, 0, 0) == 0;
+    if (call->needs == OPENS)
+        return (open_flags(call, a) & (O_WRONLY | O_RDWR)) || !is_there;
+    if (!strncmp(call->name, "mkdir", 5))
+        return !is_there;
+    return call->names >= PATHS || !strcmp(call->name, "fchmod")
+        || ((call->names == PATH || call->names == AT) && call->needs != OPENS);
+}
+
 static long answer(const struct call *call, const long *a)
 {
     char path[PATH_MAX];
     if (!concerns(call, a, path))
         return door(call->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (read_only)
+        return changes(call, a, path) ? -EROFS : door(call->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
     long number = __atomic_add_fetch(&counted, 1, __ATOMIC_SEQ_CST);
     int space = needs_space(call, a, path);
     int here = number == fail_at;
@@ -343,6 +359,7 @@ __attribute__((constructor)) static void begin(void)
     strcpy(below, folder);
     below_len = strlen(below);
     fail_at = at ? atol(at) : 0;
+    read_only = getenv("FAULTS_READ_ONLY") != NULL;
     full_while = getenv("FAULTS_FULL");
     if (how && !strcmp(how, "enospc"))
         mode = FULL;

@@ -300,3 +300,15 @@ fn a_title_acts_on_no_terminal() {
     let json: Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(json[0]["title"], hostile);
 }
+
+#[test]
+fn a_rotation_sweeps_what_a_killed_one_left() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    ends_with(&data, &["init"], 0, "");
+    ends_with(&data, &["keys", "init"], 0, "");
+    let left = data.join("keys/.tmpA1b2C3");
+    fs::write(&left, b"{").unwrap();
+    ends_with(&data, &["keys", "rotate", "--policy"], 0, "");
+    assert!(!left.exists());
+}

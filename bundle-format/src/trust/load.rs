@@ -18,6 +18,7 @@ use super::{
     document::{self, parse_slot},
     error::{DAMAGED, explain, signatures},
     head::{Head, INDEX_TARGET, POLICY_ROLE, POLICY_TARGET, Part},
+    scratch::Scratch,
     sign::target_name,
     signers::valid_signers,
     state::Accepted,
@@ -81,7 +82,7 @@ pub(super) fn load(
         let disk = |source| {
             LoadError::Other(TrustError::machine("no scratch copy of the trust state", source))
         };
-        let scratch = tempfile::tempdir().map_err(disk)?;
+        let scratch = Scratch::new().map_err(disk)?;
         if let Some(accepted) = accepted {
             write_scratch(scratch.path(), accepted).map_err(disk)?;
         }

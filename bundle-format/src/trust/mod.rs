@@ -6,6 +6,7 @@
 //! | `root.rs`, `words.rs` | roots, and their fingerprints to compare by voice |
 //! | `sign.rs` | the connected side: sealing and countersigning |
 //! | `check.rs`, `load.rs` | the isolated side: checking a head, with the TUF client |
+//! | `scratch.rs` | the folder that the TUF client works in |
 //! | `shape.rs` | our own rules for the metadata, beyond TUF's |
 //! | `signers.rs` | whose signatures hold |
 //! | `countersigner.rs` | what a countersigner is shown |
@@ -20,6 +21,7 @@ mod error;
 mod head;
 mod load;
 mod root;
+mod scratch;
 mod shape;
 mod sign;
 mod signers;

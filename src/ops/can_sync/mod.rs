@@ -67,7 +67,8 @@ fn look(
     }
     let isolated = matches!(data.side(), Side::Isolated { .. });
     // Opening would make one.
-    let fleet = if data.fleet().exists() { Some(Fleet::open(&data.fleet())?) } else { None };
+    let fleet =
+        if data.fleet().exists() { Some(Fleet::open_to_look(&data.fleet())?) } else { None };
     let computers = fleet.as_ref().map(Fleet::computers).transpose()?.unwrap_or_default();
     let last = computers.iter().max_by_key(|computer| computer.last_seen);
     if let Some(last) = last {

@@ -37,8 +37,11 @@ pub(super) fn look(
         return Ok(());
     };
     let catalog = data.catalog();
-    let past =
-        if catalog.exists() { known_upstreams(&Catalog::open(&catalog)?)? } else { Vec::new() };
+    let past = if catalog.exists() {
+        known_upstreams(&Catalog::open_to_look(&catalog)?)?
+    } else {
+        Vec::new()
+    };
     let asked = match &options.from {
         Some(from) => vec![from.clone()],
         None => past.iter().map(|upstream| upstream.url.clone()).collect(),

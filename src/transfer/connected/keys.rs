@@ -31,6 +31,9 @@ const ROOT_DAYS: i64 = 3653;
 /// The beginning of the name of the folder in which the first keys are made.
 const SCRATCH: &str = "keys.";
 
+/// The beginning of the names that root files and `keys.json` have until they are written.
+const TEMPORARY: &str = ".tmp";
+
 /// Which keys `keys init` makes.
 #[derive(Debug, Clone)]
 pub struct KeysOptions {
@@ -346,6 +349,9 @@ pub(crate) fn later(now: Timestamp, days: i64) -> Timestamp {
 fn lock_and_sweep(data: &DataDir) -> Result<FolderLock> {
     let lock = trust::lock(data)?;
     durable::sweep(data.root(), SCRATCH).doing("clear", data.root())?;
+    if data.keys().exists() {
+        durable::sweep(&data.keys(), TEMPORARY).doing("clear", data.keys())?;
+    }
     Ok(lock)
 }
 

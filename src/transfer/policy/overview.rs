@@ -92,7 +92,7 @@ impl fmt::Display for LocalDecisionKind {
 /// # Errors
 /// When a store fails.
 pub fn policy_show(data: &DataDir) -> Result<PolicyOverview> {
-    let fleet = Fleet::open(&data.fleet())?;
+    let fleet = Fleet::open_to_look(&data.fleet())?;
     let summary = |state| match fleet.policy(state)? {
         Some(stored) => summarize(&stored).map(Some),
         None => Ok(None),

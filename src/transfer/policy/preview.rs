@@ -29,7 +29,7 @@ pub fn policy_diff(
     now: Timestamp,
 ) -> Result<Vec<PolicyChange>> {
     let site = side::require_isolated(data)?;
-    let fleet = Fleet::open(&data.fleet())?;
+    let fleet = Fleet::open_to_look(&data.fleet())?;
     if bundles.is_empty() {
         let stored = match fleet.policy(PolicyState::Held)? {
             Some(held) => Some(held),

@@ -74,7 +74,8 @@ pub fn check(
     if !data.catalog().exists() {
         return Ok(report);
     }
-    let mut catalog = Catalog::open(&data.catalog())?;
+    let open = if put_aside { Catalog::open } else { Catalog::open_to_look };
+    let mut catalog = open(&data.catalog())?;
     report
         .problems
         .extend(catalog.integrity()?.into_iter().map(|what| format!("catalogue: {what}")));
@@ -106,7 +107,7 @@ fn check_payloads(
     report: &mut CheckReport,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let content = ContentStore::open(&data.content())?;
+    let content = ContentStore::for_reading(&data.content());
     progress.phase("hashing payloads", Some(catalog.counts()?.present_bytes));
     let mut result = Ok(());
     catalog.payloads(&mut |row| {
@@ -115,6 +116,10 @@ fn check_payloads(
         }
     })?;
     result?;
+    // Nothing has come yet.
+    if !data.content().exists() {
+        return Ok(());
+    }
     let (mut unnamed, mut failed) = (0, None);
     content.list(&mut |sha256, _| match catalog.payload(&sha256) {
         Ok(Some(_)) => {}

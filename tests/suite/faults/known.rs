@@ -3,10 +3,7 @@
 
 use super::{
     judge::{Finding, Rule},
-    preload::{
-        Call,
-        Mode::{self, Eio, Full, Kill, Short},
-    },
+    preload::{Call, Mode},
 };
 
 /// One of them.
@@ -44,58 +41,4 @@ impl Known {
     }
 }
 
-/// Commands that open a database.
-const ON_DATABASES: &[&str] = &[
-    "approve",
-    "export",
-    "groups add",
-    "import",
-    "import delta",
-    "prune",
-    "publish",
-    "seal",
-    "sync",
-];
-
-pub(super) const KNOWN: &[Known] = &[
-    Known {
-        cases: ON_DATABASES,
-        modes: &[Eio],
-        call: ".sqlite-shm",
-        rule: Rule::Message,
-        what: "free space there",
-        why: "D7: SQLite's IOERR_SHMSIZE is told as a full disk, whatever the write failed of",
-    },
-    Known {
-        cases: ON_DATABASES,
-        modes: &[Full],
-        call: ".sqlite-wal$",
-        rule: Rule::Message,
-        what: "unable to open database file; run it as a user who may read and write",
-        why: "new: a full disk on which SQLite cannot make -wal is told as missing rights",
-    },
-    Known {
-        cases: ON_DATABASES,
-        modes: &[Full],
-        call: ".sqlite-shm$",
-        rule: Rule::Message,
-        what: "unable to open database file; run it as a user who may read and write",
-        why: "new: a full disk on which SQLite cannot make -shm is told as missing rights",
-    },
-    Known {
-        cases: &["sync", "import"],
-        modes: &[Full, Short],
-        call: ".sqlite",
-        rule: Rule::Message,
-        what: "unable to open database file",
-        why: "new: the same, when the databases are made",
-    },
-    Known {
-        cases: &["import", "import delta"],
-        modes: &[Eio, Kill],
-        call: " tmp/.tmp*",
-        rule: Rule::Left,
-        what: "tmp/.tmp*",
-        why: "D8: folders in the system's temporary folder stay for ever",
-    },
-];
+pub(super) const KNOWN: &[Known] = &[];

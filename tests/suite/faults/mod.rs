@@ -11,6 +11,7 @@ mod judge;
 mod known;
 mod look;
 pub(crate) mod preload;
+mod read_only;
 
 use std::collections::BTreeMap;
 

@@ -167,7 +167,7 @@ fn read_call(line: &str) -> Call {
 
 /// A text with a star for what is random in the names of temporary files.
 pub(super) fn starred(text: &str) -> String {
-    const BEGINS: [&str; 7] = [
+    const BEGINS: [&str; 8] = [
         ".tmp",
         "tmp.",
         ".unfinished-",
@@ -175,6 +175,7 @@ pub(super) fn starred(text: &str) -> String {
         ".tidegate-init-",
         ".tidegate-",
         "keys.",
+        "tidegate-trust-",
     ];
     const RANDOM: usize = 6;
     let mut out = String::new();
