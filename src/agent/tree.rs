@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn refuses_what_is_not_well_formed_or_too_much() {
         for (text, reason) in [
-            ("<a><b></a>", "expected"),
+            ("<a><b></a>", "another name"),
             ("<a>", "ends inside"),
             ("<a/><b/>", "more than one"),
             ("", "no element"),
