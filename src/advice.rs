@@ -7,6 +7,11 @@ use crate::sqlite::{SqliteFailure, sqlite_failure};
 /// What an administrator can do about a cause of an error, if it lies in the disk or in the state of a
 /// database file.
 pub fn advice(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if cause.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::FileTooLarge) {
+        return Some(
+            "the file system there takes no file as large as that: export again with `--volume-size fat32` (4 GiB), or a smaller size",
+        );
+    }
     let failure = match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => SqliteFailure::Full,
         Some(io::ErrorKind::ReadOnlyFilesystem) => SqliteFailure::ReadOnlyFileSystem,

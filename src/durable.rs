@@ -54,12 +54,36 @@ pub(crate) fn rename(file: NamedTempFile, path: &Path) -> io::Result<File> {
     file.persist(path).map_err(|error| error.error)
 }
 
-/// Makes the names in a folder durable: what was renamed, made or removed there.
+/// Makes the names in a folder durable: what was renamed, made or removed there; where the file system
+/// can do that.
 ///
 /// # Errors
 /// When the disk fails.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    where_possible(File::open(folder).and_then(|folder| folder.sync_all()))
+}
+
+/// Gives a file permissions, where the file system has such: FAT, shares and sticks that were mounted
+/// for all have none.
+///
+/// # Errors
+/// When the disk fails.
+#[cfg(unix)]
+pub(crate) fn permit(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    where_possible(fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+}
+
+/// What a file system refuses because it is not made for it does not count; what fails does.
+pub(crate) fn where_possible(result: io::Result<()>) -> io::Result<()> {
+    match result.as_ref().map_err(io::Error::kind) {
+        Err(
+            io::ErrorKind::PermissionDenied
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::Unsupported,
+        ) => Ok(()),
+        _ => result,
+    }
 }
 
 /// Removes the files and folders of a folder whose names begin so: what killed runs left. The caller
@@ -91,6 +115,15 @@ fn folder_of(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_file_system_cannot_do_does_not_count() {
+        let result = |kind: io::ErrorKind| where_possible(Err(kind.into()));
+        assert!(result(io::ErrorKind::PermissionDenied).is_ok());
+        assert!(result(io::ErrorKind::InvalidInput).is_ok());
+        assert!(result(io::ErrorKind::StorageFull).is_err());
+        assert!(where_possible(Err(io::Error::from_raw_os_error(5))).is_err(), "EIO");
+    }
 
     #[test]
     fn a_file_is_replaced_as_a_whole_and_nothing_else_is_left() {

@@ -26,6 +26,9 @@ pub(super) struct Sealing {
     /// Signatures are good for so many days
     #[arg(long, value_name = "DAYS", default_value_t = 730, value_parser = clap::value_parser!(i64).range(1..=36_500))]
     days: i64,
+    /// Go on if the last snapshot says to be sealed later than now: its date was wrong, not this one
+    #[arg(long)]
+    clock_is_right: bool,
 }
 
 impl Sealing {
@@ -34,6 +37,7 @@ impl Sealing {
             passphrase: self.passphrase.read()?,
             add_site,
             days: self.days,
+            clock_is_right: self.clock_is_right,
             ..SealOptions::default()
         })
     }

@@ -9,7 +9,10 @@ use std::{
 use bundle_format::digest::{PayloadDigests, PayloadHasher};
 
 use super::error::ContentError;
-use crate::file_error::{Doing, FileError};
+use crate::{
+    durable::where_possible,
+    file_error::{Doing, FileError},
+};
 
 /// Bytes that are copied at once.
 const BUFFER: usize = 1024 * 1024;
@@ -75,7 +78,7 @@ pub(super) fn make_read_only(file: &File) -> io::Result<()> {
     std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o444);
     #[cfg(not(unix))]
     permissions.set_readonly(true);
-    file.set_permissions(permissions)
+    where_possible(file.set_permissions(permissions))
 }
 
 /// Undoes [`make_read_only`].
@@ -85,5 +88,5 @@ pub(super) fn make_writable(path: &Path) -> io::Result<()> {
     std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
     #[cfg(not(unix))]
     permissions.set_readonly(false);
-    fs::set_permissions(path, permissions)
+    where_possible(fs::set_permissions(path, permissions))
 }

@@ -17,7 +17,7 @@ use super::{
     report::{SyncOptions, SyncProgress, SyncReport, name_below},
     source_kind::is_document,
 };
-use crate::{catalog::Catalog, content::ContentStore, file_error::FileError};
+use crate::{catalog::Catalog, content::ContentStore, file_error::FileError, sidecar::is_sidecar};
 
 /// Folders within folders.
 const DEPTH: usize = 64;
@@ -58,7 +58,8 @@ pub(super) fn sync(
 
 type FolderVisit<'a> = dyn FnMut(&Path, u64, &mut SyncReport) -> Result<(), SyncError> + 'a;
 
-/// Calls `visit` with every regular file and its size, in the order of the names.
+/// Calls `visit` with every regular file and its size, in the order of the names; what systems put
+/// beside them is passed over.
 fn walk(
     root: &Path,
     report: &mut SyncReport,
@@ -79,7 +80,7 @@ fn walk(
         };
         entries.sort_by_key(fs::DirEntry::file_name);
         let mut below = Vec::new();
-        for entry in entries {
+        for entry in entries.into_iter().filter(|entry| !is_sidecar(&entry.file_name())) {
             let path = entry.path();
             // Of the entry itself: a link is not followed.
             let data = match entry.metadata() {

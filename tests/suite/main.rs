@@ -41,6 +41,7 @@ mod fleet_replicated;
 mod house;
 mod kill;
 mod layers;
+mod medium;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod mutants;
 #[cfg(all(feature = "probe", feature = "upstream"))]

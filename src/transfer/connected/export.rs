@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::{
     layout::{Object, ObjectKind, lay_out},
+    medium::largest_file,
     seal::seal_locked,
     seal_options::{SealOptions, SealOutcome},
 };
@@ -101,9 +102,11 @@ pub fn export(
     let head = heads::load(data, sealed.snapshot)?;
     let mut catalog = Catalog::open(&data.catalog())?;
     let objects = objects_to_pack(&catalog, site, sealed.snapshot, options.full)?;
-    let notes = lay_out(&head, sealed.index, site, sealed.snapshot, &objects, options.volume_size)?;
-    let bytes = notes.iter().map(|note| volume_size(note, &head)).sum();
     fs::create_dir_all(out).doing("make", out)?;
+    // A stick says itself what it cannot take; a size that was given stays, when it is smaller.
+    let most = [options.volume_size, largest_file(out)].into_iter().flatten().min();
+    let notes = lay_out(&head, sealed.index, site, sealed.snapshot, &objects, most)?;
+    let bytes = notes.iter().map(|note| volume_size(note, &head)).sum();
     let free = fs4::available_space(out).doing("ask for the free space of", out)?;
     if free < bytes {
         let path = out.to_owned();
@@ -271,9 +274,7 @@ fn object_name(sha256: &Sha256) -> PathBuf {
 /// Lets everybody read a volume: a temporary file can be read by its owner alone.
 #[cfg(unix)]
 fn make_readable(path: &Path) -> std::result::Result<(), FileError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
-        .doing("set the permissions of", path)
+    durable::permit(path, 0o644).doing("set the permissions of", path)
 }
 
 #[cfg(not(unix))]

@@ -34,6 +34,9 @@ use crate::{
 
 type Result<T> = std::result::Result<T, TransferError>;
 
+/// A clock may be set back by so much without a question: it was corrected.
+const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(1);
+
 /// A snapshot whose signatures end sooner is sealed anew.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(24 * 90);
 
@@ -87,7 +90,10 @@ pub(super) fn seal_locked(
     draft.left_out = left_out;
     match last {
         Some(last) if draft.reasons.is_empty() => draft.unchanged(&last),
-        last => inputs.seal(writer, last, draft),
+        last => {
+            inputs.check_clock(last.as_ref())?;
+            inputs.seal(writer, last, draft)
+        }
     }
 }
 
@@ -166,6 +172,22 @@ impl SealInputs<'_> {
         }
         let left_out = Vec::new();
         Ok(SnapshotDraft { reasons, added_segments, counts, sites, policy_version, left_out })
+    }
+
+    /// A clock that is behind the last snapshot is wrong, or was: signatures would have expired before
+    /// they arrive, or sites would call the snapshot older than it is.
+    fn check_clock(&self, last: Option<&LastSnapshot>) -> Result<()> {
+        let Some(last) = last.map(|last| &last.row) else { return Ok(()) };
+        let behind = last.created.duration_since(self.created);
+        if self.options.clock_is_right || behind <= CLOCK_STEP {
+            return Ok(());
+        }
+        Err(TransferError::Unfit {
+            what: format!(
+                "nothing is sealed: the date here is {}, but snapshot {} was sealed at {}; set the clock right, or, if that snapshot had the wrong date, go on with --clock-is-right",
+                self.created, last.number, last.created
+            ),
+        })
     }
 
     /// Signs the next snapshot, stores its head, and commits.

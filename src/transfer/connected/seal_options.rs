@@ -14,6 +14,8 @@ pub struct SealOptions {
     pub add_site: Option<String>,
     /// Signatures are good for so many days. Drives travel for weeks, isolated clocks are wrong.
     pub days: i64,
+    /// Seal also if the last snapshot says to be sealed later than this one: it had the wrong date.
+    pub clock_is_right: bool,
     /// Unpacked bytes after which another segment is begun.
     pub segment_bytes: u64,
     /// Segments of one kind above which the newest are merged.
@@ -26,6 +28,7 @@ impl Default for SealOptions {
             passphrase: None,
             add_site: None,
             days: 730,
+            clock_is_right: false,
             segment_bytes: 512 * 1024 * 1024,
             most_segments: 64,
         }

@@ -23,12 +23,14 @@ use super::{
 };
 use crate::{
     file_error::Doing as _,
+    sidecar::is_sidecar,
     transfer::{error::TransferError, progress::Progress},
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
 
-/// The volumes that were named: files as given, and of a folder every `.tar` in it, by name.
+/// The volumes that were named: files as given, and of a folder every `.tar` in it, by name, but
+/// for what systems put beside them.
 pub(crate) fn find_volumes(bundles: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for bundle in bundles {
@@ -38,7 +40,11 @@ pub(crate) fn find_volumes(bundles: &[PathBuf]) -> Result<Vec<PathBuf>> {
         }
         let before = found.len();
         for entry in fs::read_dir(bundle).doing("list", bundle)? {
-            let path = entry.doing("list", bundle)?.path();
+            let entry = entry.doing("list", bundle)?;
+            if is_sidecar(&entry.file_name()) {
+                continue;
+            }
+            let path = entry.path();
             if path.is_file() && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tar")) {
                 found.push(path);
             }

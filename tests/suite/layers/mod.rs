@@ -10,6 +10,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("durable", 0),
     ("file_error", 0),
     ("printable", 0),
+    ("sidecar", 0),
     ("cabinet", 1),
     ("certificate", 1),
     ("soap", 1),

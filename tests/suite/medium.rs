@@ -1,0 +1,102 @@
+//! What lies on a medium beside the volumes, what it cannot take, and what a wrong clock signs.
+
+use std::fs;
+
+use tidegate::{
+    transfer::{ExportOptions, SealOptions, VerifyAgainst, VerifyOptions, seal, verify},
+    update::DocumentLimits,
+};
+
+use crate::support::{
+    clock::{days, now},
+    program::{run_json, utf8},
+    sides::{Mirror, Site, bytes, document},
+};
+
+/// As a Mac writes it beside each file on a stick.
+const APPLE_DOUBLE: &[u8] = b"\0\x05\x16\x07\0\x02\0\0Mac OS X        ";
+
+#[test]
+fn what_systems_put_beside_volumes_is_passed_over() {
+    let mirror = Mirror::new(7);
+    mirror.add(1, 100, &[bytes(1, 5000)]);
+    let exported = mirror.export("plant-7");
+    let name = exported.volumes[0].file_name().unwrap().to_str().unwrap().to_owned();
+    fs::write(mirror.out().join(format!("._{name}")), APPLE_DOUBLE).unwrap();
+    fs::write(mirror.out().join(".hidden.TAR"), b"x").unwrap();
+    fs::create_dir(mirror.out().join("System Volume Information")).unwrap();
+    let site = Site::new("plant-7", &mirror.root);
+    let options = VerifyOptions {
+        now: now(),
+        refuse_expired: false,
+        limits: bundle_format::limits::BundleLimits::default(),
+    };
+    let verified = verify(&[mirror.out()], VerifyAgainst::Data(&site.data), &options, &()).unwrap();
+    assert_eq!(verified.volumes.len(), 1);
+    let imported = site.import(&[mirror.out()]).unwrap();
+    assert_eq!(imported.in_force, Some(1));
+}
+
+#[test]
+fn what_systems_put_beside_documents_is_passed_over() {
+    let mirror = Mirror::new(7);
+    let folder = tempfile::tempdir().unwrap();
+    let xml = document(1, 1, &[]);
+    tidegate::update::UpdateDocument::parse(xml.as_bytes(), &DocumentLimits::default()).unwrap();
+    fs::write(folder.path().join("1.xml"), &xml).unwrap();
+    for name in ["._1.xml", ".DS_Store", "Thumbs.db", "desktop.ini"] {
+        fs::write(folder.path().join(name), APPLE_DOUBLE).unwrap();
+    }
+    fs::create_dir(folder.path().join("$RECYCLE.BIN")).unwrap();
+    fs::write(folder.path().join("$RECYCLE.BIN").join("2.xml"), document(2, 1, &[])).unwrap();
+    let synced = run_json(mirror.data.root(), &["sync", "--from", utf8(folder.path())], 0);
+    assert_eq!(synced["new-revisions"], 1, "{synced:#}");
+    assert_eq!(synced["problems"], serde_json::json!([]), "{synced:#}");
+}
+
+#[test]
+fn a_clock_behind_the_last_seal_signs_nothing() {
+    let mirror = Mirror::new(7);
+    mirror.add(1, 100, &[]);
+    seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap();
+    mirror.add(2, 100, &[]);
+    let error = seal(&mirror.data, days(-900), &SealOptions::default(), &()).unwrap_err();
+    let said = error.to_string();
+    for part in ["2026-02-03", "2023-08-18", "snapshot 1", "--clock-is-right"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(mirror.catalog().snapshots().unwrap().len(), 1, "nothing was sealed");
+    // Nothing to sign: nothing to ask.
+    let same = Mirror::new(8);
+    same.add(1, 100, &[]);
+    seal(&same.data, now(), &SealOptions::default(), &()).unwrap();
+    assert!(!seal(&same.data, days(-900), &SealOptions::default(), &()).unwrap().new);
+
+    let sealing = SealOptions { clock_is_right: true, ..SealOptions::default() };
+    let options = ExportOptions { seal: sealing, ..ExportOptions::default() };
+    assert_eq!(mirror.export_with("plant-7", &options).unwrap().snapshot, 2);
+    // A clock that was corrected by minutes is no question.
+    mirror.add(3, 100, &[]);
+    let corrected = now() - jiff::SignedDuration::from_mins(5);
+    assert!(seal(&mirror.data, corrected, &SealOptions::default(), &()).unwrap().new);
+}
+
+/// A file system with a limit for files, as `ulimit` makes one.
+#[cfg(unix)]
+#[test]
+fn a_volume_that_is_too_large_names_the_size_to_give() {
+    let mirror = Mirror::new(7);
+    mirror.add(1, 100, &[bytes(1, 900_000)]);
+    let out = mirror.folder.path().join("stick");
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 700; exec '{}' --data '{}' export --site plant-7 --out '{}'",
+        env!("CARGO_BIN_EXE_tidegate"),
+        mirror.data.root().display(),
+        out.display()
+    );
+    let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("--volume-size fat32"), "{said}");
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "nothing is left on the stick");
+}
