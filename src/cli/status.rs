@@ -52,6 +52,7 @@ fn text(status: &StatusOutcome) -> String {
         human_bytes(status.missing_bytes)
     ));
     text.extend(status.snapshots.iter().map(snapshot));
+    text.extend(status.problems.iter().map(|problem| format!("Problem: {problem}\n")));
     if let Some(snapshot) = status.unfinished_import {
         text.push_str(&unfinished(snapshot));
     }

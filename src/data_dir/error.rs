@@ -36,11 +36,12 @@ pub enum DataDirError {
         #[source]
         source: serde_json::Error,
     },
-    /// The catalogue has gone. A new one would number updates afresh, and agents keep these numbers.
+    /// The catalogue or the fleet has gone. A new catalogue would number updates afresh, and agents keep
+    /// these numbers; a new fleet would have no approvals, and the next snapshot would take all back.
     #[error(
-        "{path} is missing, but snapshots were made of it: bring it back from a backup, or begin anew in another folder with `tidegate init`"
+        "{path} is missing or empty, but there are snapshots that go with it: bring it back from a backup, or begin anew in another folder with `tidegate init`"
     )]
-    CatalogueLost {
+    StoreLost {
         /// Where it should be.
         path: PathBuf,
     },

@@ -89,10 +89,13 @@ impl DataDir {
             check_site(site)?;
         }
         let data = Self { root: root.to_owned(), side };
-        let catalog = data.catalog();
         let used = || data.snapshots().read_dir().is_ok_and(|mut entries| entries.next().is_some());
-        if !catalog.exists() && used() {
-            return Err(DataDirError::CatalogueLost { path: catalog });
+        // A database that is lost or empty would be made anew, and nobody would see that it is.
+        for path in [data.catalog(), data.fleet()] {
+            let is_lost = fs::metadata(&path).map_or(true, |found| found.len() == 0);
+            if is_lost && used() {
+                return Err(DataDirError::StoreLost { path });
+            }
         }
         permission::tighten(root);
         Ok(data)

@@ -99,6 +99,23 @@ impl Fleet {
         })
     }
 
+    /// What SQLite itself finds wrong with the file; empty when it is in order.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn integrity(&self) -> Result<Vec<String>, FleetError> {
+        self.read("check the integrity", |db| {
+            let mut found = Vec::new();
+            for pragma in ["PRAGMA integrity_check(20)", "PRAGMA foreign_key_check"] {
+                let mut statement = db.prepare(pragma)?;
+                let texts = statement.query_map([], |row| row.get::<_, String>(0))?;
+                found.extend(texts.collect::<Result<Vec<_>, _>>()?);
+            }
+            found.retain(|text| text != "ok");
+            Ok(found)
+        })
+    }
+
     /// Writes something that means nothing: whether that is possible again.
     ///
     /// # Errors

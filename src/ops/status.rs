@@ -35,6 +35,8 @@ pub struct StatusOutcome {
     pub computers: u64,
     /// Approvals.
     pub approvals: u64,
+    /// What in one store contradicts another, for people: what `check` would find without hashing.
+    pub problems: Vec<String>,
     /// Approved updates that are not offered, and why.
     pub waiting: WaitingSummary,
     /// The address of the server that decides, on a replica.
@@ -80,6 +82,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         snapshots: catalog.snapshots()?,
         computers: fleet.computers()?.len() as u64,
         approvals: fleet.approvals()?.len() as u64,
+        problems: transfer::store_problems(&data, &catalog, &fleet)?,
         waiting: waiting::summary(&catalog, &fleet)?,
         replica_of: fleet.replica_of()?,
         unfinished_import: transfer::unfinished_import(&data)?,

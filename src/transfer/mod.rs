@@ -50,6 +50,7 @@ pub use policy::{
 pub use progress::Progress;
 pub use store::trust::{RootSummary, TrustAdded, inspect_root, trust_add};
 pub use upkeep::check::{CheckReport, check};
+pub use upkeep::consistency::store_problems;
 pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};
 pub use upkeep::seed::{SeedReport, seed};
 pub use volume::verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};

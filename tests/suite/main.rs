@@ -25,6 +25,7 @@ mod chain;
 mod channel;
 #[cfg(feature = "upstream")]
 mod channel_proxies;
+mod check;
 mod cli;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod compat;

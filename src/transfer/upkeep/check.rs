@@ -9,12 +9,13 @@ use bundle_format::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::snapshots::snapshots_in_use;
+use super::{consistency::store_problems, snapshots::snapshots_in_use};
 use crate::{
     catalog::{Catalog, PayloadRow, SnapshotState},
     content::ContentStore,
     data_dir::{DataDir, Side},
     file_error::{Doing as _, FileError},
+    fleet::Fleet,
     transfer::{
         error::TransferError,
         isolated::import::finish::unfinished_import,
@@ -79,6 +80,9 @@ pub fn check(
     report
         .problems
         .extend(catalog.integrity()?.into_iter().map(|what| format!("catalogue: {what}")));
+    let fleet = Fleet::open_to_look(&data.fleet())?;
+    report.problems.extend(fleet.integrity()?.into_iter().map(|what| format!("fleet: {what}")));
+    report.problems.extend(store_problems(data, &catalog, &fleet)?);
     report.problems.extend(catalog.contradictions()?.into_iter().map(|c| c.to_string()));
     check_payloads(data, &catalog, &mut report, progress)?;
     check_segments(data, &catalog, &mut report)?;

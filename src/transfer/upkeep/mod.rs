@@ -4,11 +4,13 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `check` | every stored file against its name and the catalogue |
+//! | `consistency` | whether the stores belong together |
 //! | `prune` | what nobody needs any more, removed |
 //! | `snapshots` | which snapshots still matter |
 //! | `seed` | a lost connected side, rebuilt from a bundle |
 
 pub(super) mod check;
+pub(super) mod consistency;
 pub(super) mod prune;
 pub(super) mod seed;
 mod snapshots;

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     catalog::{Catalog, CatalogWriter, PayloadRow, SnapshotRow, SnapshotState},
     file_error::{Doing as _, FileError},
+    fleet::Fleet,
     transfer::{
         error::{Blame, TransferError},
         isolated::{
@@ -200,6 +201,8 @@ fn put_snapshots(
         candidates.iter().filter(|candidate| Some(candidate.number()) >= switched);
     for candidate in served_or_pending {
         let index = &candidate.verified.index;
+        // Where there are snapshots, there are both databases: one that is not there is lost.
+        Fleet::open(&context.data.fleet())?;
         heads::store(context.data, index.snapshot, &candidate.head)?;
         let is_served = in_force == Some(index.snapshot);
         writer.store_snapshot(
