@@ -87,10 +87,9 @@ fn newest_root(
 ) -> Result<TrustState, TransferError> {
     let mut newest = context.trust.clone();
     for volume in &checked.volumes {
-        newest = newest.with_newest_root(&volume.head).map_err(|source| TransferError::Trust {
-            path: volume.path.clone(),
-            source,
-        })?;
+        newest = newest
+            .with_newest_root(&volume.head)
+            .map_err(|source| TransferError::Trust { path: volume.path.clone(), source })?;
     }
     if newest != *context.trust && !context.options.dry_run {
         trust::store_state(context.data, &newest)?;
