@@ -237,6 +237,12 @@ fn a_new_root_counts_while_its_snapshot_is_pending() {
     assert_eq!(fs::read(site.data.trust_state()).unwrap(), trusted, "a dry run stores nothing");
     let report = site.import(&after).unwrap();
     assert_eq!((report.in_force, report.pending.len()), (Some(1), 1));
+    let found = check(&site.data, now(), false, &()).unwrap();
+    assert_eq!(
+        found.problems,
+        Vec::<String>::new(),
+        "what is served is right while that one is awaited"
+    );
     for number in [2, 3, 4, 50] {
         let thief = Forge::new(number).volume(&stolen);
         let story = refused_by(&site, "a stolen key, while pending", &thief);
