@@ -26,6 +26,9 @@ pub struct Vector {
     /// Volumes that were accepted before, in order; as `volume`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
+    /// Volumes that were seen after those, and are not whole: only their roots count. As `volume`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<String>,
     pub site: String,
     pub clock: Timestamp,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -3,7 +3,11 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use bundle_format::trust::{Expectation, Freshness, TrustState};
+use bundle_format::{
+    container::VolumeReader,
+    limits::BundleLimits,
+    trust::{Expectation, Freshness, TrustState, check_head},
+};
 
 use crate::{
     support::whole_check,
@@ -26,7 +30,7 @@ fn every_vector_behaves_as_it_says() {
         let vector: Vector = serde_json::from_slice(&fs::read(file).unwrap())
             .unwrap_or_else(|e| panic!("{name}: {e}"));
         used.insert(vector.volume.clone());
-        used.extend(vector.after.iter().cloned());
+        used.extend(vector.after.iter().chain(&vector.seen).cloned());
         let found = run(&vector);
         let good = match (&vector.expect, &found) {
             (Expected::Refused { by, says }, Expected::Refused { by: found, says: what }) => {
@@ -65,6 +69,12 @@ fn run(vector: &Vector) -> Expected {
     for before in &vector.after {
         let accepted = whole_check(&volume(before), &state, &expect).unwrap();
         state = TrustState::from_bytes(&accepted.next_state.to_bytes()).unwrap();
+    }
+    for seen in &vector.seen {
+        let bytes = volume(seen);
+        let (_, _, head) = VolumeReader::open(&bytes[..], &BundleLimits::default()).unwrap();
+        check_head(&state, &head, &expect, &BundleLimits::default()).unwrap();
+        state = state.with_newest_root(&head).unwrap();
     }
     match whole_check(&edited(volume(&vector.volume), &vector.edits), &state, &expect) {
         Ok(verified) => Expected::Accepted {

@@ -230,7 +230,11 @@ fn check_snapshots(
     };
     let expect = Expectation { site: Some(site), now, refuse_expired: false };
     let limits = bundle_format::limits::BundleLimits::default();
-    let verified = bundle_format::trust::check_head(&state, &head, &expect, &limits);
+    let mut verified = bundle_format::trust::check_head(&state, &head, &expect, &limits);
+    // A newer root whose snapshot is pending may have revoked what was right when it took effect.
+    if let (Err(_), Some(before)) = (&verified, state.before_newest_root()) {
+        verified = bundle_format::trust::check_head(&before, &head, &expect, &limits);
+    }
     let is_newer = |verified: &VerifiedHead| verified.freshness == Freshness::Newer;
     if report.unfinished_import.is_none() && verified.as_ref().is_ok_and(is_newer) {
         report.problems.push(format!(

@@ -6,7 +6,7 @@ use bundle_format::policy::PolicyApproval;
 use tidegate::{
     fleet::Fleet,
     transfer::{
-        Blame, ImportOptions, KeyRotation, KeysOptions, SealOptions, check, inspect_root,
+        Blame, ImportOptions, KeyRotation, KeysOptions, SealOptions, check, import, inspect_root,
         keys_rotate, seal, trust_add,
     },
 };
@@ -209,4 +209,79 @@ fn the_new_root_in_the_same_folder_counts_at_once() {
     assert_eq!(report.in_force, Some(2));
     assert!(report.warnings.iter().any(|w| w.contains("does not take effect")), "{report:?}");
     refused_path(&site, "the thief alone", paths.last().unwrap(), &ImportOptions::new(now()));
+}
+
+/// A site at snapshot 1 and a mirror whose keys were stolen and then replaced: the disc that was sealed
+/// before, the disc that carries the new root and lacks what the first has, and the stolen keys.
+fn replaced_on_the_way() -> (Mirror, Site, PathBuf, [Vec<PathBuf>; 2]) {
+    let mirror = Mirror::new(MIRROR);
+    mirror.add(1, 1, &[bytes(1, 3000)]);
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    let stolen = mirror.folder.path().join("stolen");
+    copy_folder(&mirror.data.keys(), &stolen);
+    mirror.add(2, 1, &[bytes(2, 3000)]);
+    let before = mirror.export("plant-7").volumes;
+    keys_rotate(&mirror.data, KeyRotation { content: true, ..KeyRotation::default() }, None, now())
+        .unwrap();
+    mirror.add(3, 1, &[bytes(3, 3000)]);
+    let after = mirror.export("plant-7").volumes;
+    (mirror, site, stolen, [before, after])
+}
+
+#[test]
+fn a_new_root_counts_while_its_snapshot_is_pending() {
+    let (mirror, site, stolen, [_, after]) = replaced_on_the_way();
+    let trusted = fs::read(site.data.trust_state()).unwrap();
+    site.dry_run(&after).unwrap();
+    assert_eq!(fs::read(site.data.trust_state()).unwrap(), trusted, "a dry run stores nothing");
+    let report = site.import(&after).unwrap();
+    assert_eq!((report.in_force, report.pending.len()), (Some(1), 1));
+    let found = check(&site.data, now(), false, &()).unwrap();
+    assert_eq!(
+        found.problems,
+        Vec::<String>::new(),
+        "what is served is right while that one is awaited"
+    );
+    for number in [2, 3, 4, 50] {
+        let thief = Forge::new(number).volume(&stolen);
+        let story = refused_by(&site, "a stolen key, while pending", &thief);
+        assert!(story.contains("revoked"), "{story}");
+    }
+    let report = site.import(&mirror.export_full("plant-7").volumes).unwrap();
+    assert_eq!((report.in_force, report.pending.len()), (Some(3), 0));
+    refused_by(&site, "a stolen key, afterwards", &Forge::new(51).volume(&stolen));
+}
+
+#[test]
+fn a_disc_of_before_fills_gaps_when_the_administrator_names_it() {
+    let (_mirror, site, stolen, [before, after]) = replaced_on_the_way();
+    site.import(&after).unwrap();
+    let usual = ImportOptions::new(now());
+    let story = refused_path(&site, "not named", &before[0], &usual);
+    assert!(story.contains("revoked") && story.contains("--replaced-keys"), "{story}");
+    let named = |number| ImportOptions { replaced_keys: Some(number), ..ImportOptions::new(now()) };
+    refused_path(&site, "another one named", &before[0], &named(9));
+    let thief = write_to(&site, "thief.tar", &Forge::new(50).volume(&stolen));
+    refused_path(&site, "a thief's snapshot named", &thief, &named(50));
+    let report = import(&site.data, &before, &named(2), &()).unwrap();
+    assert_eq!((report.in_force, report.pending.len()), (Some(3), 0), "{report:?}");
+    assert!(report.warnings.iter().any(|w| w.contains("keys that were replaced")), "{report:?}");
+    refused_path(&site, "named once more", &thief, &named(50));
+}
+
+#[test]
+fn discs_of_before_and_after_together_need_no_word() {
+    for turned in [false, true] {
+        let (_mirror, site, _, [before, after]) = replaced_on_the_way();
+        let mut both = [before, after].concat();
+        if turned {
+            both.reverse();
+        }
+        let report = site.import(&both).unwrap();
+        assert_eq!((report.in_force, report.pending.len()), (Some(3), 0), "{report:?}");
+    }
+    let (_mirror, site, _, [before, after]) = replaced_on_the_way();
+    assert_eq!(site.import(&before).unwrap().in_force, Some(2));
+    assert_eq!(site.import(&after).unwrap().in_force, Some(3));
 }

@@ -142,6 +142,31 @@ pub(super) fn untrusted(made: &mut Made) {
     ] {
         made.vector(name, &of(about, name, by, says));
     }
+    for (name, document, file, member) in super::volumes::UNLISTED {
+        let about = format!("{document} lists {file} without {member}, as TUF allows.");
+        made.vector(name, &of(&about, name, "trust", &format!("SHA-256 and length of {file}")));
+    }
+    for (name, about, says) in [
+        ("specification-2", "Timestamp of TUF 2.0.0.", "specification"),
+        ("key-id-in-upper-case", "A key id in upper case.", "one form"),
+        ("signature-in-upper-case", "A signature in upper case.", "one form"),
+        ("timestamp-padding-longer", "2048 spaces more.", "room for its signatures"),
+    ] {
+        made.vector(name, &of(about, name, "trust", says));
+    }
+    made.vector(
+        "revoked-while-pending",
+        &Vector {
+            after: vec!["good.tar.zst".to_owned()],
+            seen: vec!["rotated.tar.zst".to_owned()],
+            ..of(
+                "The root that revokes its keys was seen; its snapshot is pending.",
+                "newer",
+                "trust",
+                "revoked",
+            )
+        },
+    );
     made.vector(
         "unknown-signer",
         &Vector {

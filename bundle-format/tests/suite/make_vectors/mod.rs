@@ -83,6 +83,7 @@ fn good(about: &str, by: &str, says: &str) -> Vector {
         edits: Vec::new(),
         root: "root.json".to_owned(),
         after: Vec::new(),
+        seen: Vec::new(),
         site: "plant-7".to_owned(),
         clock: time("2026-02-01T00:00:00Z"),
         refuse_expired: false,

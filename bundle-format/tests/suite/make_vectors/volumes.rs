@@ -163,6 +163,41 @@ pub(super) fn volumes(made: &mut Made) {
             3,
         ),
     );
+    for (name, document, file, member) in UNLISTED {
+        let change = |of: &str, signed: &mut serde_json::Value| {
+            if of == document {
+                signed["meta"][file].as_object_mut().unwrap().remove(member);
+            }
+        };
+        made.volume(name, mirror.volume(&forged(&change), 3));
+    }
+    made.volume(
+        "specification-2",
+        mirror.volume(
+            &forged(&|document, signed| {
+                if document == "timestamp" {
+                    signed["spec_version"] = json!("2.0.0");
+                }
+            }),
+            3,
+        ),
+    );
+    let upper = |name: &str| {
+        let mut changed = head.clone();
+        let text = String::from_utf8(head.files["metadata/timestamp.json"].to_vec()).unwrap();
+        let from = text.find(&format!("\"{name}\": \"")).unwrap() + name.len() + 5;
+        let to = from + text[from..].find('"').unwrap();
+        let text = text[..from].to_owned() + &text[from..to].to_uppercase() + &text[to..];
+        changed.files.insert("metadata/timestamp.json".to_owned(), text.into());
+        mirror.volume(&changed, 3)
+    };
+    made.volume("key-id-in-upper-case", upper("keyid"));
+    made.volume("signature-in-upper-case", upper("sig"));
+    let mut longer = head.clone();
+    let mut bytes = head.files["metadata/timestamp.json"].to_vec();
+    bytes.resize(bytes.len() + 2048, b' ');
+    longer.files.insert("metadata/timestamp.json".to_owned(), bytes.into());
+    made.volume("timestamp-padding-longer", mirror.volume(&longer, 3));
     let mut mixed = head.clone();
     let four = mirror.seal(&mirror.snapshot(4).0, 4, 1);
     mixed.files.insert(
@@ -177,3 +212,13 @@ fn mirror_with_one_more() -> Mirror {
     mirror.payloads.push(b"one more".to_vec());
     mirror
 }
+
+/// Volumes in which a file is listed without a member that TUF lets metadata leave out.
+pub(super) const UNLISTED: [(&str, &str, &str, &str); 6] = [
+    ("timestamp-without-hashes", "timestamp", "snapshot.json", "hashes"),
+    ("timestamp-without-length", "timestamp", "snapshot.json", "length"),
+    ("targets-without-hashes", "snapshot", "targets.json", "hashes"),
+    ("targets-without-length", "snapshot", "targets.json", "length"),
+    ("policy-without-hashes", "snapshot", "policy.json", "hashes"),
+    ("policy-without-length", "snapshot", "policy.json", "length"),
+];

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bundle_format::trust::{Expectation, Freshness};
+use bundle_format::trust::{Expectation, Freshness, TrustState};
 
 use super::{context::ImportContext, site_state::SiteState};
 use crate::{
@@ -36,11 +36,11 @@ pub(super) fn check_volumes(
     let mut volumes = Vec::new();
     for path in read::find_volumes(bundles)? {
         let opened = read::open_volume(&path, context.trust, &expect, &options.limits);
-        volumes.push(match opened {
-            Err(refusal) if options.replaced_keys.is_some() => {
-                open_before_new_root(context, &path, &expect, refusal)?
+        volumes.push(match (opened, context.trust.before_newest_root()) {
+            (Err(refusal), Some(before)) => {
+                open_before_new_root(context, &path, &expect, &before, refusal)?
             }
-            opened => opened?,
+            (opened, _) => opened?,
         });
     }
     volumes.sort_by_key(|v| (v.verified.index.snapshot, v.note.set, v.note.volume));
@@ -58,21 +58,23 @@ fn open_before_new_root(
     context: &ImportContext<'_>,
     path: &Path,
     expect: &Expectation<'_>,
+    before: &TrustState,
     refusal: TransferError,
 ) -> Result<Volume, TransferError> {
-    let Some(before) = context.trust.before_newest_root() else { return Err(refusal) };
-    let mut volume = match read::open_volume(path, &before, expect, &context.options.limits) {
+    let mut volume = match read::open_volume(path, before, expect, &context.options.limits) {
         Ok(volume) => volume,
         Err(_) => return Err(refusal),
     };
-    if context.options.replaced_keys != Some(volume.verified.index.snapshot) {
-        return Err(refusal);
+    let number = volume.verified.index.snapshot;
+    if context.options.replaced_keys != Some(number) {
+        return Err(volume.refused(format!(
+            "snapshot {number} is signed with keys that the connected side has revoked since: whoever stole them can sign such a bundle. If you know that this medium was sealed before, `tidegate import --replaced-keys {number}` takes from it what newer snapshots lack; otherwise ask for a new export with `--full`"
+        )));
     }
     volume.verified.freshness = Freshness::Older;
     volume.verified.next_state = context.trust.clone();
     volume.verified.warnings.push(format!(
-        "snapshot {} was signed with keys that were replaced since: only what newer snapshots lack is taken from it",
-        volume.verified.index.snapshot
+        "snapshot {number} was signed with keys that were replaced since: only what newer snapshots lack is taken from it",
     ));
     Ok(volume)
 }
