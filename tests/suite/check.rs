@@ -10,7 +10,7 @@ use crate::support::{
     sides::{Mirror, Site, bytes, copy_folder},
 };
 
-/// A mirror that sealed two snapshots, and a site that took both in; beside each how it was after the
+/// A mirror that sealed three snapshots, and a site that took them in; beside each how it was after the
 /// first.
 struct Sides {
     mirror: Mirror,
@@ -23,7 +23,7 @@ impl Sides {
         let mirror = Mirror::new(7);
         let site = Site::new("plant-7", &mirror.root);
         let earlier = tempfile::tempdir().unwrap();
-        for n in 1..=2 {
+        for n in 1..=3 {
             mirror.add(n, 100, &[bytes(n as u64, 5000)]);
             let volumes = mirror.export("plant-7").volumes;
             site.import(&volumes).unwrap();
@@ -136,7 +136,7 @@ fn keys_signatures_and_trust_that_are_gone_are_named() {
         }
     };
     without(sides.mirror.data.root(), "keys", "the keys are gone");
-    without(sides.mirror.data.root(), "snapshots/2", "signatures of snapshot 2");
-    without(sides.site.data.root(), "snapshots/2", "signatures of snapshot 2");
+    without(sides.mirror.data.root(), "snapshots/3", "signatures of snapshot 3");
+    without(sides.site.data.root(), "snapshots/3", "signatures of snapshot 3");
     without(sides.site.data.root(), "trust", "trust add");
 }

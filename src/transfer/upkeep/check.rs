@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use bundle_format::{
     digest::Sha256,
-    trust::{Expectation, Freshness, VerifiedHead},
+    limits::BundleLimits,
+    trust::{Expectation, Freshness, Head, TrustError, TrustState, VerifiedHead},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -229,12 +230,7 @@ fn check_snapshots(
         }
     };
     let expect = Expectation { site: Some(site), now, refuse_expired: false };
-    let limits = bundle_format::limits::BundleLimits::default();
-    let mut verified = bundle_format::trust::check_head(&state, &head, &expect, &limits);
-    // A newer root whose snapshot is pending may have revoked what was right when it took effect.
-    if let (Err(_), Some(before)) = (&verified, state.before_newest_root()) {
-        verified = bundle_format::trust::check_head(&before, &head, &expect, &limits);
-    }
+    let verified = check_served(&state, &head, &expect);
     let is_newer = |verified: &VerifiedHead| verified.freshness == Freshness::Newer;
     if report.unfinished_import.is_none() && verified.as_ref().is_ok_and(is_newer) {
         report.problems.push(format!(
@@ -256,6 +252,22 @@ fn check_snapshots(
         Err(e) => report.problems.push(format!("snapshot {}: {e}", served.number)),
     }
     Ok(())
+}
+
+/// A newer root whose snapshot is pending may have revoked what was right when it took effect.
+fn check_served(
+    state: &TrustState,
+    head: &Head,
+    expect: &Expectation<'_>,
+) -> std::result::Result<VerifiedHead, TrustError> {
+    let limits = BundleLimits::default();
+    match (
+        bundle_format::trust::check_head(state, head, expect, &limits),
+        state.before_newest_root(),
+    ) {
+        (Err(_), Some(before)) => bundle_format::trust::check_head(&before, head, expect, &limits),
+        (verified, _) => verified,
+    }
 }
 
 fn move_aside(data: &DataDir, path: &Path) -> Result<()> {

@@ -34,7 +34,8 @@ pub fn store_problems(data: &DataDir, catalog: &Catalog, fleet: &Fleet) -> Resul
     match data.side() {
         Side::Connected { .. } => {
             let signed = newest_signed(data)?;
-            if signed > newest {
+            // One more is what a seal leaves that was killed before it was done; the next one replaces it.
+            if signed > newest + 1 {
                 problems.push(format!(
                     "{} is older than the snapshots beside it: it ends with snapshot {newest}, but snapshot {signed} has been signed. It came from an older backup: bring back the newest one; sites would refuse what is sealed from this one",
                     data.catalog().display()
