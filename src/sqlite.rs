@@ -80,7 +80,7 @@ impl OpenError {
 
 /// Writes a file without a name beside a database, as large as what SQLite shares one by.
 fn try_folder(path: &Path) -> io::Result<()> {
-    const SHARED: [u8; 64 * 1024] = [0; 64 * 1024];
+    static SHARED: [u8; 64 * 1024] = [0; 64 * 1024];
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))?.write_all(&SHARED)
 }

@@ -76,6 +76,7 @@ fn tighten_one(path: &Path) -> io::Result<()> {
 
 #[cfg(all(test, unix))]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that runs into one fails, as it should")]
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

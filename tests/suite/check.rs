@@ -23,8 +23,8 @@ impl Sides {
         let mirror = Mirror::new(7);
         let site = Site::new("plant-7", &mirror.root);
         let earlier = tempfile::tempdir().unwrap();
-        for n in 1..=3 {
-            mirror.add(n, 100, &[bytes(n as u64, 5000)]);
+        for n in 1..=3_u32 {
+            mirror.add(n.into(), 100, &[bytes(n.into(), 5000)]);
             let volumes = mirror.export("plant-7").volumes;
             site.import(&volumes).unwrap();
             if n == 1 {
