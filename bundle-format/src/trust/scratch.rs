@@ -6,6 +6,7 @@ use std::{
     io,
     path::Path,
     sync::Once,
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -14,6 +15,8 @@ use tempfile::TempDir;
 const PREFIX: &str = "tidegate-trust-";
 /// Held by whoever uses the folder.
 const LOCK: &str = "lock";
+/// A folder is made and locked in less than this.
+const HALF_MADE: Duration = Duration::from_secs(3600);
 /// How often it is made again.
 const TRIES: usize = 5;
 
@@ -85,11 +88,16 @@ fn is_of_one_user(found: &Metadata, own: &Metadata) -> bool {
     found.is_dir()
 }
 
-/// Whether nobody uses a folder any more.
+/// Whether nobody uses a folder any more. One without a lock may be in the making: it is left only when
+/// it is old.
 fn is_left(folder: &Path) -> bool {
     match File::open(folder.join(LOCK)) {
         Ok(lock) => lock.try_lock().is_ok(),
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => folder
+            .metadata()
+            .and_then(|found| found.modified())
+            .is_ok_and(|made| made.elapsed().is_ok_and(|age| age > HALF_MADE)),
+        Err(_) => false,
     }
 }
 
@@ -106,12 +114,16 @@ mod tests {
         fs::write(left.join("timestamp.json"), b"{}").unwrap();
         let half_gone = parent.path().join("tidegate-trust-half-gone");
         fs::create_dir(&half_gone).unwrap();
+        let old = std::time::SystemTime::now() - HALF_MADE * 2;
+        File::open(&half_gone).unwrap().set_modified(old).unwrap();
+        let half_made = parent.path().join("tidegate-trust-half-made");
+        fs::create_dir(&half_made).unwrap();
         let other = parent.path().join("another-program");
         fs::create_dir(&other).unwrap();
         let used = Scratch::new_in(parent.path()).unwrap();
         let own = Scratch::new_in(parent.path()).unwrap();
         own.sweep();
-        assert!(!left.exists() && !half_gone.exists());
+        assert!(!left.exists() && !half_gone.exists() && half_made.exists());
         assert!(other.exists() && used.path().exists() && own.path().exists());
         let path = own.path().to_owned();
         drop(own);
