@@ -6,7 +6,6 @@ use std::{
     io,
     path::Path,
     sync::Once,
-    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -15,8 +14,6 @@ use tempfile::TempDir;
 const PREFIX: &str = "tidegate-trust-";
 /// Held by whoever uses the folder.
 const LOCK: &str = "lock";
-/// A folder is made and locked in less than this.
-const HALF_MADE: Duration = Duration::from_secs(3600);
 /// How often it is made again.
 const TRIES: usize = 5;
 
@@ -33,7 +30,9 @@ impl Scratch {
         static SWEPT: Once = Once::new();
         let parent = std::env::temp_dir();
         // One that is swept while it is made, before it can be locked, is made again.
-        let is_swept = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let is_swept = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ResourceBusy)
+        };
         let scratch = (0..TRIES)
             .map(|_| Self::new_in(&parent))
             .find(|made| !made.as_ref().is_err_and(is_swept))
@@ -66,8 +65,8 @@ impl Scratch {
             let path = entry.path();
             let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX)
                 && path.symlink_metadata().is_ok_and(|found| is_of_one_user(&found, &own));
-            if is_ours && path != self.path() && is_left(&path) {
-                let _ = fs::remove_dir_all(&path);
+            if is_ours && path != self.path() {
+                let _ = remove_left(&path);
             }
         }
     }
@@ -88,17 +87,26 @@ fn is_of_one_user(found: &Metadata, own: &Metadata) -> bool {
     found.is_dir()
 }
 
-/// Whether nobody uses a folder any more. One without a lock may be in the making: it is left only when
-/// it is old.
-fn is_left(folder: &Path) -> bool {
+/// Removes a folder that nobody uses any more. One without a lock is half removed, or in the making: then
+/// what its maker has just made stays.
+fn remove_left(folder: &Path) -> io::Result<()> {
     match File::open(folder.join(LOCK)) {
-        Ok(lock) => lock.try_lock().is_ok(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => folder
-            .metadata()
-            .and_then(|found| found.modified())
-            .is_ok_and(|made| made.elapsed().is_ok_and(|age| age > HALF_MADE)),
-        Err(_) => false,
+        Ok(lock) if lock.try_lock().is_ok() => return fs::remove_dir_all(folder),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        _ => return Ok(()),
     }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_lock = entry.file_name().to_string_lossy().starts_with(".tmp");
+        if entry.file_name() == LOCK || is_lock && File::open(entry.path())?.try_lock().is_err() {
+            return Ok(());
+        }
+        match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path())?,
+            false => fs::remove_file(entry.path())?,
+        }
+    }
+    fs::remove_dir(folder)
 }
 
 #[cfg(test)]
@@ -114,16 +122,12 @@ mod tests {
         fs::write(left.join("timestamp.json"), b"{}").unwrap();
         let half_gone = parent.path().join("tidegate-trust-half-gone");
         fs::create_dir(&half_gone).unwrap();
-        let old = std::time::SystemTime::now() - HALF_MADE * 2;
-        File::open(&half_gone).unwrap().set_modified(old).unwrap();
-        let half_made = parent.path().join("tidegate-trust-half-made");
-        fs::create_dir(&half_made).unwrap();
         let other = parent.path().join("another-program");
         fs::create_dir(&other).unwrap();
         let used = Scratch::new_in(parent.path()).unwrap();
         let own = Scratch::new_in(parent.path()).unwrap();
         own.sweep();
-        assert!(!left.exists() && !half_gone.exists() && half_made.exists());
+        assert!(!left.exists() && !half_gone.exists());
         assert!(other.exists() && used.path().exists() && own.path().exists());
         let path = own.path().to_owned();
         drop(own);
