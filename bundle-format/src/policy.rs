@@ -172,6 +172,16 @@ mod tests {
         assert_eq!(serde_json::to_string(&read).unwrap(), first);
     }
 
+    /// Readers that take the first or the last of two would follow different policies.
+    #[test]
+    fn a_field_that_stands_twice_is_refused() {
+        let twice =
+            r#"{"format-version":1,"groups":[],"approvals":[],"declined":[],"groups":["g"]}"#;
+        let packed = crate::packed::pack(twice.as_bytes()).unwrap();
+        let error = Policy::from_zst(&packed, &BundleLimits::default()).unwrap_err();
+        assert!(error.to_string().contains("duplicate field"), "{error}");
+    }
+
     /// By what a writer makes, and by what a reader takes.
     #[test]
     fn lists_are_bounded() {

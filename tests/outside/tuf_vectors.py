@@ -32,6 +32,7 @@ STRICTER = {
     "policy-may-sign-the-index",
     "policy-without-hashes",
     "policy-without-length",
+    "root-signed-by-a-stranger",
     "signature-in-upper-case",
     "targets-without-hashes",
     "targets-without-length",

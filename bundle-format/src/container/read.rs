@@ -44,7 +44,35 @@ impl<R: Read> VolumeReader<R> {
     /// # Errors
     /// When it is no volume, or over a limit.
     pub fn open(inner: R, limits: &BundleLimits) -> Result<(Self, VolumeNote, Head), VolumeError> {
-        let mut reader = Self {
+        let mut reader = Self::new(inner);
+        let note = reader.read_note(limits)?;
+        let mut head = Head::default();
+        let mut last = None;
+        while !matches!(last, Some(Part::PolicyTarget(_))) {
+            last = Some(reader.read_part(&mut head, last, limits)?);
+        }
+        let note = VolumeNote::from_bytes(&note, limits)
+            .map_err(|what| reader.refused(format!("{NOTE_NAME}: {what}")))?;
+        reader.objects = note.objects.clone().into_iter();
+        Ok((reader, note, head))
+    }
+
+    /// The root files of a volume, as far as they can be read: a newer root counts, whatever is wrong
+    /// with the rest of its volume. Nothing about them is checked.
+    pub fn roots(inner: R, limits: &BundleLimits) -> Vec<Bytes> {
+        let mut reader = Self::new(inner);
+        let mut head = Head::default();
+        let mut last = None;
+        if reader.read_note(limits).is_ok() {
+            while let Ok(part @ Part::Root(_)) = reader.read_part(&mut head, last, limits) {
+                last = Some(part);
+            }
+        }
+        head.roots()
+    }
+
+    fn new(inner: R) -> Self {
+        Self {
             inner: BufReader::with_capacity(BUFFER, inner),
             position: 0,
             sums: Sums::default(),
@@ -52,41 +80,44 @@ impl<R: Read> VolumeReader<R> {
             current: None,
             digest: None,
             ended: false,
-        };
-        let (name, size) = reader.any_header()?;
+        }
+    }
+
+    /// The first member.
+    fn read_note(&mut self, limits: &BundleLimits) -> Result<Bytes, VolumeError> {
+        let (name, size) = self.any_header()?;
         if name != NOTE_NAME {
-            return Err(reader.refused("it is no Tidegate volume: VOLUME.json does not come first"));
+            return Err(self.refused("it is no Tidegate volume: VOLUME.json does not come first"));
         }
-        let bytes = reader.read_small(&name, size, limits.note_bytes)?;
-        let mut head = Head::default();
-        let (mut before, mut total) = (None, 0u64);
-        while !matches!(before, Some(Part::PolicyTarget(_))) {
-            let (name, size) = reader.any_header()?;
-            let part =
-                Part::from_name(&name).filter(|part| part.follows(before)).ok_or_else(|| {
-                    reader.refused(format!("{name:?} does not belong at this place of a volume"))
-                })?;
-            if matches!(part, Part::Root(version) if version > limits.roots) {
-                return Err(reader.refused(format!("it holds more than {} roots", limits.roots)));
-            }
-            total = total.saturating_add(size);
-            if total > limits.head_bytes {
-                let limit = limits.head_bytes;
-                return Err(reader.refused(format!("its head is over the limit of {limit} bytes")));
-            }
-            let bytes = reader.read_small(&name, size, part.limit(limits))?;
-            if let Part::IndexTarget(digest) | Part::PolicyTarget(digest) = part
-                && Sha256::hash(&bytes) != digest
-            {
-                return Err(reader.refused(format!("{name} has another digest: {DAMAGED}")));
-            }
-            head.files.insert(name, bytes);
-            before = Some(part);
+        self.read_small(&name, size, limits.note_bytes)
+    }
+
+    /// The member of the head that comes after `last`; it is added to `head`.
+    fn read_part(
+        &mut self,
+        head: &mut Head,
+        last: Option<Part>,
+        limits: &BundleLimits,
+    ) -> Result<Part, VolumeError> {
+        let (name, size) = self.any_header()?;
+        let part = Part::from_name(&name).filter(|part| part.follows(last)).ok_or_else(|| {
+            self.refused(format!("{name:?} does not belong at this place of a volume"))
+        })?;
+        if matches!(part, Part::Root(version) if version > limits.roots) {
+            return Err(self.refused(format!("it holds more than {} roots", limits.roots)));
         }
-        let note = VolumeNote::from_bytes(&bytes, limits)
-            .map_err(|what| reader.refused(format!("{NOTE_NAME}: {what}")))?;
-        reader.objects = note.objects.clone().into_iter();
-        Ok((reader, note, head))
+        if head.size().saturating_add(size) > limits.head_bytes {
+            let limit = limits.head_bytes;
+            return Err(self.refused(format!("its head is over the limit of {limit} bytes")));
+        }
+        let bytes = self.read_small(&name, size, part.limit(limits))?;
+        if let Part::IndexTarget(digest) | Part::PolicyTarget(digest) = part
+            && Sha256::hash(&bytes) != digest
+        {
+            return Err(self.refused(format!("{name} has another digest: {DAMAGED}")));
+        }
+        head.files.insert(name, bytes);
+        Ok(part)
     }
 
     /// The next object's entry, or `None` when `SHA256SUMS` has been reached, checked against what

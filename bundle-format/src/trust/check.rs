@@ -9,7 +9,7 @@ use super::{
     error::is_rollback,
     head::{Head, POLICY_ROLE, Part},
     load::{LoadError, Loaded, load},
-    root::{Fingerprint, check_chain},
+    root::{check_chain, same_mirror},
     shape::{check_shape, policy_role},
     signers::{valid_policy_signers, valid_signers},
     state::{Accepted, TrustState, counters_hold},
@@ -80,8 +80,8 @@ pub fn check_head(
         .map_err(|what| TrustError::State { what: format!("the stored root {what}") })?;
     let counted = super::root::parse_root(state.counted_under())
         .map_err(|what| TrustError::State { what: format!("the root before the newest {what}") })?;
-    same_mirror(&pinned.signed, head)?;
     let head_roots = head.roots();
+    same_mirror(&pinned.signed, &head_roots)?;
     check_chain(head_roots.iter().map(AsRef::as_ref))?;
 
     let behind = |loaded: &Loaded| {
@@ -125,26 +125,6 @@ pub fn check_head(
     };
     let signers = signers(&loaded);
     Ok(VerifiedHead { index, index_digest, policy, freshness, next_state, warnings, signers })
-}
-
-/// Refuses a head whose root of our version is not our root: another mirror's, and the message can
-/// say so before signatures fail for that reason.
-pub(super) fn same_mirror(pinned: &Root, head: &Head) -> Result<(), TrustError> {
-    let Some(theirs) = head.get(Part::Root(pinned.version.get())) else {
-        return Ok(());
-    };
-    let ours = Fingerprint::from_parsed(pinned)?;
-    let theirs = Fingerprint::from_root(theirs)?;
-    if ours == theirs {
-        return Ok(());
-    }
-    Err(TrustError::refused(format!(
-        "it is signed under another root than the one trusted here (version {}): unknown signer. \
-         Trusted: {ours}. In the bundle: {theirs}. Replaced keys come with the bundles and never \
-         look so. If the connected side has lost all its keys and begun anew, compare this \
-         fingerprint with it by voice and trust it in a new data folder",
-        pinned.version
-    )))
 }
 
 /// Site, mirror and format version from the signed `custom`; only then the index itself, which must

@@ -2,12 +2,15 @@
 
 use std::num::NonZeroU64;
 
+use bytes::Bytes;
 use jiff::{Timestamp, Unit};
 use tough::schema::{Role as _, RoleKeys, RoleType, Root, Signed};
 
 use super::{
     TrustError,
     document::{self, broken},
+    error::DAMAGED,
+    signers::invalid_signatures,
     words,
 };
 use crate::{digest::Sha256, keys::SigningKey};
@@ -112,9 +115,37 @@ pub(super) fn check_chain<'a>(
                 )
             })?;
         }
+        // No digest covers a root: a signature that counts for nothing could come and go unnoticed.
+        let roots: Vec<&Root> =
+            chain.last().into_iter().chain([&root]).map(|root| &root.signed).collect();
+        let invalid = invalid_signatures(&roots, &root);
+        if invalid > 0 {
+            return Err(refuse(format!(
+                "{invalid} of the signatures on it do not hold: {DAMAGED}"
+            )));
+        }
         chain.push(root);
     }
     Ok(chain)
+}
+
+/// Refuses roots of which the one of our version is not our root: another mirror's, and the message
+/// can say so before signatures fail for that reason.
+pub(super) fn same_mirror(pinned: &Root, roots: &[Bytes]) -> Result<(), TrustError> {
+    let at = usize::try_from(pinned.version.get() - 1).unwrap_or(usize::MAX);
+    let Some(theirs) = roots.get(at) else { return Ok(()) };
+    let ours = Fingerprint::from_parsed(pinned)?;
+    let theirs = Fingerprint::from_root(theirs)?;
+    if ours == theirs {
+        return Ok(());
+    }
+    Err(TrustError::refused(format!(
+        "it is signed under another root than the one trusted here (version {}): unknown signer. \
+         Trusted: {ours}. In the bundle: {theirs}. Replaced keys come with the bundles and never \
+         look so. If the connected side has lost all its keys and begun anew, compare this \
+         fingerprint with it by voice and trust it in a new data folder",
+        pinned.version
+    )))
 }
 
 /// Fingerprint of a root, to compare by voice: of its canonical signed part.

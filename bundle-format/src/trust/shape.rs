@@ -8,7 +8,7 @@ use super::{
     head::{Head, INDEX_TARGET, POLICY_ROLE, POLICY_TARGET, Part},
     load::Loaded,
     sign::POLICY_PATHS,
-    signers::valid_signers,
+    signers::invalid_signatures,
 };
 use crate::index::MAX_SNAPSHOT;
 
@@ -115,12 +115,11 @@ fn check_forms(head: &Head, loaded: &Loaded) -> Result<(), TrustError> {
 /// No digest covers the timestamp: a signature on it that counts for nothing could be altered
 /// unnoticed. And all metadata are of the specification that this program knows.
 fn check_signatures(loaded: &Loaded) -> Result<(), TrustError> {
-    let valid = valid_signers(&loaded.root.signed, &loaded.timestamp);
-    if valid.len() != loaded.timestamp.signatures.len() {
+    let invalid = invalid_signatures(&[&loaded.root.signed], &loaded.timestamp);
+    if invalid > 0 {
+        let all = loaded.timestamp.signatures.len();
         return Err(TrustError::refused(format!(
-            "timestamp.json has {} signatures, of which {} hold: {DAMAGED}",
-            loaded.timestamp.signatures.len(),
-            valid.len()
+            "timestamp.json has {all} signatures, of which {invalid} do not hold: {DAMAGED}"
         )));
     }
     for version in [

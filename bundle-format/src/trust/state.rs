@@ -7,11 +7,9 @@ use tough::schema::{self, RoleType, Root, Signed, Snapshot};
 use uuid::Uuid;
 
 use super::{
-    TrustError,
-    check::same_mirror,
-    document,
-    head::{Head, POLICY_ROLE},
-    root::{Fingerprint, check_chain, parse_root},
+    TrustError, document,
+    head::POLICY_ROLE,
+    root::{Fingerprint, check_chain, parse_root, same_mirror},
 };
 use crate::digest::Sha256;
 
@@ -72,19 +70,19 @@ impl TrustState {
         Ok(Self { root: document::to_bytes(&root)?.into(), accepted: None, before: None })
     }
 
-    /// The state with the newest root of a head, which counts from now on, whatever becomes of the
-    /// head's snapshot (TUF 5.3.8). The same state when the head holds no newer root.
+    /// The state with the newest of these root files of a volume (from version 1 on), which counts
+    /// from now on, whatever becomes of the volume's snapshot (TUF 5.3.8). The same state when none of
+    /// them is newer.
     ///
     /// # Errors
-    /// When the head's roots do not lead from the newest stored root on.
-    pub fn with_newest_root(&self, head: &Head) -> Result<Self, TrustError> {
+    /// When the roots do not lead from the newest stored root on.
+    pub fn with_newest_root(&self, roots: &[Bytes]) -> Result<Self, TrustError> {
         let pinned = parse_root(&self.root)
             .map_err(|what| TrustError::State { what: format!("the stored root {what}") })?;
-        let roots = head.roots();
         if (roots.len() as u64) <= pinned.signed.version.get() {
             return Ok(self.clone());
         }
-        same_mirror(&pinned.signed, head)?;
+        same_mirror(&pinned.signed, roots)?;
         let chain = check_chain(roots.iter().map(AsRef::as_ref))?;
         let Some(newest) = chain.last() else { return Ok(self.clone()) };
         Ok(Self {

@@ -74,7 +74,7 @@ fn run(vector: &Vector) -> Expected {
         let bytes = volume(seen);
         let (_, _, head) = VolumeReader::open(&bytes[..], &BundleLimits::default()).unwrap();
         check_head(&state, &head, &expect, &BundleLimits::default()).unwrap();
-        state = state.with_newest_root(&head).unwrap();
+        state = state.with_newest_root(&head.roots()).unwrap();
     }
     match whole_check(&edited(volume(&vector.volume), &vector.edits), &state, &expect) {
         Ok(verified) => Expected::Accepted {

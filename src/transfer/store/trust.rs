@@ -3,7 +3,7 @@
 
 use std::{fs, io, path::Path};
 
-use bundle_format::trust::{Fingerprint, TrustState};
+use bundle_format::trust::{Fingerprint, TrustError, TrustState};
 use serde::Serialize;
 
 use super::side;
@@ -99,8 +99,16 @@ pub(crate) fn load_state(data: &DataDir) -> Result<TrustState> {
     TrustState::from_bytes(&bytes).map_err(|source| TransferError::State { path, source })
 }
 
+/// Stores what is trusted from now on. A root that was seen stays: it may have revoked keys.
 pub(crate) fn store_state(data: &DataDir, state: &TrustState) -> Result<()> {
     let path = data.trust_state();
+    if let Ok(stored) = load_state(data)
+        && stored.root_version() > state.root_version()
+    {
+        let (stored, older) = (stored.root_version(), state.root_version());
+        let what = format!("it trusts root {stored}, and root {older} must not take its place");
+        return Err(TransferError::State { path, source: TrustError::State { what } });
+    }
     kill::step("before the trust state");
     durable::write(&path, &state.to_bytes()).doing("write", path)?;
     kill::step("after the trust state");

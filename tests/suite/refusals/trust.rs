@@ -2,8 +2,11 @@
 
 use std::{fs, path::PathBuf};
 
-use bundle_format::policy::PolicyApproval;
+use bundle_format::{
+    index::SegmentKind, policy::PolicyApproval, segment::Record, trust::TrustState,
+};
 use tidegate::{
+    content::ContentStore,
     fleet::Fleet,
     transfer::{
         Blame, ImportOptions, KeyRotation, KeysOptions, SealOptions, check, import, inspect_root,
@@ -17,7 +20,7 @@ use super::{
         sides::{Mirror, Site, bytes, copy_folder, update},
     },
     MIRROR, Start,
-    forge::{Forge, volume},
+    forge::{Forge, digests, payload_record, volume},
     refused_by, refused_path, start, write_to,
 };
 
@@ -54,16 +57,26 @@ fn another_mirror_and_unknown_signers() {
     );
 }
 
-#[test]
-fn revoked_signers() {
+/// A site at snapshot 1, its mirror, and a copy of the mirror's keys.
+fn stolen_keys() -> (Mirror, Site, PathBuf) {
     let mirror = Mirror::new(MIRROR);
     mirror.add(1, 1, &[bytes(1, 3000)]);
     let site = Site::new("plant-7", &mirror.root);
     site.import(&mirror.export("plant-7").volumes).unwrap();
     let stolen = mirror.folder.path().join("stolen");
     copy_folder(&mirror.data.keys(), &stolen);
+    (mirror, site, stolen)
+}
+
+fn replace_keys(mirror: &Mirror) {
     keys_rotate(&mirror.data, KeyRotation { content: true, ..KeyRotation::default() }, None, now())
         .unwrap();
+}
+
+#[test]
+fn revoked_signers() {
+    let (mirror, site, stolen) = stolen_keys();
+    replace_keys(&mirror);
     site.import(&mirror.export("plant-7").volumes).unwrap();
     // The thief has the old keys and the old root, and knows the new root, which is no secret.
     let story = refused_by(&site, "revoked, old root", &Forge::new(50).volume(&stolen));
@@ -125,19 +138,13 @@ fn a_damaged_trust_state() {
 
 /// A site that a thief has led far ahead, and a mirror that has replaced its keys since.
 fn led_astray(numbers: &[u64]) -> (Mirror, Site, PathBuf) {
-    let mirror = Mirror::new(MIRROR);
-    mirror.add(1, 1, &[bytes(1, 3000)]);
-    let site = Site::new("plant-7", &mirror.root);
-    site.import(&mirror.export("plant-7").volumes).unwrap();
-    let stolen = mirror.folder.path().join("stolen");
-    copy_folder(&mirror.data.keys(), &stolen);
+    let (mirror, site, stolen) = stolen_keys();
     for number in numbers {
         let path =
             write_to(&site, &format!("thief{number}.tar"), &Forge::new(*number).volume(&stolen));
         assert_eq!(site.import(&[path]).unwrap().in_force, Some(*number));
     }
-    keys_rotate(&mirror.data, KeyRotation { content: true, ..KeyRotation::default() }, None, now())
-        .unwrap();
+    replace_keys(&mirror);
     (mirror, site, stolen)
 }
 
@@ -169,12 +176,7 @@ fn numbers_of_the_thief_do_not_block_honest_ones() {
 
 #[test]
 fn policy_of_the_thief_does_not_stay() {
-    let mirror = Mirror::new(MIRROR);
-    mirror.add(1, 1, &[bytes(1, 3000)]);
-    let site = Site::new("plant-7", &mirror.root);
-    site.import(&mirror.export("plant-7").volumes).unwrap();
-    let stolen = mirror.folder.path().join("stolen");
-    copy_folder(&mirror.data.keys(), &stolen);
+    let (mirror, site, stolen) = stolen_keys();
     let mut forge = Forge::new(2);
     forge.policy.approvals.push(PolicyApproval {
         update: update(1).0,
@@ -186,8 +188,7 @@ fn policy_of_the_thief_does_not_stay() {
     let path = write_to(&site, "thief.tar", &forge.volume(&stolen));
     site.import(&[path]).unwrap();
     assert_eq!(Fleet::open(&site.data.fleet()).unwrap().approvals().unwrap().len(), 1);
-    keys_rotate(&mirror.data, KeyRotation { content: true, ..KeyRotation::default() }, None, now())
-        .unwrap();
+    replace_keys(&mirror);
     let report = site.import(&mirror.export_full("plant-7").volumes).unwrap();
     assert_eq!(report.in_force, Some(2));
     assert_eq!(Fleet::open(&site.data.fleet()).unwrap().approvals().unwrap().len(), 0);
@@ -195,14 +196,8 @@ fn policy_of_the_thief_does_not_stay() {
 
 #[test]
 fn the_new_root_in_the_same_folder_counts_at_once() {
-    let mirror = Mirror::new(MIRROR);
-    mirror.add(1, 1, &[bytes(1, 3000)]);
-    let site = Site::new("plant-7", &mirror.root);
-    site.import(&mirror.export("plant-7").volumes).unwrap();
-    let stolen = mirror.folder.path().join("stolen");
-    copy_folder(&mirror.data.keys(), &stolen);
-    keys_rotate(&mirror.data, KeyRotation { content: true, ..KeyRotation::default() }, None, now())
-        .unwrap();
+    let (mirror, site, stolen) = stolen_keys();
+    replace_keys(&mirror);
     let mut paths = mirror.export("plant-7").volumes;
     paths.push(write_to(&site, "thief.tar", &Forge::new(100).volume(&stolen)));
     let report = site.import(&paths).unwrap();
@@ -214,16 +209,10 @@ fn the_new_root_in_the_same_folder_counts_at_once() {
 /// A site at snapshot 1 and a mirror whose keys were stolen and then replaced: the disc that was sealed
 /// before, the disc that carries the new root and lacks what the first has, and the stolen keys.
 fn replaced_on_the_way() -> (Mirror, Site, PathBuf, [Vec<PathBuf>; 2]) {
-    let mirror = Mirror::new(MIRROR);
-    mirror.add(1, 1, &[bytes(1, 3000)]);
-    let site = Site::new("plant-7", &mirror.root);
-    site.import(&mirror.export("plant-7").volumes).unwrap();
-    let stolen = mirror.folder.path().join("stolen");
-    copy_folder(&mirror.data.keys(), &stolen);
+    let (mirror, site, stolen) = stolen_keys();
     mirror.add(2, 1, &[bytes(2, 3000)]);
     let before = mirror.export("plant-7").volumes;
-    keys_rotate(&mirror.data, KeyRotation { content: true, ..KeyRotation::default() }, None, now())
-        .unwrap();
+    replace_keys(&mirror);
     mirror.add(3, 1, &[bytes(3, 3000)]);
     let after = mirror.export("plant-7").volumes;
     (mirror, site, stolen, [before, after])
@@ -284,4 +273,69 @@ fn discs_of_before_and_after_together_need_no_word() {
     let (_mirror, site, _, [before, after]) = replaced_on_the_way();
     assert_eq!(site.import(&before).unwrap().in_force, Some(2));
     assert_eq!(site.import(&after).unwrap().in_force, Some(3));
+}
+
+/// What is wrong with the volumes that bring a newer root must not keep the keys alive that it revokes.
+#[test]
+fn a_new_root_counts_whatever_is_wrong_beside_it() {
+    let damaged = |site: &Site, after: &[PathBuf]| {
+        let mut bytes = fs::read(&after[0]).unwrap();
+        let at = bytes.windows(22).position(|w| w == b"metadata/timestamp.jso").unwrap();
+        bytes[at + 600] ^= 1;
+        (vec![write_to(site, "damaged.tar", &bytes)], ImportOptions::new(now()))
+    };
+    let foreign = |site: &Site, after: &[PathBuf]| {
+        let other = Mirror::new(8);
+        other.add(1, 1, &[bytes(1, 3000)]);
+        let volume =
+            write_to(site, "foreign.tar", &fs::read(&other.export("plant-7").volumes[0]).unwrap());
+        (vec![volume, after[0].clone()], ImportOptions::new(now()))
+    };
+    let rubbish = |site: &Site, after: &[PathBuf]| {
+        (
+            vec![after[0].clone(), write_to(site, "rubbish.tar", b"rubbish")],
+            ImportOptions::new(now()),
+        )
+    };
+    let expired = |_: &Site, after: &[PathBuf]| {
+        let late = now() + jiff::SignedDuration::from_hours(24 * 365 * 30);
+        (after.to_vec(), ImportOptions { refuse_expired: true, ..ImportOptions::new(late) })
+    };
+    let cases: [&dyn Fn(&Site, &[PathBuf]) -> (Vec<PathBuf>, ImportOptions); 4] =
+        [&damaged, &foreign, &rubbish, &expired];
+    for case in cases {
+        let (_mirror, site, stolen, [_, after]) = replaced_on_the_way();
+        let (volumes, options) = case(&site, &after);
+        let refusal = import(&site.data, &volumes, &options, &()).unwrap_err();
+        assert_eq!(refusal.blame(), Blame::Refused, "{refusal}");
+        let thief = Forge::new(50).volume(&stolen);
+        let story = refused_by(&site, "a stolen key, after a refusal", &thief);
+        assert!(story.contains("revoked"), "{story}");
+        let good = check(&site.data, now(), false, &()).unwrap();
+        assert_eq!(good.problems, Vec::<String>::new());
+    }
+    // For another site.
+    let (mirror, _, _, [_, after]) = replaced_on_the_way();
+    let site = Site::new("plant-8", &mirror.root);
+    assert_eq!(
+        import(&site.data, &after, &ImportOptions::new(now()), &()).unwrap_err().blame(),
+        Blame::Refused
+    );
+    let state = TrustState::from_bytes(&fs::read(site.data.trust_state()).unwrap()).unwrap();
+    assert_eq!(state.root_version(), 2);
+}
+
+#[test]
+fn volumes_of_revoked_keys_fill_no_disk() {
+    let (_mirror, site, stolen, [before, after]) = replaced_on_the_way();
+    let payload = bytes(77, 50_000);
+    let forge = Forge::new(50)
+        .segment(SegmentKind::Payloads, &[Record::Payload(payload_record(&payload))])
+        .payload(&payload);
+    let thief = write_to(&site, "thief.tar", &forge.volume(&stolen));
+    let report = site.import(&[before, after, vec![thief]].concat()).unwrap();
+    assert_eq!((report.in_force, report.pending.len()), (Some(3), 0), "{report:?}");
+    let store = ContentStore::open(&site.data.content()).unwrap();
+    assert!(!store.path(&digests(&payload).sha256).exists(), "{report:?}");
+    assert!(report.skipped_objects > 0, "{report:?}");
 }

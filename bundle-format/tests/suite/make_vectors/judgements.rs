@@ -150,6 +150,7 @@ pub(super) fn untrusted(made: &mut Made) {
         ("specification-2", "Timestamp of TUF 2.0.0.", "specification"),
         ("key-id-in-upper-case", "A key id in upper case.", "one form"),
         ("signature-in-upper-case", "A signature in upper case.", "one form"),
+        ("root-signed-by-a-stranger", "A signature that counts for nothing.", "signatures on it"),
         ("timestamp-padding-longer", "2048 spaces more.", "room for its signatures"),
     ] {
         made.vector(name, &of(about, name, "trust", says));

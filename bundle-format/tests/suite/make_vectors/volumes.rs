@@ -193,6 +193,16 @@ pub(super) fn volumes(made: &mut Made) {
     };
     made.volume("key-id-in-upper-case", upper("keyid"));
     made.volume("signature-in-upper-case", upper("sig"));
+    made.volume("root-signed-by-a-stranger", {
+        let mut changed = head.clone();
+        let mut root: serde_json::Value = serde_json::from_slice(&mirror.roots[0]).unwrap();
+        let mut signature = root["signatures"][0].clone();
+        signature["keyid"] = json!("f".repeat(64));
+        root["signatures"].as_array_mut().unwrap().push(signature);
+        let root = serde_json::to_vec_pretty(&root).unwrap();
+        changed.files.insert("metadata/1.root.json".to_owned(), root.into());
+        mirror.volume(&changed, 3)
+    });
     let mut longer = head.clone();
     let mut bytes = head.files["metadata/timestamp.json"].to_vec();
     bytes.resize(bytes.len() + 2048, b' ');

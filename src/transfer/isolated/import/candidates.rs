@@ -3,16 +3,10 @@
 use std::cmp::Reverse;
 
 use bundle_format::trust::{Freshness, Head, VerifiedHead};
-use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{checked::CheckedVolumes, context::ImportContext};
-use crate::{
-    catalog::SnapshotState,
-    transfer::{error::TransferError, volume::read::Volume},
-};
-
-type Result<T> = std::result::Result<T, TransferError>;
+use crate::catalog::SnapshotState;
 
 /// A snapshot that may be switched to.
 pub(super) struct Candidate {
@@ -40,7 +34,7 @@ pub(super) struct Candidates {
 /// ones, whose stored heads are checked again.
 pub(super) fn find_candidates(context: &ImportContext<'_>, checked: &CheckedVolumes) -> Candidates {
     let mut found = Candidates { list: Vec::new(), warnings: Vec::new() };
-    found.add_volumes(context, checked);
+    found.add_volumes(checked);
     found.add_pending(context, checked);
     found.list.sort_by_key(|candidate| Reverse(candidate.number()));
     found
@@ -51,22 +45,13 @@ impl Candidates {
         self.list.iter().any(|candidate| candidate.number() == number)
     }
 
-    fn add_volumes(&mut self, context: &ImportContext<'_>, checked: &CheckedVolumes) {
-        let newest_roots = checked.volumes.iter().map(|v| v.head.roots()).max_by_key(Vec::len);
-        let newest_roots = newest_roots.unwrap_or_default();
+    fn add_volumes(&mut self, checked: &CheckedVolumes) {
         for volume in &checked.volumes {
             let number = volume.verified.index.snapshot;
             if volume.verified.freshness == Freshness::Older
                 || !checked.site.is_news(&volume.verified)
                 || self.contains(number)
             {
-                continue;
-            }
-            if let Err(e) = check_under_roots(context, volume, &newest_roots) {
-                self.warnings.push(format!(
-                    "snapshot {number} of {} does not take effect: it does not hold under the newest root on these volumes ({e})",
-                    volume.path.display()
-                ));
                 continue;
             }
             self.list.push(Candidate {
@@ -101,17 +86,4 @@ impl Candidates {
             }
         }
     }
-}
-
-/// Checks a head under the newest roots that came with any of the volumes: a key that one volume
-/// revokes counts for none of the others.
-fn check_under_roots(context: &ImportContext<'_>, volume: &Volume, roots: &[Bytes]) -> Result<()> {
-    if volume.head.roots().len() == roots.len() {
-        return Ok(());
-    }
-    let mut head = volume.head.clone();
-    for (version, root) in (1_u64..).zip(roots) {
-        head.files.insert(format!("metadata/{version}.root.json"), root.clone());
-    }
-    context.check_head(&head, &volume.path).map(drop)
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     catalog::Catalog,
     data_dir::{DataDir, Side},
+    error_chain::chain,
     transfer::{
         error::{Blame, TransferError},
         store::trust,
@@ -65,7 +66,8 @@ pub(super) fn finish_before(context: &ImportContext<'_>) -> Result<Settled> {
         Err(e) if e.blame() == Blame::Refused => {
             let mut settled = Settled::default();
             settled.warnings.push(format!(
-                "an earlier import of snapshot {snapshot} cannot be finished: its stored signatures do not hold any more. Only a newer snapshot takes its place"
+                "an earlier import of snapshot {snapshot} cannot be finished ({}). Only a newer snapshot takes its place",
+                chain(&e)
             ));
             Ok(settled)
         }

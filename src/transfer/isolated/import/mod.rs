@@ -29,9 +29,9 @@ mod site_state;
 mod summary;
 mod taken;
 
-use std::path::PathBuf;
+use std::{fs::File, path::PathBuf};
 
-use bundle_format::trust::TrustState;
+use bundle_format::{container::VolumeReader, trust::TrustState};
 
 use super::intake::stage::{self, Stage};
 use crate::{
@@ -40,6 +40,7 @@ use crate::{
         error::TransferError,
         progress::Progress,
         store::{side, trust},
+        volume::read::find_volumes,
     },
 };
 use checked::{CheckedVolumes, check_volumes};
@@ -56,7 +57,7 @@ use taken::take_in;
 ///
 /// # Errors
 /// [`Blame::Refused`](crate::transfer::Blame) for everything that is the bundles' fault; nothing is
-/// changed then.
+/// changed then, but that a newer root of the same mirror is trusted from now on.
 pub fn import(
     data: &DataDir,
     bundles: &[PathBuf],
@@ -70,12 +71,11 @@ pub fn import(
     let trust = trust::load_state(data)?;
     let context = ImportContext { data, site, options, trust: &trust, progress };
     let finished = finish_before(&context)?;
-    let trust = trust::load_state(data)?;
+    let paths = find_volumes(bundles)?;
+    // A newer root counts from now on, whatever becomes of the volume that it came with.
+    let trust = newest_root(&context, trust::load_state(data)?, &paths)?;
     let context = ImportContext { trust: &trust, ..context };
-    let checked = check_volumes(&context, bundles)?;
-    // A newer root counts from now on, whatever becomes of the snapshot that came with it.
-    let trust = newest_root(&context, &checked)?;
-    let context = ImportContext { trust: &trust, ..context };
+    let checked = check_volumes(&context, paths)?;
     let stage = Stage::new(data, options.dry_run)?;
     let imported = run_phases(&context, checked, stage);
     let cleared = stage::clear_incoming(&data.incoming());
@@ -85,19 +85,24 @@ pub fn import(
     Ok(report)
 }
 
-/// What is trusted with the newest root of these volumes, stored at once: whoever keeps one disc back
-/// must not keep a stolen key alive.
+/// What is trusted with the newest root of these volumes, stored at once: whoever keeps one disc back,
+/// damages one or adds a foreign one must not keep a stolen key alive.
 fn newest_root(
     context: &ImportContext<'_>,
-    checked: &CheckedVolumes,
+    trusted: TrustState,
+    paths: &[PathBuf],
 ) -> Result<TrustState, TransferError> {
-    let mut newest = context.trust.clone();
-    for volume in &checked.volumes {
-        newest = newest
-            .with_newest_root(&volume.head)
-            .map_err(|source| TransferError::Trust { path: volume.path.clone(), source })?;
+    let mut newest = trusted.clone();
+    for path in paths {
+        // A volume that does not open, and roots of another mirror, are refused by the checks.
+        if let Ok(file) = File::open(path)
+            && let Ok(seen) =
+                newest.with_newest_root(&VolumeReader::roots(file, &context.options.limits))
+        {
+            newest = seen;
+        }
     }
-    if newest != *context.trust && !context.options.dry_run {
+    if newest != trusted && !context.options.dry_run {
         trust::store_state(context.data, &newest)?;
     }
     Ok(newest)

@@ -109,11 +109,7 @@ fn bring_up(
     // Freshness decides, not the number: a snapshot of a count that began anew is newer with a
     // lower number, and its root must be stored, or the keys that it revokes stay trusted.
     if verified.freshness == Freshness::Newer {
-        // A newer root that this import has seen with another disc stays: it may have revoked keys.
-        let (seen, next) = (trust::load_state(context.data)?, verified.next_state.clone());
-        let is_older = next.root_version() < seen.root_version();
-        let next = if is_older { next.under_root_of(&seen) } else { next };
-        trust::store_state(context.data, &next)?;
+        trust::store_state(context.data, &verified.next_state)?;
     }
     if is_applied {
         return Ok(Settled::default());

@@ -1,6 +1,9 @@
 //! What the site has before the first object is read, and what is refused because of it.
 
+use std::collections::HashSet;
+
 use bundle_format::{
+    digest::Sha256,
     index::SegmentRef,
     trust::{Freshness, VerifiedHead},
 };
@@ -22,7 +25,8 @@ pub(super) struct SiteState {
     pub(super) trusted: Option<u64>,
     /// Segments of what is served.
     pub(super) served: Vec<SegmentRef>,
-    /// Segments of what is served and of what is pending.
+    /// Segments of what is served, of what is pending, and of what comes: an older volume may bring
+    /// no others.
     pub(super) asked_for: Vec<SegmentRef>,
 }
 
@@ -31,8 +35,8 @@ impl SiteState {
     pub(super) fn read(catalog: Option<&Catalog>, trusted: Option<u64>) -> Result<Self> {
         let mut site = Self { trusted, ..Self::default() };
         let Some(catalog) = catalog else { return Ok(site) };
-        site.snapshots = catalog.snapshots()?;
-        for snapshot in &site.snapshots {
+        let snapshots = catalog.snapshots()?;
+        for snapshot in &snapshots {
             let segments = match snapshot.state {
                 SnapshotState::InForce => {
                     site.in_force = Some(snapshot.number);
@@ -42,13 +46,22 @@ impl SiteState {
                 SnapshotState::Pending => catalog.segments_of(snapshot.number)?,
                 SnapshotState::Sealed | SnapshotState::Past => continue,
             };
-            for segment in segments {
-                if !site.asked_for.contains(&segment) {
-                    site.asked_for.push(segment);
-                }
-            }
+            site.ask_for(&segments);
         }
+        site.snapshots = snapshots;
         Ok(site)
+    }
+
+    /// Notes that these volumes may fill the gaps of each other.
+    pub(super) fn ask_for_gaps_of(&mut self, volumes: &[Volume]) {
+        for volume in volumes.iter().filter(|v| v.verified.freshness != Freshness::Older) {
+            self.ask_for(&volume.verified.index.segments);
+        }
+    }
+
+    fn ask_for(&mut self, segments: &[SegmentRef]) {
+        let mut names: HashSet<Sha256> = self.asked_for.iter().map(|s| s.sha256).collect();
+        self.asked_for.extend(segments.iter().filter(|s| names.insert(s.sha256)).cloned());
     }
 
     /// Refuses what can be seen from the heads alone: another mirror, two snapshots of one number.

@@ -32,7 +32,7 @@ pub(in crate::transfer::isolated) struct VolumeIntake<'a> {
     catalog: Option<&'a Catalog>,
     /// The bundle is older than what is trusted: it may only fill gaps.
     is_older: bool,
-    /// The segments of what is served and of what is pending.
+    /// The segments of what is served, of what is pending and of what comes.
     asked_for: &'a [SegmentRef],
     /// Payloads that an older bundle may bring.
     gaps: HashSet<Sha256>,
@@ -42,8 +42,8 @@ pub(in crate::transfer::isolated) struct VolumeIntake<'a> {
 }
 
 impl<'a> VolumeIntake<'a> {
-    /// Takes in a volume of this freshness. `asked_for` are the segments of what is served and of
-    /// what is pending: an older bundle may only fill their gaps.
+    /// Takes in a volume of this freshness. `asked_for` are the segments of what is served, of what is
+    /// pending and of what comes: an older bundle may only fill their gaps.
     pub(in crate::transfer::isolated) fn new(
         stage: &'a mut Stage,
         catalog: Option<&'a Catalog>,
