@@ -289,6 +289,25 @@ pub(crate) fn sqlite_failure(cause: &(dyn std::error::Error + 'static)) -> Optio
     }
 }
 
+/// What SQLite itself finds wrong with a file, at most twenty faults of each kind; empty when it is in
+/// order.
+pub(crate) fn integrity(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
+    for text in statement.query_map([], |row| row.get::<_, String>(0))? {
+        found.extend(Some(text?).filter(|text| text != "ok"));
+    }
+    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
+    let lost = statement.query_map([], |row| {
+        let (table, other) = (row.get::<_, String>(0)?, row.get::<_, String>(2)?);
+        Ok(format!("a row of the table {table} refers to a row of {other} that is not there"))
+    })?;
+    for text in lost.take(20) {
+        found.push(text?);
+    }
+    Ok(found)
+}
+
 /// A size or counter as SQLite keeps it. Sizes over 8 EiB do not exist.
 pub(crate) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)

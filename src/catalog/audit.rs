@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{error::CatalogError, reader::Catalog, sql::identity_at};
 use crate::{
-    sqlite::{int, sha1_at, sha256_at, u64_at},
+    sqlite::{int, integrity, sha1_at, sha256_at, u64_at},
     update::{UpdateDocument, UpdateIdentity},
 };
 
@@ -70,13 +70,7 @@ impl Catalog {
     /// # Errors
     /// When SQLite fails.
     pub fn integrity(&self) -> Result<Vec<String>, CatalogError> {
-        let mut found = Vec::new();
-        for pragma in ["PRAGMA integrity_check(20)", "PRAGMA foreign_key_check"] {
-            let texts: Vec<String> =
-                self.rows("check the integrity", pragma, [], |row| row.get(0))?;
-            found.extend(texts.into_iter().filter(|text| text != "ok"));
-        }
-        Ok(found)
+        integrity(&self.connection).map_err(self.sqlite("check the integrity"))
     }
 
     /// Contradictions between documents and payload table, at most a hundred.

@@ -29,6 +29,9 @@ pub(super) struct Sealing {
     /// Go on if the last snapshot says to be sealed later than now: its date was wrong, not this one
     #[arg(long)]
     clock_is_right: bool,
+    /// Go on if fleet.sqlite came from a backup: what was decided since the last snapshot is taken back
+    #[arg(long)]
+    older_fleet: bool,
 }
 
 impl Sealing {
@@ -38,6 +41,7 @@ impl Sealing {
             add_site,
             days: self.days,
             clock_is_right: self.clock_is_right,
+            older_fleet: self.older_fleet,
             ..SealOptions::default()
         })
     }

@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{durable, file_error::Doing};
@@ -25,32 +26,75 @@ const NEW: &str = ".tidegate-init-";
 #[derive(Debug, Clone)]
 pub struct DataDir {
     root: PathBuf,
+    record: Record,
+}
+
+/// What `tidegate.json` says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Record {
+    #[serde(flatten)]
     side: Side,
+    /// Both databases were made: one that is not there is lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    databases: bool,
 }
 
 impl DataDir {
-    /// Makes a new data folder.
+    /// Makes a new data folder without databases.
     ///
     /// # Errors
     /// When there is one already, the site's name is not usable, or the disk fails.
     pub fn init(root: &Path, side: Side) -> Result<Self, DataDirError> {
-        if let Side::Isolated { site } = &side {
+        Self::make(root, Record { side, databases: false }, |_| Ok(()))
+    }
+
+    /// Makes a new data folder with the databases that `make_databases` makes: one that is not there
+    /// later is lost.
+    ///
+    /// # Errors
+    /// As [`DataDir::init`], and those of `make_databases`; there is no data folder then.
+    pub fn init_with<E: From<DataDirError>>(
+        root: &Path,
+        side: Side,
+        make_databases: impl FnOnce(&Self) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        Self::make(root, Record { side, databases: true }, make_databases)
+    }
+
+    fn make<E: From<DataDirError>>(
+        root: &Path,
+        record: Record,
+        make_databases: impl FnOnce(&Self) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let data = Self::prepared(root, record)?;
+        make_databases(&data)?;
+        Ok(data.noted()?)
+    }
+
+    /// The folder, before anything in it says that it is one.
+    fn prepared(root: &Path, record: Record) -> Result<Self, DataDirError> {
+        if let Side::Isolated { site } = &record.side {
             check_site(site)?;
         }
-        let file = root.join("tidegate.json");
-        if file.exists() {
+        if root.join("tidegate.json").exists() {
             return Err(Self::already(root));
         }
         permission::make_folder(root).doing("make", root)?;
         permission::tighten(root);
         // Left by a killed `init`. One that runs beside this one and loses its file says so.
         durable::sweep(root, NEW).doing("clear", root)?;
+        Ok(Self { root: root.to_owned(), record })
+    }
+
+    /// Writes `tidegate.json`, last of all: of two at once one wins.
+    fn noted(self) -> Result<Self, DataDirError> {
+        let (root, file) = (&self.root, self.root.join("tidegate.json"));
         let made = tempfile::Builder::new().prefix(NEW).tempfile_in(root).and_then(|mut new| {
-            new.write_all(&json_of(&side)?)?;
+            new.write_all(&self.record.to_json()?)?;
             durable::persist_new(new, &file)
         });
         match made {
-            Ok(()) => Ok(Self { root: root.to_owned(), side }),
+            Ok(()) => Ok(self),
             Err(_) if file.exists() => Err(Self::already(root)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 Err(DataDirError::AnotherInit { path: root.to_owned() })
@@ -63,7 +107,7 @@ impl DataDir {
     fn already(root: &Path) -> DataDirError {
         let side = match Self::open(root) {
             Err(error) => return error,
-            Ok(data) => match data.side {
+            Ok(data) => match data.record.side {
                 Side::Connected { .. } => "connected side".to_owned(),
                 Side::Isolated { site } => format!("isolated side, site {site}"),
             },
@@ -83,17 +127,18 @@ impl DataDir {
             }
             read => read.doing("read", &file)?,
         };
-        let side = serde_json::from_slice(&json)
+        let record: Record = serde_json::from_slice(&json)
             .map_err(|source| DataDirError::Damaged { path: file, source })?;
-        if let Side::Isolated { site } = &side {
+        if let Side::Isolated { site } = &record.side {
             check_site(site)?;
         }
-        let data = Self { root: root.to_owned(), side };
-        let used = || data.snapshots().read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        let data = Self { root: root.to_owned(), record };
+        let has_snapshots =
+            || data.snapshots().read_dir().is_ok_and(|mut entries| entries.next().is_some());
         // A database that is lost or empty would be made anew, and nobody would see that it is.
         for path in [data.catalog(), data.fleet()] {
             let is_lost = fs::metadata(&path).map_or(true, |found| found.len() == 0);
-            if is_lost && used() {
+            if is_lost && (data.record.databases || has_snapshots()) {
                 return Err(DataDirError::StoreLost { path });
             }
         }
@@ -106,14 +151,24 @@ impl DataDir {
     /// # Errors
     /// When the disk fails.
     pub fn become_connected(self, mirror_id: Uuid) -> Result<Self, DataDirError> {
-        Self::write_side(self.root, Side::Connected { mirror_id })
+        let record = Record { side: Side::Connected { mirror_id }, ..self.record };
+        Self { record, ..self }.stored()
     }
 
-    fn write_side(root: PathBuf, side: Side) -> Result<Self, DataDirError> {
-        let file = root.join("tidegate.json");
-        let json = json_of(&side).doing("write", &file)?;
+    /// Notes that both databases were made: from now on one that is not there is lost.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn with_databases(self) -> Result<Self, DataDirError> {
+        let record = Record { databases: true, ..self.record };
+        Self { record, ..self }.stored()
+    }
+
+    fn stored(self) -> Result<Self, DataDirError> {
+        let file = self.root.join("tidegate.json");
+        let json = self.record.to_json().doing("write", &file)?;
         durable::write(&file, &json).doing("write", &file)?;
-        Ok(Self { root, side })
+        Ok(self)
     }
 
     /// Locks the folder for a synchronization, until the lock is dropped: two runs would overwrite each
@@ -128,7 +183,7 @@ impl DataDir {
 
     /// Which side this is.
     pub fn side(&self) -> &Side {
-        &self.side
+        &self.record.side
     }
 
     /// The folder itself.
@@ -192,11 +247,12 @@ impl DataDir {
     }
 }
 
-/// What `tidegate.json` says.
-fn json_of(side: &Side) -> io::Result<Vec<u8>> {
-    let mut json = serde_json::to_vec_pretty(side)?;
-    json.push(b'\n');
-    Ok(json)
+impl Record {
+    fn to_json(&self) -> io::Result<Vec<u8>> {
+        let mut json = serde_json::to_vec_pretty(self)?;
+        json.push(b'\n');
+        Ok(json)
+    }
 }
 
 #[cfg(test)]
@@ -217,7 +273,7 @@ mod tests {
                 (init(), other.join().unwrap())
             });
             let won = one.as_ref().or(two.as_ref()).unwrap();
-            assert_eq!(DataDir::open(folder.path()).unwrap().side, won.side);
+            assert_eq!(DataDir::open(folder.path()).unwrap().side(), won.side());
             let lost = if one.is_ok() { two } else { one };
             assert!(
                 matches!(
@@ -228,6 +284,24 @@ mod tests {
             );
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn a_record_with_more_than_it_may_hold_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tidegate.json");
+        let side = Side::Isolated { site: "plant-7".to_owned() };
+        let data = DataDir::init(folder.path(), side.clone()).unwrap();
+        fs::write(data.catalog(), b"").unwrap();
+        assert_eq!(
+            DataDir::open(folder.path()).unwrap().side(),
+            &side,
+            "as it was in earlier builds"
+        );
+        data.with_databases().unwrap();
+        assert!(matches!(DataDir::open(folder.path()), Err(DataDirError::StoreLost { .. })));
+        fs::write(&file, r#"{"side":"isolated","site":"plant-7","mode":"x"}"#).unwrap();
+        assert!(matches!(DataDir::open(folder.path()), Err(DataDirError::Damaged { .. })));
     }
 
     #[test]

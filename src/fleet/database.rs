@@ -11,7 +11,7 @@ use super::{
     meta::{counter, set_value, value},
     schema,
 };
-use crate::sqlite::moment;
+use crate::sqlite::{integrity, moment};
 
 /// `fleet.sqlite`, open. One per thread or behind a mutex.
 pub struct Fleet {
@@ -104,16 +104,7 @@ impl Fleet {
     /// # Errors
     /// When SQLite fails.
     pub fn integrity(&self) -> Result<Vec<String>, FleetError> {
-        self.read("check the integrity", |db| {
-            let mut found = Vec::new();
-            for pragma in ["PRAGMA integrity_check(20)", "PRAGMA foreign_key_check"] {
-                let mut statement = db.prepare(pragma)?;
-                let texts = statement.query_map([], |row| row.get::<_, String>(0))?;
-                found.extend(texts.collect::<Result<Vec<_>, _>>()?);
-            }
-            found.retain(|text| text != "ok");
-            Ok(found)
-        })
+        self.read("check the integrity", |db| Ok(integrity(db)?))
     }
 
     /// Writes something that means nothing: whether that is possible again.

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::{Result, context::Context, error::OpsError, progress::TransferPhases};
 pub use crate::transfer::SeedReport;
 use crate::{
+    catalog::Catalog,
     data_dir::{self, DataDir, Side},
+    fleet::Fleet,
     transfer::{self, ImportOptions},
 };
 
@@ -61,7 +63,11 @@ pub fn init(context: &Context<'_>, side: NewSide) -> Result<InitOutcome> {
             Side::Connected { mirror_id: mirror_id.unwrap_or_else(Uuid::new_v4) }
         }
     };
-    let data = DataDir::init(context.folder(), side)?;
+    let data = DataDir::init_with(context.folder(), side, |data| {
+        Catalog::open(&data.catalog())?;
+        Fleet::open(&data.fleet())?;
+        Ok::<_, OpsError>(())
+    })?;
     Ok(InitOutcome { data: data.root().to_owned(), side: data.side().clone() })
 }
 

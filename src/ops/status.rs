@@ -82,7 +82,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         snapshots: catalog.snapshots()?,
         computers: fleet.computers()?.len() as u64,
         approvals: fleet.approvals()?.len() as u64,
-        problems: transfer::store_problems(&data, &catalog, &fleet)?,
+        problems: transfer::store_problems(&data, &catalog, Some(&fleet))?,
         waiting: waiting::summary(&catalog, &fleet)?,
         replica_of: fleet.replica_of()?,
         unfinished_import: transfer::unfinished_import(&data)?,

@@ -4,8 +4,10 @@
 use std::{fs, path::Path};
 
 use serde_json::Value;
+use tidegate::content::ContentStore;
 
 use crate::support::{
+    file_server::digests,
     program::{messages, run, run_json, utf8},
     sides::{Mirror, Site, bytes, copy_folder},
 };
@@ -51,6 +53,17 @@ fn status(data: &Path) -> Vec<String> {
     serde_json::from_value(run_json(data, &["status"], 0)["problems"].clone()).unwrap()
 }
 
+/// A copy of a data folder without one of its databases.
+fn without_database(root: &Path, name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    copy_folder(root, &data);
+    for part in ["-wal", "-shm", ""] {
+        let _ = fs::remove_file(data.join(format!("{name}{part}")));
+    }
+    folder
+}
+
 #[test]
 fn stores_that_belong_together_have_no_problem() {
     let sides = Sides::new();
@@ -66,12 +79,8 @@ fn a_lost_or_empty_database_stops_every_command() {
     for root in [sides.mirror.data.root(), sides.site.data.root()] {
         for name in ["catalog.sqlite", "fleet.sqlite"] {
             for empty in [true, false] {
-                let folder = tempfile::tempdir().unwrap();
+                let folder = without_database(root, name);
                 let data = folder.path().join("data");
-                copy_folder(root, &data);
-                for part in ["-wal", "-shm", ""] {
-                    let _ = fs::remove_file(data.join(format!("{name}{part}")));
-                }
                 if empty {
                     fs::write(data.join(name), b"").unwrap();
                 }
@@ -90,28 +99,78 @@ fn a_lost_or_empty_database_stops_every_command() {
 }
 
 #[test]
-fn a_fleet_that_is_rubbish_is_named() {
+fn one_damaged_store_hides_no_other() {
     let sides = Sides::new();
     for root in [sides.mirror.data.root(), sides.site.data.root()] {
-        fs::remove_file(root.join("fleet.sqlite-wal")).unwrap_or_default();
-        fs::write(root.join("fleet.sqlite"), [b'x'; 5000]).unwrap();
-        let output = run(root, &["check"]);
-        let said = messages(&output);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("fleet.sqlite"), "{said}");
+        for name in ["catalog.sqlite", "fleet.sqlite"] {
+            let folder = without_database(root, name);
+            let data = folder.path().join("data");
+            fs::write(data.join(name), [b'x'; 5000]).unwrap();
+            let payload = digests(&bytes(2, 5000)).sha256;
+            let payload = ContentStore::open(&data.join("content")).unwrap().path(&payload);
+            fs::remove_file(&payload).unwrap();
+            fs::write(&payload, b"damaged").unwrap();
+            let found = problems(&data);
+            assert!(found.iter().any(|problem| problem.contains(name)), "{name}: {found:?}");
+            assert!(
+                found.iter().any(|problem| problem.contains("is damaged")),
+                "{name}: {found:?}"
+            );
+        }
     }
+}
+
+#[test]
+fn a_database_that_init_made_is_lost_when_it_is_not_there() {
+    for side in [&["init"][..], &["init", "--site", "plant-7"]] {
+        let made = tempfile::tempdir().unwrap();
+        let root = made.path().join("data");
+        assert!(run(&root, side).status.success());
+        assert_eq!(problems(&root), Vec::<String>::new());
+        for name in ["catalog.sqlite", "fleet.sqlite"] {
+            let folder = without_database(&root, name);
+            let output = run(&folder.path().join("data"), &["status"]);
+            assert_eq!(output.status.code(), Some(1));
+            assert!(messages(&output).contains(name), "{}", messages(&output));
+        }
+    }
+}
+
+/// The approvals since would be taken back at every site.
+#[test]
+fn an_older_fleet_is_named_and_not_sealed() {
+    let mirror = Mirror::new(7);
+    mirror.add(1, 100, &[bytes(1, 5000)]);
+    let data = mirror.data.root();
+    assert!(run(data, &["groups", "add", "Test"]).status.success());
+    let earlier = tempfile::tempdir().unwrap();
+    copy_folder(data, &earlier.path().join("data"));
+    assert!(run(data, &["groups", "add", "Plant"]).status.success());
+    mirror.export("plant-7");
+    assert_eq!(problems(data), Vec::<String>::new());
+    let folder = without_database(data, "fleet.sqlite");
+    let data = folder.path().join("data");
+    fs::copy(earlier.path().join("data/fleet.sqlite"), data.join("fleet.sqlite")).unwrap();
+    for found in [problems(&data), status(&data)] {
+        assert!(found.iter().any(|problem| problem.contains("fleet.sqlite is older")), "{found:?}");
+    }
+    let out = folder.path().join("out");
+    for args in [&["seal"][..], &["export", "--site", "plant-7", "--out", utf8(&out)]] {
+        let output = run(&data, args);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(messages(&output).contains("--older-fleet"), "{}", messages(&output));
+    }
+    assert!(run(&data, &["seal", "--older-fleet"]).status.success());
+    assert_eq!(problems(&data), Vec::<String>::new());
+    assert!(run(&data, &["seal"]).status.success());
 }
 
 #[test]
 fn a_store_from_an_older_backup_is_named() {
     let sides = Sides::new();
     let older = |side: &str, root: &Path, name: &str| {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = without_database(root, name);
         let data = folder.path().join("data");
-        copy_folder(root, &data);
-        for part in ["-wal", "-shm", ""] {
-            let _ = fs::remove_file(data.join(format!("{name}{part}")));
-        }
         fs::copy(sides.earlier.path().join(side).join(name), data.join(name)).unwrap();
         let found = problems(&data);
         assert!(found.iter().any(|problem| problem.contains("backup")), "{side} {name}: {found:?}");
@@ -130,13 +189,48 @@ fn keys_signatures_and_trust_that_are_gone_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         copy_folder(root, &data);
-        fs::remove_dir_all(data.join(name)).unwrap();
+        let lost = data.join(name);
+        let removed = if lost.is_dir() { fs::remove_dir_all(lost) } else { fs::remove_file(lost) };
+        removed.unwrap();
         for found in [problems(&data), status(&data)] {
             assert!(found.iter().any(|problem| problem.contains(part)), "{name}: {found:?}");
         }
     };
     without(sides.mirror.data.root(), "keys", "the keys are gone");
+    for name in ["keys/keys.json", "keys/content-1.pem", "keys/policy-1.pem", "keys/1.root.json"] {
+        without(sides.mirror.data.root(), name, "bring");
+    }
+    for root in [sides.mirror.data.root(), sides.site.data.root()] {
+        without(root, "snapshots/3/metadata/timestamp.json", "damaged");
+        without(root, "snapshots/3/targets", "cannot be read");
+    }
     without(sides.mirror.data.root(), "snapshots/3", "signatures of snapshot 3");
     without(sides.site.data.root(), "snapshots/3", "signatures of snapshot 3");
     without(sides.site.data.root(), "trust", "trust add");
+}
+
+#[test]
+fn signatures_and_trust_of_another_backup_are_named() {
+    let sides = Sides::new();
+    for (root, side) in [(sides.mirror.data.root(), "mirror"), (sides.site.data.root(), "site")] {
+        let earlier = sides.earlier.path().join(side);
+        let with = |name: &str, from: &str, part: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let data = folder.path().join("data");
+            copy_folder(root, &data);
+            if earlier.join(from).is_dir() {
+                fs::remove_dir_all(data.join(name)).unwrap();
+                copy_folder(&earlier.join(from), &data.join(name));
+            } else {
+                fs::copy(earlier.join(from), data.join(name)).unwrap();
+            }
+            for found in [problems(&data), status(&data)] {
+                assert!(found.iter().any(|problem| problem.contains(part)), "{name}: {found:?}");
+            }
+        };
+        with("snapshots/3", "snapshots/1", "of another snapshot 3");
+        if side == "site" {
+            with("trust/state", "trust/state", "snapshot 1 was trusted last");
+        }
+    }
 }

@@ -97,7 +97,6 @@ fn a_lost_catalogue_is_not_made_anew() {
     for args in [["init"].as_slice(), &["keys", "init"], &["status"]] {
         ends_with(&mirror, args, 0, "");
     }
-    fs::remove_file(mirror.join("catalog.sqlite")).unwrap();
     ends_with(&mirror, &["seal"], 0, "");
     fs::remove_file(mirror.join("catalog.sqlite")).unwrap();
     for command in ["status", "seal", "updates", "check", "serve"] {

@@ -239,7 +239,7 @@ fn check_compares_what_is_served_with_what_was_signed() {
     let site = Site::new("plant-7", &mirror.root);
     site.import(&mirror.export("plant-7").volumes).unwrap();
     for (sql, says) in [
-        ("UPDATE snapshot SET index_sha256 = zeroblob(32)", "another than the one served"),
+        ("UPDATE snapshot SET index_sha256 = zeroblob(32)", "of another snapshot 1"),
         ("DELETE FROM snapshot_segment", "other segments"),
     ] {
         let site = site.copy();

@@ -8,8 +8,9 @@ use tidegate::{
     approval::rules::{self, Body, Criteria, Glob, Rule, RunOptions},
     fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
     transfer::{
-        ImportOptions, ImportReport, PolicyChange, PolicyChangeKind, PolicyChoice, import,
-        policy_accept, policy_diff, policy_reject, policy_release, policy_show,
+        ExportOptions, ImportOptions, ImportReport, PolicyChange, PolicyChangeKind, PolicyChoice,
+        SealOptions, import, policy_accept, policy_diff, policy_reject, policy_release,
+        policy_show,
     },
 };
 use uuid::Uuid;
@@ -261,7 +262,9 @@ fn what_got_lost_is_not_taken_back_and_what_was_taken_back_is() {
     for end in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(format!("{}{end}", mirror.data.fleet().display()));
     }
-    let report = site.import(&mirror.export("plant-7").volumes).unwrap();
+    let seal = SealOptions { older_fleet: true, ..SealOptions::default() };
+    let options = ExportOptions { seal, ..ExportOptions::default() };
+    let report = site.import(&mirror.export_with("plant-7", &options).unwrap().volumes).unwrap();
     assert_eq!(kinds(&report.policy), [Lapse, Lapse, Lapse]);
     assert!(report.warnings[0].contains("3 approvals"), "{:?}", report.warnings);
     let before = approvals(&site);

@@ -14,13 +14,15 @@ use super::{
     signers::valid_signers,
     state::TrustState,
 };
-use crate::{index::Index, limits::BundleLimits, policy::Policy};
+use crate::{digest::Sha256, index::Index, limits::BundleLimits, policy::Policy};
 
 /// What is to be signed, for a countersigner.
 #[derive(Debug, Clone)]
 pub struct SealSummary {
     /// The index that the signatures cover.
     pub index: Index,
+    /// SHA-256 of the compressed index, as targets names it.
+    pub index_digest: Sha256,
     /// Valid timestamp signatures now, and how many are needed.
     pub signatures: (u64, u64),
 }
@@ -39,11 +41,11 @@ pub fn inspect_for_signing(head: &Head, limits: &BundleLimits) -> Result<SealSum
     let newest = head_roots.last().cloned().unwrap_or_default();
     let state = TrustState { root: newest, accepted: None, before: None };
     let expect = Expectation { site: None, now: Timestamp::UNIX_EPOCH, refuse_expired: false };
-    let (index, _) = open_index(&state, &loaded, &expect, limits)?;
+    let (index, index_digest) = open_index(&state, &loaded, &expect, limits)?;
     Policy::from_zst(&loaded.policy_file, limits)
         .map_err(|e| TrustError::refused(e.to_string()))?;
     let needed =
         document::role(&root.signed, RoleType::Timestamp).map_err(TrustError::refused)?.threshold;
     let valid = valid_signers(&root.signed, &loaded.timestamp).len() as u64;
-    Ok(SealSummary { index, signatures: (valid, needed.get()) })
+    Ok(SealSummary { index, index_digest, signatures: (valid, needed.get()) })
 }

@@ -28,7 +28,12 @@ use crate::{
         kill,
         policy::{gather::gather, unneeded::leave_out_declined},
         progress::Progress,
-        store::{heads, segments, side::require_connected, trust as trust_state},
+        store::{
+            fleet_change::{is_older_fleet, note_fleet_change},
+            heads, segments,
+            side::require_connected,
+            trust as trust_state,
+        },
     },
 };
 
@@ -68,6 +73,7 @@ pub(super) fn seal_locked(
         check_site(site).map_err(|e| TransferError::Unfit { what: e.to_string() })?;
     }
     let keys = KeyFiles::load(&data.keys())?;
+    let fleet = Fleet::open(&data.fleet())?;
     let inputs = SealInputs {
         data,
         options,
@@ -75,16 +81,18 @@ pub(super) fn seal_locked(
         created: Timestamp::from_second(created.as_second()).unwrap_or(created),
         roots: keys.roots(&data.keys())?,
         keys,
-        policy: gather(&Fleet::open(&data.fleet())?)?,
+        policy: gather(&fleet)?,
     };
     let mut catalog = Catalog::open(&data.catalog())?;
     // The transaction keeps others from writing: exactly what is read here is marked as sealed.
     let mut writer = catalog.write()?;
     writer.set_mirror_id(mirror_id)?;
+    refuse_older_fleet(&writer, &fleet, data, options)?;
+    note_fleet_change(&mut writer, &fleet)?;
     segments::remove_leftovers(data)?;
     // One document that is wrong keeps nothing else back.
     let left_out = writer.withdraw_contradicting()?;
-    leave_out_declined(&mut writer, &Fleet::open(&data.fleet())?)?;
+    leave_out_declined(&mut writer, &fleet)?;
     let last = LastSnapshot::read(data, &writer)?;
     let mut draft = inputs.draft(&mut writer, last.as_ref(), progress)?;
     draft.left_out = left_out;
@@ -95,6 +103,24 @@ pub(super) fn seal_locked(
             inputs.seal(writer, last, draft)
         }
     }
+}
+
+/// A fleet from a backup would take back what was approved and declined since, at every site.
+fn refuse_older_fleet(
+    catalog: &Catalog,
+    fleet: &Fleet,
+    data: &DataDir,
+    options: &SealOptions,
+) -> Result<()> {
+    if options.older_fleet || !is_older_fleet(catalog, fleet)? {
+        return Ok(());
+    }
+    Err(TransferError::Unfit {
+        what: format!(
+            "nothing is sealed: {} is older than at the last seal, and what was approved and declined since would be taken back at every site. Bring back the newest one, or, if there is none, look through `tidegate approve --list` and go on with --older-fleet",
+            data.fleet().display()
+        ),
+    })
 }
 
 /// The snapshot that was sealed last.

@@ -16,6 +16,8 @@ pub struct SealOptions {
     pub days: i64,
     /// Seal also if the last snapshot says to be sealed later than this one: it had the wrong date.
     pub clock_is_right: bool,
+    /// Seal also if the fleet is older than at the last seal: there is no newer one.
+    pub older_fleet: bool,
     /// Unpacked bytes after which another segment is begun.
     pub segment_bytes: u64,
     /// Segments of one kind above which the newest are merged.
@@ -29,6 +31,7 @@ impl Default for SealOptions {
             add_site: None,
             days: 730,
             clock_is_right: false,
+            older_fleet: false,
             segment_bytes: 512 * 1024 * 1024,
             most_segments: 64,
         }

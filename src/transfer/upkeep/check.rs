@@ -1,11 +1,11 @@
 //! Hashing everything again: is what the catalogue names really here, byte for byte?
 
-use std::{fs, path::Path};
+use std::{error::Error, fs, path::Path};
 
 use bundle_format::{
-    digest::Sha256,
+    digest::{PayloadDigests, Sha256},
     limits::BundleLimits,
-    trust::{Expectation, Freshness, Head, TrustError, TrustState, VerifiedHead},
+    trust::{Expectation, Head, TrustError, TrustState, VerifiedHead},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use crate::{
     catalog::{Catalog, PayloadRow, SnapshotState},
     content::ContentStore,
     data_dir::{DataDir, Side},
+    error_chain::chain,
     file_error::{Doing as _, FileError},
     fleet::Fleet,
     transfer::{
@@ -76,34 +77,89 @@ pub fn check(
     if !data.catalog().exists() {
         return Ok(report);
     }
+    let fleet = report.opened(Fleet::open_to_look(&data.fleet()));
+    let integrity = fleet.as_ref().map_or(Ok(Vec::new()), Fleet::integrity);
+    report.add("fleet: ", integrity);
     let open = if put_aside { Catalog::open } else { Catalog::open_to_look };
-    let mut catalog = open(&data.catalog())?;
-    report
-        .problems
-        .extend(catalog.integrity()?.into_iter().map(|what| format!("catalogue: {what}")));
-    let fleet = Fleet::open_to_look(&data.fleet())?;
-    report.problems.extend(fleet.integrity()?.into_iter().map(|what| format!("fleet: {what}")));
-    report.problems.extend(store_problems(data, &catalog, &fleet)?);
-    report.problems.extend(catalog.contradictions()?.into_iter().map(|c| c.to_string()));
-    check_payloads(data, &catalog, &mut report, progress)?;
-    check_segments(data, &catalog, &mut report)?;
-    check_snapshots(data, &catalog, now, &mut report)?;
-    if put_aside && !(report.damaged_payloads.is_empty() && report.damaged_segments.is_empty()) {
-        let content = ContentStore::open(&data.content())?;
-        let mut writer = catalog.write()?;
-        for payload in &report.damaged_payloads {
-            writer.payload_lost(payload)?;
-        }
-        writer.commit()?;
-        kill::step("lost payloads noted");
-        for payload in &report.damaged_payloads {
-            move_aside(data, &content.path(payload))?;
-        }
-        for segment in &report.damaged_segments {
-            move_aside(data, &data.segments().join(segment.to_string()))?;
-        }
+    let Some(mut catalog) = report.opened(open(&data.catalog())) else {
+        // One store that is damaged hides no other.
+        check_names(data, &mut report, progress)?;
+        return Ok(CheckReport { put_aside: false, ..report });
+    };
+    report.add("catalogue: ", catalog.integrity());
+    report.add("", store_problems(data, &catalog, fleet.as_ref()));
+    let contradictions = catalog.contradictions();
+    report.add("", contradictions.map(|all| all.iter().map(ToString::to_string).collect()));
+    let checked = check_payloads(data, &catalog, &mut report, progress);
+    report.failed(checked);
+    let checked = check_segments(data, &catalog, &mut report);
+    report.failed(checked);
+    let checked = check_snapshots(data, &catalog, now, &mut report);
+    report.failed(checked);
+    if put_aside {
+        put_damaged_aside(data, &mut catalog, &report)?;
     }
     Ok(report)
+}
+
+impl CheckReport {
+    /// What can be opened; why it cannot is a problem.
+    fn opened<T, E: Error + 'static>(&mut self, opened: std::result::Result<T, E>) -> Option<T> {
+        opened.map_err(|e| self.problems.push(chain(&e))).ok()
+    }
+
+    /// Problems that were found, or why they could not be looked for.
+    fn add<E: Error + 'static>(
+        &mut self,
+        before: &str,
+        found: std::result::Result<Vec<String>, E>,
+    ) {
+        let found = found.unwrap_or_else(|e| vec![chain(&e)]);
+        self.problems.extend(found.into_iter().map(|what| format!("{before}{what}")));
+    }
+
+    /// Why a part could not be checked to its end.
+    fn failed(&mut self, checked: Result<()>) {
+        self.opened(checked);
+    }
+}
+
+/// What is damaged counts as missing from now on, and its files go where nobody is served them.
+fn put_damaged_aside(data: &DataDir, catalog: &mut Catalog, report: &CheckReport) -> Result<()> {
+    if report.damaged_payloads.is_empty() && report.damaged_segments.is_empty() {
+        return Ok(());
+    }
+    let content = ContentStore::open(&data.content())?;
+    let mut writer = catalog.write()?;
+    for payload in &report.damaged_payloads {
+        writer.payload_lost(payload)?;
+    }
+    writer.commit()?;
+    kill::step("lost payloads noted");
+    for payload in &report.damaged_payloads {
+        move_aside(data, &content.path(payload))?;
+    }
+    for segment in &report.damaged_segments {
+        move_aside(data, &data.segments().join(segment.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Without a catalogue: every payload is what its name says.
+fn check_names(data: &DataDir, report: &mut CheckReport, progress: &dyn Progress) -> Result<()> {
+    if !data.content().exists() {
+        return Ok(());
+    }
+    progress.phase("hashing payloads", None);
+    let content = ContentStore::for_reading(&data.content());
+    let mut names = Vec::new();
+    content.list(&mut |sha256, _| names.push(sha256))?;
+    for sha256 in names {
+        check_payload(&content, &sha256, report, progress, &|found| {
+            (found.sha256 != sha256).then_some("is damaged")
+        });
+    }
+    Ok(())
 }
 
 fn check_payloads(
@@ -114,13 +170,12 @@ fn check_payloads(
 ) -> Result<()> {
     let content = ContentStore::for_reading(&data.content());
     progress.phase("hashing payloads", Some(catalog.counts()?.present_bytes));
-    let mut result = Ok(());
     catalog.payloads(&mut |row| {
-        if result.is_ok() && row.present {
-            result = check_payload(&content, &row, report, progress);
+        if row.present {
+            let wrong = |found: &PayloadDigests| differs(&row, found);
+            check_payload(&content, &row.sha256, report, progress, &wrong);
         }
     })?;
-    result?;
     // Nothing has come yet.
     if !data.content().exists() {
         return Ok(());
@@ -135,31 +190,43 @@ fn check_payloads(
     failed.map_or(Ok(()), |e| Err(e.into()))
 }
 
+/// Hashes one payload again; `wrong` says what is wrong with the digests that are found.
 fn check_payload(
     content: &ContentStore,
-    row: &PayloadRow,
+    sha256: &Sha256,
     report: &mut CheckReport,
     progress: &dyn Progress,
-) -> Result<()> {
+    wrong: &dyn Fn(&PayloadDigests) -> Option<&'static str>,
+) {
     let mut done = 0;
-    let found = content.rehash(&row.sha256, &mut |bytes| {
+    let found = content.rehash(sha256, &mut |bytes| {
         done += bytes;
         progress.advance(bytes);
-    })?;
+    });
     report.payloads += 1;
     report.payload_bytes += done;
-    let wrong = match found {
-        None => "is gone",
-        Some(found) if (found.sha256, found.size) != (row.sha256, row.size) => "is damaged",
-        Some(found) if found.sha1 != row.sha1 => "has another SHA-1 than the catalogue says",
-        Some(found) if !row.chunks.is_empty() && found.chunks != row.chunks => {
-            "has other chunk digests than the catalogue says"
-        }
-        Some(_) => return Ok(()),
+    let wrong = match &found {
+        // It may be whole: nothing is put aside.
+        Err(e) => return report.problems.push(chain(e)),
+        Ok(None) => Some("is gone"),
+        Ok(Some(found)) => wrong(found),
     };
-    report.damaged_payloads.push(row.sha256);
-    report.problems.push(format!("the payload {} {wrong}", row.sha256));
-    Ok(())
+    if let Some(wrong) = wrong {
+        report.damaged_payloads.push(*sha256);
+        report.problems.push(format!("the payload {sha256} {wrong}"));
+    }
+}
+
+/// How a payload differs from its row in the catalogue.
+fn differs(row: &PayloadRow, found: &PayloadDigests) -> Option<&'static str> {
+    if (found.sha256, found.size) != (row.sha256, row.size) {
+        return Some("is damaged");
+    }
+    if found.sha1 != row.sha1 {
+        return Some("has another SHA-1 than the catalogue says");
+    }
+    let other_chunks = !row.chunks.is_empty() && found.chunks != row.chunks;
+    other_chunks.then_some("has other chunk digests than the catalogue says")
 }
 
 /// Segments of every snapshot that still matters: the last sealed one, what is served, what is
@@ -181,7 +248,10 @@ fn check_segments(data: &DataDir, catalog: &Catalog, report: &mut CheckReport) -
                     // What a pending snapshot still lacks is no damage.
                     (snapshot.state != SnapshotState::Pending).then_some("is gone")
                 }
-                Err(e) => return Err(e),
+                Err(e) => {
+                    report.problems.push(chain(&e));
+                    continue;
+                }
             };
             report.segments += 1;
             if let Some(wrong) = wrong {
@@ -215,33 +285,13 @@ fn check_snapshots(
     let (Side::Isolated { site }, Some(served)) = (data.side(), served.first()) else {
         return Ok(());
     };
-    let state = match trust::load_state(data) {
-        Ok(state) => state,
-        Err(e) => {
-            report.problems.push(format!("{e}"));
-            return Ok(());
-        }
-    };
-    let head = match heads::load(data, served.number) {
-        Ok(head) => head,
-        Err(e) => {
-            report.problems.push(format!("snapshot {}: {e}", served.number));
-            return Ok(());
-        }
+    // Where one of them cannot be read, that was said before.
+    let (Ok(state), Ok(head)) = (trust::load_state(data), heads::load(data, served.number)) else {
+        return Ok(());
     };
     let expect = Expectation { site: Some(site), now, refuse_expired: false };
     let verified = check_served(&state, &head, &expect);
-    let is_newer = |verified: &VerifiedHead| verified.freshness == Freshness::Newer;
-    if report.unfinished_import.is_none() && verified.as_ref().is_ok_and(is_newer) {
-        report.problems.push(format!(
-            "snapshot {} is served, but the trust state has not followed: run the last import again",
-            served.number
-        ));
-    }
     match verified {
-        Ok(verified) if verified.index_digest != served.index_sha256 => report.problems.push(
-            format!("snapshot {} in snapshots/ is another than the one served", served.number),
-        ),
         Ok(verified) if verified.index.segments != catalog.segments_of(served.number)? => {
             report.problems.push(format!(
                 "the catalogue lists other segments of snapshot {} than its signed index",

@@ -1,83 +1,161 @@
-//! Do the stores of a data folder belong together? Numbers are compared, nothing is hashed: quick enough
-//! for every look at the state.
+//! Do the stores of a data folder belong together? Numbers are compared, and no payload is hashed: quick
+//! enough for every look at the state.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
+
+use bundle_format::{limits::BundleLimits, trust::inspect_for_signing};
 
 use crate::{
-    catalog::{Catalog, SnapshotState},
+    catalog::{Catalog, SnapshotRow, SnapshotState},
     data_dir::{DataDir, Side},
+    error_chain::chain,
     file_error::Doing as _,
     fleet::{Fleet, PolicyState},
-    transfer::{error::TransferError, store::trust},
+    transfer::{
+        connected::keys::KeyFiles,
+        error::TransferError,
+        store::{fleet_change::is_older_fleet, heads, trust},
+    },
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
 
 /// What in the stores contradicts what is in another, in sentences; empty when all fits. `check` and
-/// `status` say the same.
+/// `status` say the same. Without a fleet, what the other stores say.
 ///
 /// # Errors
-/// When a store cannot be read at all.
-pub fn store_problems(data: &DataDir, catalog: &Catalog, fleet: &Fleet) -> Result<Vec<String>> {
+/// When the catalogue or the fleet cannot be read.
+pub fn store_problems(
+    data: &DataDir,
+    catalog: &Catalog,
+    fleet: Option<&Fleet>,
+) -> Result<Vec<String>> {
     let mut problems = Vec::new();
-    let newest = catalog.snapshots()?.iter().map(|row| row.number).max().unwrap_or(0);
-    for row in catalog.snapshots()? {
-        let is_used = row.state != SnapshotState::Past && row.number == newest;
-        if is_used && !data.snapshot(row.number).exists() {
-            problems.push(format!(
-                "the signatures of snapshot {} are gone ({}): bring the folder back from a backup",
-                row.number,
-                data.snapshot(row.number).display()
-            ));
-        }
+    let newest = catalog.snapshots()?.into_iter().max_by_key(|row| row.number);
+    if let Some(newest) = newest.as_ref().filter(|row| row.state != SnapshotState::Past) {
+        problems.extend(signature_problem(data, newest));
     }
+    let newest = newest.map_or(0, |row| row.number);
     match data.side() {
-        Side::Connected { .. } => {
-            let signed = newest_signed(data)?;
-            // One more is what a seal leaves that was killed before it was done; the next one replaces it.
-            if signed > newest + 1 {
-                problems.push(format!(
-                    "{} is older than the snapshots beside it: it ends with snapshot {newest}, but snapshot {signed} has been signed. It came from an older backup: bring back the newest one; sites would refuse what is sealed from this one",
-                    data.catalog().display()
-                ));
-            }
-            if newest > 0 && !data.keys().exists() {
-                problems.push(format!(
-                    "the keys are gone ({}): bring them back from a backup; without them nothing can be sealed",
-                    data.keys().display()
-                ));
-            }
-        }
+        Side::Connected { .. } => connected_problems(data, catalog, fleet, newest, &mut problems)?,
         Side::Isolated { .. } => isolated_problems(data, catalog, fleet, newest, &mut problems)?,
     }
     Ok(problems)
+}
+
+/// The stored signatures of a snapshot are there, whole, and of the snapshot that the catalogue has.
+fn signature_problem(data: &DataDir, row: &SnapshotRow) -> Option<String> {
+    let (number, folder) = (row.number, data.snapshot(row.number));
+    let signatures = format!("the signatures of snapshot {number} ({})", folder.display());
+    let head = match heads::load(data, number) {
+        Ok(head) => head,
+        Err(e) => {
+            return Some(format!(
+                "{signatures} are gone or cannot be read: bring the folder back from a backup ({})",
+                chain(&e)
+            ));
+        }
+    };
+    let found = match inspect_for_signing(&head, &BundleLimits::default()) {
+        Ok(found) => found.index_digest,
+        Err(e) => {
+            return Some(format!(
+                "{signatures} are damaged: bring the folder back from a backup ({})",
+                chain(&e)
+            ));
+        }
+    };
+    (found != row.index_sha256).then(|| {
+        format!(
+            "{signatures} are of another snapshot {number} than the catalogue has: one of the two came from a backup. Bring both back from the same one"
+        )
+    })
+}
+
+/// Nothing is older than what was signed last, and what signs is here.
+fn connected_problems(
+    data: &DataDir,
+    catalog: &Catalog,
+    fleet: Option<&Fleet>,
+    newest: u64,
+    problems: &mut Vec<String>,
+) -> Result<()> {
+    let signed = newest_signed(data)?;
+    // One more is what a seal leaves that was killed before it was done; the next one replaces it.
+    if signed > newest + 1 {
+        problems.push(format!(
+            "{} is older than the snapshots beside it: it ends with snapshot {newest}, but snapshot {signed} has been signed. It came from an older backup: bring back the newest one; sites would refuse what is sealed from this one",
+            data.catalog().display()
+        ));
+    }
+    if newest > 0 {
+        problems.extend(key_problems(data));
+    }
+    if let Some(fleet) = fleet
+        && is_older_fleet(catalog, fleet)?
+    {
+        problems.push(format!(
+            "{} is older than when snapshot {newest} was sealed: it came from an older backup. Bring back the newest one; the next snapshot would take back what was approved and declined since",
+            data.fleet().display()
+        ));
+    }
+    Ok(())
+}
+
+/// Keys and roots that sealing needs. Root keys and those of other persons may be elsewhere.
+fn key_problems(data: &DataDir) -> Vec<String> {
+    let folder = data.keys();
+    let gone = |what: String| {
+        format!(
+            "{what}: bring {} back from a backup; without it nothing can be sealed",
+            folder.display()
+        )
+    };
+    if !folder.join("keys.json").exists() {
+        return vec![gone(format!(
+            "the keys are gone ({} is missing)",
+            folder.join("keys.json").display()
+        ))];
+    }
+    let roots = KeyFiles::load(&folder).and_then(|keys| Ok((keys.roots(&folder)?, keys)));
+    let keys = match roots {
+        Ok((_, keys)) => keys,
+        Err(e) => return vec![gone(chain(&e))],
+    };
+    let first = keys.timestamp.first();
+    let needed: BTreeSet<&String> =
+        [&keys.content, &keys.policy].into_iter().chain(first).collect();
+    let lost = needed.into_iter().map(|name| folder.join(name)).filter(|path| !path.exists());
+    lost.map(|path| gone(format!("the key {} is gone", path.display()))).collect()
 }
 
 /// The catalogue, what is trusted and the fleet speak of the same snapshot.
 fn isolated_problems(
     data: &DataDir,
     catalog: &Catalog,
-    fleet: &Fleet,
+    fleet: Option<&Fleet>,
     newest: u64,
     problems: &mut Vec<String>,
 ) -> Result<()> {
-    match trust::load_state(data) {
-        Ok(state) => {
-            if let Some(trusted) = state.snapshot().filter(|trusted| *trusted > newest) {
-                problems.push(format!(
-                    "{} is older than what was trusted last: it ends with snapshot {newest}, but snapshot {trusted} was accepted. It came from an older backup: import the newest bundle again",
-                    data.catalog().display()
-                ));
-            }
-        }
+    let in_force = catalog.in_force()?.map(|row| row.number);
+    let is_finished = catalog.awaits_policy()?.is_none();
+    match trust::load_state(data).map(|state| state.snapshot()) {
+        Ok(Some(trusted)) if is_finished && trusted > newest => problems.push(format!(
+            "{} is older than what was trusted last: it ends with snapshot {newest}, but snapshot {trusted} was accepted. It came from an older backup: import the newest bundle again",
+            data.catalog().display()
+        )),
+        Ok(trusted) if is_finished && trusted < in_force => problems.push(format!(
+            "{} is older than the snapshot that is served: snapshot {} is served, and {} was trusted last. It came from an older backup, or an import was killed: run the last import again",
+            data.trust_state().display(),
+            in_force.unwrap_or_default(),
+            trusted.map_or("no snapshot".to_owned(), |trusted| format!("snapshot {trusted}"))
+        )),
+        Ok(_) => {}
         // Nothing has been taken in yet: nothing need be trusted.
         Err(TransferError::NothingTrusted) if newest == 0 => {}
-        Err(e) => problems.push(e.to_string()),
+        Err(e) => problems.push(chain(&e)),
     }
-    let Some(in_force) = catalog.in_force()?.map(|row| row.number) else { return Ok(()) };
-    if catalog.awaits_policy()?.is_some() {
-        return Ok(());
-    }
+    let (Some(in_force), Some(fleet), true) = (in_force, fleet, is_finished) else { return Ok(()) };
     let states = [PolicyState::Applied, PolicyState::Held, PolicyState::Rejected];
     for state in states {
         if fleet.policy(state)?.is_some_and(|policy| policy.snapshot >= in_force) {

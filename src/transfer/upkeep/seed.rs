@@ -82,7 +82,7 @@ pub fn seed(
     if let Some(trust) = trust.parent() {
         fs::remove_dir_all(trust).doing("remove", trust)?;
     }
-    data.become_connected(report.mirror_id).map_err(made)?;
+    data.become_connected(report.mirror_id).and_then(DataDir::with_databases).map_err(made)?;
     if target.exists() {
         fs::remove_dir(target).doing("replace the empty folder", target)?;
     }

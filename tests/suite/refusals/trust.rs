@@ -301,8 +301,8 @@ fn a_new_root_counts_whatever_is_wrong_beside_it() {
         let late = now() + jiff::SignedDuration::from_hours(24 * 365 * 30);
         (after.to_vec(), ImportOptions { refuse_expired: true, ..ImportOptions::new(late) })
     };
-    let cases: [&dyn Fn(&Site, &[PathBuf]) -> (Vec<PathBuf>, ImportOptions); 4] =
-        [&damaged, &foreign, &rubbish, &expired];
+    type Case<'a> = &'a dyn Fn(&Site, &[PathBuf]) -> (Vec<PathBuf>, ImportOptions);
+    let cases: [Case<'_>; 4] = [&damaged, &foreign, &rubbish, &expired];
     for case in cases {
         let (_mirror, site, stolen, [_, after]) = replaced_on_the_way();
         let (volumes, options) = case(&site, &after);
