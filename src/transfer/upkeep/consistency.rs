@@ -35,12 +35,21 @@ pub fn store_problems(
     if let Some(newest) = newest.as_ref().filter(|row| row.state != SnapshotState::Past) {
         problems.extend(signature_problem(data, newest));
     }
-    let newest = newest.map_or(0, |row| row.number);
+    let stores = Stores { data, catalog, fleet, newest: newest.map_or(0, |row| row.number) };
     match data.side() {
-        Side::Connected { .. } => connected_problems(data, catalog, fleet, newest, &mut problems)?,
-        Side::Isolated { .. } => isolated_problems(data, catalog, fleet, newest, &mut problems)?,
+        Side::Connected { .. } => stores.connected_problems(&mut problems)?,
+        Side::Isolated { .. } => stores.isolated_problems(&mut problems)?,
     }
     Ok(problems)
+}
+
+/// What is compared.
+struct Stores<'a> {
+    data: &'a DataDir,
+    catalog: &'a Catalog,
+    fleet: Option<&'a Fleet>,
+    /// The newest snapshot of the catalogue, 0 without one.
+    newest: u64,
 }
 
 /// The stored signatures of a snapshot are there, whole, and of the snapshot that the catalogue has.
@@ -72,34 +81,68 @@ fn signature_problem(data: &DataDir, row: &SnapshotRow) -> Option<String> {
     })
 }
 
-/// Nothing is older than what was signed last, and what signs is here.
-fn connected_problems(
-    data: &DataDir,
-    catalog: &Catalog,
-    fleet: Option<&Fleet>,
-    newest: u64,
-    problems: &mut Vec<String>,
-) -> Result<()> {
-    let signed = newest_signed(data)?;
-    // One more is what a seal leaves that was killed before it was done; the next one replaces it.
-    if signed > newest + 1 {
-        problems.push(format!(
+impl Stores<'_> {
+    /// Nothing is older than what was signed last, and what signs is here.
+    fn connected_problems(&self, problems: &mut Vec<String>) -> Result<()> {
+        let &Self { data, catalog, fleet, newest } = self;
+        let signed = newest_signed(data)?;
+        // One more is what a seal leaves that was killed before it was done; the next one replaces it.
+        if signed > newest + 1 {
+            problems.push(format!(
             "{} is older than the snapshots beside it: it ends with snapshot {newest}, but snapshot {signed} has been signed. It came from an older backup: bring back the newest one; sites would refuse what is sealed from this one",
             data.catalog().display()
         ));
-    }
-    if newest > 0 {
-        problems.extend(key_problems(data));
-    }
-    if let Some(fleet) = fleet
-        && is_older_fleet(catalog, fleet)?
-    {
-        problems.push(format!(
+        }
+        if newest > 0 {
+            problems.extend(key_problems(data));
+        }
+        if let Some(fleet) = fleet
+            && is_older_fleet(catalog, fleet)?
+        {
+            problems.push(format!(
             "{} is older than when snapshot {newest} was sealed: it came from an older backup. Bring back the newest one; the next snapshot would take back what was approved and declined since",
             data.fleet().display()
         ));
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// The catalogue, what is trusted and the fleet speak of the same snapshot.
+    fn isolated_problems(&self, problems: &mut Vec<String>) -> Result<()> {
+        let &Self { data, catalog, fleet, newest } = self;
+        let in_force = catalog.in_force()?.map(|row| row.number);
+        let is_finished = catalog.awaits_policy()?.is_none();
+        match trust::load_state(data).map(|state| state.snapshot()) {
+        Ok(Some(trusted)) if is_finished && trusted > newest => problems.push(format!(
+            "{} is older than what was trusted last: it ends with snapshot {newest}, but snapshot {trusted} was accepted. It came from an older backup: import the newest bundle again",
+            data.catalog().display()
+        )),
+        Ok(trusted) if is_finished && trusted < in_force => problems.push(format!(
+            "{} is older than the snapshot that is served: snapshot {} is served, and {} was trusted last. It came from an older backup, or an import was killed: run the last import again",
+            data.trust_state().display(),
+            in_force.unwrap_or_default(),
+            trusted.map_or("no snapshot".to_owned(), |trusted| format!("snapshot {trusted}"))
+        )),
+        Ok(_) => {}
+        // Nothing has been taken in yet: nothing need be trusted.
+        Err(TransferError::NothingTrusted) if newest == 0 => {}
+        Err(e) => problems.push(chain(&e)),
+    }
+        let (Some(in_force), Some(fleet), true) = (in_force, fleet, is_finished) else {
+            return Ok(());
+        };
+        let states = [PolicyState::Applied, PolicyState::Held, PolicyState::Rejected];
+        for state in states {
+            if fleet.policy(state)?.is_some_and(|policy| policy.snapshot >= in_force) {
+                return Ok(());
+            }
+        }
+        problems.push(format!(
+        "{} has no policy of snapshot {in_force}, which is served: it came from an older backup. Bring back the newest one, or import the bundle of snapshot {in_force} into a new data folder",
+        data.fleet().display()
+    ));
+        Ok(())
+    }
 }
 
 /// Keys and roots that sealing needs. Root keys and those of other persons may be elsewhere.
@@ -127,46 +170,6 @@ fn key_problems(data: &DataDir) -> Vec<String> {
         [&keys.content, &keys.policy].into_iter().chain(first).collect();
     let lost = needed.into_iter().map(|name| folder.join(name)).filter(|path| !path.exists());
     lost.map(|path| gone(format!("the key {} is gone", path.display()))).collect()
-}
-
-/// The catalogue, what is trusted and the fleet speak of the same snapshot.
-fn isolated_problems(
-    data: &DataDir,
-    catalog: &Catalog,
-    fleet: Option<&Fleet>,
-    newest: u64,
-    problems: &mut Vec<String>,
-) -> Result<()> {
-    let in_force = catalog.in_force()?.map(|row| row.number);
-    let is_finished = catalog.awaits_policy()?.is_none();
-    match trust::load_state(data).map(|state| state.snapshot()) {
-        Ok(Some(trusted)) if is_finished && trusted > newest => problems.push(format!(
-            "{} is older than what was trusted last: it ends with snapshot {newest}, but snapshot {trusted} was accepted. It came from an older backup: import the newest bundle again",
-            data.catalog().display()
-        )),
-        Ok(trusted) if is_finished && trusted < in_force => problems.push(format!(
-            "{} is older than the snapshot that is served: snapshot {} is served, and {} was trusted last. It came from an older backup, or an import was killed: run the last import again",
-            data.trust_state().display(),
-            in_force.unwrap_or_default(),
-            trusted.map_or("no snapshot".to_owned(), |trusted| format!("snapshot {trusted}"))
-        )),
-        Ok(_) => {}
-        // Nothing has been taken in yet: nothing need be trusted.
-        Err(TransferError::NothingTrusted) if newest == 0 => {}
-        Err(e) => problems.push(chain(&e)),
-    }
-    let (Some(in_force), Some(fleet), true) = (in_force, fleet, is_finished) else { return Ok(()) };
-    let states = [PolicyState::Applied, PolicyState::Held, PolicyState::Rejected];
-    for state in states {
-        if fleet.policy(state)?.is_some_and(|policy| policy.snapshot >= in_force) {
-            return Ok(());
-        }
-    }
-    problems.push(format!(
-        "{} has no policy of snapshot {in_force}, which is served: it came from an older backup. Bring back the newest one, or import the bundle of snapshot {in_force} into a new data folder",
-        data.fleet().display()
-    ));
-    Ok(())
 }
 
 /// The newest snapshot that was signed here; 0 when none was. (At a site the count may have begun anew.)

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{
     context::ImportContext,
     options::ImportOptions,
-    settled::{Settled, follow},
+    settled::{ServedSnapshot, Settled, follow},
 };
 use crate::{
     catalog::Catalog,
@@ -78,7 +78,8 @@ pub(super) fn finish_before(context: &ImportContext<'_>) -> Result<Settled> {
 fn finish(context: &ImportContext<'_>, snapshot: u64) -> Result<Settled> {
     let mut catalog = Catalog::open(&context.data.catalog())?;
     let trusted = context.trust.snapshot();
-    let mut settled = follow(context, &mut catalog, snapshot, trusted, None)?;
+    let in_force = ServedSnapshot { number: snapshot, trusted, switched: None };
+    let mut settled = follow(context, &mut catalog, &in_force)?;
     settled.warnings.insert(
         0,
         format!("an earlier import of snapshot {snapshot} had not ended: it is finished now"),

@@ -64,22 +64,36 @@ pub(super) fn apply_trust_and_policy(
     }
     let Some(catalog) = taken.checked.catalog.as_mut() else { return Ok(Settled::default()) };
     let settled = match in_force {
-        Some(in_force) => follow(context, catalog, in_force, site.trusted, switched.as_ref())?,
+        Some(number) => {
+            let trusted = site.trusted;
+            follow(
+                context,
+                catalog,
+                &ServedSnapshot { number, trusted, switched: switched.as_ref() },
+            )?
+        }
         None => Settled::default(),
     };
     sweep_parts(&taken.stage, catalog, pending)?;
     Ok(settled)
 }
 
+/// The snapshot in force, which trust state and policy follow.
+pub(super) struct ServedSnapshot<'a> {
+    pub(super) number: u64,
+    /// The snapshot that was trusted last.
+    pub(super) trusted: Option<u64>,
+    /// It took effect just now.
+    pub(super) switched: Option<&'a Switched>,
+}
+
 /// Brings the trust state and the policy up to the snapshot in force. Until then it is not served.
 pub(super) fn follow(
     context: &ImportContext<'_>,
     catalog: &mut Catalog,
-    in_force: u64,
-    trusted: Option<u64>,
-    switched: Option<&Switched>,
+    in_force: &ServedSnapshot<'_>,
 ) -> Result<Settled> {
-    let followed = bring_up(context, catalog, in_force, trusted, switched);
+    let followed = bring_up(context, catalog, in_force);
     followed.map_err(|source| match catalog.awaits_policy() {
         Ok(Some(snapshot)) => TransferError::Unfinished { snapshot, source: Box::new(source) },
         _ => source,
@@ -89,9 +103,7 @@ pub(super) fn follow(
 fn bring_up(
     context: &ImportContext<'_>,
     catalog: &mut Catalog,
-    in_force: u64,
-    trusted: Option<u64>,
-    switched: Option<&Switched>,
+    &ServedSnapshot { number: in_force, trusted, switched }: &ServedSnapshot<'_>,
 ) -> Result<Settled> {
     let is_applied = catalog.awaits_policy()?.is_none();
     if switched.is_none() && is_applied && trusted == Some(in_force) {
