@@ -25,6 +25,8 @@ mod chain;
 mod channel;
 #[cfg(feature = "upstream")]
 mod channel_proxies;
+#[cfg(all(feature = "probe", feature = "upstream"))]
+mod channel_words;
 mod check;
 mod cli;
 #[cfg(all(feature = "probe", feature = "upstream"))]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    connection_failure::ConnectionFailure,
     error_chain::chain,
     protocol::{ErrorCode, server_sync::AnswerError},
     update::UpdateIdentity,
@@ -28,30 +29,26 @@ pub enum UpstreamError {
     #[error("cannot start the network machinery")]
     Runtime(#[source] std::io::Error),
     /// No answer, even after retries.
-    #[error("{operation} at {url} failed in attempt {attempts}")]
+    #[error("no answer from {server} to {operation} in attempt {attempts}: {why}. {advice}")]
     Connection {
         /// Which call.
         operation: &'static str,
-        /// Where.
-        url: String,
+        /// The root of its address.
+        server: String,
         /// How often it was tried.
         attempts: u32,
         /// The last reason.
-        #[source]
-        source: reqwest::Error,
+        why: ConnectionFailure,
+        /// What to do.
+        advice: &'static str,
     },
     /// No connection until somebody acts.
-    #[error("{operation} at {url}: {why}")]
+    #[error("{operation} failed: {why}")]
     Permanent {
         /// Which call.
         operation: &'static str,
-        /// Where.
-        url: String,
         /// What stands in the way.
         why: PermanentFailure,
-        /// As the library says it.
-        #[source]
-        source: reqwest::Error,
     },
     /// An HTTP status that is no answer.
     #[error("{operation} at {url} was answered with HTTP {status}{}", hint(*.status))]
@@ -134,6 +131,14 @@ impl UpstreamError {
                 Self::Fault { operation, code, word, message, missing_revisions }
             }
             other => Self::Unusable { operation, what: chain(&other) },
+        }
+    }
+
+    /// In a few words, without what to do: the same is tried again.
+    pub(super) fn brief(&self) -> String {
+        match self {
+            Self::Connection { server, why, .. } => format!("no answer from {server}: {why}"),
+            other => chain(other),
         }
     }
 

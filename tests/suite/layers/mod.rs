@@ -13,6 +13,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("sidecar", 0),
     ("cabinet", 1),
     ("certificate", 1),
+    ("connection_failure", 1),
     ("soap", 1),
     ("update", 1),
     ("error_chain", 0),
@@ -48,14 +49,14 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 /// What may appear only where it belongs: a text, and the modules that may hold it.
 const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["server", "cli"]),
-    ("hyper", &["server"]),
+    ("hyper", &["connection_failure", "server"]),
     ("hyper_util", &["server"]),
     ("reqwest", &["agent", "upstream"]),
     ("rusqlite", &["catalog", "fleet", "sqlite"]),
     ("anyhow", &["cli", "main"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli", "main"]),
-    ("tokio_rustls", &["certificate", "server", "upstream"]),
+    ("tokio_rustls", &["certificate", "connection_failure", "server", "upstream"]),
     ("tokio", &["agent", "server", "upstream", "ops", "cli"]),
     ("tough", &[]),
     (
