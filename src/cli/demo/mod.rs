@@ -126,7 +126,7 @@ impl Args {
         story.chapter("Across the gap: one signed file on a medium");
         let exported = story.run(connected, &["export", "--site", SITE, "--out", path(medium)?])?;
         let volume = PathBuf::from(text(&exported, "/volumes/0")?);
-        fs::copy(&mirror.root, places.carried_root())?;
+        fs::write(places.carried_root(), fs::read(&mirror.root)?)?;
         story.tell(&format!(
             "{} holds {}.",
             volume.file_name().unwrap_or_default().to_string_lossy(),

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     layout::{Object, ObjectKind, lay_out},
-    medium::largest_file,
+    medium::{self, largest_file},
     seal::seal_locked,
     seal_options::{SealOptions, SealOutcome},
 };
@@ -28,7 +28,7 @@ use crate::{
     content::ContentStore,
     data_dir::DataDir,
     durable,
-    file_error::{Doing as _, FileError},
+    file_error::Doing as _,
     transfer::{
         error::TransferError,
         kill,
@@ -120,7 +120,7 @@ pub fn export(
     for note in &notes {
         volumes.push(write_volume(data, &content, &head, note, out, progress)?);
     }
-    durable::sync_folder(out).doing("sync", out)?;
+    medium::sync_folder(out).doing("sync", out)?;
     let mut writer = catalog.write()?;
     for object in &objects {
         writer.mark_packed(site, &object.sha256, sealed.snapshot)?;
@@ -207,7 +207,7 @@ fn write_volume(
     kill::step("objects packed");
     let file = writer.finish().map_err(failed)?;
     let file = file.into_inner().map_err(IntoInnerError::into_error).doing("write", &path)?;
-    make_readable(file.path())?;
+    medium::make_readable(file.path()).doing("set the permissions of", &path)?;
     durable::rename(file, &path).doing("keep", &path)?;
     kill::step("volume renamed");
     Ok(path)
@@ -269,17 +269,6 @@ fn open_object(
 
 fn object_name(sha256: &Sha256) -> PathBuf {
     PathBuf::from(sha256.to_string())
-}
-
-/// Lets everybody read a volume: a temporary file can be read by its owner alone.
-#[cfg(unix)]
-fn make_readable(path: &Path) -> std::result::Result<(), FileError> {
-    durable::permit(path, 0o644).doing("set the permissions of", path)
-}
-
-#[cfg(not(unix))]
-fn make_readable(_path: &Path) -> std::result::Result<(), FileError> {
-    Ok(())
 }
 
 struct ProgressReader<'a> {

@@ -1,9 +1,30 @@
 //! What the file system of a medium can take.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
+
+use crate::durable;
 
 /// The largest file on FAT: its length is a number of 32 bits.
 const FAT: u64 = 4_294_967_295;
+
+/// Lets everybody read a volume, if that can be said on the medium: a temporary file can be read by its
+/// owner alone.
+pub(super) fn make_readable(volume: &Path) -> io::Result<()> {
+    if_allowed(durable::permit(volume, 0o644))
+}
+
+/// Makes the names in a folder of the medium durable, if that can be done there.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if_allowed(durable::sync_folder(folder))
+}
+
+/// On a share, others say who may do that; the volumes are written all the same.
+fn if_allowed(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        result => result,
+    }
+}
 
 /// Bytes of the largest file that fits into the file system of `folder`, if it has a limit that matters
 /// and the system says which file system it is (Linux).
