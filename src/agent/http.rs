@@ -26,8 +26,8 @@ use super::{
 use crate::{
     certificate::{certificates, client_config, tls_failure},
     connection_failure::ConnectionFailure,
+    encoding::decoded,
     protocol::xpress,
-    soap::decoded,
 };
 
 /// Why a call gave no answer.

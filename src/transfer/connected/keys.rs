@@ -253,6 +253,13 @@ impl KeyFiles {
             .collect()
     }
 
+    /// When the newest of these roots was made, with its keys: it expires so many days later.
+    pub(super) fn made(roots: &[Vec<u8>]) -> Option<Timestamp> {
+        let root: serde_json::Value = serde_json::from_slice(roots.last()?).ok()?;
+        let expires: Timestamp = root.pointer("/signed/expires")?.as_str()?.parse().ok()?;
+        expires.checked_sub(SignedDuration::from_hours(24 * ROOT_DAYS)).ok()
+    }
+
     /// One key.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ pub struct SealOptions {
     pub add_site: Option<String>,
     /// Signatures are good for so many days. Drives travel for weeks, isolated clocks are wrong.
     pub days: i64,
-    /// Seal also if the last snapshot says to be sealed later than this one: it had the wrong date.
+    /// Seal also if the last snapshot, or the keys, are dated later than this one: their date is wrong.
     pub clock_is_right: bool,
     /// Unpacked bytes after which another segment is begun.
     pub segment_bytes: u64,

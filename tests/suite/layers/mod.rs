@@ -8,6 +8,7 @@ use std::{fs, path::Path};
 /// Module, layer. Siblings do not know each other.
 const LAYERS: &[(&str, u32)] = &[
     ("durable", 0),
+    ("encoding", 0),
     ("file_error", 0),
     ("printable", 0),
     ("sidecar", 0),
