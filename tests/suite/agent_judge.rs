@@ -592,7 +592,7 @@ async fn a_server_that_answers_in_utf16_is_read_and_its_charset_judged() {
                 Reply { body, ..reply }.with("Content-Type", "text/xml; charset=utf-16")
             });
             let report = judged(agent_flow::full(), bend).await;
-            assert_eq!(rules(&report), ["charset"], "{:#?}", report.findings);
+            assert_eq!(rules(&report), ["http-charset"], "{:#?}", report.findings);
             assert_eq!((report.offered.len(), report.downloaded_files), (1, 1));
         }
     }

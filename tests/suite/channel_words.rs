@@ -85,6 +85,10 @@ fn the_wrong_port_is_said_in_both_directions() {
             &["in attempt 3", "If this port is one for TLS, write https://"],
         );
     }
+    const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    let (address, _, _runtime) = saying(REFUSED);
+    let error = Pair::new(Uss::default()).sync_from(&format!("http://{address}")).unwrap_err();
+    says(&in_our_words(&error), &["HTTP 400: if this port is one for TLS, write https://"]);
     // Plain HTTP that is spoken to with TLS: words (see the channel's tests), or nothing.
     let (address, _, _runtime) = listening(|stream| async move { drop(stream) });
     let error = Pair::new(Uss::default()).sync_from(&format!("https://{address}")).unwrap_err();

@@ -51,7 +51,7 @@ pub enum UpstreamError {
         why: PermanentFailure,
     },
     /// An HTTP status that is no answer.
-    #[error("{operation} at {url} was answered with HTTP {status}{}", hint(*.status))]
+    #[error("{operation} at {url} was answered with HTTP {status}{}", hint(*.status, .url))]
     Status {
         /// Which call.
         operation: &'static str,
@@ -164,8 +164,12 @@ impl UpstreamError {
     }
 }
 
-fn hint(status: u16) -> &'static str {
+fn hint(status: u16, url: &str) -> &'static str {
     match status {
+        // As web servers answer plain HTTP on such a port.
+        400 if url.starts_with("http:") => {
+            ": if this port is one for TLS, write https:// (a WSUS has 8531 for https, 8530 for http)"
+        }
         401 | 403 => ": it wants credentials, or does not serve this computer",
         404 => ": there is no WSUS at this address; its port is usually 8530 or 8531",
         407 => ": the proxy wants credentials",
