@@ -63,25 +63,50 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     where_possible(File::open(folder).and_then(|folder| folder.sync_all()))
 }
 
-/// Gives a file permissions, where the file system has such: FAT, shares and sticks that were mounted
-/// for all have none.
+/// Gives a file or folder permissions, where the file system has such: FAT, shares and sticks that were
+/// mounted for all have none, and neither have systems that are no Unix.
 ///
 /// # Errors
 /// When the disk fails.
-#[cfg(unix)]
 pub(crate) fn permit(path: &Path, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    where_possible(fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        where_possible(fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (path, mode);
+        Ok(())
+    }
 }
 
-/// What a file system refuses because it is not made for it does not count; what fails does.
+/// For what never changes: no program shall write to it by mistake. Where the file system can say that.
+///
+/// # Errors
+/// When the disk fails.
+pub(crate) fn make_read_only(file: &File) -> io::Result<()> {
+    let mut permissions = file.metadata()?.permissions();
+    #[cfg(unix)]
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o444);
+    #[cfg(not(unix))]
+    permissions.set_readonly(true);
+    where_possible(file.set_permissions(permissions))
+}
+
+/// What a file system refuses because it is not made for it does not count; what fails does, and so
+/// does a right that is missing.
 pub(crate) fn where_possible(result: io::Result<()>) -> io::Result<()> {
-    match result.as_ref().map_err(io::Error::kind) {
-        Err(
-            io::ErrorKind::PermissionDenied
-            | io::ErrorKind::InvalidInput
-            | io::ErrorKind::Unsupported,
-        ) => Ok(()),
+    /// `EPERM`; `EACCES`, of the same kind, is a right that is missing.
+    const NOT_PERMITTED: i32 = 1;
+    match &result {
+        Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        // Windows opens no folders at all.
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            if !cfg!(unix) || e.raw_os_error() == Some(NOT_PERMITTED) { Ok(()) } else { result }
+        }
         _ => result,
     }
 }
@@ -117,12 +142,15 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(unix)]
     fn what_a_file_system_cannot_do_does_not_count() {
-        let result = |kind: io::ErrorKind| where_possible(Err(kind.into()));
-        assert!(result(io::ErrorKind::PermissionDenied).is_ok());
-        assert!(result(io::ErrorKind::InvalidInput).is_ok());
-        assert!(result(io::ErrorKind::StorageFull).is_err());
-        assert!(where_possible(Err(io::Error::from_raw_os_error(5))).is_err(), "EIO");
+        let result = |number| where_possible(Err(io::Error::from_raw_os_error(number)));
+        for (number, name) in [(1, "EPERM"), (22, "EINVAL"), (38, "ENOSYS")] {
+            assert!(result(number).is_ok(), "{name}");
+        }
+        for (number, name) in [(5, "EIO"), (28, "ENOSPC"), (13, "EACCES"), (30, "EROFS")] {
+            assert!(result(number).is_err(), "{name}");
+        }
     }
 
     #[test]

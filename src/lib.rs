@@ -25,8 +25,8 @@
 //! | 2 | [`scope`] | pure: what does this agent need? | I/O |
 //! | 2 | [`protocol`] | messages, error codes, cookies, Xpress | I/O |
 //! | 2 | `sqlite` | what the SQLite stores have in common | |
-//! | 1 | [`soap`], [`update`], [`cabinet`], [`certificate`] | envelopes and faults; update documents and fragments; strict reading of cabinets; which certificates a client trusts, why not, and how long one holds | I/O, clock |
-//! | 0 | `durable`, [`file_error`], [`error_chain`], `xml`, [`printable`], `sidecar` | how a file becomes durable; errors with a path, and with their causes; writing XML; text that is fit for a terminal; names that are passed over | anything here |
+//! | 1 | [`soap`], [`update`], [`cabinet`], [`certificate`], [`connection_failure`] | envelopes and faults; update documents and fragments; strict reading of cabinets; which certificates a client trusts, why not, and how long one holds; why a server gives no answer | I/O, clock |
+//! | 0 | `durable`, `encoding`, [`file_error`], [`error_chain`], `xml`, [`printable`], [`sidecar`] | how a file becomes durable; texts in UTF-8 and UTF-16; errors with a path, and with their causes; writing XML; text that is fit for a terminal; names that are passed over | anything here |
 //! | 0 | `bundle-format` (crate) | container, index, segments, trust, limits | anything here |
 //!
 //! # Who owns which file
@@ -56,9 +56,12 @@ pub mod approval;
 pub mod cabinet;
 pub mod catalog;
 pub mod certificate;
+#[cfg(any(feature = "upstream", feature = "probe"))]
+pub mod connection_failure;
 pub mod content;
 pub mod data_dir;
 mod durable;
+mod encoding;
 pub mod error_chain;
 pub mod file_error;
 pub mod fleet;
@@ -68,7 +71,7 @@ pub mod protocol;
 pub mod publish;
 pub mod scope;
 pub mod server;
-mod sidecar;
+pub mod sidecar;
 pub mod soap;
 mod sqlite;
 pub mod transfer;

@@ -1,7 +1,7 @@
 //! Files and folders that operating systems put beside the files of people: on sticks, on shares, in
 //! folders of documents. Nobody means them when a folder is named.
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, fs, io, path::Path};
 
 /// What systems make beside hidden files, in lower case.
 const NAMES: [&str; 6] = [
@@ -20,9 +20,37 @@ pub(crate) fn is_sidecar(name: &OsStr) -> bool {
     name.starts_with('.') || NAMES.contains(&name.to_lowercase().as_str())
 }
 
+/// Whether a folder may become ours: it is not there, or holds nothing but what systems put there.
+///
+/// # Errors
+/// When it cannot be looked into.
+pub fn is_free(folder: &Path) -> io::Result<bool> {
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
+        entries => entries?,
+    };
+    for entry in entries {
+        if !is_sidecar(&entry?.file_name()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_with_nothing_of_people_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(is_free(&folder.path().join("absent")).unwrap());
+        fs::create_dir(folder.path().join("System Volume Information")).unwrap();
+        fs::write(folder.path().join(".DS_Store"), b"x").unwrap();
+        assert!(is_free(folder.path()).unwrap());
+        fs::write(folder.path().join("letter.txt"), b"x").unwrap();
+        assert!(!is_free(folder.path()).unwrap());
+    }
 
     #[test]
     fn what_systems_make_is_passed_over() {

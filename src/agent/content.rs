@@ -12,12 +12,12 @@ use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use super::{
     error::ProbeError,
     fragments::File,
-    http::{content_headers, root_cause},
+    http::content_headers,
     judge::{Judge, clip},
     report::{ProbeEvent, ProbeProgress},
     rulebook::{self as rules, Rule},
 };
-use crate::durable;
+use crate::{connection_failure::ConnectionFailure, durable};
 
 /// Bytes of a piece.
 const PIECE: u64 = 1 << 20;
@@ -181,7 +181,7 @@ impl Fetch<'_> {
             if tries == TRIES {
                 let failure = Failure {
                     code: TRANSFER,
-                    reason: format!("{url}: {}", root_cause(&error)),
+                    reason: format!("{url}: {}", ConnectionFailure::of(&error)),
                     digest: false,
                 };
                 return (piece, Head::default(), Err(failure));
@@ -262,7 +262,9 @@ async fn read_piece(
             Ok(None) if body.len() == length => return Ok(body),
             Ok(Some(_)) => format!("more than {length} bytes"),
             Ok(None) => format!("{} of {length} bytes", body.len()),
-            Err(error) => format!("{} of {length} bytes: {}", body.len(), root_cause(&error)),
+            Err(error) => {
+                format!("{} of {length} bytes: {}", body.len(), ConnectionFailure::of(&error))
+            }
         };
         head.broken.push((&rules::CONTENT_SHORT, what.clone()));
         return Err(failure(TRANSFER, what));

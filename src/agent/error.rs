@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::{certificate::TlsFailure, file_error::FileError};
+use crate::{
+    certificate::TlsFailure, connection_failure::ConnectionFailure, file_error::FileError,
+};
 
 /// Why a probe could not go on. What an answer has wrong without stopping the agent is a
 /// [`Finding`](super::Finding), not an error.
@@ -35,15 +37,16 @@ pub enum ProbeError {
         why: TlsFailure,
     },
     /// The server cannot be reached, or broke off.
-    #[error("{operation}: no answer from {url}; is the server running, and the port right?")]
+    #[error("{operation}: no answer from {server}: {why}. {}", .why.advice(*.tls))]
     Connection {
         /// Operation.
         operation: &'static str,
-        /// URL that was asked.
-        url: String,
+        /// The root of its address.
+        server: String,
+        /// Whether it was asked with TLS.
+        tls: bool,
         /// Why.
-        #[source]
-        source: reqwest::Error,
+        why: ConnectionFailure,
     },
     /// An answer that no agent could read; the findings say what is wrong with it.
     #[error("{operation}: the answer cannot be used: {reason}")]

@@ -3,7 +3,7 @@
 //! Two things differ from an agent on the wire, both of the HTTP client's making and without meaning
 //! in HTTP: header names are written `Soapaction` and `Ms-Cv`, and SOAP calls carry `Accept: */*`.
 
-use std::{error::Error, fs, path::Path};
+use std::{fs, path::Path};
 
 use jiff::Timestamp;
 use reqwest::{
@@ -25,8 +25,9 @@ use super::{
 };
 use crate::{
     certificate::{certificates, client_config, tls_failure},
+    connection_failure::ConnectionFailure,
+    encoding::decoded,
     protocol::xpress,
-    soap::decoded,
 };
 
 /// Why a call gave no answer.
@@ -118,11 +119,13 @@ impl HttpTransport {
         url.set_path(path);
         let (name, server) = (operation.name(), url.clone());
         let broken_off = |source: reqwest::Error| {
-            let (operation, url) = (name, url.to_string());
+            let operation = name;
             if let Some(why) = tls_failure(&source, &host(&server), Timestamp::now()) {
                 return ProbeError::Untrusted { operation, why };
             }
-            ProbeError::Connection { operation, url, source }
+            let (tls, why) = (server.scheme() == "https", ConnectionFailure::of(&source));
+            let server = server.origin().ascii_serialization();
+            ProbeError::Connection { operation, server, tls, why }
         };
         let headers = self.soap_headers(operation, &url, body.len());
         self.posts += 1;
@@ -327,15 +330,6 @@ fn open_envelope(
         return Err(unusable("it is in another namespace").into());
     }
     Ok(response)
-}
-
-/// Why an HTTP request failed, down to the root of it.
-pub(crate) fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 fn host(url: &Url) -> String {

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::{
     version::{TLS12, TLS13},
 };
 
-use super::Validity;
+use super::{Validity, failure::why_unusable};
 
 /// Certificates: any number in PEM, or one as DER, which is how Windows and Microsoft hand them out.
 ///
@@ -32,7 +32,7 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String
     }
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(bytes)
         .collect::<Result<_, _>>()
-        .map_err(|e| e.to_string())?;
+        .map_err(|_| "a certificate in it is cut or changed: it is no PEM that can be read")?;
     if certificates.is_empty() {
         return Err("there is no certificate in it, neither PEM nor DER".to_owned());
     }
@@ -46,9 +46,10 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String
 /// When one of them is no certificate.
 pub fn client_config(roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig, String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
+    let words = |e: Error| why_unusable(&e).to_owned();
     let mut store = RootCertStore::empty();
     for root in &roots {
-        store.add(root.clone()).map_err(|e| e.to_string())?;
+        store.add(root.clone()).map_err(words)?;
     }
     let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone())
         .build()
@@ -56,7 +57,7 @@ pub fn client_config(roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig
     let verifier = TrustedOrSigned { trusted: roots, signed };
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13, &TLS12])
-        .map_err(|e| e.to_string())?
+        .map_err(words)?
         // The library calls every verifier that is not its own dangerous.
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))

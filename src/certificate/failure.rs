@@ -1,9 +1,11 @@
 //! Why a server is not trusted until somebody does something: the same words for every client.
 
-use std::{error::Error, io};
+use std::error::Error;
 
 use jiff::Timestamp;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError, pki_types::UnixTime};
+
+use crate::error_chain::causes;
 
 /// Why TLS with a server fails until somebody acts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +37,7 @@ pub enum TlsFailure {
     },
     /// The certificate does not lead to a trusted root.
     #[error(
-        "the certificate of {host} was signed by nobody whom this machine trusts: give the root of its authority with --roots FILE, or add that to the roots of the system"
+        "the certificate of {host} was signed by nobody whom this machine trusts: give the root of its authority with --roots FILE (of a certificate that signs itself: this certificate), or add that to the roots of the system"
     )]
     UnknownIssuer {
         /// Whose.
@@ -51,6 +53,14 @@ pub enum TlsFailure {
         /// The names in it.
         names: Vec<String>,
     },
+    /// The certificate is for no name.
+    #[error(
+        "the certificate of {host} has no subjectAltName, and no other place of a name counts: have one made that names this server there (openssl: -addext subjectAltName=DNS:NAME, or IP:ADDRESS)"
+    )]
+    NoName {
+        /// Whose.
+        host: String,
+    },
     /// It is the certificate of an authority.
     #[error(
         "the certificate of {host} is that of an authority (CA:TRUE), as `openssl req -x509` makes it, and not trusted itself: give exactly this certificate with --roots FILE, or have one made for a server (CA:FALSE)"
@@ -60,10 +70,12 @@ pub enum TlsFailure {
         host: String,
     },
     /// Something else is wrong with the certificate.
-    #[error("the certificate of {host} is refused; it has to be replaced there")]
+    #[error("the certificate of {host} cannot be used: {why}. It has to be replaced there")]
     Certificate {
         /// Whose.
         host: String,
+        /// What.
+        why: &'static str,
     },
     /// It does not speak TLS.
     #[error(
@@ -81,25 +93,33 @@ pub enum TlsFailure {
     },
 }
 
+impl TlsFailure {
+    /// Whether it lies in the certificate; else no certificate came.
+    pub fn is_of_certificate(&self) -> bool {
+        !matches!(self, Self::NoTls { .. } | Self::OldTls { .. })
+    }
+}
+
 /// Looks for such a failure among the causes of an error of `host`; `now` is what our clock says.
 pub fn tls_failure(
     error: &(dyn Error + 'static),
     host: &str,
     now: Timestamp,
 ) -> Option<TlsFailure> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<rustls::Error>() {
-            let now = now.round(jiff::Unit::Second).unwrap_or(now);
-            return failure_of(error, host.to_owned(), now);
+    let error = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>())?;
+    failure_of(error, host.to_owned(), now.round(jiff::Unit::Second).unwrap_or(now))
+}
+
+/// What is wrong with a certificate, or with the key for it, that somebody gave us to use.
+pub(crate) fn why_unusable(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InconsistentKeys(_) => "the key belongs to another certificate",
+        rustls::Error::InvalidCertificate(error) => why_refused(error),
+        rustls::Error::General(_) => {
+            "keys of this kind are not used here (RSA, ECDSA and Ed25519 are)"
         }
-        // An I/O error passes over what it was made of.
-        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
+        _ => "TLS cannot use it",
     }
-    None
 }
 
 fn failure_of(error: &rustls::Error, host: String, now: Timestamp) -> Option<TlsFailure> {
@@ -118,15 +138,16 @@ fn failure_of(error: &rustls::Error, host: String, now: Timestamp) -> Option<Tls
                 TlsFailure::UnknownIssuer { host }
             }
             CertificateError::NotValidForName => TlsFailure::OtherName { host, names: Vec::new() },
+            CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+                TlsFailure::NoName { host }
+            }
             CertificateError::NotValidForNameContext { presented, .. } => {
-                let names = presented.iter().map(|name| bare(name).to_owned()).collect();
+                let known = presented.iter().filter(|name| !name.starts_with("Unsupported"));
+                let names = known.map(|name| bare(name).to_owned()).collect();
                 TlsFailure::OtherName { host, names }
             }
-            // The library has no type of its own for it.
-            other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-                TlsFailure::OfAnAuthority { host }
-            }
-            _ => TlsFailure::Certificate { host },
+            other if is_other(other, "CaUsedAsEndEntity") => TlsFailure::OfAnAuthority { host },
+            other => TlsFailure::Certificate { host, why: why_refused(other) },
         },
         rustls::Error::InvalidMessage(_) => TlsFailure::NoTls { host },
         rustls::Error::PeerIncompatible(_)
@@ -135,6 +156,36 @@ fn failure_of(error: &rustls::Error, host: String, now: Timestamp) -> Option<Tls
         ) => TlsFailure::OldTls { host },
         _ => return None,
     })
+}
+
+/// Why a certificate is refused whoever it is from.
+fn why_refused(error: &CertificateError) -> &'static str {
+    match error {
+        CertificateError::BadEncoding => "it is damaged, or no certificate",
+        CertificateError::Revoked => "its authority has revoked it",
+        CertificateError::UnhandledCriticalExtension => {
+            "it has a critical extension that is not known here"
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            NOT_FOR_SERVERS
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "it is signed in a way that is not taken here (such as SHA-1)"
+        }
+        other if is_other(other, "EkuError") => NOT_FOR_SERVERS,
+        other if is_other(other, "UnsupportedCertVersion") => {
+            "it is of an old form (X.509 version 1), which has no subjectAltName"
+        }
+        _ => "it breaks a rule for certificates",
+    }
+}
+
+const NOT_FOR_SERVERS: &str = "it is not made for servers (its extendedKeyUsage lacks serverAuth)";
+
+/// The library has no type of its own for some causes; they show in its debug form.
+fn is_other(error: &CertificateError, name: &str) -> bool {
+    matches!(error, CertificateError::Other(_)) && format!("{error:?}").contains(name)
 }
 
 /// A name without what the library writes around it: `DnsName("wsus.example")`.

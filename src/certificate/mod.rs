@@ -17,6 +17,7 @@ mod client;
 mod failure;
 
 pub use client::{certificates, client_config};
+pub(crate) use failure::why_unusable;
 pub use failure::{TlsFailure, tls_failure};
 
 use jiff::{Timestamp, civil};

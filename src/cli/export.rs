@@ -35,6 +35,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let asked = self.volume_size;
         let options = ExportOptions {
             full: self.full,
             volume_size: self.volume_size,
@@ -43,12 +44,12 @@ impl Args {
         let (site, out, created) = (self.site, self.out, self.created);
         let request = ExportRequest { site, out, created, options };
         let report = export::export(&context.ops(), &request)?;
-        context.out.data(&report, || text(&report))?;
+        context.out.data(&report, || text(&report, asked))?;
         Ok(Outcome::complete(report.sealed.is_complete()))
     }
 }
 
-fn text(report: &ExportReport) -> String {
+fn text(report: &ExportReport, asked: Option<u64>) -> String {
     let mut text = seal::text(&report.sealed);
     text.push_str(&format!(
         "Packed snapshot {} for {}: {}, {} ({}), {} in all.\n",
@@ -66,8 +67,29 @@ fn text(report: &ExportReport) -> String {
             human_bytes(report.not_carried_bytes),
         ));
     }
+    text.push_str(&limited(report, asked));
     for volume in &report.volumes {
         text.push_str(&format!("{}\n", volume.display()));
     }
     text
+}
+
+/// That the medium decided how large a volume may be, where that made a difference.
+fn limited(report: &ExportReport, asked: Option<u64>) -> String {
+    let Some(size) = report.volume_size.filter(|_| report.limited_by_medium) else {
+        return String::new();
+    };
+    match asked {
+        Some(asked) => format!(
+            "The file system of the medium (FAT) takes no file larger than {}: volumes are cut there, and not at {}.\n",
+            human_bytes(size),
+            human_bytes(asked)
+        ),
+        None if report.volumes.len() > 1 => format!(
+            "The file system of the medium (FAT) takes no file larger than {}: that is why there are {} volumes.\n",
+            human_bytes(size),
+            report.volumes.len()
+        ),
+        None => String::new(),
+    }
 }

@@ -223,6 +223,8 @@ fn log_to_stderr(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Which file of the program says it is for those who look into the program.
+        .with_target(verbose > 0)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
 }

@@ -26,7 +26,7 @@ pub(super) struct Sealing {
     /// Signatures are good for so many days
     #[arg(long, value_name = "DAYS", default_value_t = 730, value_parser = clap::value_parser!(i64).range(1..=36_500))]
     days: i64,
-    /// Go on if the last snapshot says to be sealed later than now: its date was wrong, not this one
+    /// Go on if the last snapshot or the keys are dated later than this one: their date is wrong
     #[arg(long)]
     clock_is_right: bool,
     /// Go on if fleet.sqlite came from a backup: what was decided since the last snapshot is taken back

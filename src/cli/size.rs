@@ -1,5 +1,7 @@
 //! Sizes as people write them, and media by name.
 
+use tidegate::ops::export::LARGEST_ON_FAT;
+
 /// Media and the largest volume that surely fits each with its file system.
 const MEDIA: [(&str, u64); 4] = [
     // 80 minutes: 360,000 sectors of 2048 bytes.
@@ -9,7 +11,7 @@ const MEDIA: [(&str, u64); 4] = [
     // BD-R with spare areas.
     ("bd", 24_200_000_000),
     // The largest file on a stick that every system reads.
-    ("fat32", 4_294_967_295),
+    ("fat32", LARGEST_ON_FAT),
 ];
 
 /// Reads `4.7GB`, `700M`, `1GiB`, `5000000` or a medium: `cd`, `dvd`, `bd`, `fat32`. As on the label

@@ -33,7 +33,11 @@ impl Args {
 fn text(status: &StatusOutcome) -> String {
     let mut text = match &status.side {
         Side::Connected { mirror_id } => {
-            format!("Connected side, mirror {mirror_id}, sites: {}\n", status.sites.join(", "))
+            let sites = match status.sites.as_slice() {
+                [] => "no sites yet".to_owned(),
+                sites => format!("sites: {}", sites.join(", ")),
+            };
+            format!("Connected side, mirror {mirror_id}, {sites}\n")
         }
         Side::Isolated { site } => format!("Isolated side, site {site}\n"),
     };
@@ -68,15 +72,27 @@ fn unfinished(snapshot: u64) -> String {
 }
 
 fn snapshot(snapshot: &SnapshotRow) -> String {
-    let age = Timestamp::now().duration_since(snapshot.created).as_secs() / 86_400;
+    let age = Timestamp::now().duration_since(snapshot.created).as_hours() / 24;
     let state = json!(snapshot.state);
-    format!(
-        "Snapshot {}: {}, sealed {:.0} ({} ago)\n",
-        snapshot.number,
-        state.as_str().unwrap_or_default(),
-        snapshot.created,
-        count(u64::try_from(age).unwrap_or(0), "day")
-    )
+    let state = match state.as_str().unwrap_or_default() {
+        // Of its own side: the date says it.
+        "sealed" => String::new(),
+        other => format!("{other}, "),
+    };
+    let (number, created, age) = (snapshot.number, snapshot.created, in_words(age));
+    format!("Snapshot {number}: {state}sealed {created:.0} ({age})\n")
+}
+
+/// How long ago something was, in days.
+fn in_words(days: i64) -> String {
+    match days {
+        0 => "today".to_owned(),
+        1.. => format!("{} ago", count(days.unsigned_abs(), "day")),
+        _ => {
+            let days = count(days.unsigned_abs(), "day");
+            format!("{days} from now: that date is wrong, or the clock here")
+        }
+    }
 }
 
 /// Computers, decisions, servers.

@@ -71,17 +71,7 @@ pub(super) fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Payloads never change: no program shall write to one by mistake.
-pub(super) fn make_read_only(file: &File) -> io::Result<()> {
-    let mut permissions = file.metadata()?.permissions();
-    #[cfg(unix)]
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o444);
-    #[cfg(not(unix))]
-    permissions.set_readonly(true);
-    where_possible(file.set_permissions(permissions))
-}
-
-/// Undoes [`make_read_only`].
+/// Undoes what [`durable::make_read_only`](crate::durable::make_read_only) did.
 pub(super) fn make_writable(path: &Path) -> io::Result<()> {
     let mut permissions = fs::metadata(path)?.permissions();
     #[cfg(unix)]

@@ -12,7 +12,7 @@ use bundle_format::digest::{PayloadDigests, Sha256};
 
 use super::{
     error::ContentError,
-    files::{entries, hash_file, make_read_only},
+    files::{entries, hash_file},
 };
 use crate::{
     durable,
@@ -159,7 +159,7 @@ impl ContentStore {
         for (one, _) in &finished {
             let (file, path) = file(one);
             let now = SystemTime::now();
-            make_read_only(file)
+            durable::make_read_only(file)
                 .and_then(|()| file.set_modified(now))
                 .and_then(|()| file.sync_all())
                 .doing("write", path)?;

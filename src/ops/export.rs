@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{
-    Result, context::Context, error::OpsError, progress::TransferPhases, seal::warn_of_left_out,
-};
-pub use crate::transfer::{ExportOptions, ExportReport};
+use super::{Result, context::Context, error::OpsError, progress::TransferPhases, seal};
+pub use crate::transfer::{ExportOptions, ExportReport, LARGEST_ON_FAT};
 use crate::{data_dir, transfer};
 
 /// For whom to pack, and how.
@@ -32,9 +30,9 @@ pub fn export(context: &Context<'_>, request: &ExportRequest) -> Result<ExportRe
     let data = context.data_dir()?;
     let ExportRequest { site, out, created, options } = request;
     data_dir::check_site(site).map_err(|error| OpsError::usage(error.to_string()))?;
-    let created = created.unwrap_or_else(|| context.now());
+    let created = seal::date(context, *created);
     let phases = TransferPhases::new(context.observer());
     let report = transfer::export(&data, site, out, created, options, &phases)?;
-    warn_of_left_out(context, &report.sealed);
+    seal::warn_of_left_out(context, &report.sealed);
     Ok(report)
 }

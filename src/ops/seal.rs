@@ -1,6 +1,6 @@
 //! Make and sign a snapshot of the mirror.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Result, context::Context, progress::TransferPhases};
 use crate::transfer;
@@ -18,11 +18,26 @@ pub fn seal(
     options: &SealOptions,
 ) -> Result<SealOutcome> {
     let data = context.data_dir()?;
-    let created = created.unwrap_or_else(|| context.now());
+    let created = date(context, created);
     let phases = TransferPhases::new(context.observer());
     let sealed = transfer::seal(&data, created, options, &phases)?;
     warn_of_left_out(context, &sealed);
     Ok(sealed)
+}
+
+/// More is no clock that is a little behind.
+const AHEAD: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a snapshot shall be dated: now if nothing is said. A date to come is warned of.
+pub(super) fn date(context: &Context<'_>, created: Option<Timestamp>) -> Timestamp {
+    let now = context.now();
+    let created = created.unwrap_or(now);
+    if created.duration_since(now) > AHEAD {
+        context.observer().warn(&format!(
+            "a snapshot that is sealed now is dated {created}, which is to come (here it is {now:.0}): until then, seals without --created are refused"
+        ));
+    }
+    created
 }
 
 /// Names what a snapshot does not have.

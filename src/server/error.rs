@@ -9,8 +9,6 @@ use crate::{
     catalog::CatalogError, content::ContentError, file_error::FileError, fleet::FleetError,
 };
 
-use tokio_rustls::rustls;
-
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -82,14 +80,13 @@ pub enum TlsError {
         what: &'static str,
     },
     /// Certificate and key do not work together.
-    #[error("cannot use the certificate {certificate} with the key {key}")]
+    #[error("cannot use the certificate {certificate} with the key {key}: {why}")]
     Pair {
         /// File of the certificate.
         certificate: PathBuf,
         /// File of the key.
         key: PathBuf,
         /// Why.
-        #[source]
-        source: rustls::Error,
+        why: &'static str,
     },
 }

@@ -2,7 +2,6 @@
 //! namespace, never by prefix. Pure: no I/O, no clock. [MS-WUSP] 2.1, 2.2
 
 mod element;
-mod encoding;
 mod envelope;
 mod fault;
 mod lists;
@@ -13,8 +12,6 @@ mod tests;
 mod write;
 
 pub use element::{Attribute, Element};
-#[cfg(feature = "probe")]
-pub(crate) use encoding::decoded;
 pub use envelope::{EnvelopeError, SoapVersion, Style, body_of, envelope, message_of, part, whole};
 pub use fault::{Fault, FaultCode};
 pub use lists::{ListError, read_lists};

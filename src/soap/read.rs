@@ -8,11 +8,8 @@ use quick_xml::{
     name::{NamespaceResolver, QName, ResolveResult},
 };
 
-use super::{
-    element::{Attribute, Element},
-    encoding::decoded,
-};
-use crate::xml::what_is_wrong;
+use super::element::{Attribute, Element};
+use crate::{encoding::decoded, xml::what_is_wrong};
 
 /// Bounds on a message.
 #[derive(Debug, Clone)]

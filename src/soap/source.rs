@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Chain, Cursor, Read};
 
-use super::encoding::{CUT, HALF, UnitReader, utf16};
+use crate::encoding::{CUT, HALF, UnitReader, utf16};
 
 /// Bytes of UTF-16 that are turned into UTF-8 at one time.
 const AT_ONCE: usize = 8192;

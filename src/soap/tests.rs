@@ -194,3 +194,56 @@ proptest! {
         prop_assert_eq!(read_text(&xml).unwrap().text, text);
     }
 }
+
+fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(unit).collect()
+}
+
+#[test]
+fn utf16_of_both_orders_is_read_with_mark_and_without() {
+    for text in ["<a>Tür 𝄞</a>", "<?xml version=\"1.0\" encoding=\"UTF-16\"?><a>Tür 𝄞</a>"]
+    {
+        for unit in [u16::to_le_bytes, u16::to_be_bytes] {
+            for mark in ["", "\u{feff}"] {
+                let bytes = utf16(&format!("{mark}{text}"), unit);
+                let root = read(&bytes, &MessageLimits::default()).unwrap();
+                assert_eq!(root.text, "Tür 𝄞");
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_utf16_is_refused_in_words() {
+    for (bytes, why) in [
+        (&[0xff, 0xfe, b'<'][..], "ends within a character"),
+        (&[b'<', 0, 0, 0xd8, b'>', 0], "surrogate"),
+        (&[b'<', 0xff], "neither UTF-8 nor UTF-16"),
+    ] {
+        let error = read(bytes, &MessageLimits::default()).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn no_library_speaks() {
+    let names: String =
+        (0..40).map(|at| format!("<a xmlns:p{at}=\"u\" xmlns:q{at}=\"u\">")).collect();
+    for xml in [
+        names.as_str(),
+        "<a></b>",
+        "</a>",
+        "<a",
+        "<a b='1' b='2'/>",
+        "<a>&#xzz;</a>",
+        "<xml:a xmlns:xml='u'/>",
+    ] {
+        let error = read(xml.as_bytes(), &MessageLimits { depth: 99, ..Default::default() });
+        let error = error.unwrap_err().to_string();
+        assert!(!error.contains("::") && !error.contains('`') && !error.contains('_'), "{error}");
+    }
+    let many: String = (0..31).map(|at| format!(" xmlns:p{at}=\"u\"")).collect();
+    let many = format!("<a{many}>").repeat(20);
+    let error = read(many.as_bytes(), &MessageLimits::default()).unwrap_err().to_string();
+    assert!(error.contains("too many namespace declarations"), "{error}");
+}

@@ -29,6 +29,7 @@ mod volume;
 pub use connected::countersign::{countersign, inspect_for_signing};
 pub use connected::export::{ExportOptions, ExportReport, export};
 pub use connected::keys::{KeyFiles, KeyRotation, KeysOptions, KeysReport, keys_init, keys_rotate};
+pub use connected::medium::LARGEST_ON_FAT;
 pub use connected::seal::seal;
 pub use connected::seal_options::{SealOptions, SealOutcome, SealReason};
 pub use error::{Blame, TransferError};

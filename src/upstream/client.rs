@@ -4,12 +4,16 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use reqwest::{Certificate, Client, NoProxy, Proxy, Url, redirect, tls};
+use tokio_rustls::rustls;
 
 use super::{
     address::without_credentials,
     roots::{self, MicrosoftUpdate, RootsError},
 };
-use crate::certificate::client_config;
+use crate::{
+    certificate::{client_config, why_unusable},
+    error_chain::{causes, chain},
+};
 
 const USER_AGENT: &str = concat!("Tidegate/", env!("CARGO_PKG_VERSION"));
 
@@ -117,8 +121,11 @@ pub enum ClientError {
         why: &'static str,
     },
     /// The HTTP client could not be made.
-    #[error("cannot prepare the connection; check the certificates")]
-    Build(#[source] reqwest::Error),
+    #[error("cannot prepare the connection: {why}; check the certificates")]
+    Build {
+        /// What is wrong.
+        why: String,
+    },
 }
 
 /// A client for the server at `base`. For Microsoft Update it trusts the pinned roots and nothing
@@ -148,7 +155,7 @@ pub(super) fn http_client(base: &Url, options: &ConnectionOptions) -> Result<Cli
         let pinned = options.microsoft.pinned_roots()?;
         let pinned: Result<Vec<_>, _> =
             pinned.iter().map(|root| Certificate::from_der(root)).collect();
-        builder = builder.tls_certs_only(pinned.map_err(ClientError::Build)?);
+        builder = builder.tls_certs_only(pinned.map_err(unbuilt)?);
     } else if let Some(path) = &options.roots {
         let config = roots::read(path).and_then(client_config);
         let config = config.map_err(|why| ClientError::Roots { path: path.clone(), why })?;
@@ -160,7 +167,15 @@ pub(super) fn http_client(base: &Url, options: &ConnectionOptions) -> Result<Cli
         Some("none") => builder.no_proxy(),
         Some(address) => builder.proxy(proxy(address)?),
     };
-    builder.build().map_err(ClientError::Build)
+    builder.build().map_err(unbuilt)
+}
+
+/// What the library says of certificates, in our words.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unbuilt(error: reqwest::Error) -> ClientError {
+    let tls = causes(&error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
+    let why = tls.map_or_else(|| chain(&error), |error| why_unusable(error).to_owned());
+    ClientError::Build { why }
 }
 
 fn proxy(address: &str) -> Result<Proxy, ClientError> {

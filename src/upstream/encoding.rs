@@ -3,40 +3,24 @@
 
 use std::borrow::Cow;
 
-/// In which encoding a text is saved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Encoding {
-    Utf8,
-    Utf16 { little: bool },
-}
-
-/// By its byte order mark; without one UTF-16 shows by the zero beside a first ASCII character.
-fn encoding_of(start: &[u8]) -> Encoding {
-    match start {
-        [0xff, 0xfe, ..] | [1..=0x7f, 0, ..] => Encoding::Utf16 { little: true },
-        [0xfe, 0xff, ..] | [0, 1..=0x7f, ..] => Encoding::Utf16 { little: false },
-        _ => Encoding::Utf8,
-    }
-}
+use crate::encoding::{decoded, units, utf16};
 
 /// So many bytes may a document have, if it may have so many as UTF-8: UTF-16 takes up to twice as
 /// many.
 pub(super) fn bytes_allowed(start: &[u8], limit: u64) -> u64 {
-    match encoding_of(start) {
-        Encoding::Utf8 => limit,
-        Encoding::Utf16 { .. } => limit.saturating_mul(2).saturating_add(2),
+    match utf16(start) {
+        None => limit,
+        Some(_) => limit.saturating_mul(2).saturating_add(2),
     }
 }
 
 /// The beginning of a text, without a mark; it may be cut within a character. `None` if it is none.
 pub(super) fn begin_as_text(start: &[u8]) -> Option<Cow<'_, str>> {
-    let text = match encoding_of(start) {
-        Encoding::Utf8 => {
-            Cow::Borrowed(start.utf8_chunks().next().map_or("", |chunk| chunk.valid()))
-        }
-        Encoding::Utf16 { little } => {
-            let characters = char::decode_utf16(units(start, little));
-            Cow::Owned(characters.map_while(Result::ok).collect())
+    let text = match utf16(start) {
+        None => Cow::Borrowed(start.utf8_chunks().next().map_or("", |chunk| chunk.valid())),
+        Some((unit, mark)) => {
+            let text = start.get(mark..).unwrap_or_default();
+            Cow::Owned(char::decode_utf16(units(text, unit)).map_while(Result::ok).collect())
         }
     };
     Some(without_mark(text)).filter(|text| !text.is_empty())
@@ -46,17 +30,9 @@ pub(super) fn begin_as_text(start: &[u8]) -> Option<Cow<'_, str>> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn as_text(bytes: Vec<u8>) -> Result<String, &'static str> {
-    let text = match encoding_of(&bytes) {
-        Encoding::Utf8 => String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?,
-        Encoding::Utf16 { .. } if bytes.len() % 2 == 1 => {
-            return Err("it is UTF-16, but cut within a character");
-        }
-        Encoding::Utf16 { little } => char::decode_utf16(units(&bytes, little))
-            .collect::<Result<String, _>>()
-            .map_err(|_| "it is UTF-16, but with half a character")?,
-    };
-    Ok(without_mark(Cow::Owned(text)).into_owned())
+pub(super) fn as_text(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
+    let text = decoded(bytes).map_err(|(at, what)| format!("{what}, at byte {at}"))?;
+    Ok(without_mark(text))
 }
 
 /// An XML document as the catalogue keeps it, UTF-8: what was saved as UTF-16 loses its declaration,
@@ -64,15 +40,14 @@ pub(super) fn as_text(bytes: Vec<u8>) -> Result<String, &'static str> {
 ///
 /// # Errors
 /// As [`as_text`].
-pub(super) fn as_document(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
-    let is_utf8 = encoding_of(&bytes) == Encoding::Utf8;
-    if is_utf8 && !declares_utf16(&bytes) {
+pub(super) fn as_document(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    if utf16(&bytes).is_none() && !declares_utf16(&bytes) {
         return Ok(bytes);
     }
-    let text = as_text(bytes)?;
+    let text = as_text(&bytes)?;
     let body = match text.split_once("?>") {
         Some((declaration, body)) if declaration.starts_with("<?xml") => body.trim_start(),
-        _ => &text,
+        _ => &*text,
     };
     Ok(body.as_bytes().to_vec())
 }
@@ -83,14 +58,6 @@ fn declares_utf16(bytes: &[u8]) -> bool {
     let text = begin_as_text(start).unwrap_or_default().to_ascii_lowercase();
     let declaration = text.strip_prefix("<?xml").and_then(|text| text.split_once("?>"));
     declaration.is_some_and(|(declaration, _)| declaration.contains("utf-16"))
-}
-
-fn units(bytes: &[u8], little: bool) -> impl Iterator<Item = u16> {
-    let (pairs, _) = bytes.as_chunks::<2>();
-    pairs.iter().map(move |pair| match little {
-        true => u16::from_le_bytes(*pair),
-        false => u16::from_be_bytes(*pair),
-    })
 }
 
 fn without_mark(text: Cow<'_, str>) -> Cow<'_, str> {
@@ -141,9 +108,9 @@ mod tests {
     fn broken_texts_are_named() {
         let mut whole = forms("<a/>").remove(1);
         whole.pop();
-        assert!(as_document(whole).unwrap_err().contains("cut"));
+        assert!(as_document(whole).unwrap_err().contains("ends within"));
         assert!(as_document(vec![0xff, 0xfe, b'<', 0, 0, 0xd8]).unwrap_err().contains("half"));
-        assert!(as_text(vec![0xc3]).unwrap_err().contains("UTF-8"));
+        assert!(as_text(&[0xc3]).unwrap_err().contains("UTF-8"));
         assert_eq!(begin_as_text(b"\x89PNG"), None);
     }
 }

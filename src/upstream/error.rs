@@ -18,6 +18,16 @@ pub enum SourceError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// There is nothing, but it may be the name of a server.
+    #[error(
+        "there is no file or folder {path}; the address of a server begins with https:// or http://: {address}"
+    )]
+    NoScheme {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What may be meant.
+        address: String,
+    },
     /// It is a file of a kind that is known, but not read.
     #[error("{path} {what}")]
     OtherKind {

@@ -1,13 +1,14 @@
 //! Why a connection failed, where trying again is of no use: certificates, other protocols, proxies
 //! that refuse. Says what to do.
 
-use std::{error::Error, io};
-
 use jiff::Timestamp;
 use reqwest::Url;
 
 use super::client::ConnectionOptions;
-use crate::certificate::{TlsFailure, tls_failure};
+use crate::{
+    certificate::{TlsFailure, tls_failure},
+    error_chain::causes,
+};
 
 /// Why a connection fails until somebody acts.
 #[derive(Debug, thiserror::Error)]
@@ -53,21 +54,10 @@ pub(super) fn permanent_failure(
 }
 
 fn refused_by_proxy(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        let text = error.to_string();
+    causes(error).map(ToString::to_string).any(|text| {
         // The types of the HTTP library that say so are its own.
-        if text.contains("proxy authorization required")
+        text.contains("proxy authorization required")
             || text.contains("SOCKS error: credentials not accepted")
             || text.contains("SOCKS error: server does not support user/pass")
-        {
-            return true;
-        }
-        // An I/O error passes over what it was made of.
-        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    false
+    })
 }

@@ -53,7 +53,10 @@ impl Source {
             Ok(data) if data.is_file() => {}
             Ok(_) => return Err(SourceError::Unknown { path }),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(SourceError::Absent { path });
+                return Err(match address_without_scheme(text) {
+                    Some(address) => SourceError::NoScheme { path, address },
+                    None => SourceError::Absent { path },
+                });
             }
             Err(source) => return Err(FileError { doing: "read", path, source }.into()),
         }
@@ -74,6 +77,20 @@ impl Source {
             Self::WsusutilPackage(_) | Self::Folder(_) => None,
         }
     }
+}
+
+/// How the address of a server is written, if a text is one but for its beginning: `localhost:8530`,
+/// `wsus.example`.
+fn address_without_scheme(text: &str) -> Option<String> {
+    let host = text.strip_suffix('/').unwrap_or(text);
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let is_path = host.contains(['/', '\\']) || host.starts_with('.');
+    if is_path || !(has_port || host.contains('.')) {
+        return None;
+    }
+    let scheme = if host.ends_with(":8530") || host.ends_with(":80") { "http" } else { "https" };
+    let address = format!("{scheme}://{host}");
+    server_root(&address).is_ok().then_some(address)
 }
 
 fn is_cabinet(path: &Path) -> io::Result<bool> {

@@ -12,6 +12,8 @@
  *               kill    SIGKILL before the call
  * FAULTS_READ_ONLY  the file system is read-only: calls that would change it fail with EROFS
  * FAULTS_FULL   the disk is full while this file exists
+ * FAULTS_CHMOD  permissions cannot be set: this errno (1 is EPERM), always
+ * FAULTS_FOLDER_SYNC  folders cannot be synced: this errno (22 is EINVAL), always
  * FAULTS_LOG    a line for each call goes there: number, name, path below the folder, and "failed" for the
  *               ones that did
  *
@@ -121,6 +123,7 @@ static long counted;
 static int full;
 static int read_only;
 static const char *full_while;
+static long chmod_errno, folder_sync_errno;
 static int log_fd = -1;
 
 /* Where a file lies: of a descriptor, or of a path seen from one. */
@@ -264,6 +267,22 @@ static int changes(const struct call *call, const long *a, const char *path)
         || ((call->names == PATH || call->names == AT) && call->needs != OPENS);
 }
 
+static int is_folder(const char *path)
+{
+    long fd = door(SYS_openat, AT_FDCWD, (long)path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
+    return fd >= 0 && door(SYS_close, fd, 0, 0, 0, 0, 0) == 0;
+}
+
+/* What a file system refuses that is made for less than Linux; 0 if nothing. */
+static long refused(const struct call *call, const char *path)
+{
+    if (chmod_errno && strstr(call->name, "chmod"))
+        return -chmod_errno;
+    if (folder_sync_errno && strstr(call->name, "sync") && is_folder(path))
+        return -folder_sync_errno;
+    return 0;
+}
+
 static long answer(const struct call *call, const long *a)
 {
     char path[PATH_MAX];
@@ -271,6 +290,9 @@ static long answer(const struct call *call, const long *a)
         return door(call->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
     if (read_only)
         return changes(call, a, path) ? -EROFS : door(call->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+    long errno_of_it = refused(call, path);
+    if (errno_of_it)
+        return errno_of_it;
     long number = __atomic_add_fetch(&counted, 1, __ATOMIC_SEQ_CST);
     int space = needs_space(call, a, path);
     int here = number == fail_at;
@@ -361,6 +383,9 @@ __attribute__((constructor)) static void begin(void)
     fail_at = at ? atol(at) : 0;
     read_only = getenv("FAULTS_READ_ONLY") != NULL;
     full_while = getenv("FAULTS_FULL");
+    const char *chmod_fails = getenv("FAULTS_CHMOD"), *folder_sync_fails = getenv("FAULTS_FOLDER_SYNC");
+    chmod_errno = chmod_fails ? atol(chmod_fails) : 0;
+    folder_sync_errno = folder_sync_fails ? atol(folder_sync_fails) : 0;
     if (how && !strcmp(how, "enospc"))
         mode = FULL;
     else if (how && !strcmp(how, "short"))

@@ -577,3 +577,26 @@ async fn a_foreign_identity_is_found() {
     .await;
     assert!(rules(&report).contains(&"refresh-foreign"), "{:#?}", report.findings);
 }
+
+/// Answers in UTF-16 are read, and judged like others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_in_utf16_is_read_and_its_charset_judged() {
+    for unit in [u16::to_le_bytes, u16::to_be_bytes] {
+        for mark in ["\u{feff}", ""] {
+            let bend: Bend = Box::new(move |asked, reply| {
+                if asked.operation() == "Content" {
+                    return reply;
+                }
+                let text = format!("{mark}{}", String::from_utf8(reply.body.clone()).unwrap());
+                let body = text.encode_utf16().flat_map(unit).collect();
+                Reply { body, ..reply }.with("Content-Type", "text/xml; charset=utf-16")
+            });
+            let report = judged(agent_flow::full(), bend).await;
+            assert_eq!(rules(&report), ["http-charset"], "{:#?}", report.findings);
+            assert_eq!((report.offered.len(), report.downloaded_files), (1, 1));
+        }
+    }
+    let bend = reply("GetConfig", |reply| Reply { body: b"<\0a".to_vec(), ..reply });
+    let report = judged(ProbeOptions::default(), bend).await;
+    assert_eq!(rules(&report), ["xml-broken"], "{:#?}", report.findings);
+}

@@ -9,10 +9,16 @@
     clippy::unwrap_used,
     reason = "a test that runs into one of these fails, as it should; helpers are tests too"
 )]
+// What only tests of the connected side or of the probe use.
+#![cfg_attr(not(all(feature = "probe", feature = "upstream")), allow(dead_code, unused_imports))]
 
+#[cfg(feature = "probe")]
 mod agent_flow;
+#[cfg(feature = "probe")]
 mod agent_judge;
+#[cfg(feature = "probe")]
 mod agent_replay;
+#[cfg(all(feature = "probe", feature = "upstream"))]
 mod agent_server;
 #[cfg(feature = "upstream")]
 mod cabinet;
@@ -25,6 +31,8 @@ mod chain;
 mod channel;
 #[cfg(feature = "upstream")]
 mod channel_proxies;
+#[cfg(all(feature = "probe", feature = "upstream"))]
+mod channel_words;
 mod check;
 mod cli;
 #[cfg(all(feature = "probe", feature = "upstream"))]
@@ -65,6 +73,7 @@ mod serve;
 #[cfg(feature = "upstream")]
 mod source_kind;
 mod support;
+#[cfg(feature = "upstream")]
 mod sync;
 mod transfer;
 mod update_captured;

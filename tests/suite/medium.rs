@@ -3,13 +3,16 @@
 use std::fs;
 
 use tidegate::{
-    transfer::{ExportOptions, SealOptions, VerifyAgainst, VerifyOptions, seal, verify},
+    transfer::{
+        ExportOptions, KeyRotation, SealOptions, VerifyAgainst, VerifyOptions, keys_rotate, seal,
+        verify,
+    },
     update::DocumentLimits,
 };
 
 use crate::support::{
     clock::{days, now},
-    program::{run_json, utf8},
+    program::{messages, run, run_json, utf8},
     sides::{Mirror, Site, bytes, document},
 };
 
@@ -79,6 +82,47 @@ fn a_clock_behind_the_last_seal_signs_nothing() {
     mirror.add(3, 100, &[]);
     let corrected = now() - jiff::SignedDuration::from_mins(5);
     assert!(seal(&mirror.data, corrected, &SealOptions::default(), &()).unwrap().new);
+}
+
+#[test]
+fn a_first_seal_before_the_keys_is_asked_about_too() {
+    let mirror = Mirror::new(7);
+    mirror.add(1, 100, &[]);
+    let error = seal(&mirror.data, days(-900), &SealOptions::default(), &()).unwrap_err();
+    let said = error.to_string();
+    for part in ["2023-08-18", "the newest keys were made at 2026-02-03", "--clock-is-right"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(mirror.catalog().snapshots().unwrap().is_empty(), "nothing was sealed");
+    let sealing = SealOptions { clock_is_right: true, ..SealOptions::default() };
+    assert!(seal(&mirror.data, days(-900), &sealing, &()).unwrap().new);
+    // Asked once: the snapshot stands for the keys now.
+    mirror.add(2, 100, &[]);
+    assert!(seal(&mirror.data, days(-899), &SealOptions::default(), &()).unwrap().new);
+    // New keys of a later date are asked about again.
+    let which = KeyRotation { content: true, ..KeyRotation::default() };
+    keys_rotate(&mirror.data, which, None, now()).unwrap();
+    assert!(seal(&mirror.data, days(-898), &SealOptions::default(), &()).is_err());
+}
+
+#[test]
+fn a_date_to_come_is_warned_of_and_told_by_status() {
+    let mirror = Mirror::new(7);
+    mirror.add(1, 100, &[]);
+    let root = mirror.data.root();
+    let output = run(root, &["seal", "--created", "2999-01-01T00:00:00Z"]);
+    assert!(output.status.success(), "{}", messages(&output));
+    assert!(messages(&output).contains("2999-01-01T00:00:00Z, which is to come"));
+    let said = String::from_utf8(run(root, &["status"]).stdout).unwrap();
+    let line = said.lines().find(|line| line.starts_with("Snapshot 1: ")).unwrap();
+    assert!(line.starts_with("Snapshot 1: sealed 2999-01-01T00:00:00Z ("), "{line}");
+    assert!(line.ends_with(" days from now: that date is wrong, or the clock here)"), "{line}");
+    assert!(said.contains(", no sites yet\n"), "{said}");
+    mirror.add(2, 100, &[]);
+    let said = messages(&run(root, &["seal", "--created", "2026-03-01T00:00:00Z"]));
+    let parts =
+        ["the new snapshot would be dated 2026-03-01", "set the clock (or --created) right"];
+    assert!(parts.iter().all(|part| said.contains(part)), "{said}");
 }
 
 /// A file system with a limit for files, as `ulimit` makes one.

@@ -279,12 +279,18 @@ fn a_bundle_crosses() {
     let (mut side, root, fingerprint) = connected();
     let (context, data) = (side.context(), side.data());
     approve::approve(&context, &approve_all(EVERYONE)).unwrap();
-    let options = SealOptions { add_site: Some(SITE.to_owned()), ..SealOptions::default() };
+    // The keys are of today.
+    let options = SealOptions {
+        add_site: Some(SITE.to_owned()),
+        clock_is_right: true,
+        ..SealOptions::default()
+    };
     let copy = side.copy();
     let created = Some("2026-02-03T04:05:06Z".parse().unwrap());
     let sealed = seal::seal(&context, created, &options).unwrap();
     assert!(sealed.new);
-    same(&sealed, &copy, &["seal", "--site", SITE, "--created", "2026-02-03T04:05:06Z"]);
+    let seal = ["seal", "--site", SITE, "--clock-is-right", "--created", "2026-02-03T04:05:06Z"];
+    same(&sealed, &copy, &seal);
     let key = root.with_file_name("nobody.key").display().to_string();
     let inspected = sign::inspect(&context).unwrap();
     same(&inspected, &data, &["sign", "--key", &key, "--dry-run"]);

@@ -177,3 +177,20 @@ fn a_bundle_that_is_not_whole_or_not_its_own_rebuilds_nothing() {
     let refused = seed(&target, &full.volumes, &lost.root, None, &options, &()).unwrap_err();
     assert!(refused.to_string().contains("something in"), "{refused}");
 }
+
+#[test]
+fn a_folder_with_nothing_but_what_systems_put_there_is_taken_and_that_stays() {
+    let lost = Mirror::new(7);
+    lost.add(1, 100, &[bytes(1, 5000)]);
+    let full = lost.export_full("plant-7");
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("data");
+    fs::create_dir_all(target.join("System Volume Information")).unwrap();
+    fs::write(target.join(".DS_Store"), b"x").unwrap();
+    let options = ImportOptions::new(now());
+    let report = seed(&target, &full.volumes, &lost.root, None, &options, &()).unwrap();
+    assert_eq!((report.snapshot, report.revisions), (1, 1));
+    assert!(matches!(DataDir::open(&target).unwrap().side(), Side::Connected { .. }));
+    assert!(target.join("System Volume Information").is_dir());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+}

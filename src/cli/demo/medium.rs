@@ -1,8 +1,8 @@
 //! Files of the story: an installer to publish, a damaged copy of a volume.
 
 use std::{
-    fs::{self, File},
-    io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _},
+    fs::File,
+    io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _},
     path::Path,
 };
 
@@ -28,15 +28,9 @@ pub(super) fn make_installer(path: &Path, size: u64) -> anyhow::Result<()> {
 
 /// Copies a file and changes one byte in the middle of the copy.
 pub(super) fn flip_one_byte(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let size = fs::copy(from, to)?;
-    let mut permissions = fs::metadata(to)?.permissions();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        permissions.set_mode(0o600);
-    }
-    fs::set_permissions(to, permissions)?;
-    let mut file = File::options().read(true).write(true).open(to)?;
+    let mut file = File::options().read(true).write(true).create_new(true).open(to)?;
+    // `fs::copy` would copy the permissions too, which not every file system has.
+    let size = io::copy(&mut File::options().read(true).open(from)?, &mut file)?;
     let mut byte = [0];
     file.seek(SeekFrom::Start(size / 2))?;
     file.read_exact(&mut byte)?;

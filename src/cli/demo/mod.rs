@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
+use tidegate::sidecar;
 
 use self::story::{Story, at, text};
 use super::{
@@ -43,8 +44,9 @@ impl Args {
             Some(folder) => {
                 fs::create_dir_all(folder)
                     .with_context(|| format!("cannot make {}", folder.display()))?;
-                let empty = fs::read_dir(folder)?.next().is_none();
-                ensure!(empty, "{} is not empty: name a new folder", folder.display());
+                let is_free = sidecar::is_free(folder)
+                    .with_context(|| format!("cannot look into {}", folder.display()))?;
+                ensure!(is_free, "{} is not empty: name a new folder", folder.display());
                 fs::canonicalize(folder)?
             }
             None => temporary.path().to_owned(),
@@ -126,7 +128,7 @@ impl Args {
         story.chapter("Across the gap: one signed file on a medium");
         let exported = story.run(connected, &["export", "--site", SITE, "--out", path(medium)?])?;
         let volume = PathBuf::from(text(&exported, "/volumes/0")?);
-        fs::copy(&mirror.root, places.carried_root())?;
+        fs::write(places.carried_root(), fs::read(&mirror.root)?)?;
         story.tell(&format!(
             "{} holds {}.",
             volume.file_name().unwrap_or_default().to_string_lossy(),

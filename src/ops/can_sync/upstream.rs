@@ -9,8 +9,8 @@ use crate::{
     data_dir::{DataDir, Side},
     ops::{Result, context::Context, error::OpsError, wording::count},
     upstream::{
-        ClientError, Health, Source, UpstreamError, UpstreamFacts, UpstreamRecord, health,
-        known_upstreams,
+        ClientError, Health, PermanentFailure, Source, UpstreamError, UpstreamFacts,
+        UpstreamRecord, health, known_upstreams,
     },
 };
 
@@ -65,26 +65,31 @@ pub(super) fn look(
 fn judge_health(url: &str, tls: bool, health: &Health, findings: &mut Vec<Finding>) {
     let mut find =
         |check, state, what: String| findings.push(Finding::new(url, check, state, what));
-    match &health.answers {
-        Ok(_) => {
+    let untrusted = health.answers.as_ref().err().and_then(untrusted);
+    match (&health.answers, &untrusted) {
+        (Ok(_), _) => {
             find("answers", State::Ok, "GetAuthConfig, GetCookie and GetConfigData".to_owned());
         }
-        Err(error) => find("answers", State::Fail, error_chain::chain(error)),
+        (Err(_), Some(_)) => {
+            find(
+                "answers",
+                State::Fail,
+                "nothing was asked, because of the certificate".to_owned(),
+            );
+        }
+        (Err(error), None) => find("answers", State::Fail, error_chain::chain(error)),
     }
-    match (&health.certificate, &health.answers) {
+    match (&health.certificate, untrusted) {
         (Some(validity), _) => {
             let (state, what) = judge_certificate(validity, Timestamp::now());
             find("certificate", state, what);
         }
-        (None, Err(UpstreamError::Permanent { why, .. })) if tls => {
-            find("certificate", State::Fail, why.to_string());
-        }
-        (None, Err(UpstreamError::Client(error @ ClientError::Pinned(_)))) => {
-            find("certificate", State::Fail, error.to_string());
-        }
+        (None, Some(why)) => find("certificate", State::Fail, why),
         // No connection: nothing is known of it.
-        (None, _) if tls => {}
-        (None, _) => {
+        (None, None) if tls => {}
+        // It was not spoken: the answer says so.
+        (None, None) if matches!(health.answers, Err(UpstreamError::Client(_))) => {}
+        (None, None) => {
             let what = "plain HTTP: whoever is on the way can change what arrives";
             find("certificate", State::Warn, what.to_owned());
         }
@@ -96,6 +101,22 @@ fn judge_health(url: &str, tls: bool, health: &Health, findings: &mut Vec<Findin
     if let Ok(facts) = &health.answers {
         let (state, what) = judge_protocol(facts);
         find("protocol", state, what);
+    }
+}
+
+/// Why the server does not prove who it is, if that is what stands in the way.
+fn untrusted(error: &UpstreamError) -> Option<String> {
+    match error {
+        UpstreamError::Permanent { why: PermanentFailure::Tls(why), .. }
+            if why.is_of_certificate() =>
+        {
+            Some(why.to_string())
+        }
+        UpstreamError::Permanent { why: why @ PermanentFailure::NotMicrosoft { .. }, .. } => {
+            Some(why.to_string())
+        }
+        UpstreamError::Client(error @ ClientError::Pinned(_)) => Some(error.to_string()),
+        _ => None,
     }
 }
 

@@ -165,7 +165,7 @@ fn fault(
 
 fn log_failure(call: &Call, failure: &Failure, id: Uuid) {
     let peer = call.peer.map_or_else(String::new, |peer| peer.to_string());
-    let action = call.action.as_deref().unwrap_or_default();
+    let action = call.action.as_deref().unwrap_or_default().trim_matches('"');
     match failure {
         Failure::Internal(error) => {
             let error = chain(&**error);

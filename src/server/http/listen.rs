@@ -37,7 +37,7 @@ use crate::server::{
 /// A connection that is idle, or has not sent all its headers, is closed after this. Agents keep
 /// theirs open for about 30 s.
 const HEADER_TIME: Duration = Duration::from_secs(75);
-/// A client that takes nothing of its answer for so long is gone.
+/// A client that takes too little of its answer for so long is given up (see `write_timeout`).
 const WRITE_TIME: Duration = Duration::from_secs(120);
 
 /// An address where clients come in.
@@ -179,7 +179,9 @@ fn tls_failure(error: &io::Error) -> &'static str {
         Some(Error::PeerIncompatible(_)) => {
             "the client knows no version or cipher that is used here"
         }
-        Some(Error::InvalidMessage(_)) => "the client sent something that is not TLS",
+        Some(Error::InvalidMessage(_)) => {
+            "the client sent something that is not TLS: perhaps it calls this port with http://"
+        }
         Some(_) => "the handshake failed",
         None => "the connection ended before the handshake did",
     }
@@ -191,7 +193,7 @@ async fn answer_requests(
     room: ConnectionRoom,
     context: ConnectionContext,
 ) {
-    let ConnectionContext { service, mut stopping, .. } = context;
+    let ConnectionContext { service, state, mut stopping, .. } = context;
     let service = hyper::service::service_fn(|mut request: hyper::Request<Incoming>| {
         let in_progress = room.request();
         routes::lower_case(request.uri_mut());
@@ -225,5 +227,8 @@ async fn answer_requests(
     };
     if let Err(error) = ended {
         tracing::debug!(%error, %peer, "a connection broke");
+        if error.is_parse() && state.log_lines.allows(Some(peer.address.ip().into())) {
+            tracing::info!(%peer, "a client sent something that is not HTTP: perhaps it calls this port with https://");
+        }
     }
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        ServerConfig,
+        self, ServerConfig,
         crypto::aws_lc_rs,
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
         version::{TLS12, TLS13},
@@ -22,7 +22,7 @@ use tokio_rustls::{
 };
 
 use crate::{
-    certificate::Validity,
+    certificate::{Validity, why_unusable},
     error_chain,
     file_error::Doing as _,
     server::{error::TlsError, options::TlsOptions},
@@ -109,14 +109,17 @@ fn config(options: &TlsOptions) -> Result<Arc<ServerConfig>, TlsError> {
     })?;
     warn_of_readers(key);
     if let Some(validity) = chain.first().and_then(|first| Validity::read(first)) {
+        let certificate = certificate.display();
         match validity.days_left(Timestamp::now()) {
-            days @ ..0 => tracing::warn!(?certificate, days, "the certificate has expired"),
-            days @ 0..SOON => tracing::warn!(?certificate, days, "the certificate expires soon"),
+            days @ ..0 => tracing::warn!(%certificate, days, "the certificate has expired"),
+            days @ 0..SOON => tracing::warn!(%certificate, days, "the certificate expires soon"),
             _ => {}
         }
     }
-    let wrong =
-        |source| TlsError::Pair { certificate: certificate.clone(), key: key.clone(), source };
+    let wrong = |error: rustls::Error| {
+        let why = why_unusable(&error);
+        TlsError::Pair { certificate: certificate.clone(), key: key.clone(), why }
+    };
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(wrong)?

@@ -16,7 +16,9 @@ use tokio::{
     time::Sleep,
 };
 
-/// A stream that gives up when nothing of what is written gets through for some time.
+/// A stream that gives up when too little of what is written gets through in some time. The time begins
+/// when something has to wait, and ends when all of it has got through: what is worked on meanwhile, or
+/// read, does not count.
 pub(super) struct WriteTimeout<S> {
     stream: S,
     limit: Duration,
@@ -74,14 +76,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
         task: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(task, buffer);
-        // A further request: its answer has its own time.
-        if buffer.filled().len() > before {
-            self.waiting = None;
-            self.taken = 0;
-        }
-        read
+        Pin::new(&mut self.stream).poll_read(task, buffer)
     }
 }
 
@@ -97,6 +92,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(task);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.waiting = None;
+            self.taken = 0;
+        }
         self.check_progress(task, flushed)
     }
 
@@ -124,6 +123,23 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_got_through_leaves_its_time_to_the_next_and_reading_ends_none() {
+        let (ours, mut theirs) = tokio::io::duplex(16);
+        let mut ours = WriteTimeout::new(ours, Duration::from_secs(3600), Arc::default());
+        // It has to wait, and a further request comes meanwhile.
+        assert_eq!(ours.write(&[7; 20]).await.unwrap(), 16);
+        let mut task = Context::from_waker(std::task::Waker::noop());
+        assert!(Pin::new(&mut ours).poll_write(&mut task, &[7; 4]).is_pending());
+        theirs.write_all(b"GET /").await.unwrap();
+        ours.read_exact(&mut [0; 5]).await.unwrap();
+        assert!(ours.waiting.is_some(), "a client that only sends takes nothing");
+        theirs.read_exact(&mut [0; 16]).await.unwrap();
+        ours.write_all(&[7; 4]).await.unwrap();
+        ours.flush().await.unwrap();
+        assert!(ours.waiting.is_none() && ours.taken == 0, "the work on the next begins");
+    }
 
     #[tokio::test]
     async fn a_client_that_takes_nothing_is_given_up() {

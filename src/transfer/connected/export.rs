@@ -8,7 +8,7 @@ use std::{
 };
 
 use bundle_format::{
-    container::{ObjectEntry, VolumeNote, VolumeWriter, volume_size},
+    container::{self, ObjectEntry, VolumeNote, VolumeWriter},
     digest::Sha256,
     index::SegmentKind,
     trust::Head,
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     layout::{Object, ObjectKind, lay_out},
-    medium::largest_file,
+    medium,
     seal::seal_locked,
     seal_options::{SealOptions, SealOutcome},
 };
@@ -28,7 +28,7 @@ use crate::{
     content::ContentStore,
     data_dir::DataDir,
     durable,
-    file_error::{Doing as _, FileError},
+    file_error::Doing as _,
     transfer::{
         error::TransferError,
         kill,
@@ -64,6 +64,10 @@ pub struct ExportReport {
     pub set: Uuid,
     /// Bytes of all volumes.
     pub bytes: u64,
+    /// No volume was to be larger than so many bytes.
+    pub volume_size: Option<u64>,
+    /// Whether that is the limit of the medium's file system, and less than was asked for.
+    pub limited_by_medium: bool,
     /// Segments packed.
     pub segments: u64,
     /// Payloads packed.
@@ -104,9 +108,10 @@ pub fn export(
     let objects = objects_to_pack(&catalog, site, sealed.snapshot, options.full)?;
     fs::create_dir_all(out).doing("make", out)?;
     // A stick says itself what it cannot take; a size that was given stays, when it is smaller.
-    let most = [options.volume_size, largest_file(out)].into_iter().flatten().min();
-    let notes = lay_out(&head, sealed.index, site, sealed.snapshot, &objects, most)?;
-    let bytes = notes.iter().map(|note| volume_size(note, &head)).sum();
+    let (volume_size, limited_by_medium) =
+        medium::volume_limit(options.volume_size, medium::largest_file(out));
+    let notes = lay_out(&head, sealed.index, site, sealed.snapshot, &objects, volume_size)?;
+    let bytes = notes.iter().map(|note| container::volume_size(note, &head)).sum();
     let free = fs4::available_space(out).doing("ask for the free space of", out)?;
     if free < bytes {
         let path = out.to_owned();
@@ -120,7 +125,7 @@ pub fn export(
     for note in &notes {
         volumes.push(write_volume(data, &content, &head, note, out, progress)?);
     }
-    durable::sync_folder(out).doing("sync", out)?;
+    medium::sync_folder(out).doing("sync", out)?;
     let mut writer = catalog.write()?;
     for object in &objects {
         writer.mark_packed(site, &object.sha256, sealed.snapshot)?;
@@ -134,6 +139,8 @@ pub fn export(
         snapshot: sealed.snapshot,
         set: notes.first().map(|note| note.set).unwrap_or_default(),
         bytes,
+        volume_size,
+        limited_by_medium,
         segments: (objects.len() - payloads().count()) as u64,
         payloads: payloads().count() as u64,
         payload_bytes: payloads().map(|object| object.size).sum(),
@@ -207,7 +214,7 @@ fn write_volume(
     kill::step("objects packed");
     let file = writer.finish().map_err(failed)?;
     let file = file.into_inner().map_err(IntoInnerError::into_error).doing("write", &path)?;
-    make_readable(file.path())?;
+    medium::make_readable(file.path()).doing("set the permissions of", &path)?;
     durable::rename(file, &path).doing("keep", &path)?;
     kill::step("volume renamed");
     Ok(path)
@@ -269,17 +276,6 @@ fn open_object(
 
 fn object_name(sha256: &Sha256) -> PathBuf {
     PathBuf::from(sha256.to_string())
-}
-
-/// Lets everybody read a volume: a temporary file can be read by its owner alone.
-#[cfg(unix)]
-fn make_readable(path: &Path) -> std::result::Result<(), FileError> {
-    durable::permit(path, 0o644).doing("set the permissions of", path)
-}
-
-#[cfg(not(unix))]
-fn make_readable(_path: &Path) -> std::result::Result<(), FileError> {
-    Ok(())
 }
 
 struct ProgressReader<'a> {

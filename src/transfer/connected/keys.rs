@@ -162,7 +162,7 @@ pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
     let root = files.sign_root(scratch.path(), passphrase, options.now, &[])?;
     write_file(&scratch.path().join("1.root.json"), &root)?;
     files.store(scratch.path())?;
-    make_private(scratch.path())?;
+    durable::permit(scratch.path(), 0o700).doing("set the permissions of", scratch.path())?;
     fs::rename(scratch.path(), &folder).doing("make", &folder)?;
     durable::sync_folder(data.root()).doing("sync", data.root())?;
     // The folder has its final name now, so the guard must not remove it.
@@ -251,6 +251,13 @@ impl KeyFiles {
                 Ok(fs::read(&path).doing("read the root", path)?)
             })
             .collect()
+    }
+
+    /// When the newest of these roots was made, with its keys: it expires so many days later.
+    pub(super) fn made(roots: &[Vec<u8>]) -> Option<Timestamp> {
+        let root: serde_json::Value = serde_json::from_slice(roots.last()?).ok()?;
+        let expires: Timestamp = root.pointer("/signed/expires")?.as_str()?.parse().ok()?;
+        expires.checked_sub(SignedDuration::from_hours(24 * ROOT_DAYS)).ok()
     }
 
     /// One key.
@@ -357,16 +364,4 @@ fn lock_and_sweep(data: &DataDir) -> Result<FolderLock> {
 
 fn write_file(path: &Path, bytes: &[u8]) -> std::result::Result<(), FileError> {
     durable::write(path, bytes).doing("write", path)
-}
-
-#[cfg(unix)]
-fn make_private(folder: &Path) -> std::result::Result<(), FileError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
-        .doing("set the permissions of", folder)
-}
-
-#[cfg(not(unix))]
-fn make_private(_folder: &Path) -> std::result::Result<(), FileError> {
-    Ok(())
 }

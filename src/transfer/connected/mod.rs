@@ -19,7 +19,7 @@ pub(super) mod countersign;
 pub(super) mod export;
 pub(super) mod keys;
 mod layout;
-mod medium;
+pub(super) mod medium;
 mod new_segments;
 pub(super) mod seal;
 pub(super) mod seal_options;

@@ -99,7 +99,7 @@ pub(super) fn seal_locked(
     match last {
         Some(last) if draft.reasons.is_empty() => draft.unchanged(&last),
         last => {
-            inputs.check_clock(last.as_ref())?;
+            inputs.check_date(last.as_ref())?;
             inputs.seal(writer, last, draft)
         }
     }
@@ -200,18 +200,23 @@ impl SealInputs<'_> {
         Ok(SnapshotDraft { reasons, added_segments, counts, sites, policy_version, left_out })
     }
 
-    /// A clock that is behind the last snapshot is wrong, or was: signatures would have expired before
-    /// they arrive, or sites would call the snapshot older than it is.
-    fn check_clock(&self, last: Option<&LastSnapshot>) -> Result<()> {
-        let Some(last) = last.map(|last| &last.row) else { return Ok(()) };
-        let behind = last.created.duration_since(self.created);
-        if self.options.clock_is_right || behind <= CLOCK_STEP {
+    /// A date before the last snapshot, or before the keys, is wrong, or theirs was: signatures would
+    /// have expired before they arrive, or sites would call the snapshot older than it is.
+    fn check_date(&self, last: Option<&LastSnapshot>) -> Result<()> {
+        let snapshot =
+            last.map(|last| (last.row.created, format!("snapshot {} was sealed", last.row.number)));
+        // Once a snapshot is sealed with the keys, its date stands for theirs.
+        let keys = KeyFiles::made(&self.roots)
+            .filter(|_| last.is_none_or(|last| !has_roots(&last.head, &self.roots)))
+            .map(|made| (made, "the newest keys were made".to_owned()));
+        let Some((date, what)) = snapshot.into_iter().chain(keys).max() else { return Ok(()) };
+        if self.options.clock_is_right || date.duration_since(self.created) <= CLOCK_STEP {
             return Ok(());
         }
         Err(TransferError::Unfit {
             what: format!(
-                "nothing is sealed: the date here is {}, but snapshot {} was sealed at {}; set the clock right, or, if that snapshot had the wrong date, go on with --clock-is-right",
-                self.created, last.number, last.created
+                "nothing is sealed: the new snapshot would be dated {}, but {what} at {date}; set the clock (or --created) right, or, if that date is the wrong one, go on with --clock-is-right",
+                self.created
             ),
         })
     }

@@ -14,7 +14,7 @@ pub struct SealOptions {
     pub add_site: Option<String>,
     /// Signatures are good for so many days. Drives travel for weeks, isolated clocks are wrong.
     pub days: i64,
-    /// Seal also if the last snapshot says to be sealed later than this one: it had the wrong date.
+    /// Seal also if the last snapshot, or the keys, are dated later than this one: their date is wrong.
     pub clock_is_right: bool,
     /// Seal also if the fleet is older than at the last seal: there is no newer one.
     pub older_fleet: bool,

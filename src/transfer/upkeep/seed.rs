@@ -17,8 +17,10 @@ use uuid::Uuid;
 use crate::{
     catalog::Catalog,
     data_dir::{DataDir, Side},
+    durable,
     file_error::Doing as _,
     fleet::Fleet,
+    sidecar,
     transfer::{
         connected::sealed_policy::note_sealed_policy,
         error::TransferError,
@@ -83,12 +85,36 @@ pub fn seed(
         fs::remove_dir_all(trust).doing("remove", trust)?;
     }
     data.become_connected(report.mirror_id).and_then(DataDir::with_databases).map_err(made)?;
-    if target.exists() {
-        fs::remove_dir(target).doing("replace the empty folder", target)?;
+    move_into_place(folder, target)?;
+    Ok(report)
+}
+
+/// An empty folder gives way; one in which a system keeps something of its own is filled.
+fn move_into_place(folder: TempDir, target: &Path) -> Result<()> {
+    if target.exists() && fs::remove_dir(target).is_err() {
+        return fill(folder.path(), target);
     }
     let kept = folder.keep();
-    fs::rename(&kept, target).doing("move the new data folder to", target)?;
-    Ok(report)
+    Ok(fs::rename(&kept, target).doing("move the new data folder to", target)?)
+}
+
+/// Moves everything into a folder, or nothing. The file that makes it a data folder comes last.
+fn fill(from: &Path, target: &Path) -> Result<()> {
+    let mut names: Vec<_> = fs::read_dir(from)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
+        .doing("list", from)?;
+    names.sort_by_key(|name| name == "tidegate.json");
+    for (moved, name) in names.iter().enumerate() {
+        let to = target.join(name);
+        if let Err(error) = fs::rename(from.join(name), &to) {
+            for name in names.iter().take(moved) {
+                // What stays now is told by the error, and refused the next time.
+                let _ = fs::rename(target.join(name), from.join(name));
+            }
+            return Ok(Err(error).doing("move to its place", to)?);
+        }
+    }
+    Ok(durable::sync_folder(target).doing("sync", target)?)
 }
 
 /// The catalogue as the mirror had it when it sealed the snapshot.
@@ -121,12 +147,8 @@ fn become_mirror(data: &DataDir, snapshot: u64) -> Result<SeedReport> {
 }
 
 fn refuse_used(target: &Path) -> Result<()> {
-    let used = match fs::read_dir(target) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
-        Err(e) => Err(e).doing("look into", target)?,
-    };
-    if used {
+    let is_free = sidecar::is_free(target).doing("look into", target)?;
+    if !is_free {
         return Err(TransferError::Unfit {
             what: format!(
                 "there is something in {} already: choose another folder with --data",

@@ -22,6 +22,7 @@ use super::{
     outcome::{FetchStop, ReceiveOutcome},
 };
 use crate::{
+    connection_failure::ConnectionFailure,
     content::{ContentError, Partial},
     error_chain::chain,
     upstream::{permanent::permanent_failure, retry::retry_after},
@@ -202,7 +203,7 @@ impl Fetcher {
             return ReceiveOutcome::gone(chain(&failure), false);
         }
         ReceiveOutcome::Passing {
-            why: chain(error),
+            why: ConnectionFailure::of(error).to_string(),
             after: None,
             unreachable: error.is_connect() || error.is_request(),
         }

@@ -3,7 +3,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -18,9 +18,10 @@ use reqwest::{
 use tokio::runtime::{Builder, Runtime};
 
 use super::{error::UpstreamError, spool::ResponseSpool};
-use crate::error_chain::chain;
 use crate::{
     certificate::Validity,
+    connection_failure::ConnectionFailure,
+    error_chain::chain,
     protocol::{ErrorCode, server_sync::AnswerError},
     upstream::{
         client::{ConnectionOptions, http_client},
@@ -47,7 +48,8 @@ pub(super) struct Channel {
     options: ConnectionOptions,
     /// Where large answers wait.
     folder: Option<PathBuf>,
-    last_facts: Mutex<AnswerFacts>,
+    /// Of the last answer, if there was any.
+    last_facts: Mutex<Option<AnswerFacts>>,
 }
 
 /// What an answer says beside its content.
@@ -105,10 +107,13 @@ impl Channel {
             let wait = self.wait(attempt, &error);
             match wait {
                 Some(wait) if attempt < self.options.attempts => {
-                    let why = chain(&error);
-                    tracing::warn!(attempt, seconds = wait.as_secs(), "{why}; trying again");
-                    std::thread::sleep(wait);
+                    let (why, seconds) = (error.brief(), wait.as_secs());
                     attempt += 1;
+                    tracing::warn!(
+                        "{why}; attempt {attempt} of {} follows in {seconds} s",
+                        self.options.attempts
+                    );
+                    std::thread::sleep(wait);
                 }
                 _ => return Err(error),
             }
@@ -117,7 +122,7 @@ impl Channel {
 
     /// What the last answer said beside what was asked.
     pub(super) fn last_facts(&self) -> AnswerFacts {
-        *self.last_facts.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.last_facts).unwrap_or_default()
     }
 
     /// Waits as long as after a first failure.
@@ -153,13 +158,7 @@ impl Channel {
         call: &Call<'_>,
         attempts: u32,
     ) -> Result<(StatusCode, Option<Duration>, ResponseSpool), UpstreamError> {
-        let broken = |source: reqwest::Error| {
-            let (operation, url) = (call.operation, call.url.to_string());
-            match permanent_failure(&source, call.url, &self.options) {
-                Some(why) => UpstreamError::Permanent { operation, url, why, source },
-                None => UpstreamError::Connection { operation, url, attempts, source },
-            }
-        };
+        let broken = |source: reqwest::Error| self.broken(call, attempts, &source);
         let response = self
             .client
             .post(call.url.clone())
@@ -168,8 +167,7 @@ impl Channel {
             .send()
             .await
             .map_err(broken)?;
-        *self.last_facts.lock().unwrap_or_else(PoisonError::into_inner) =
-            AnswerFacts::read(&response);
+        *lock(&self.last_facts) = Some(AnswerFacts::read(&response));
         let status = response.status();
         let retry_after = retry::retry_after(response.headers());
         check_status(call, status, response.headers())?;
@@ -178,10 +176,27 @@ impl Channel {
         Ok((status, retry_after, bounded(response, call, answer, broken).await?))
     }
 
+    /// Why there is no answer, in our words; the library's are for those who debug.
+    fn broken(&self, call: &Call<'_>, attempts: u32, source: &reqwest::Error) -> UpstreamError {
+        tracing::debug!(error = chain(source), "a call failed");
+        let operation = call.operation;
+        if let Some(why) = permanent_failure(source, call.url, &self.options) {
+            return UpstreamError::Permanent { operation, why };
+        }
+        let why = ConnectionFailure::of(source);
+        let has_answered = lock(&self.last_facts).is_some();
+        let advice = match has_answered {
+            true => "What came before is kept: synchronize again when the server answers",
+            false => why.advice(call.url.scheme() == "https"),
+        };
+        let server = call.url.origin().ascii_serialization();
+        UpstreamError::Connection { operation, server, attempts, why, advice }
+    }
+
     /// How long to wait before the same again; `None` when that is of no use.
     fn wait(&self, attempt: u32, error: &UpstreamError) -> Option<Duration> {
         let requested = match error {
-            UpstreamError::Connection { source, .. } => (!source.is_builder()).then_some(None),
+            UpstreamError::Connection { .. } => Some(None),
             UpstreamError::Status { status: 408 | 425 | 429 | 500..=599, retry_after, .. } => {
                 Some(*retry_after)
             }
@@ -199,6 +214,10 @@ impl Channel {
     fn backoff(&self, attempt: u32) -> Duration {
         retry::backoff(self.options.first_pause, attempt)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn soap_headers(call: &Call<'_>) -> HeaderMap {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    connection_failure::ConnectionFailure,
     error_chain::chain,
     protocol::{ErrorCode, server_sync::AnswerError},
     update::UpdateIdentity,
@@ -28,33 +29,29 @@ pub enum UpstreamError {
     #[error("cannot start the network machinery")]
     Runtime(#[source] std::io::Error),
     /// No answer, even after retries.
-    #[error("{operation} at {url} failed in attempt {attempts}")]
+    #[error("no answer from {server} to {operation} in attempt {attempts}: {why}. {advice}")]
     Connection {
         /// Which call.
         operation: &'static str,
-        /// Where.
-        url: String,
+        /// The root of its address.
+        server: String,
         /// How often it was tried.
         attempts: u32,
         /// The last reason.
-        #[source]
-        source: reqwest::Error,
+        why: ConnectionFailure,
+        /// What to do.
+        advice: &'static str,
     },
     /// No connection until somebody acts.
-    #[error("{operation} at {url}: {why}")]
+    #[error("{operation} failed: {why}")]
     Permanent {
         /// Which call.
         operation: &'static str,
-        /// Where.
-        url: String,
         /// What stands in the way.
         why: PermanentFailure,
-        /// As the library says it.
-        #[source]
-        source: reqwest::Error,
     },
     /// An HTTP status that is no answer.
-    #[error("{operation} at {url} was answered with HTTP {status}{}", hint(*.status))]
+    #[error("{operation} at {url} was answered with HTTP {status}{}", hint(*.status, .url))]
     Status {
         /// Which call.
         operation: &'static str,
@@ -137,6 +134,14 @@ impl UpstreamError {
         }
     }
 
+    /// In a few words, without what to do: the same is tried again.
+    pub(super) fn brief(&self) -> String {
+        match self {
+            Self::Connection { server, why, .. } => format!("no answer from {server}: {why}"),
+            other => chain(other),
+        }
+    }
+
     /// The `ErrorCode` of a fault. One that names what is missing says enough by that.
     pub(super) fn code(&self) -> Option<ErrorCode> {
         match self {
@@ -159,8 +164,12 @@ impl UpstreamError {
     }
 }
 
-fn hint(status: u16) -> &'static str {
+fn hint(status: u16, url: &str) -> &'static str {
     match status {
+        // As web servers answer plain HTTP on such a port.
+        400 if url.starts_with("http:") => {
+            ": if this port is one for TLS, write https:// (a WSUS has 8531 for https, 8530 for http)"
+        }
         401 | 403 => ": it wants credentials, or does not serve this computer",
         404 => ": there is no WSUS at this address; its port is usually 8530 or 8531",
         407 => ": the proxy wants credentials",

@@ -62,7 +62,7 @@ impl Hardware {
         File::open(path)
             .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
             .doing(doing, path)?;
-        let text = as_text(bytes)
+        let text = as_text(&bytes)
             .map_err(|what| io::Error::new(io::ErrorKind::InvalidData, what))
             .doing(doing, path)?;
         Self::parse(&text).map_err(|(line, what)| HardwareError::Line {

@@ -10,6 +10,7 @@ mod cases;
 mod judge;
 mod known;
 mod look;
+mod plain_disk;
 pub(crate) mod preload;
 mod read_only;
 

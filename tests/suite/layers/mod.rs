@@ -8,11 +8,13 @@ use std::{fs, path::Path};
 /// Module, layer. Siblings do not know each other.
 const LAYERS: &[(&str, u32)] = &[
     ("durable", 0),
+    ("encoding", 0),
     ("file_error", 0),
     ("printable", 0),
     ("sidecar", 0),
     ("cabinet", 1),
     ("certificate", 1),
+    ("connection_failure", 1),
     ("soap", 1),
     ("update", 1),
     ("error_chain", 0),
@@ -48,14 +50,14 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 /// What may appear only where it belongs: a text, and the modules that may hold it.
 const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["server", "cli"]),
-    ("hyper", &["server"]),
+    ("hyper", &["connection_failure", "server"]),
     ("hyper_util", &["server"]),
     ("reqwest", &["agent", "upstream"]),
     ("rusqlite", &["catalog", "fleet", "sqlite"]),
     ("anyhow", &["cli", "main"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli", "main"]),
-    ("tokio_rustls", &["certificate", "server", "upstream"]),
+    ("tokio_rustls", &["certificate", "connection_failure", "server", "upstream"]),
     ("tokio", &["agent", "server", "upstream", "ops", "cli"]),
     ("tough", &[]),
     (

@@ -7,7 +7,7 @@ mod documents;
 mod documents_out;
 mod downstream;
 mod encodings;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "upstream"))]
 mod full_disk;
 mod hostile;
 mod large;

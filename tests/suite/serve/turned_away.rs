@@ -1,10 +1,11 @@
 //! Clients that are turned away leave a trace in `tidegate status`.
 
-use std::{thread, time::Duration};
+use std::{net::SocketAddr, thread, time::Duration};
 
 use tidegate::{
     fleet::TurnedAway,
     protocol::{client, reporting, server_sync},
+    server::TlsOptions,
     soap,
 };
 use uuid::Uuid;
@@ -15,7 +16,8 @@ use super::{
     session::{CLIENT, REPORTING, call, get_cookie, message},
 };
 use crate::support::{
-    http::{get, post, request},
+    http::{Connection, get, post, request},
+    pki::{Authority, Wish},
     program::{messages, run, run_json},
 };
 
@@ -99,4 +101,40 @@ fn whoever_else_is_turned_away_is_noted_with_the_reason() {
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("Turned away")).collect();
     assert_eq!(lines.len(), 7, "{text} {}", messages(&output));
     assert!(lines.iter().all(|line| line.rsplit(": ").next().unwrap().contains(' ')), "{text}");
+}
+
+#[test]
+fn an_address_without_connections_left_and_a_failed_handshake_are_noted() {
+    let site = documents::site();
+    let files = Authority::new("Plant").sign(&Wish::default());
+    let server = Running::with(&site, |options| {
+        options.connections_per_address = 1;
+        options.tls = Some(TlsOptions {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            certificate: files.certificate.clone(),
+            key: files.key.clone(),
+        });
+    });
+    // In the middle of a request: it is not closed for others.
+    let mut open = Connection::open(server.address);
+    open.send(
+        format!(
+            "POST {CLIENT} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    assert_eq!(open.head().status, 100);
+    let mut second = Connection::open(server.address);
+    second.try_send(b"GET / HTTP/1.0\r\n\r\n");
+    assert!(second.try_head().is_none(), "it was closed");
+    noted(&site, "connections", 1);
+    drop((open, second));
+
+    let mut plain = Connection::open(server.tls.unwrap());
+    plain.try_send(b"GET / HTTP/1.0\r\n\r\n");
+    assert!(plain.try_head().is_none(), "that is no HTTP");
+    noted(&site, "tls", 1);
+    let text = String::from_utf8(run(site.data.root(), &["status"]).stdout).unwrap();
+    assert!(text.contains("all connections open that one address may have"), "{text}");
+    assert!(text.contains("no TLS connection came about"), "{text}");
 }

@@ -64,12 +64,18 @@ impl Default for Wish {
 /// A certificate as `openssl req -x509` makes it: it signs itself, and calls itself that of an
 /// authority. Its root is the file of the certificate.
 pub(crate) fn self_signed(wish: &Wish) -> Pair {
+    self_signed_but(wish, |_| ())
+}
+
+/// The same, with something changed.
+pub(crate) fn self_signed_but(wish: &Wish, change: impl FnOnce(&mut CertificateParams)) -> Pair {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("server.pem"), folder.path().join("server.key"));
     let mut params = CertificateParams::new([wish.name.to_owned()]).unwrap();
     params.not_before = date_time_ymd(wish.years.0, 1, 1);
     params.not_after = date_time_ymd(wish.years.1, 1, 1);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
     let private = KeyPair::generate().unwrap();
     std::fs::write(&certificate, params.self_signed(&private).unwrap().pem()).unwrap();
     std::fs::write(&key, private.serialize_pem()).unwrap();

@@ -42,7 +42,7 @@ pub(super) fn move_files(moves: &[(PathBuf, PathBuf)]) -> Result<()> {
 fn sync_all(moves: &[(PathBuf, PathBuf)]) -> Result<()> {
     let sync = |from: &Path| -> Result<()> {
         let file = File::open(from).doing("open", from)?;
-        make_read_only(&file).and_then(|()| file.sync_all()).doing("sync", from)?;
+        durable::make_read_only(&file).and_then(|()| file.sync_all()).doing("sync", from)?;
         kill::step("object synced");
         Ok(())
     };
@@ -58,14 +58,4 @@ fn sync_all(moves: &[(PathBuf, PathBuf)]) -> Result<()> {
             })
         })
     })
-}
-
-/// Payloads and segments never change, so no program may write to one by mistake.
-fn make_read_only(file: &File) -> std::io::Result<()> {
-    let mut permissions = file.metadata()?.permissions();
-    #[cfg(unix)]
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o444);
-    #[cfg(not(unix))]
-    permissions.set_readonly(true);
-    file.set_permissions(permissions)
 }
