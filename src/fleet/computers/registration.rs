@@ -186,17 +186,20 @@ impl Fleet {
         })
     }
 
-    /// Whether a computer called from this address last. `None`: it is not known from where it called.
+    /// Whether a computer has registered, and called from this address last (a call without an address
+    /// comes from within this program). Not so of one that is not known, or of which nobody knows from
+    /// where it called.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn was_at(&self, id: &str, address: &str) -> Result<Option<bool>, FleetError> {
+    pub fn was_at(&self, id: &str, address: Option<&str>) -> Result<bool, FleetError> {
         self.read("look up a computer", |db| {
-            let last: Option<Option<String>> = db
-                .prepare_cached("SELECT address FROM computer WHERE computer_id = ?1")?
-                .query_row([id], |row| row.get(0))
-                .optional()?;
-            Ok(last.flatten().map(|last| last == address))
+            Ok(db
+                .prepare_cached(
+                    "SELECT 1 FROM computer WHERE computer_id = ?1 AND details IS NOT NULL
+                        AND (?2 IS NULL OR address = ?2)",
+                )?
+                .exists(params![id, address])?)
         })
     }
 
