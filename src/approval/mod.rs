@@ -172,7 +172,8 @@ pub fn unapprove(
     let selected: Vec<UpdateId> = if let UpdateSelection::All { .. } = selection {
         fleet.approvals()?.iter().filter(|a| a.group == group).map(|a| a.update).collect()
     } else {
-        identities(select(catalog, selection, &HashMap::new())?)
+        let approved = fleet.approvals()?.into_iter().map(|approval| approval.update).collect();
+        decided_or_known(catalog, selection, &approved)?
     };
     Ok(fleet.at_once(|fleet| changed_updates(selected, |update| fleet.unapprove(update, group)))?)
 }
@@ -188,8 +189,8 @@ pub fn decline(
     undo: bool,
     now: Timestamp,
 ) -> Result<Vec<UpdateId>, ApprovalError> {
-    let superseded = catalog.superseded()?;
-    let selected = identities(select(catalog, selection, &superseded)?);
+    let declined = if undo { fleet.declined()?.into_iter().collect() } else { HashSet::new() };
+    let selected = decided_or_known(catalog, selection, &declined)?;
     let changed = fleet.at_once(|fleet| {
         changed_updates(selected, |update| match undo {
             true => fleet.undecline(update),
@@ -199,8 +200,20 @@ pub fn decline(
     Ok(changed?)
 }
 
-fn identities(revisions: Vec<RevisionSummary>) -> Vec<UpdateId> {
-    revisions.into_iter().map(|revision| revision.identity.id).collect()
+/// The updates that are selected. What was `decided` of an update can be taken back also when the
+/// catalogue does not have it any more.
+fn decided_or_known(
+    catalog: &Catalog,
+    selection: &UpdateSelection,
+    decided: &HashSet<UpdateId>,
+) -> Result<Vec<UpdateId>, ApprovalError> {
+    if let UpdateSelection::Ids(ids) = selection {
+        let others = ids.iter().filter(|id| !decided.contains(id)).copied().collect();
+        select(catalog, &UpdateSelection::Ids(others), &HashMap::new())?;
+        return Ok(ids.clone());
+    }
+    let found = select(catalog, selection, &catalog.superseded()?)?;
+    Ok(found.into_iter().map(|revision| revision.identity.id).collect())
 }
 
 /// Those updates for which `change` changed anything.
@@ -227,10 +240,12 @@ fn select(
     match selection {
         UpdateSelection::Ids(ids) => {
             for id in ids {
-                found.push(catalog.newest(*id)?.ok_or_else(|| ApprovalError::NoSuchUpdate {
-                    what: format!(
-                        "there is no update {id} here: `tidegate updates` lists what there is"
-                    ),
+                found.push(catalog.newest_known(*id)?.ok_or_else(|| {
+                    ApprovalError::NoSuchUpdate {
+                        what: format!(
+                            "there is no update {id} here: `tidegate updates` lists what there is"
+                        ),
+                    }
                 })?);
             }
         }
@@ -239,6 +254,7 @@ fn select(
             let filter = RevisionFilter {
                 kb: Some(digits),
                 newest: true,
+                left_out: true,
                 deployable: true,
                 ..RevisionFilter::default()
             };
@@ -270,6 +286,11 @@ fn obstacle(
     request: &Request,
     accepted: &HashSet<String>,
 ) -> Option<String> {
+    if let Some(why) = &revision.left_out {
+        return Some(format!(
+            "no snapshot gets it, because it {why}; its publisher has to correct it"
+        ));
+    }
     let kind = match revision.update_type {
         UpdateType::Category => Some("a category"),
         UpdateType::Detectoid => Some("a detectoid"),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 use tidegate::{
-    catalog::SnapshotRow,
+    catalog::{RevisionSummary, SnapshotRow},
     data_dir::Side,
     fleet::{Dropped, TurnedAway},
     ops::status::{self, StatusOutcome},
@@ -17,6 +17,9 @@ use super::{
 
 /// Clients turned away that are shown one by one; the rest are in the JSON form.
 const TURNED_AWAY_SHOWN: usize = 20;
+
+/// Revisions left out of snapshots that are shown one by one; the rest are in the JSON form.
+const LEFT_OUT_SHOWN: usize = 10;
 
 /// How this side stands: catalogue, content, snapshots, fleet, and the servers below it.
 #[derive(Debug, clap::Args)]
@@ -51,12 +54,30 @@ fn text(status: &StatusOutcome) -> String {
         count(status.missing_files, "file"),
         human_bytes(status.missing_bytes)
     ));
+    text.push_str(&left_out(&status.left_out));
     text.extend(status.snapshots.iter().map(snapshot));
     text.extend(status.problems.iter().map(|problem| format!("Problem: {problem}\n")));
     if let Some(snapshot) = status.unfinished_import {
         text.push_str(&unfinished(snapshot));
     }
     text.push_str(&fleet(status));
+    text
+}
+
+/// What snapshots do not get, and what ends that.
+fn left_out(revisions: &[RevisionSummary]) -> String {
+    if revisions.is_empty() {
+        return String::new();
+    }
+    let number = count(revisions.len() as u64, "revision");
+    let (shown, rest) = revisions.split_at(revisions.len().min(LEFT_OUT_SHOWN));
+    let mut text = format!(
+        "Left out of snapshots: {number}, until a corrected revision comes or `tidegate withdraw UPDATE` takes it out\n"
+    );
+    text.extend(shown.iter().map(waiting::left_out));
+    if !rest.is_empty() {
+        text.push_str(&format!("    and {} more; `--json` lists all\n", rest.len()));
+    }
     text
 }
 

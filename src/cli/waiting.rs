@@ -1,6 +1,9 @@
 //! What is approved and not offered, in words.
 
-use tidegate::ops::waiting::{ReasonSummary, WaitingReason, WaitingSummary};
+use tidegate::{
+    catalog::RevisionSummary,
+    ops::waiting::{ReasonSummary, WaitingReason, WaitingSummary},
+};
 
 use super::output::{count, printable};
 
@@ -13,6 +16,15 @@ pub(super) fn summary(waiting: &WaitingSummary) -> String {
     let mut text = format!("Not offered: {updates} (`tidegate approve --list` names all)\n");
     text.extend(waiting.reasons.iter().map(reason));
     text
+}
+
+/// One line that says how much waits, and which command says why; empty if nothing waits.
+pub(super) fn count_line(waiting: &WaitingSummary) -> String {
+    if waiting.updates == 0 {
+        return String::new();
+    }
+    let updates = count(waiting.updates, "approved update");
+    format!("Not offered as things stand: {updates}; `tidegate approve --list` says why.\n")
 }
 
 fn reason(summary: &ReasonSummary) -> String {
@@ -40,6 +52,17 @@ fn cause(reason: &str) -> &str {
         "not-installable" => "a category or a detectoid cannot be installed",
         other => other,
     }
+}
+
+/// A line about a revision that the mirror leaves out of its snapshots; nothing of another.
+pub(super) fn left_out(revision: &RevisionSummary) -> String {
+    let Some(why) = &revision.left_out else { return String::new() };
+    format!(
+        "    left out of snapshots: \"{}\" ({}) {}\n",
+        printable(&revision.title),
+        revision.identity,
+        printable(why)
+    )
 }
 
 /// A line for each reason of one update.

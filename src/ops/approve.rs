@@ -130,7 +130,7 @@ pub fn list(context: &Context<'_>) -> Result<Vec<ApprovalEntry>> {
         waiting.into_iter().map(|one| (one.update, one.reasons)).collect();
     let mut entries = Vec::new();
     for approval in fleet.approvals()? {
-        let title = catalog.newest(approval.update)?.map(|revision| revision.title);
+        let title = catalog.newest_known(approval.update)?.map(|revision| revision.title);
         let group = groups.iter().find(|group| group.id == approval.group);
         let group_name = group.map(|group| group.name.clone());
         let offers = !matches!(approval.action, ApprovalAction::Detect | ApprovalAction::Block);

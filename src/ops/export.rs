@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::{
-    Result, context::Context, error::OpsError, progress::TransferPhases, seal::warn_of_left_out,
+    Result,
+    context::Context,
+    error::OpsError,
+    progress::TransferPhases,
+    seal::{warn_of_left_out, with_waiting},
+    waiting::WithWaiting,
 };
 pub use crate::transfer::{ExportOptions, ExportReport};
 use crate::{data_dir, transfer};
@@ -28,13 +33,13 @@ pub struct ExportRequest {
 /// # Errors
 /// When the name of the site is not usable, this is an isolated side, keys do not open, another run
 /// is at work, or a store or the disk fails.
-pub fn export(context: &Context<'_>, request: &ExportRequest) -> Result<ExportReport> {
+pub fn export(context: &Context<'_>, request: &ExportRequest) -> Result<WithWaiting<ExportReport>> {
     let data = context.data_dir()?;
     let ExportRequest { site, out, created, options } = request;
     data_dir::check_site(site).map_err(|error| OpsError::usage(error.to_string()))?;
     let created = created.unwrap_or_else(|| context.now());
     let phases = TransferPhases::new(context.observer());
     let report = transfer::export(&data, site, out, created, options, &phases)?;
-    warn_of_left_out(context, &report.sealed);
-    Ok(report)
+    warn_of_left_out(context, &report.sealed.left_out);
+    with_waiting(&data, report)
 }

@@ -9,7 +9,7 @@ use super::{
     waiting::{self, WaitingSummary},
 };
 use crate::{
-    catalog::{Catalog, CatalogCounts, SnapshotRow},
+    catalog::{Catalog, CatalogCounts, RevisionSummary, SnapshotRow},
     data_dir::Side,
     fleet::{Dropped, Fleet, PolicyState, TurnedAway},
     transfer,
@@ -25,6 +25,8 @@ pub struct StatusOutcome {
     pub sites: Vec<String>,
     /// How much the catalogue and the content hold.
     pub catalogue: CatalogCounts,
+    /// Revisions that the mirror leaves out of its snapshots, and why.
+    pub left_out: Vec<RevisionSummary>,
     /// Files that documents name and that are not here.
     pub missing_files: u64,
     /// Their bytes.
@@ -77,6 +79,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         side: data.side().clone(),
         sites: catalog.sites()?,
         catalogue,
+        left_out: catalog.left_out_revisions()?,
         missing_files,
         missing_bytes,
         snapshots: catalog.snapshots()?,

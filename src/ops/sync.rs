@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Result, context::Context, download, progress::Unit, replica, rollup, rules};
+use super::{
+    Result, context::Context, download, progress::Unit, replica, rollup, rules,
+    seal::warn_of_left_out,
+};
 use crate::{
     approval::rules::RuleChanges,
     catalog::{Catalog, Numbering},
@@ -87,6 +90,7 @@ impl SyncOutcome {
     /// Whether all that was to be done is done.
     pub fn is_complete(&self) -> bool {
         self.synced.problems.is_empty()
+            && self.synced.left_out.is_empty()
             && self.rules.as_ref().is_none_or(RuleChanges::is_complete)
             && self.download.as_ref().is_none_or(DownloadReport::is_complete)
     }
@@ -190,5 +194,6 @@ fn fetch(
     for problem in &report.problems {
         observer.warn(&format!("{}: {}", problem.at, problem.what));
     }
+    warn_of_left_out(context, &report.left_out);
     Ok(report)
 }

@@ -177,7 +177,7 @@ fn approvals_without(
             continue;
         }
         let offered = catalog.revisions_of(approval.update)?;
-        if offered.iter().all(|r| r.withdrawn || gone.contains(&r.identity)) {
+        if offered.iter().all(|r| !r.is_offered() || gone.contains(&r.identity)) {
             let (update, group) = (approval.update, approval.group);
             let group_name = groups.get(&group).cloned().unwrap_or_default();
             approvals.push(WithdrawnApproval { update, group, group_name });

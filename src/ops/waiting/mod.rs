@@ -24,6 +24,17 @@ pub struct WaitingSummary {
     pub reasons: Vec<ReasonSummary>,
 }
 
+/// What an operation did, and what is approved and not offered after it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct WithWaiting<T> {
+    /// What it did.
+    #[serde(flatten)]
+    pub done: T,
+    /// Approved updates that are not offered, and why.
+    pub waiting: WaitingSummary,
+}
+
 /// The updates that wait for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -65,7 +76,7 @@ pub(super) fn summary(catalog: &Catalog, fleet: &Fleet) -> Result<WaitingSummary
     for (reason, updates) in by_reason {
         let mut examples = Vec::new();
         for update in updates.iter().take(NAMED) {
-            let title = catalog.newest(*update)?.map(|newest| newest.title);
+            let title = catalog.newest_known(*update)?.map(|newest| newest.title);
             let title = title.unwrap_or_else(|| update.to_string());
             examples.push(NamedUpdate { update: *update, title });
         }

@@ -136,7 +136,13 @@ impl Approved<'_> {
         obstacle: Obstacle,
     ) -> Result<Vec<WaitingReason>> {
         Ok(match obstacle {
-            Obstacle::NotInCatalogue => vec![WaitingReason::NotInCatalogue],
+            Obstacle::NotInCatalogue => {
+                let files = catalog.contradicting_files(update)?;
+                vec![match files.is_empty() {
+                    true => WaitingReason::NotInCatalogue,
+                    false => WaitingReason::ContradictingDigest { files: named(files) },
+                }]
+            }
             Obstacle::Declined => vec![WaitingReason::Declined],
             Obstacle::NotInstallable => vec![WaitingReason::NotInstallable],
             Obstacle::Expired => vec![WaitingReason::Expired],

@@ -83,7 +83,7 @@ pub(super) fn seal_locked(
     writer.set_mirror_id(mirror_id)?;
     segments::remove_leftovers(data)?;
     // One document that is wrong keeps nothing else back.
-    let left_out = writer.withdraw_contradicting()?;
+    let left_out = writer.leave_out_contradicting()?;
     leave_out_declined(&mut writer, &Fleet::open(&data.fleet())?)?;
     let last = LastSnapshot::read(data, &writer)?;
     let mut draft = inputs.draft(&mut writer, last.as_ref(), progress)?;

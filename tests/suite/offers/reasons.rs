@@ -21,7 +21,7 @@ fn reasons(side: &Program) -> Vec<(String, Vec<String>)> {
 
 #[test]
 fn whatever_is_approved_is_offered_or_has_a_reason() {
-    let sides = Sides::new();
+    let sides = TwoSides::new();
     let mut unfit = Document::new(4).file("d.cab", "here");
     unfit.prerequisites += "<AtLeastOne />";
     let mut licence = Document::new(5).file("e.cab", "here");
@@ -39,12 +39,12 @@ fn whatever_is_approved_is_offered_or_has_a_reason() {
     ];
     let documents: Vec<Document> =
         documents.into_iter().map(|document| Document { member: false, ..document }).collect();
-    sides.put(&documents, &["here"]);
-    sides.sync(&[]);
+    put(&sides, &documents, &["here"]);
+    sides.sync(&[], 0);
     let all = ["approve", "--all", "--superseded", "--accept-eula", "--group", "All Computers"];
     let approved = sides.connected.run(&all);
     assert_eq!(approved["waiting"].as_array().unwrap().len(), 6, "{approved:#}");
-    let imported = sides.carry("out");
+    let imported = carry(&sides);
     assert_eq!(imported["waiting"]["updates"], 6, "{imported:#}");
 
     let side = &sides.isolated;
@@ -63,7 +63,7 @@ fn whatever_is_approved_is_offered_or_has_a_reason() {
     .map(|(n, names)| (numbered(n).to_string(), names.into_iter().map(str::to_owned).collect()))
     .collect();
     assert_eq!(reasons(side), expected);
-    let offered = offered(side, sides.folder.path());
+    let offered = offered(side, sides.root());
     for (update, reasons) in reasons(side) {
         assert_eq!(offered.contains(&update), reasons.is_empty(), "{update}: {reasons:?}");
     }

@@ -19,7 +19,7 @@ fn found(reasons: &[(&str, u64)]) -> Vec<(String, u64)> {
 
 #[test]
 fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
-    let sides = Sides::new();
+    let sides = TwoSides::new();
     let documents = [
         Document::new(1).file("a.cab", "declined").file("shared.cab", "shared by two"),
         Document::new(2).file("shared.cab", "shared by two"),
@@ -38,8 +38,8 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
         "a prerequisite",
         "a member",
     ];
-    sides.put(&documents, &payloads);
-    sides.sync(&[]);
+    put(&sides, &documents, &payloads);
+    sides.sync(&[], 0);
     let side = &sides.connected;
     side.run(&["approve", "--all", "--group", "All Computers"]);
     side.run(&["approve", &numbered(5).to_string(), "--group", "All Computers"]);
@@ -52,11 +52,10 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
     assert_eq!(unneeded(side, &[]), expected);
 
     // The export leaves out what is declined, and says so.
-    let out = sides.path("out");
-    let export = side.run(&["export", "--site", "plant-7", "--out", utf8(&out)]);
+    let export = sides.export(&[], 0);
     assert_eq!((&export["not-carried"], &export["not-carried-bytes"]), (&1.into(), &8.into()));
     assert_eq!(export["payloads"], 6, "{export:#}");
-    sides.isolated.run(&["import", utf8(&out)]);
+    sides.import(&export);
     assert_eq!(sides.isolated.run(&["status"])["catalogue"]["present"], 6);
 
     assert_eq!(unneeded(side, &["--yes"]), expected);
@@ -76,21 +75,21 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
         "--group",
         "All Computers",
     ]);
-    sides.carry("later");
+    carry(&sides);
     assert_eq!(sides.isolated.run(&["status"])["catalogue"]["present"], 5);
 
     // What is wanted again there holds up no snapshot.
     sides.isolated.run(&["approve", &numbered(3).to_string(), "--group", "All Computers"]);
     side.run(&["approve", "--remove", &numbered(2).to_string(), "--group", "All Computers"]);
-    sides.carry("third");
+    carry(&sides);
     let waiting = &sides.isolated.run(&["updates", &numbered(3).to_string()])["waiting"];
     assert_eq!(waiting[0]["reason"], "not-carried", "{waiting:#}");
 
     // The decline is taken back: the file is missing, and comes again.
     side.run(&["decline", "--undo", &numbered(1).to_string()]);
     assert_eq!(side.run(&["status"])["missing-files"], 1);
-    sides.sync(&[]);
+    sides.sync(&[], 0);
     side.run(&["approve", &numbered(1).to_string(), "--group", "All Computers"]);
-    sides.carry("again");
-    assert!(offered(&sides.isolated, sides.folder.path()).is_superset(&ids(&[1])));
+    carry(&sides);
+    assert!(offered(&sides.isolated, sides.root()).is_superset(&ids(&[1])));
 }

@@ -16,6 +16,7 @@ pub(crate) mod real_data;
 pub(crate) mod server;
 pub(crate) mod sides;
 pub(crate) mod stores;
+pub(crate) mod two_sides;
 #[cfg(feature = "upstream")]
 pub(crate) mod upstream_fake;
 #[cfg(feature = "upstream")]
