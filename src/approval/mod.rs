@@ -80,6 +80,8 @@ pub struct SelectedUpdate {
     pub decision: ApprovalOutcome,
     /// Superseded by an update that is here.
     pub superseded: bool,
+    /// It was declined, and the approval takes that back, or would.
+    pub no_longer_declined: bool,
 }
 
 /// Approves what is selected for a group.
@@ -95,6 +97,7 @@ pub fn approve(
 ) -> Result<Vec<SelectedUpdate>, ApprovalError> {
     let superseded = catalog.superseded()?;
     let accepted: HashSet<String> = fleet.accepted_eulas()?.into_iter().collect();
+    let declined: HashSet<UpdateId> = fleet.declined()?.into_iter().collect();
     let mut decided = Vec::new();
     let mut eulas = BTreeSet::new();
     for revision in select(catalog, selection, &superseded)? {
@@ -107,7 +110,10 @@ pub fn approve(
             eulas.extend(revision.eula_id);
         }
         let superseded = superseded.contains_key(&update);
-        decided.push(SelectedUpdate { update, title: revision.title, decision, superseded });
+        let no_longer_declined =
+            declined.contains(&update) && matches!(decision, ApprovalOutcome::Approved { .. });
+        let title = revision.title;
+        decided.push(SelectedUpdate { update, title, decision, superseded, no_longer_declined });
     }
     let changed = if request.dry_run {
         would_change(fleet, &decided, request)?

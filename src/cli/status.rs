@@ -6,7 +6,7 @@ use tidegate::{
     catalog::{RevisionSummary, SnapshotRow},
     data_dir::Side,
     fleet::{Dropped, TurnedAway},
-    ops::status::{self, StatusOutcome},
+    ops::status::{self, GonePayloads, StatusOutcome},
 };
 
 use super::{
@@ -54,6 +54,7 @@ fn text(status: &StatusOutcome) -> String {
         count(status.missing_files, "file"),
         human_bytes(status.missing_bytes)
     ));
+    text.push_str(&lost(&status.lost));
     text.push_str(&left_out(&status.left_out));
     text.extend(status.snapshots.iter().map(snapshot));
     text.extend(status.problems.iter().map(|problem| format!("Problem: {problem}\n")));
@@ -62,6 +63,23 @@ fn text(status: &StatusOutcome) -> String {
     }
     text.push_str(&fleet(status));
     text
+}
+
+/// Payloads that are gone, and how they come again.
+fn lost(lost: &GonePayloads) -> String {
+    if lost.payloads == 0 {
+        return String::new();
+    }
+    let names: Vec<String> =
+        lost.examples.iter().map(|file| printable(&file.to_string())).collect();
+    let more = lost.payloads.saturating_sub(names.len() as u64);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(
+        "Lost: {} gone from the disk, so that their updates are not offered: {}{more}. Run `tidegate check --put-aside`; then `tidegate download` \
+         (connected side), or `tidegate export --full` there and `tidegate import` here (isolated side), brings them again\n",
+        count(lost.payloads, "payload"),
+        names.join(", ")
+    )
 }
 
 /// What snapshots do not get, and what ends that.

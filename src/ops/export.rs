@@ -10,7 +10,7 @@ use super::{
     error::OpsError,
     progress::TransferPhases,
     seal::{warn_of_left_out, with_waiting},
-    waiting::WithWaiting,
+    waiting::WaitingOutcome,
 };
 pub use crate::transfer::{ExportOptions, ExportReport};
 use crate::{data_dir, transfer};
@@ -33,7 +33,10 @@ pub struct ExportRequest {
 /// # Errors
 /// When the name of the site is not usable, this is an isolated side, keys do not open, another run
 /// is at work, or a store or the disk fails.
-pub fn export(context: &Context<'_>, request: &ExportRequest) -> Result<WithWaiting<ExportReport>> {
+pub fn export(
+    context: &Context<'_>,
+    request: &ExportRequest,
+) -> Result<WaitingOutcome<ExportReport>> {
     let data = context.data_dir()?;
     let ExportRequest { site, out, created, options } = request;
     data_dir::check_site(site).map_err(|error| OpsError::usage(error.to_string()))?;
@@ -41,5 +44,5 @@ pub fn export(context: &Context<'_>, request: &ExportRequest) -> Result<WithWait
     let phases = TransferPhases::new(context.observer());
     let report = transfer::export(&data, site, out, created, options, &phases)?;
     warn_of_left_out(context, &report.sealed.left_out);
-    with_waiting(&data, report)
+    with_waiting(context, &data, report)
 }

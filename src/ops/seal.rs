@@ -6,7 +6,7 @@ use super::{
     Result,
     context::Context,
     progress::TransferPhases,
-    waiting::{self, WithWaiting},
+    waiting::{self, WaitingOutcome},
 };
 pub use crate::transfer::{SealOptions, SealOutcome};
 use crate::{
@@ -26,20 +26,24 @@ pub fn seal(
     context: &Context<'_>,
     created: Option<Timestamp>,
     options: &SealOptions,
-) -> Result<WithWaiting<SealOutcome>> {
+) -> Result<WaitingOutcome<SealOutcome>> {
     let data = context.data_dir()?;
     let created = created.unwrap_or_else(|| context.now());
     let phases = TransferPhases::new(context.observer());
     let sealed = transfer::seal(&data, created, options, &phases)?;
     warn_of_left_out(context, &sealed.left_out);
-    with_waiting(&data, sealed)
+    with_waiting(context, &data, sealed)
 }
 
 /// Adds what is approved and not offered: a snapshot carries it to sites as it is.
-pub(super) fn with_waiting<T>(data: &DataDir, done: T) -> Result<WithWaiting<T>> {
+pub(super) fn with_waiting<T>(
+    context: &Context<'_>,
+    data: &DataDir,
+    done: T,
+) -> Result<WaitingOutcome<T>> {
     let catalog = Catalog::open(&data.catalog())?;
-    let waiting = waiting::summary(&catalog, &Fleet::open(&data.fleet())?)?;
-    Ok(WithWaiting { done, waiting })
+    let waiting = waiting::summary(context, &catalog, &Fleet::open(&data.fleet())?)?;
+    Ok(WaitingOutcome { done, waiting })
 }
 
 /// Names what snapshots do not get.

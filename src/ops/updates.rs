@@ -6,7 +6,7 @@ use super::{
     Result,
     context::Context,
     error::OpsError,
-    waiting::reasons::{self, WaitingReason},
+    waiting::{obstacles, reasons::ReasonDetails},
 };
 use crate::{
     catalog::{Catalog, RevisionFilter, RevisionSummary},
@@ -37,7 +37,7 @@ pub struct UpdateDetails {
     /// nothing is offered, or newer ones.
     pub left_out_revisions: Vec<RevisionSummary>,
     /// Why it is not offered although it is approved; empty if it is offered or not approved.
-    pub waiting: Vec<WaitingReason>,
+    pub waiting: Vec<ReasonDetails>,
 }
 
 /// The original document of an update.
@@ -75,7 +75,7 @@ pub fn show(context: &Context<'_>, update: UpdateId) -> Result<UpdateDetails> {
     let revision = newest(&catalog, update)?;
     let mut left_out_revisions = catalog.revisions_of(update)?;
     left_out_revisions.retain(|revision| revision.left_out.is_some());
-    let waiting = reasons::waiting(&catalog, &fleet)?;
+    let waiting = obstacles::waiting(context, &catalog, &fleet)?;
     let waiting = waiting.into_iter().find(|one| one.update == update);
     let waiting = waiting.map(|one| one.reasons).unwrap_or_default();
     Ok(UpdateDetails { revision, left_out_revisions, waiting })

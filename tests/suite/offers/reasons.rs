@@ -57,7 +57,7 @@ fn whatever_is_approved_is_offered_or_has_a_reason() {
         (6, vec!["superseded-ring"]),
         (7, vec!["superseded-ring"]),
         (8, vec![]),
-        (9, vec!["language"]),
+        (9, vec!["missing-file"]),
     ]
     .into_iter()
     .map(|(n, names)| (numbered(n).to_string(), names.into_iter().map(str::to_owned).collect()))
@@ -70,5 +70,124 @@ fn whatever_is_approved_is_offered_or_has_a_reason() {
     let text =
         String::from_utf8(crate::support::program::run(&side.data, &["status"]).stdout).unwrap();
     assert!(text.contains("Not offered: 6 approved updates"), "{text}");
-    assert!(text.contains("files are missing (1): Update 2\n"), "{text}");
+    assert!(text.contains("files are missing (2): Update 2, Update 9\n"), "{text}");
+}
+
+/// The reasons of one update, whole.
+fn waiting(side: &Program, n: u128) -> Vec<Value> {
+    side.run(&["updates", &numbered(n).to_string()])["waiting"].as_array().unwrap().clone()
+}
+
+/// Their names.
+fn names(side: &Program, n: u128) -> Vec<String> {
+    waiting(side, n).iter().map(|reason| text(reason, "/reason").to_owned()).collect()
+}
+
+#[test]
+fn decisions_and_publishers_are_reasons_too() {
+    let sides = TwoSides::new();
+    let mut licence = Document::new(1).file("a.cab", "here");
+    licence.eula = r#" EulaID="5d000000-0000-4000-8000-000000000005""#;
+    let documents = [
+        licence,
+        Document::new(2).file("b.cab", "here"),
+        Document::new(3).file("c.cab", "here"),
+        Document::new(4).file("d.cab", "other bytes"),
+    ];
+    put(&sides, &documents, &["here"]);
+    sides.sync(&[], 0);
+    let side = &sides.connected;
+    let all = ["approve", "--all", "--accept-eula", "--group", "All Computers"];
+    side.run(&all);
+    carry(&sides);
+    // Declined on the isolated side where it was approved: `approve` ends that, and says so.
+    let (two, group) = (numbered(2).to_string(), "All Computers");
+    sides.isolated.run(&["decline", &two]);
+    // A newer revision is withdrawn by its publisher.
+    let expired = Document::new(3).file("c.cab", "here").xml();
+    let expired = expired
+        .replace(r#"RevisionNumber="1""#, r#"RevisionNumber="2""#)
+        .replace(r#"UpdateType="Software""#, r#"UpdateType="Software" PublicationState="Expired""#);
+    sides.put("3-2.xml", expired);
+    // The licence is another one, which nobody has accepted.
+    let licence = Document::new(1).file("a.cab", "here");
+    let licence = Document { eula: r#" EulaID="5d000000-0000-4000-8000-000000000006""#, ..licence };
+    let licence = licence.xml().replace(r#"RevisionNumber="1""#, r#"RevisionNumber="2""#);
+    sides.put("1-2.xml", licence);
+    sides.sync(&[], 0);
+    carry(&sides);
+    for side in [&sides.connected, &sides.isolated] {
+        assert_eq!(names(side, 1), ["licence-not-accepted"]);
+        assert_eq!(names(side, 3), ["expired"]);
+        assert_eq!(names(side, 4), ["missing-file"]);
+        assert_eq!(offered(side, sides.root()).contains(&two), side.data == sides.connected.data);
+    }
+    assert_eq!(waiting(&sides.isolated, 1)[0]["licence"], "5d000000-0000-4000-8000-000000000006");
+    let list = sides.isolated.run(&["approve", "--list"]);
+    assert!(!list.to_string().contains(&two), "its approvals went: {list:#}");
+    let approved = sides.isolated.run(&["approve", &two, "--group", group]);
+    assert_eq!(approved["updates"][0]["no-longer-declined"], true, "{approved:#}");
+    assert_eq!(names(&sides.isolated, 2), Vec::<String>::new());
+}
+
+/// A file that was here once is not missing for its language; nor is one whose neighbour was withdrawn.
+#[test]
+fn the_language_is_the_reason_only_where_it_is() {
+    let sides = TwoSides::new();
+    let documents = [
+        Document::new(10).bundles(&[11, 12]),
+        Document::member(11, "en").file("en.cab", "english"),
+        Document::member(12, "de").file("de.cab", "deutsch"),
+        Document::new(20).bundles(&[21, 22]),
+        Document::member(21, "en").file("en2.cab", "english two"),
+        Document::member(22, "de").file("de2.cab", "deutsch zwei"),
+        Document::new(30).file("plain.cab", "plain"),
+    ];
+    put(&sides, &documents, &["english", "english two", "plain"]);
+    sides.sync(&["--languages", "en"], 0);
+    let side = &sides.connected;
+    side.run(&["approve", "--all", "--group", "All Computers"]);
+    carry(&sides);
+    for side in [&sides.connected, &sides.isolated] {
+        assert_eq!(offered(side, sides.root()), ids(&[10, 20, 30]));
+    }
+    // The files of one are lost.
+    let lost = bundle_format::digest::Sha256::hash(b"english").to_string();
+    for side in [&sides.connected, &sides.isolated] {
+        std::fs::remove_file(side.data.join("content").join(&lost[..2]).join(&lost)).unwrap();
+        for after in [false, true] {
+            if after {
+                side.run_to(&["check", "--put-aside"], 1);
+            }
+            assert_eq!(names(side, 10), ["missing-file"], "put aside: {after}");
+            assert_eq!(waiting(side, 10)[0]["files"], serde_json::json!(["en.cab"]));
+            assert_eq!(side.run(&["status"])["lost"]["payloads"], u64::from(!after));
+            assert_eq!(offered(side, sides.root()), ids(&[20, 30]), "put aside: {after}");
+        }
+    }
+    // The member of the other is withdrawn.
+    side.run(&["withdraw", &numbered(21).to_string(), "--yes", "--revision", "1"]);
+    assert_eq!(names(side, 20), ["member-not-here"]);
+    assert_eq!(waiting(side, 20)[0]["updates"][0]["title"], "Update 21");
+}
+
+/// What is lost is said with the names that people know.
+#[test]
+fn a_lost_file_is_named() {
+    let sides = TwoSides::new();
+    put(&sides, &[Document::new(1).file("a.cab", "here")], &["here"]);
+    sides.sync(&[], 0);
+    let side = &sides.connected;
+    // The only payload: the disk is missing, and the catalogue counts.
+    std::fs::rename(side.data.join("content"), side.data.join("elsewhere")).unwrap();
+    assert_eq!(side.run(&["status"])["lost"]["payloads"], 0);
+    std::fs::rename(side.data.join("elsewhere"), side.data.join("content")).unwrap();
+    put(&sides, &[Document::new(2).file("b.cab", "here too")], &["here too"]);
+    sides.sync(&[], 0);
+    let lost = bundle_format::digest::Sha256::hash(b"here").to_string();
+    std::fs::remove_file(side.data.join("content").join(&lost[..2]).join(&lost)).unwrap();
+    let output = crate::support::program::run(&side.data, &["status"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("Lost: 1 payload gone"), "{said}");
+    assert!(said.contains("a.cab of \"Update 1\""), "{said}");
 }
