@@ -10,7 +10,7 @@ use super::{
     error::CatalogError,
     reader::Catalog,
     revisions::RevisionSummary,
-    sql::{IS_LEFT_OUT, identity_at},
+    sql::{HAS_IDENTITY, IS_LEFT_OUT, identity_at},
     writer::CatalogWriter,
 };
 use crate::{
@@ -62,6 +62,19 @@ impl Catalog {
             }
         }
         Ok(gone.difference(revisions).copied().collect())
+    }
+
+    /// Whether the last snapshot offers a revision.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn is_sealed(&self, identity: &UpdateIdentity) -> Result<bool, CatalogError> {
+        let sql = format!(
+            "SELECT 1 FROM revision r WHERE {HAS_IDENTITY} AND r.sealed IS NOT NULL
+             AND r.withdrawal_sealed IS NULL"
+        );
+        let params = params![identity.id.0.as_bytes(), identity.revision];
+        self.exists("look whether a revision is sealed", &sql, params)
     }
 
     /// The revisions that the mirror leaves out of its snapshots, and why.

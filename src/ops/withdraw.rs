@@ -59,6 +59,8 @@ pub struct WithdrawOutcome {
     pub bundles: Vec<NamedRevision>,
     /// Approvals of updates of which nothing is offered any more: taken back.
     pub approvals: Vec<WithdrawnApproval>,
+    /// A snapshot has some of these revisions: sites follow with the next bundle.
+    pub in_snapshots: bool,
     /// Nothing was changed, because only that was asked for.
     pub dry_run: bool,
 }
@@ -136,7 +138,12 @@ fn plan(catalog: &Catalog, fleet: &Fleet, request: &WithdrawRequest) -> Result<W
         }
     }
     let approvals = approvals_without(catalog, fleet, &gone)?;
-    Ok(WithdrawOutcome { revisions, bundles, approvals, dry_run: request.dry_run })
+    let mut in_snapshots = false;
+    for one in revisions.iter().chain(&bundles) {
+        in_snapshots |= catalog.is_sealed(&one.identity)?;
+    }
+    let dry_run = request.dry_run;
+    Ok(WithdrawOutcome { revisions, bundles, approvals, in_snapshots, dry_run })
 }
 
 /// The revisions that are asked for, withdrawn ones too.

@@ -131,3 +131,23 @@ fn what_was_withdrawn_may_be_published_again() {
     };
     assert!(offered("Tool 2.1") && offered("Tools"), "{listed:#}");
 }
+
+/// What no snapshot had concerns no site; a second undo has nothing to do.
+#[test]
+fn it_says_whether_sites_are_concerned() {
+    let sides = sides();
+    let data = &sides.connected.data;
+    let one = update(4).to_string();
+    let say = |args: &[&str]| {
+        let output = crate::support::program::run(data, &[&["withdraw", &one], args].concat());
+        assert!(output.status.success(), "{}", messages(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = say(&["--yes"]);
+    assert!(said.contains("no site has had them"), "{said}");
+    assert!(say(&["--undo"]).contains("1 revision is offered again"));
+    assert!(say(&["--undo"]).contains("Nothing to offer again"));
+    sides.export(&[], 0);
+    let said = say(&["--yes"]);
+    assert!(said.contains("sites follow with the next bundle"), "{said}");
+}

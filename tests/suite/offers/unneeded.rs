@@ -2,6 +2,7 @@
 //! and wanted again.
 
 use super::*;
+use crate::support::program::messages;
 
 /// What `prune --payloads` finds, as reasons with sizes, and whether it frees it.
 fn unneeded(side: &Program, args: &[&str]) -> Vec<(String, u64)> {
@@ -47,9 +48,14 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
     side.run(&["decline", &numbered(1).to_string()]);
     let expected = found(&[("declined", 8), ("superseded", 14)]);
     assert_eq!(unneeded(side, &["--dry-run"]), expected);
-    // Nothing goes unasked.
-    assert_eq!(unneeded(side, &[]), expected);
-    assert_eq!(unneeded(side, &[]), expected);
+    // Nothing goes unasked, and what would go is shown with its titles.
+    for _ in 0..2 {
+        let output = side.command(&["prune", "--payloads"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let said = messages(&output);
+        assert!(said.contains("--yes") && said.contains("c.cab of \"Update 3\""), "{said}");
+    }
+    assert_eq!(unneeded(side, &["--dry-run"]), expected);
 
     // The export leaves out what is declined, and says so.
     let export = sides.export(&[], 0);
@@ -58,6 +64,9 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
     sides.import(&export);
     assert_eq!(sides.isolated.run(&["status"])["catalogue"]["present"], 6);
 
+    // A site may have approved what is superseded here.
+    let would = side.run(&["prune", "--payloads", "--dry-run"]);
+    assert_eq!(would["sites"], serde_json::json!(["plant-7"]), "{would:#}");
     assert_eq!(unneeded(side, &["--yes"]), expected);
     assert_eq!(unneeded(side, &["--yes"]), []);
     assert_eq!(side.run(&["status"])["catalogue"]["present"], 5);
@@ -84,6 +93,7 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
     carry(&sides);
     let waiting = &sides.isolated.run(&["updates", &numbered(3).to_string()])["waiting"];
     assert_eq!(waiting[0]["reason"], "not-carried", "{waiting:#}");
+    assert!(text(waiting, "/0/advice").contains("export --full"), "{waiting:#}");
 
     // The decline is taken back: the file is missing, and comes again.
     side.run(&["decline", "--undo", &numbered(1).to_string()]);

@@ -7,6 +7,8 @@ pub(crate) mod clock;
 pub(crate) mod deflate;
 pub(crate) mod documents;
 #[cfg(feature = "upstream")]
+pub(crate) mod driver_sets;
+#[cfg(feature = "upstream")]
 pub(crate) mod file_server;
 pub(crate) mod http;
 pub(crate) mod mock;
