@@ -161,3 +161,31 @@ fn decisions_outlive_their_updates_and_can_be_taken_back() {
     assert_eq!(output.status.code(), Some(1));
     assert!(messages(&output).contains("there is no update"), "{}", messages(&output));
 }
+
+/// A bundle that needs what is left out says so, on both sides.
+#[test]
+fn a_bundle_of_what_is_left_out_says_what_it_lacks() {
+    let sides = TwoSides::new();
+    let [lie, ..] = lies(&bytes(1, 500));
+    sides.put("b.xml", document(2, 1, &[lie]));
+    sides.put("c.xml", document(3, 1, &[]).replace(
+        "<Files></Files>",
+        &format!(
+            r#"<Relationships><BundledUpdates><UpdateIdentity UpdateID="{}" RevisionNumber="1" /></BundledUpdates></Relationships>"#,
+            update(2)
+        ),
+    ));
+    sides.sync(&[], 0);
+    sides.connected.run(&["approve", &update(3).to_string(), "--group", "All Computers"]);
+    sides.put("a.xml", document(1, 1, &[digests(&bytes(1, 500))]));
+    sides.put("payload", bytes(1, 500));
+    sides.sync(&[], 4);
+    sides.carry(4);
+    for side in [&sides.connected, &sides.isolated] {
+        let shown = side.run(&["updates", &update(3).to_string()]);
+        assert_eq!(text(&shown, "/waiting/0/reason"), "member-not-here", "{shown:#}");
+        assert_eq!(text(&shown, "/waiting/0/updates/0/update"), update(2).to_string());
+    }
+    let shown = sides.connected.run(&["updates", &update(3).to_string()]);
+    assert_eq!(text(&shown, "/waiting/0/updates/0/title"), "Update 2", "{shown:#}");
+}

@@ -191,3 +191,53 @@ fn a_lost_file_is_named() {
     assert!(said.contains("Lost: 1 payload gone"), "{said}");
     assert!(said.contains("a.cab of \"Update 1\""), "{said}");
 }
+
+/// Changes a database of a side behind its back.
+fn behind(side: &Program, database: &str, sql: &str) {
+    let connection = rusqlite::Connection::open(side.data.join(database)).unwrap();
+    assert_eq!(connection.execute(sql, [numbered(2).0.as_bytes()]).unwrap(), 1, "{sql}");
+}
+
+/// What no agent can be given is no update that is offered: it has a reason where a server ran.
+#[test]
+fn an_unreadable_document_and_a_decline_beside_an_approval_are_reasons() {
+    let sides = TwoSides::new();
+    let side = &sides.connected;
+    let everything = ["approve", "--all", "--group", "All Computers"];
+    put(&sides, &[Document::new(1).file("a.cab", "here")], &["here"]);
+    sides.sync(&[], 0);
+    side.run(&everything);
+    assert_eq!(offered(side, sides.root()), ids(&[1]));
+    put(&sides, &[Document::new(2).file("a.cab", "here")], &[]);
+    sides.sync(&[], 0);
+    side.run(&everything);
+    assert_eq!(names(side, 2), Vec::<String>::new());
+    let lose = "DELETE FROM document WHERE revision_id =
+        (SELECT revision_id FROM revision WHERE update_id = ?1)";
+    behind(side, "catalog.sqlite", lose);
+    assert_eq!(names(side, 2), ["unreadable-document"]);
+    assert_eq!(offered(side, sides.root()), ids(&[1]));
+    let decline = "INSERT INTO declined (update_id, origin, changed, change)
+        VALUES (?1, 'policy', '2026-01-01T00:00:00Z', 1)";
+    behind(side, "fleet.sqlite", decline);
+    assert_eq!(names(side, 2), ["declined"]);
+}
+
+/// Who packs a bundle learns what will wait at the site.
+#[test]
+fn seal_and_export_say_how_much_waits() {
+    let sides = TwoSides::new();
+    let side = &sides.connected;
+    put(&sides, &[Document::new(1).file("a.cab", "not here")], &[]);
+    sides.sync(&[], 0);
+    side.run(&["approve", "--all", "--group", "All Computers"]);
+    let sealed = side.run(&["seal"]);
+    let exported = sides.export(&[], 0);
+    for said in [sealed, exported] {
+        assert_eq!(said["waiting"]["updates"], 1, "{said:#}");
+        assert_eq!(said["waiting"]["reasons"][0]["reason"], "missing-file", "{said:#}");
+    }
+    let output = crate::support::program::run(&side.data, &["seal"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("1 approved update; `tidegate approve --list` says why"), "{said}");
+}
