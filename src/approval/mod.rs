@@ -80,6 +80,8 @@ pub struct SelectedUpdate {
     pub decision: ApprovalOutcome,
     /// Superseded by an update that is here.
     pub superseded: bool,
+    /// It was declined, and the approval takes that back, or would.
+    pub no_longer_declined: bool,
 }
 
 /// Approves what is selected for a group.
@@ -95,6 +97,7 @@ pub fn approve(
 ) -> Result<Vec<SelectedUpdate>, ApprovalError> {
     let superseded = catalog.superseded()?;
     let accepted: HashSet<String> = fleet.accepted_eulas()?.into_iter().collect();
+    let declined: HashSet<UpdateId> = fleet.declined()?.into_iter().collect();
     let mut decided = Vec::new();
     let mut eulas = BTreeSet::new();
     for revision in select(catalog, selection, &superseded)? {
@@ -107,7 +110,10 @@ pub fn approve(
             eulas.extend(revision.eula_id);
         }
         let superseded = superseded.contains_key(&update);
-        decided.push(SelectedUpdate { update, title: revision.title, decision, superseded });
+        let no_longer_declined =
+            declined.contains(&update) && matches!(decision, ApprovalOutcome::Approved { .. });
+        let title = revision.title;
+        decided.push(SelectedUpdate { update, title, decision, superseded, no_longer_declined });
     }
     let changed = if request.dry_run {
         would_change(fleet, &decided, request)?
@@ -172,7 +178,8 @@ pub fn unapprove(
     let selected: Vec<UpdateId> = if let UpdateSelection::All { .. } = selection {
         fleet.approvals()?.iter().filter(|a| a.group == group).map(|a| a.update).collect()
     } else {
-        identities(select(catalog, selection, &HashMap::new())?)
+        let approved = fleet.approvals()?.into_iter().map(|approval| approval.update).collect();
+        decided_or_known(catalog, selection, &approved)?
     };
     Ok(fleet.at_once(|fleet| changed_updates(selected, |update| fleet.unapprove(update, group)))?)
 }
@@ -188,8 +195,8 @@ pub fn decline(
     undo: bool,
     now: Timestamp,
 ) -> Result<Vec<UpdateId>, ApprovalError> {
-    let superseded = catalog.superseded()?;
-    let selected = identities(select(catalog, selection, &superseded)?);
+    let declined = if undo { fleet.declined()?.into_iter().collect() } else { HashSet::new() };
+    let selected = decided_or_known(catalog, selection, &declined)?;
     let changed = fleet.at_once(|fleet| {
         changed_updates(selected, |update| match undo {
             true => fleet.undecline(update),
@@ -199,8 +206,20 @@ pub fn decline(
     Ok(changed?)
 }
 
-fn identities(revisions: Vec<RevisionSummary>) -> Vec<UpdateId> {
-    revisions.into_iter().map(|revision| revision.identity.id).collect()
+/// The updates that are selected. What was `decided` of an update can be taken back also when the
+/// catalogue does not have it any more.
+fn decided_or_known(
+    catalog: &Catalog,
+    selection: &UpdateSelection,
+    decided: &HashSet<UpdateId>,
+) -> Result<Vec<UpdateId>, ApprovalError> {
+    if let UpdateSelection::Ids(ids) = selection {
+        let others = ids.iter().filter(|id| !decided.contains(id)).copied().collect();
+        select(catalog, &UpdateSelection::Ids(others), &HashMap::new())?;
+        return Ok(ids.clone());
+    }
+    let found = select(catalog, selection, &catalog.superseded()?)?;
+    Ok(found.into_iter().map(|revision| revision.identity.id).collect())
 }
 
 /// Those updates for which `change` changed anything.
@@ -227,10 +246,12 @@ fn select(
     match selection {
         UpdateSelection::Ids(ids) => {
             for id in ids {
-                found.push(catalog.newest(*id)?.ok_or_else(|| ApprovalError::NoSuchUpdate {
-                    what: format!(
-                        "there is no update {id} here: `tidegate updates` lists what there is"
-                    ),
+                found.push(catalog.newest_known(*id)?.ok_or_else(|| {
+                    ApprovalError::NoSuchUpdate {
+                        what: format!(
+                            "there is no update {id} here: `tidegate updates` lists what there is"
+                        ),
+                    }
                 })?);
             }
         }
@@ -239,6 +260,7 @@ fn select(
             let filter = RevisionFilter {
                 kb: Some(digits),
                 newest: true,
+                left_out: true,
                 deployable: true,
                 ..RevisionFilter::default()
             };
@@ -270,6 +292,11 @@ fn obstacle(
     request: &Request,
     accepted: &HashSet<String>,
 ) -> Option<String> {
+    if let Some(why) = &revision.left_out {
+        return Some(format!(
+            "no snapshot gets it, because it {why}; its publisher has to correct it"
+        ));
+    }
     let kind = match revision.update_type {
         UpdateType::Category => Some("a category"),
         UpdateType::Detectoid => Some("a detectoid"),

@@ -1,15 +1,22 @@
 //! What is wrong: the file itself, and documents that contradict the payload table.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use bundle_format::digest::Sha256;
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use super::{error::CatalogError, reader::Catalog, sql::identity_at};
+use super::{
+    error::CatalogError,
+    reader::Catalog,
+    sql::{IS_LEFT_OUT, identity_at},
+};
 use crate::{
     sqlite::{int, integrity, sha1_at, sha256_at, u64_at},
-    update::{UpdateDocument, UpdateIdentity},
+    update::{UpdateDocument, UpdateId, UpdateIdentity},
 };
 
 /// A document that names a file with other digests or another size than the payload has.
@@ -20,6 +27,8 @@ pub struct Contradiction {
     pub identity: UpdateIdentity,
     /// Its title.
     pub title: String,
+    /// The name of the file that it is about.
+    pub file: String,
     /// What contradicts what: the end of a sentence about it.
     pub what: String,
 }
@@ -33,6 +42,11 @@ impl fmt::Display for Contradiction {
 
 /// A condition: a file `f` of a document says something else than the payload `p` of its SHA-1.
 const DIFFERS: &str = "(f.sha256 IS NOT NULL AND f.sha256 <> p.sha256) OR f.size <> p.size";
+
+/// A condition: the revision `r` is offered, or left out of snapshots for a contradiction.
+fn is_of_the_mirror() -> String {
+    format!("NOT r.withdrawn OR {IS_LEFT_OUT}")
+}
 
 /// Reads contradictions for [`contradiction`]; `which` is a condition for revisions, as `r`.
 fn contradictions_of(which: &str) -> String {
@@ -52,16 +66,15 @@ fn contradictions_of(which: &str) -> String {
 }
 
 fn contradiction(row: &Row<'_>) -> rusqlite::Result<Contradiction> {
-    let (identity, title) = (identity_at(row, 0)?, row.get::<_, String>(2)?);
+    let (title, file) = (row.get(2)?, row.get::<_, String>(3)?);
     let what = format!(
-        "names the file {} with SHA-1 {} and {} bytes, but the payload {} has other digests or another size ({} bytes)",
-        row.get::<_, String>(3)?,
+        "names the file {file} with SHA-1 {} and {} bytes, but the payload {} has other digests or another size ({} bytes)",
         sha1_at(row, 4)?,
         u64_at(row, 5)?,
         sha256_at(row, 6)?,
         u64_at(row, 7)?,
     );
-    Ok(Contradiction { identity, title, what })
+    Ok(Contradiction { identity: identity_at(row, 0)?, title, file, what })
 }
 
 impl Catalog {
@@ -78,16 +91,24 @@ impl Catalog {
     /// # Errors
     /// When SQLite fails.
     pub fn contradictions(&self) -> Result<Vec<Contradiction>, CatalogError> {
-        let sql = format!("{} LIMIT 100", contradictions_of("NOT r.withdrawn"));
+        let sql = format!("{} LIMIT 100", contradictions_of(&is_of_the_mirror()));
         self.rows("compare documents and payloads", &sql, [], contradiction)
+    }
+
+    /// Names of the files that an update names otherwise than they are, sorted.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn contradicting_files(&self, id: UpdateId) -> Result<BTreeSet<String>, CatalogError> {
+        let which = format!("r.update_id = ?1 AND ({})", is_of_the_mirror());
+        let sql = contradictions_of(&which);
+        let doing = "compare an update with the payloads";
+        self.rows(doing, &sql, [id.0.as_bytes()], |row| row.get(3))
     }
 
     /// Every revision of the mirror that contradicts a payload, once, whether it is withdrawn or not;
     /// without those that a person withdrew.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn contradicting_revisions(&self) -> Result<Vec<Contradiction>, CatalogError> {
+    pub(super) fn contradicting_revisions(&self) -> Result<Vec<Contradiction>, CatalogError> {
         let sql = contradictions_of("NOT r.local AND NOT r.withdrawn_by_person");
         let mut found = BTreeMap::new();
         self.for_each_row("compare documents and payloads", &sql, [], |row| {

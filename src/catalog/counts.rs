@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{error::CatalogError, reader::Catalog};
+use super::{error::CatalogError, reader::Catalog, sql::IS_LEFT_OUT};
 use crate::sqlite::u64_at;
 
 /// How much there is.
@@ -15,6 +15,8 @@ pub struct CatalogCounts {
     pub revisions: u64,
     /// Withdrawn by the mirror.
     pub withdrawn: u64,
+    /// Revisions that the mirror leaves out of its snapshots.
+    pub left_out: u64,
     /// Payload rows.
     pub payloads: u64,
     /// Payloads whose bytes are here.
@@ -33,13 +35,16 @@ impl Catalog {
     pub fn counts(&self) -> Result<CatalogCounts, CatalogError> {
         let counts = self.row(
             "count",
-            "SELECT (SELECT count(DISTINCT update_id) FROM revision),
+            &format!(
+                "SELECT (SELECT count(DISTINCT update_id) FROM revision),
                     (SELECT count(*) FROM revision),
-                    (SELECT count(*) FROM revision WHERE withdrawn),
+                    (SELECT count(*) FROM revision r WHERE withdrawn AND NOT {IS_LEFT_OUT}),
                     count(*), count(*) FILTER (WHERE present),
                     coalesce(sum(size) FILTER (WHERE present), 0),
-                    (SELECT count(DISTINCT sha1) FROM file)
-             FROM payload",
+                    (SELECT count(DISTINCT sha1) FROM file),
+                    (SELECT count(*) FROM revision r WHERE {IS_LEFT_OUT})
+                 FROM payload"
+            ),
             [],
             |row| {
                 Ok(CatalogCounts {
@@ -50,6 +55,7 @@ impl Catalog {
                     present: u64_at(row, 4)?,
                     present_bytes: u64_at(row, 5)?,
                     files: u64_at(row, 6)?,
+                    left_out: u64_at(row, 7)?,
                 })
             },
         )?;

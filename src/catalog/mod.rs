@@ -59,7 +59,7 @@ pub use files::FileRow;
 pub use graph::GraphNode;
 pub use insert::AddOutcome;
 pub use numbering::{FIRST_LOCAL_REVISION_ID, Numbering};
-pub use payloads::{PayloadRow, PayloadState};
+pub use payloads::{NamedFile, PayloadRow, PayloadState};
 pub use reader::Catalog;
 pub use revisions::{RevisionFilter, RevisionSummary};
 pub use snapshots::snapshot::{SnapshotRow, SnapshotState};

@@ -1,5 +1,7 @@
 //! The table `payload`: the payloads that the mirror knows, and whether their bytes are here.
 
+use std::fmt;
+
 use bundle_format::digest::{Sha1, Sha256};
 use rusqlite::{Row, params};
 use serde::Serialize;
@@ -7,10 +9,13 @@ use serde::Serialize;
 use super::{
     error::CatalogError,
     reader::Catalog,
-    sql::{chunks_at, is_named_locally},
+    sql::{chunks_at, identity_at, is_named_locally},
     writer::CatalogWriter,
 };
-use crate::sqlite::{int, sha1_at, sha256_at, u64_at};
+use crate::{
+    sqlite::{int, sha1_at, sha256_at, u64_at},
+    update::UpdateIdentity,
+};
 
 /// Whether the bytes of a payload are here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,6 +44,25 @@ pub struct PayloadRow {
     pub present: bool,
     /// Why the mirror does not carry it.
     pub not_carried: Option<String>,
+}
+
+/// A file as an update names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NamedFile {
+    /// The revision.
+    pub update: UpdateIdentity,
+    /// Its title.
+    pub title: String,
+    /// The name of the file.
+    pub file: String,
+}
+
+/// For people: the file, and what it belongs to.
+impl fmt::Display for NamedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of \"{}\"", self.file, self.title)
+    }
 }
 
 /// Reads payloads for [`payload_row`].
@@ -124,6 +148,22 @@ impl Catalog {
         let sql = "SELECT sha256, sha1 FROM payload WHERE left_out IS NOT NULL ORDER BY sha256";
         self.rows("list what is left out", sql, [], |row| {
             Ok((sha256_at(row, 0)?, sha1_at(row, 1)?))
+        })
+    }
+
+    /// What names a payload: the titles of the updates that are not withdrawn, each with the name that its
+    /// document gives the file; the newest first, at most twenty.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn names_of_payload(&self, sha256: &Sha256) -> Result<Vec<NamedFile>, CatalogError> {
+        let sql = "SELECT r.update_id, r.revision_number, r.title, f.name
+             FROM payload p JOIN file f ON f.sha1 = p.sha1 JOIN revision r USING (revision_id)
+             WHERE p.sha256 = ?1 AND NOT r.withdrawn AND coalesce(f.sha256, p.sha256) = p.sha256
+             ORDER BY r.revision_id DESC LIMIT 20";
+        self.rows("find what names a payload", sql, [sha256.as_bytes()], |row| {
+            let (update, title, file) = (identity_at(row, 0)?, row.get(2)?, row.get(3)?);
+            Ok(NamedFile { update, title, file })
         })
     }
 

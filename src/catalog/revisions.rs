@@ -8,7 +8,8 @@ use super::{
     error::CatalogError,
     reader::Catalog,
     sql::{
-        HAS_IDENTITY, IS_NEWEST, identity_at, installable_types, update_type_at, update_type_name,
+        HAS_IDENTITY, IS_LEFT_OUT, IS_NEWEST, identity_at, installable_types, update_type_at,
+        update_type_name,
     },
 };
 use crate::{
@@ -38,6 +39,8 @@ pub struct RevisionSummary {
     pub expired: bool,
     /// Withdrawn by the mirror.
     pub withdrawn: bool,
+    /// Why the mirror leaves it out of its snapshots, if it does.
+    pub left_out: Option<String>,
     /// `Company`, `ProductFamily`, `Product`, `UpdateClassification`.
     pub category_type: Option<String>,
     /// Licence that must be accepted before approval.
@@ -63,18 +66,25 @@ pub struct RevisionFilter {
     pub deployable: bool,
     /// Only the newest revision of each update, without withdrawn ones.
     pub newest: bool,
+    /// With `newest`: those too that the mirror leaves out of its snapshots.
+    pub left_out: bool,
 }
 
 /// Reads revisions, as `r`, for [`summary`].
-const SUMMARY: &str = "
-    SELECT r.revision_id, r.update_id, r.revision_number, r.update_type, r.title, r.severity,
+fn select_summaries() -> String {
+    format!(
+        "SELECT r.revision_id, r.update_id, r.revision_number, r.update_type, r.title, r.severity,
            r.explicitly_deployable, r.expired, r.withdrawn, r.category_type, r.eula_id, r.created,
            r.arrived, r.local,
-           (SELECT group_concat(kb, ' ' ORDER BY kb) FROM kb WHERE kb.revision_id = r.revision_id)
-    FROM revision r";
+           (SELECT group_concat(kb, ' ' ORDER BY kb) FROM kb WHERE kb.revision_id = r.revision_id),
+           CASE WHEN {IS_LEFT_OUT} THEN r.left_out END
+         FROM revision r"
+    )
+}
 
-/// A row of [`SUMMARY`].
+/// A row of [`select_summaries`].
 fn summary(row: &Row<'_>) -> rusqlite::Result<RevisionSummary> {
+    let left_out: Option<String> = row.get(15)?;
     let kb = row.get_ref(14)?.as_str_or_null()?.unwrap_or_default();
     Ok(RevisionSummary {
         revision_id: RevisionId(row.get(0)?),
@@ -84,7 +94,8 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RevisionSummary> {
         severity: row.get(5)?,
         explicitly_deployable: row.get(6)?,
         expired: row.get(7)?,
-        withdrawn: row.get(8)?,
+        withdrawn: row.get::<_, bool>(8)? && left_out.is_none(),
+        left_out,
         category_type: row.get(9)?,
         eula_id: row.get(10)?,
         created: row.get(11)?,
@@ -95,6 +106,11 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RevisionSummary> {
 }
 
 impl RevisionSummary {
+    /// Whether the mirror offers it.
+    pub fn is_offered(&self) -> bool {
+        !self.withdrawn && self.left_out.is_none()
+    }
+
     /// When its publisher made this revision, as its document says (`CreationDate`, which counts as
     /// UTC if it names no zone); where it does not, when it came in.
     pub fn published(&self) -> Timestamp {
@@ -133,7 +149,7 @@ impl Catalog {
     /// # Errors
     /// When SQLite fails.
     pub fn revision(&self, id: RevisionId) -> Result<Option<RevisionSummary>, CatalogError> {
-        let sql = format!("{SUMMARY} WHERE r.revision_id = ?1");
+        let sql = format!("{} WHERE r.revision_id = ?1", select_summaries());
         self.row("read a revision", &sql, [id.0], summary)
     }
 
@@ -142,7 +158,21 @@ impl Catalog {
     /// # Errors
     /// When SQLite fails.
     pub fn newest(&self, id: UpdateId) -> Result<Option<RevisionSummary>, CatalogError> {
-        let sql = format!("{SUMMARY} WHERE r.update_id = ?1 AND {IS_NEWEST}");
+        let sql = format!("{} WHERE r.update_id = ?1 AND {IS_NEWEST}", select_summaries());
+        self.row("read the newest revision", &sql, [id.0.as_bytes()], summary)
+    }
+
+    /// As [`Catalog::newest`]; of an update of which nothing is offered, the newest revision that the
+    /// mirror leaves out of its snapshots.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn newest_known(&self, id: UpdateId) -> Result<Option<RevisionSummary>, CatalogError> {
+        let sql = format!(
+            "{} WHERE r.update_id = ?1 AND ({IS_NEWEST} OR {IS_LEFT_OUT})
+             ORDER BY r.withdrawn, r.revision_number DESC LIMIT 1",
+            select_summaries()
+        );
         self.row("read the newest revision", &sql, [id.0.as_bytes()], summary)
     }
 
@@ -158,14 +188,14 @@ impl Catalog {
     }
 
     /// Whether a revision is here, so that no source needs to give it: it is not withdrawn, or a
-    /// person has withdrawn it.
+    /// person has withdrawn it, or it is left out of snapshots.
     ///
     /// # Errors
     /// When SQLite fails.
     pub fn is_held(&self, identity: &UpdateIdentity) -> Result<bool, CatalogError> {
         let sql = format!(
             "SELECT 1 FROM revision r WHERE {HAS_IDENTITY}
-             AND (r.withdrawn = 0 OR r.withdrawn_by_person)"
+             AND (r.withdrawn = 0 OR r.withdrawn_by_person OR r.left_out IS NOT NULL)"
         );
         let params = params![identity.id.0.as_bytes(), identity.revision];
         self.exists("look up a revision", &sql, params)
@@ -181,12 +211,13 @@ impl Catalog {
         each: &mut dyn FnMut(RevisionSummary),
     ) -> Result<(), CatalogError> {
         let sql = format!(
-            "{SUMMARY}
+            "{}
              WHERE (?1 IS NULL OR r.revision_id IN (SELECT revision_id FROM kb WHERE kb = ?1))
                AND (?2 IS NULL OR r.update_type = ?2)
                AND (?3 = 0 OR r.explicitly_deployable = 1)
-               AND (?4 = 0 OR {IS_NEWEST})
-             ORDER BY r.revision_id"
+               AND (?4 = 0 OR {IS_NEWEST} OR (?5 AND {IS_LEFT_OUT}))
+             ORDER BY r.revision_id",
+            select_summaries()
         );
         // SQLite folds letter case for ASCII only; titles come in every language.
         let title = filter.title.as_ref().map(|title| title.to_lowercase());
@@ -194,7 +225,8 @@ impl Catalog {
             filter.kb,
             filter.update_type.map(update_type_name),
             filter.deployable,
-            filter.newest
+            filter.newest,
+            filter.left_out
         ];
         self.for_each_row("search the revisions", &sql, params, |row| {
             let summary = summary(row)?;

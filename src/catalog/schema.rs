@@ -12,5 +12,6 @@ pub(super) const STORE: Store = Store {
         include_str!("migrations/0004-empty-clauses.sql"),
         include_str!("migrations/0005-express-languages-left-out.sql"),
         include_str!("migrations/0006-withdrawn-by-a-person.sql"),
+        include_str!("migrations/0007-left-out-revisions.sql"),
     ],
 };

@@ -13,6 +13,12 @@ pub(super) const IS_NEWEST: &str = "r.withdrawn = 0 AND NOT EXISTS (
     SELECT 1 FROM revision n WHERE n.update_id = r.update_id AND n.withdrawn = 0
     AND n.revision_number > r.revision_number)";
 
+/// A condition: no snapshot has the revision `r`, because its document contradicts a payload. A newer
+/// revision that is offered ends that.
+pub(super) const IS_LEFT_OUT: &str = "(r.left_out IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM revision n WHERE n.update_id = r.update_id AND n.withdrawn = 0
+    AND n.revision_number > r.revision_number))";
+
 /// A condition: the revision `r` has the update id `?1` and the revision number `?2`.
 pub(super) const HAS_IDENTITY: &str = "r.update_id = ?1 AND r.revision_number = ?2";
 

@@ -1,17 +1,21 @@
 //! Revisions that the mirror no longer offers: because it was said so, because a person said so, or
 //! because their documents contradict payloads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use rusqlite::params;
+use rusqlite::{Params, params};
 
 use super::{
-    audit::Contradiction, error::CatalogError, reader::Catalog, revisions::RevisionSummary,
-    sql::identity_at, writer::CatalogWriter,
+    audit::Contradiction,
+    error::CatalogError,
+    reader::Catalog,
+    revisions::RevisionSummary,
+    sql::{HAS_IDENTITY, IS_LEFT_OUT, identity_at},
+    writer::CatalogWriter,
 };
 use crate::{
     sqlite::update_at,
-    update::{UpdateId, UpdateIdentity},
+    update::{RevisionId, UpdateId, UpdateIdentity},
 };
 
 impl Catalog {
@@ -60,6 +64,30 @@ impl Catalog {
         Ok(gone.difference(revisions).copied().collect())
     }
 
+    /// Whether the last snapshot offers a revision.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn is_sealed(&self, identity: &UpdateIdentity) -> Result<bool, CatalogError> {
+        let sql = format!(
+            "SELECT 1 FROM revision r WHERE {HAS_IDENTITY} AND r.sealed IS NOT NULL
+             AND r.withdrawal_sealed IS NULL"
+        );
+        let params = params![identity.id.0.as_bytes(), identity.revision];
+        self.exists("look whether a revision is sealed", &sql, params)
+    }
+
+    /// The revisions that the mirror leaves out of its snapshots, and why.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn left_out_revisions(&self) -> Result<Vec<RevisionSummary>, CatalogError> {
+        let sql = format!(
+            "SELECT r.revision_id FROM revision r WHERE {IS_LEFT_OUT} ORDER BY r.revision_id"
+        );
+        self.revisions_by_id(&sql, [])
+    }
+
     /// All revisions of an update, ascending, withdrawn ones too.
     ///
     /// # Errors
@@ -68,10 +96,18 @@ impl Catalog {
         let sql = "SELECT r.revision_id FROM revision r WHERE r.update_id = ?1
              ORDER BY r.revision_number";
         let params = [id.0.as_bytes()];
+        self.revisions_by_id(sql, params)
+    }
+
+    fn revisions_by_id(
+        &self,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Vec<RevisionSummary>, CatalogError> {
         let ids: Vec<i32> = self.rows("list revisions", sql, params, |row| row.get(0))?;
         let mut all = Vec::new();
         for id in ids {
-            all.extend(self.revision(crate::update::RevisionId(id))?);
+            all.extend(self.revision(RevisionId(id))?);
         }
         Ok(all)
     }
@@ -85,8 +121,10 @@ impl CatalogWriter<'_> {
     pub fn withdraw(&mut self, identity: &UpdateIdentity) -> Result<bool, CatalogError> {
         let rows = self.execute_change(
             "withdraw a revision",
-            "UPDATE revision SET withdrawn = 1, withdrawal_sealed = NULL, change = ?3
-             WHERE update_id = ?1 AND revision_number = ?2 AND withdrawn = 0",
+            "UPDATE revision SET withdrawn = 1, left_out = NULL, change = ?3,
+                withdrawal_sealed = CASE WHEN withdrawn THEN withdrawal_sealed END
+             WHERE update_id = ?1 AND revision_number = ?2
+               AND (withdrawn = 0 OR left_out IS NOT NULL)",
             params![identity.id.0.as_bytes(), identity.revision, self.mark()],
         )?;
         Ok(rows > 0)
@@ -117,25 +155,34 @@ impl CatalogWriter<'_> {
         // If a snapshot has carried the withdrawal, one has to carry the revision again.
         let rows = self.execute_change(
             "offer a revision again",
-            "UPDATE revision SET withdrawn = 0, withdrawn_by_person = 0, withdrawal_sealed = NULL,
-                change = ?3, sealed = CASE WHEN withdrawal_sealed IS NULL THEN sealed END
+            "UPDATE revision SET withdrawn = 0, withdrawn_by_person = 0, left_out = NULL,
+                withdrawal_sealed = NULL, change = ?3, sealed = CASE WHEN withdrawal_sealed IS NULL THEN sealed END
              WHERE update_id = ?1 AND revision_number = ?2 AND withdrawn",
             params![identity.id.0.as_bytes(), identity.revision, self.mark()],
         )?;
         Ok(rows > 0)
     }
 
-    /// Withdraws every revision of the mirror whose document contradicts a payload, so that no
-    /// snapshot has it. Gives all of them, also those that were withdrawn for that before. What a
-    /// person withdrew is not among them.
+    /// Leaves every revision of the mirror out of snapshots whose document contradicts a payload. Gives
+    /// all of them, also those that were left out before. What a person withdrew is not among them,
+    /// and what a newer revision has replaced.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn withdraw_contradicting(&mut self) -> Result<Vec<Contradiction>, CatalogError> {
-        let found = self.contradicting_revisions()?;
+    pub fn leave_out_contradicting(&mut self) -> Result<Vec<Contradiction>, CatalogError> {
+        let mut found = self.contradicting_revisions()?;
         for one in &found {
-            self.withdraw(&one.identity)?;
+            self.execute_change(
+                "leave a revision out of snapshots",
+                "UPDATE revision SET withdrawn = 1, left_out = ?3, change = ?4,
+                    withdrawal_sealed = CASE WHEN withdrawn THEN withdrawal_sealed END
+                 WHERE update_id = ?1 AND revision_number = ?2 AND left_out IS NOT ?3",
+                params![one.identity.id.0.as_bytes(), one.identity.revision, one.what, self.mark()],
+            )?;
         }
+        let left_out: HashSet<UpdateIdentity> =
+            self.left_out_revisions()?.iter().map(|revision| revision.identity).collect();
+        found.retain(|one| left_out.contains(&one.identity));
         Ok(found)
     }
 }

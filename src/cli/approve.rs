@@ -136,7 +136,12 @@ impl Args {
                 let waiting = count(outcome.waiting.len() as u64, "approved update");
                 text.push_str(&format!("Not offered: {waiting}\n"));
                 for one in &outcome.waiting {
-                    text.push_str(&format!("  {}\n{}", one.update, waiting::reasons(&one.reasons)));
+                    text.push_str(&format!(
+                        "  {} ({})\n{}",
+                        printable(&one.title),
+                        one.update,
+                        waiting::reasons(&one.reasons)
+                    ));
                 }
             }
             text
@@ -146,7 +151,7 @@ impl Args {
 }
 
 fn line(decided: &SelectedUpdate, group: &str, dry_run: bool) -> String {
-    let SelectedUpdate { update, title, decision, superseded } = decided;
+    let SelectedUpdate { update, title, decision, superseded, no_longer_declined } = decided;
     let result = match decision {
         ApprovalOutcome::Approved { changed: true } if dry_run => {
             format!("would be approved for {group}")
@@ -157,7 +162,12 @@ fn line(decided: &SelectedUpdate, group: &str, dry_run: bool) -> String {
     };
     let title = printable(title);
     let superseded = if *superseded { " (superseded)" } else { "" };
-    format!("{update}  {title}{superseded}: {result}\n")
+    let declined = match (no_longer_declined, dry_run) {
+        (false, _) => "",
+        (true, true) => "; it is declined, and would not be any more",
+        (true, false) => "; it was declined, and is not any more",
+    };
+    format!("{update}  {title}{superseded}: {result}{declined}\n")
 }
 
 fn entry(entry: &ApprovalEntry) -> String {

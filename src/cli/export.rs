@@ -9,6 +9,7 @@ use super::{
     Context, Outcome,
     output::{count, human_bytes},
     seal::{self, Sealing},
+    waiting,
 };
 
 /// Pack what a site lacks into a bundle; seals first if the mirror has changed.
@@ -44,8 +45,10 @@ impl Args {
         let (site, out, created) = (self.site, self.out, self.created);
         let request = ExportRequest { site, out, created, options };
         let report = export::export(&context.ops(), &request)?;
-        context.out.data(&report, || text(&report, asked))?;
-        Ok(Outcome::complete(report.sealed.is_complete()))
+        context
+            .out
+            .data(&report, || text(&report.done, asked) + &waiting::count_line(&report.waiting))?;
+        Ok(Outcome::complete(report.done.sealed.is_complete()))
     }
 }
 

@@ -5,9 +5,12 @@ use std::io::IsTerminal as _;
 use tidegate::ops::prune::{self, PruneReport, PruneRequest, UnneededReason};
 
 use super::{
-    Context, Outcome,
-    output::{count, human_bytes},
+    Context, Outcome, exit,
+    output::{count, human_bytes, printable},
 };
+
+/// Payloads that are shown for each reason; the rest are in the JSON form.
+const SHOWN: usize = 20;
 
 /// Remove what belongs to past snapshots only; with --payloads, files that nobody needs too.
 #[derive(Debug, clap::Args)]
@@ -29,7 +32,7 @@ impl Args {
         let ops = context.ops();
         let Self { dry_run, payloads, yes } = self;
         let mut request = PruneRequest { dry_run, payloads, unneeded: yes || dry_run };
-        if payloads && !yes && !dry_run && std::io::stdin().is_terminal() {
+        if payloads && !yes && !dry_run {
             let would = prune::prune(&ops, PruneRequest { dry_run: true, ..request })?;
             request.unneeded = !would.unneeded.is_empty() && confirm(context, &would)?;
         }
@@ -42,6 +45,9 @@ impl Args {
 /// Asks whether what nobody needs shall go.
 fn confirm(context: &Context, would: &PruneReport) -> anyhow::Result<bool> {
     context.out.note(unneeded(would).trim_end());
+    if !std::io::stdin().is_terminal() {
+        return Err(exit::usage("nothing was removed: --yes does it, --dry-run only shows it"));
+    }
     context.out.note("Remove them? Type yes:");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
@@ -54,9 +60,11 @@ fn text(report: &PruneReport) -> String {
     }
     let mut text = String::new();
     for number in &report.heads {
-        text.push_str(&format!("signed head of snapshot {number}\n"));
+        text.push_str(&format!("signatures of snapshot {number}\n"));
     }
-    for (what, objects) in [("segment", &report.segments), ("payload", &report.payloads)] {
+    for (what, objects) in
+        [("segment", &report.segments), ("payload that no update names", &report.payloads)]
+    {
         for (sha256, size) in objects {
             text.push_str(&format!("{what} {sha256} ({})\n", human_bytes(*size)));
         }
@@ -68,8 +76,8 @@ fn text(report: &PruneReport) -> String {
     let freed = if report.frees_unneeded { report.unneeded.len() as u64 } else { 0 };
     text.push_str(&format!(
         "{} {}, {} and {} ({}).\n",
-        if report.dry_run { "Would remove" } else { "Removed" },
-        count(report.heads.len() as u64, "head"),
+        if report.dry_run { "Would remove signatures of" } else { "Removed signatures of" },
+        count(report.heads.len() as u64, "snapshot"),
         count(report.segments.len() as u64, "segment"),
         count(report.payloads.len() as u64 + freed, "payload"),
         human_bytes(report.bytes)
@@ -77,25 +85,40 @@ fn text(report: &PruneReport) -> String {
     text
 }
 
-/// What nobody needs, by reason.
+/// What nobody needs, by reason, the first few with file and title.
 fn unneeded(report: &PruneReport) -> String {
     let reasons = [
         (UnneededReason::Declined, "of declined updates"),
-        (UnneededReason::Superseded, "of superseded updates that are approved nowhere"),
+        (
+            UnneededReason::Superseded,
+            "of superseded updates that are approved nowhere on this side",
+        ),
         (UnneededReason::Replaced, "of revisions that newer ones have replaced"),
     ];
     let mut text = String::new();
     for (reason, words) in reasons {
-        let sizes: Vec<u64> = report
-            .unneeded
-            .iter()
-            .filter(|payload| payload.reason == reason)
-            .map(|payload| payload.size)
-            .collect();
-        if !sizes.is_empty() {
-            let payloads = count(sizes.len() as u64, "payload");
-            text.push_str(&format!("{payloads} {words} ({})\n", human_bytes(sizes.iter().sum())));
+        let of_reason = || report.unneeded.iter().filter(|payload| payload.reason == reason);
+        let number = of_reason().count();
+        if number == 0 {
+            continue;
         }
+        let bytes = human_bytes(of_reason().map(|payload| payload.size).sum());
+        text.push_str(&format!("{} {words} ({bytes}):\n", count(number as u64, "payload")));
+        for payload in of_reason().take(SHOWN) {
+            let name = payload.named.as_ref().map(|named| printable(&named.to_string()));
+            let name = name.unwrap_or_else(|| payload.sha256.to_string());
+            text.push_str(&format!("  {name} ({})\n", human_bytes(payload.size)));
+        }
+        if number > SHOWN {
+            text.push_str(&format!("  and {} more; `--json` lists all\n", number - SHOWN));
+        }
+    }
+    if !report.sites.is_empty() {
+        text.push_str(&format!(
+            "What sites ({}) have approved by themselves is not known here: they keep what they have, but a new bundle brings files of \
+             superseded updates again only after another `tidegate download`.\n",
+            report.sites.join(", ")
+        ));
     }
     text
 }

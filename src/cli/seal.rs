@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tidegate::ops::seal::{self, SealOptions, SealOutcome};
 
-use super::{Context, Outcome, output::count, passphrase::Passphrase};
+use super::{Context, Outcome, output::count, passphrase::Passphrase, waiting};
 
 /// Make and sign a snapshot of the mirror, if it has changed since the last one.
 #[derive(Debug, clap::Args)]
@@ -51,8 +51,8 @@ impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let options = self.options.options(self.site)?;
         let sealed = seal::seal(&context.ops(), self.created, &options)?;
-        context.out.data(&sealed, || text(&sealed))?;
-        Ok(Outcome::complete(sealed.is_complete()))
+        context.out.data(&sealed, || text(&sealed.done) + &waiting::count_line(&sealed.waiting))?;
+        Ok(Outcome::complete(sealed.done.is_complete()))
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) fn text(sealed: &SealOutcome) -> String {
     };
     if !sealed.left_out.is_empty() {
         let left_out = count(sealed.left_out.len() as u64, "revision");
-        text.push_str(&format!("{left_out} left out; see above.\n"));
+        text.push_str(&format!("{left_out} left out of snapshots; see above.\n"));
     }
     let (there, needed) = sealed.signatures;
     if there < needed {

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::json;
 use tidegate::{
-    catalog::SnapshotRow,
+    catalog::{RevisionSummary, SnapshotRow},
     data_dir::Side,
     fleet::{Dropped, GroupNotHere, TurnedAway},
-    ops::status::{self, StatusOutcome},
+    ops::status::{self, GonePayloads, StatusOutcome},
 };
 
 use super::{
@@ -20,6 +20,8 @@ const TURNED_AWAY_SHOWN: usize = 20;
 
 /// Groups that do not exist that are shown one by one.
 const GROUPS_SHOWN: usize = 10;
+/// Revisions left out of snapshots that are shown one by one; the rest are in the JSON form.
+const LEFT_OUT_SHOWN: usize = 10;
 
 /// How this side stands: catalogue, content, snapshots, fleet, and the servers below it.
 #[derive(Debug, clap::Args)]
@@ -58,12 +60,48 @@ fn text(status: &StatusOutcome) -> String {
         count(status.missing_files, "file"),
         human_bytes(status.missing_bytes)
     ));
+    text.push_str(&lost(&status.lost));
+    text.push_str(&left_out(&status.left_out));
     text.extend(status.snapshots.iter().map(snapshot));
     text.extend(status.problems.iter().map(|problem| format!("Problem: {problem}\n")));
     if let Some(snapshot) = status.unfinished_import {
         text.push_str(&unfinished(snapshot));
     }
     text.push_str(&fleet(status));
+    text
+}
+
+/// Payloads that are gone, and how they come again.
+fn lost(lost: &GonePayloads) -> String {
+    if lost.payloads == 0 {
+        return String::new();
+    }
+    let names: Vec<String> =
+        lost.examples.iter().map(|file| printable(&file.to_string())).collect();
+    let more = lost.payloads.saturating_sub(names.len() as u64);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(
+        "Lost: {} gone from the disk, so that their updates are not offered: {}{more}. Run `tidegate check --put-aside`; then `tidegate download` \
+         (connected side), or `tidegate export --full` there and `tidegate import` here (isolated side), brings them again\n",
+        count(lost.payloads, "payload"),
+        names.join(", ")
+    )
+}
+
+/// What snapshots do not get, and what ends that.
+fn left_out(revisions: &[RevisionSummary]) -> String {
+    if revisions.is_empty() {
+        return String::new();
+    }
+    let number = count(revisions.len() as u64, "revision");
+    let (shown, rest) = revisions.split_at(revisions.len().min(LEFT_OUT_SHOWN));
+    let mut text = format!(
+        "Left out of snapshots: {number}, until a corrected revision comes or `tidegate withdraw UPDATE` takes it out\n"
+    );
+    text.extend(shown.iter().map(waiting::left_out));
+    if !rest.is_empty() {
+        text.push_str(&format!("    and {} more; `--json` lists all\n", rest.len()));
+    }
     text
 }
 

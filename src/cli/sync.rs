@@ -196,6 +196,10 @@ fn text(report: &SyncReport) -> String {
             first.needed_by
         ));
     }
+    if !report.left_out.is_empty() {
+        let revisions = count(report.left_out.len() as u64, "revision");
+        text.push_str(&format!("{revisions} left out of snapshots; see above.\n"));
+    }
     if !report.problems.is_empty() {
         let problems = count(report.problems.len() as u64, "thing");
         text.push_str(&format!("{problems} could not be taken in; see above.\n"));

@@ -60,9 +60,11 @@ impl Args {
                 context.out.data(&found, || found.document.clone())?;
             } else {
                 let found = updates::show(&ops, id)?;
-                context
-                    .out
-                    .data(&found, || line(&found.revision) + &waiting::reasons(&found.waiting))?;
+                context.out.data(&found, || {
+                    let left_out: String =
+                        found.left_out_revisions.iter().map(waiting::left_out).collect();
+                    line(&found.revision) + &left_out + &waiting::reasons(&found.waiting)
+                })?;
             }
             return Ok(Outcome::Done);
         }
@@ -85,6 +87,9 @@ fn line(revision: &RevisionSummary) -> String {
     notes.extend(revision.kb.iter().map(|kb| format!("KB{}", printable(kb))));
     if revision.expired {
         notes.push("expired".into());
+    }
+    if revision.left_out.is_some() {
+        notes.push("left out of snapshots".into());
     }
     if revision.withdrawn {
         notes.push("withdrawn".into());

@@ -40,7 +40,12 @@ impl Args {
         if undo {
             let offered = withdraw::offer_again(&context.ops(), &request)?;
             context.out.data(&offered, || {
-                let verb = if dry_run { "would be offered" } else { "are offered" };
+                let verb = match (dry_run, offered.len()) {
+                    (_, 0) => return "Nothing to offer again: it is not withdrawn.".to_owned(),
+                    (true, _) => "would be offered",
+                    (false, 1) => "is offered",
+                    (false, _) => "are offered",
+                };
                 let number = count(offered.len() as u64, "revision");
                 format!("{}{number} {verb} again.", lines(&offered, ""))
             })?;
@@ -86,7 +91,11 @@ fn text(outcome: &WithdrawOutcome) -> String {
         count(outcome.revisions.len() as u64, "revision"),
         count(outcome.bundles.len() as u64, "bundle"),
         count(outcome.approvals.len() as u64, "approval"),
-        if outcome.dry_run { "would go" } else { "withdrawn; sites follow with the next bundle" }
+        match (outcome.dry_run, outcome.in_snapshots) {
+            (true, _) => "would go",
+            (false, true) => "withdrawn; sites follow with the next bundle",
+            (false, false) => "withdrawn; no site has had them, and none will",
+        }
     ));
     text
 }

@@ -1,7 +1,7 @@
 //! Payloads that are complete.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -138,6 +138,26 @@ impl ContentStore {
             }
         }
         Ok(())
+    }
+
+    /// The names of all payloads here. Nothing but names is looked at, so that many of them take little time.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn names(&self) -> Result<HashSet<Sha256>, ContentError> {
+        let mut names = HashSet::new();
+        if !self.root.exists() {
+            return Ok(names);
+        }
+        for folder in entries(&self.root)? {
+            let two = folder.file_name().is_some_and(|name| name.len() == 2);
+            if two && folder.is_dir() {
+                let found = entries(&folder)?;
+                let found = found.iter().filter_map(|path| path.file_name()?.to_str());
+                names.extend(found.filter_map(|name| name.parse::<Sha256>().ok()));
+            }
+        }
+        Ok(names)
     }
 
     /// Free bytes of the file system, as far as we may use them.

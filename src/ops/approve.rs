@@ -8,7 +8,10 @@ use serde::Serialize;
 use super::{
     Result,
     context::Context,
-    waiting::reasons::{self, WaitingReason, WaitingUpdate},
+    waiting::{
+        obstacles,
+        reasons::{ReasonDetails, WaitingUpdate},
+    },
 };
 pub use crate::approval::{ApprovalOutcome, SelectedUpdate, UpdateSelection};
 use crate::{
@@ -74,7 +77,7 @@ pub struct ApprovalEntry {
     /// Name of the group.
     pub group_name: Option<String>,
     /// Why the update is not offered, if it is not.
-    pub waiting: Vec<WaitingReason>,
+    pub waiting: Vec<ReasonDetails>,
 }
 
 /// Approves what is selected for a group.
@@ -97,7 +100,7 @@ pub fn approve(context: &Context<'_>, request: &ApproveRequest) -> Result<Approv
     if !request.dry_run {
         transfer::restore_needed(&mut catalog, &fleet)?;
         let selected: HashSet<UpdateId> = updates.iter().map(|one| one.update).collect();
-        waiting = reasons::waiting(&catalog, &fleet)?;
+        waiting = obstacles::waiting(context, &catalog, &fleet)?;
         waiting.retain(|one| selected.contains(&one.update));
     }
     Ok(ApproveOutcome { group, updates, waiting })
@@ -125,12 +128,12 @@ pub fn unapprove(
 pub fn list(context: &Context<'_>) -> Result<Vec<ApprovalEntry>> {
     let (catalog, fleet) = context.catalog_and_fleet()?;
     let groups = fleet.groups()?;
-    let waiting = reasons::waiting(&catalog, &fleet)?;
-    let waiting: HashMap<UpdateId, Vec<WaitingReason>> =
+    let waiting = obstacles::waiting(context, &catalog, &fleet)?;
+    let waiting: HashMap<UpdateId, Vec<ReasonDetails>> =
         waiting.into_iter().map(|one| (one.update, one.reasons)).collect();
     let mut entries = Vec::new();
     for approval in fleet.approvals()? {
-        let title = catalog.newest(approval.update)?.map(|revision| revision.title);
+        let title = catalog.newest_known(approval.update)?.map(|revision| revision.title);
         let group = groups.iter().find(|group| group.id == approval.group);
         let group_name = group.map(|group| group.name.clone());
         let offers = !matches!(approval.action, ApprovalAction::Detect | ApprovalAction::Block);

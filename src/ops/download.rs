@@ -6,6 +6,7 @@ use super::{
     Result,
     context::Context,
     progress::{Observer, Unit},
+    seal::warn_of_left_out,
 };
 use crate::{
     catalog::Catalog,
@@ -103,6 +104,11 @@ pub(super) fn download_into(
     observer.end();
     let report = report?;
     warn_about(observer, &report);
+    // What has come may show that a document is wrong.
+    let mut writer = catalog.write()?;
+    let left_out = writer.leave_out_contradicting()?;
+    writer.commit()?;
+    warn_of_left_out(context, &left_out);
     Ok(report)
 }
 

@@ -4,7 +4,14 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Result, context::Context, error::OpsError, progress::TransferPhases, seal};
+use super::{
+    Result,
+    context::Context,
+    error::OpsError,
+    progress::TransferPhases,
+    seal::{self, with_waiting},
+    waiting::WaitingOutcome,
+};
 pub use crate::transfer::{ExportOptions, ExportReport, LARGEST_ON_FAT};
 use crate::{data_dir, transfer};
 
@@ -26,13 +33,16 @@ pub struct ExportRequest {
 /// # Errors
 /// When the name of the site is not usable, this is an isolated side, keys do not open, another run
 /// is at work, or a store or the disk fails.
-pub fn export(context: &Context<'_>, request: &ExportRequest) -> Result<ExportReport> {
+pub fn export(
+    context: &Context<'_>,
+    request: &ExportRequest,
+) -> Result<WaitingOutcome<ExportReport>> {
     let data = context.data_dir()?;
     let ExportRequest { site, out, created, options } = request;
     data_dir::check_site(site).map_err(|error| OpsError::usage(error.to_string()))?;
     let created = seal::date(context, *created);
     let phases = TransferPhases::new(context.observer());
     let report = transfer::export(&data, site, out, created, options, &phases)?;
-    seal::warn_of_left_out(context, &report.sealed);
-    Ok(report)
+    seal::warn_of_left_out(context, &report.sealed.left_out);
+    with_waiting(context, &data, report)
 }

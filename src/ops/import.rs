@@ -73,7 +73,7 @@ pub fn import(context: &Context<'_>, request: &ImportRequest) -> Result<ImportOu
     } else {
         let (mut catalog, fleet) = context.catalog_and_fleet_to_change()?;
         transfer::restore_needed(&mut catalog, &fleet)?;
-        waiting::summary(&catalog, &fleet)?
+        waiting::summary(context, &catalog, &fleet)?
     };
     Ok(ImportOutcome { changed: !report.is_unchanged(), report, waiting })
 }

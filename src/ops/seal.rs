@@ -2,9 +2,19 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Result, context::Context, progress::TransferPhases};
-use crate::transfer;
+use super::{
+    Result,
+    context::Context,
+    progress::TransferPhases,
+    waiting::{self, WaitingOutcome},
+};
 pub use crate::transfer::{SealOptions, SealOutcome};
+use crate::{
+    catalog::{Catalog, Contradiction},
+    data_dir::DataDir,
+    fleet::Fleet,
+    transfer,
+};
 
 /// Makes and signs a snapshot of the mirror, if it has changed since the last one. `created`: when it
 /// shall say to be sealed, now if not given; the same mirror and time give the same bytes.
@@ -16,13 +26,13 @@ pub fn seal(
     context: &Context<'_>,
     created: Option<Timestamp>,
     options: &SealOptions,
-) -> Result<SealOutcome> {
+) -> Result<WaitingOutcome<SealOutcome>> {
     let data = context.data_dir()?;
     let created = date(context, created);
     let phases = TransferPhases::new(context.observer());
     let sealed = transfer::seal(&data, created, options, &phases)?;
-    warn_of_left_out(context, &sealed);
-    Ok(sealed)
+    warn_of_left_out(context, &sealed.left_out);
+    with_waiting(context, &data, sealed)
 }
 
 /// More is no clock that is a little behind.
@@ -40,11 +50,22 @@ pub(super) fn date(context: &Context<'_>, created: Option<Timestamp>) -> Timesta
     created
 }
 
-/// Names what a snapshot does not have.
-pub(super) fn warn_of_left_out(context: &Context<'_>, sealed: &SealOutcome) {
-    for one in &sealed.left_out {
+/// Adds what is approved and not offered: a snapshot carries it to sites as it is.
+pub(super) fn with_waiting<T>(
+    context: &Context<'_>,
+    data: &DataDir,
+    done: T,
+) -> Result<WaitingOutcome<T>> {
+    let catalog = Catalog::open(&data.catalog())?;
+    let waiting = waiting::summary(context, &catalog, &Fleet::open(&data.fleet())?)?;
+    Ok(WaitingOutcome { done, waiting })
+}
+
+/// Names what snapshots do not get.
+pub(super) fn warn_of_left_out(context: &Context<'_>, left_out: &[Contradiction]) {
+    for one in left_out {
         context.observer().warn(&format!(
-            "left out of the snapshot: {}. Its publisher has to correct it; `tidegate withdraw {}` takes it out for good",
+            "left out of snapshots: {}. Its publisher has to correct it; `tidegate withdraw {}` takes it out for good",
             one, one.identity.id
         ));
     }

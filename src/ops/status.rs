@@ -9,11 +9,15 @@ use super::{
     waiting::{self, WaitingSummary},
 };
 use crate::{
-    catalog::{Catalog, CatalogCounts, SnapshotRow},
-    data_dir::Side,
+    catalog::{Catalog, CatalogCounts, NamedFile, RevisionSummary, SnapshotRow},
+    data_dir::{DataDir, Side},
     fleet::{Dropped, Fleet, GroupNotHere, PolicyState, TurnedAway},
+    server::view::ExistingPayloads,
     transfer,
 };
+
+/// More payloads that are gone are counted, but not named.
+const LOST_NAMED: usize = 10;
 
 /// How a side stands: catalogue, content, snapshots, fleet, and the servers below it.
 #[derive(Debug, Serialize)]
@@ -25,10 +29,14 @@ pub struct StatusOutcome {
     pub sites: Vec<String>,
     /// How much the catalogue and the content hold.
     pub catalogue: CatalogCounts,
+    /// Revisions that the mirror leaves out of its snapshots, and why.
+    pub left_out: Vec<RevisionSummary>,
     /// Files that documents name and that are not here.
     pub missing_files: u64,
     /// Their bytes.
     pub missing_bytes: u64,
+    /// Payloads that the catalogue says are here, and whose bytes are gone.
+    pub lost: GonePayloads,
     /// Snapshots that were sealed or taken in.
     pub snapshots: Vec<SnapshotRow>,
     /// Computers that call here.
@@ -61,6 +69,16 @@ pub struct StatusOutcome {
     pub turned_away: Vec<TurnedAway>,
 }
 
+/// Payloads whose bytes are gone from the disk.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GonePayloads {
+    /// How many.
+    pub payloads: u64,
+    /// What updates call the first few.
+    pub examples: Vec<NamedFile>,
+}
+
 /// Looks how this side stands.
 ///
 /// # Errors
@@ -79,13 +97,15 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         side: data.side().clone(),
         sites: catalog.sites()?,
         catalogue,
+        left_out: catalog.left_out_revisions()?,
         missing_files,
         missing_bytes,
+        lost: lost(&data, &catalog, catalogue.present)?,
         snapshots: catalog.snapshots()?,
         computers: fleet.computer_count()?,
         approvals: fleet.approvals()?.len() as u64,
         problems: transfer::store_problems(&data, &catalog, Some(&fleet))?,
-        waiting: waiting::summary(&catalog, &fleet)?,
+        waiting: waiting::summary(context, &catalog, &fleet)?,
         replica_of: fleet.replica_of()?,
         unfinished_import: transfer::unfinished_import(&data)?,
         policy_held: fleet.policy(PolicyState::Held)?.map(|policy| policy.snapshot),
@@ -96,6 +116,22 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         turned_away: fleet.turned_away()?,
         downstream_missing_files: count_missing_files(&catalog, &fleet)?,
     })
+}
+
+/// Which payloads are gone. Names are compared, nothing is hashed.
+fn lost(data: &DataDir, catalog: &Catalog, present: u64) -> Result<GonePayloads> {
+    let existing = ExistingPayloads::list(&data.content(), present);
+    let mut gone = Vec::new();
+    catalog.payloads(&mut |row| {
+        if row.present && !existing.has(&row.sha256) {
+            gone.push(row.sha256);
+        }
+    })?;
+    let mut lost = GonePayloads { payloads: gone.len() as u64, ..GonePayloads::default() };
+    for sha256 in gone.iter().take(LOST_NAMED) {
+        lost.examples.extend(catalog.names_of_payload(sha256)?.into_iter().next());
+    }
+    Ok(lost)
 }
 
 /// How many of the files that servers below asked for are not here.

@@ -2,7 +2,15 @@
 
 use serde::Serialize;
 
-use super::{Result, context::Context, download, progress::Unit, replica, rollup, rules};
+use super::{
+    Result,
+    context::Context,
+    download,
+    error::OpsError,
+    progress::{Observer, Unit},
+    replica, rollup, rules,
+    seal::warn_of_left_out,
+};
 use crate::{
     approval::rules::RuleChanges,
     catalog::{Catalog, Numbering},
@@ -11,7 +19,7 @@ use crate::{
     fleet::{Fleet, ReplicaReport},
     upstream::{
         self, DownloadOptions, DownloadReport, RollupReport, Source, SyncProgress, SyncReport,
-        UpstreamOptions,
+        SyncSelection, UpstreamOptions,
     },
 };
 
@@ -19,6 +27,9 @@ pub use super::replica::Role;
 
 /// What an isolated side does instead.
 pub(super) const NO_SOURCES: &str = "it takes in bundles (`tidegate import`), not sources";
+
+/// More notes than these are counted, but not told.
+const NOTES_TOLD: usize = 20;
 
 /// What to synchronize, and what to do afterwards.
 #[derive(Debug, Clone)]
@@ -87,6 +98,7 @@ impl SyncOutcome {
     /// Whether all that was to be done is done.
     pub fn is_complete(&self) -> bool {
         self.synced.problems.is_empty()
+            && self.synced.left_out.is_empty()
             && self.rules.as_ref().is_none_or(RuleChanges::is_complete)
             && self.download.as_ref().is_none_or(DownloadReport::is_complete)
     }
@@ -101,6 +113,9 @@ impl SyncOutcome {
 pub fn sync(context: &Context<'_>, options: SyncOptions) -> Result<SyncOutcome> {
     let (data, mirror_id) = context.connected_side(NO_SOURCES)?;
     let source = Source::detect(&options.from)?;
+    if source.server(&options.upstream.connection).is_none() {
+        refuse_choices(&options.upstream.selection)?;
+    }
     let _one_at_a_time = data.begin_sync()?;
     let mut fleet = Fleet::open(&data.fleet())?;
     let is_replica = replica::adopt_role(options.role, &source, &mut fleet)?;
@@ -146,6 +161,32 @@ pub fn sync(context: &Context<'_>, options: SyncOptions) -> Result<SyncOutcome> 
     Ok(SyncOutcome { synced, replica, rules, download, reported })
 }
 
+/// A folder or a package gives all that it holds: a choice that is not kept must not be taken in silence.
+fn refuse_choices(selection: &SyncSelection) -> Result<()> {
+    let given = [
+        (selection.products.is_some(), "--products"),
+        (selection.classifications.is_some(), "--classifications"),
+        (selection.hardware.is_some(), "--driver-ids"),
+        (selection.categories_only, "--categories-only"),
+    ];
+    match given.into_iter().find(|(given, _)| *given) {
+        None => Ok(()),
+        Some((_, option)) => Err(OpsError::usage(format!(
+            "{option} is for servers: of a folder or a package all that it holds is taken in; leave the option out"
+        ))),
+    }
+}
+
+/// Tells what is good to know: the first few, the rest is in the report.
+fn tell_notes(observer: &dyn Observer, notes: &[String]) {
+    for note in notes.iter().take(NOTES_TOLD) {
+        observer.note(note);
+    }
+    if notes.len() > NOTES_TOLD {
+        observer.note(&format!("and {} more notes; --json lists all", notes.len() - NOTES_TOLD));
+    }
+}
+
 /// Notes which languages the mirror carries from now on, if the run says so.
 fn carry_languages(catalog: &mut Catalog, options: &upstream::SyncOptions) -> Result<()> {
     let Some(names) = upstream::carried_languages(&options.upstream.selection) else {
@@ -184,11 +225,10 @@ fn fetch(
             }
         })?;
     observer.end();
-    for note in &report.notes {
-        observer.note(note);
-    }
+    tell_notes(observer, &report.notes);
     for problem in &report.problems {
         observer.warn(&format!("{}: {}", problem.at, problem.what));
     }
+    warn_of_left_out(context, &report.left_out);
     Ok(report)
 }

@@ -6,7 +6,7 @@ use super::{
     Result,
     context::Context,
     error::OpsError,
-    waiting::reasons::{self, WaitingReason},
+    waiting::{obstacles, reasons::ReasonDetails},
 };
 use crate::{
     catalog::{Catalog, RevisionFilter, RevisionSummary},
@@ -33,8 +33,11 @@ pub struct UpdateDetails {
     /// Its newest revision.
     #[serde(flatten)]
     pub revision: RevisionSummary,
+    /// Its revisions that the mirror leaves out of its snapshots, and why: the newest of an update of which
+    /// nothing is offered, or newer ones.
+    pub left_out_revisions: Vec<RevisionSummary>,
     /// Why it is not offered although it is approved; empty if it is offered or not approved.
-    pub waiting: Vec<WaitingReason>,
+    pub waiting: Vec<ReasonDetails>,
 }
 
 /// The original document of an update.
@@ -56,6 +59,7 @@ pub fn list(context: &Context<'_>, query: UpdatesQuery) -> Result<Vec<RevisionSu
         update_type: query.kind,
         deployable: !query.all && query.kind.is_none(),
         newest: !query.all,
+        left_out: true,
     };
     let mut found = Vec::new();
     catalog.find(&filter, &mut |revision| found.push(revision))?;
@@ -69,9 +73,12 @@ pub fn list(context: &Context<'_>, query: UpdatesQuery) -> Result<Vec<RevisionSu
 pub fn show(context: &Context<'_>, update: UpdateId) -> Result<UpdateDetails> {
     let (catalog, fleet) = context.catalog_and_fleet()?;
     let revision = newest(&catalog, update)?;
-    let waiting = reasons::waiting(&catalog, &fleet)?;
+    let mut left_out_revisions = catalog.revisions_of(update)?;
+    left_out_revisions.retain(|revision| revision.left_out.is_some());
+    let waiting = obstacles::waiting(context, &catalog, &fleet)?;
     let waiting = waiting.into_iter().find(|one| one.update == update);
-    Ok(UpdateDetails { revision, waiting: waiting.map(|one| one.reasons).unwrap_or_default() })
+    let waiting = waiting.map(|one| one.reasons).unwrap_or_default();
+    Ok(UpdateDetails { revision, left_out_revisions, waiting })
 }
 
 /// The document of the newest revision of an update.
@@ -86,6 +93,6 @@ pub fn document(context: &Context<'_>, update: UpdateId) -> Result<UpdateDocumen
 }
 
 fn newest(catalog: &Catalog, update: UpdateId) -> Result<RevisionSummary> {
-    let newest = catalog.newest(update)?;
+    let newest = catalog.newest_known(update)?;
     newest.ok_or_else(|| OpsError::unfit(format!("there is no update {update} here")))
 }

@@ -59,6 +59,8 @@ pub struct WithdrawOutcome {
     pub bundles: Vec<NamedRevision>,
     /// Approvals of updates of which nothing is offered any more: taken back.
     pub approvals: Vec<WithdrawnApproval>,
+    /// A snapshot has some of these revisions: sites follow with the next bundle.
+    pub in_snapshots: bool,
     /// Nothing was changed, because only that was asked for.
     pub dry_run: bool,
 }
@@ -136,7 +138,12 @@ fn plan(catalog: &Catalog, fleet: &Fleet, request: &WithdrawRequest) -> Result<W
         }
     }
     let approvals = approvals_without(catalog, fleet, &gone)?;
-    Ok(WithdrawOutcome { revisions, bundles, approvals, dry_run: request.dry_run })
+    let mut in_snapshots = false;
+    for one in revisions.iter().chain(&bundles) {
+        in_snapshots |= catalog.is_sealed(&one.identity)?;
+    }
+    let dry_run = request.dry_run;
+    Ok(WithdrawOutcome { revisions, bundles, approvals, in_snapshots, dry_run })
 }
 
 /// The revisions that are asked for, withdrawn ones too.
@@ -177,7 +184,7 @@ fn approvals_without(
             continue;
         }
         let offered = catalog.revisions_of(approval.update)?;
-        if offered.iter().all(|r| r.withdrawn || gone.contains(&r.identity)) {
+        if offered.iter().all(|r| !r.is_offered() || gone.contains(&r.identity)) {
             let (update, group) = (approval.update, approval.group);
             let group_name = groups.get(&group).cloned().unwrap_or_default();
             approvals.push(WithdrawnApproval { update, group, group_name });

@@ -53,6 +53,12 @@ pub(super) fn sync(
         Ok(())
     })?;
     writer.commit()?;
+    if done == 0 && others.is_empty() && report.problems.is_empty() {
+        report.notes.push(format!(
+            "{} holds no files: is it the right folder, and is its disk mounted?",
+            root.display()
+        ));
+    }
     payloads::add_matching(root, &others, catalog, content, progress, report)
 }
 

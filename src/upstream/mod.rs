@@ -90,13 +90,9 @@ pub fn sync(
             wsus::engine::run(base, catalog, options, progress, &mut report)?;
         }
     }
-    for one in catalog.contradicting_revisions()? {
-        let what = format!(
-            "{}: the update is left out of snapshots. Its publisher has to correct it; `tidegate withdraw {}` takes it out for good",
-            one.what, one.identity.id
-        );
-        report.problem(format!("\"{}\" ({})", one.title, one.identity), what);
-    }
+    let mut writer = catalog.write()?;
+    report.left_out = writer.leave_out_contradicting()?;
+    writer.commit()?;
     report.changed = catalog.change()? != before;
     Ok(report)
 }

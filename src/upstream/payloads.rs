@@ -118,7 +118,10 @@ fn what_is_it(path: &Path) -> String {
     let nothing = "neither an update document nor a payload that one names";
     match SourceKind::of(path) {
         // What no document names may still be some cabinet's or archive's payload.
-        Ok(Some(SourceKind::OtherCabinet | SourceKind::Gzip) | None) => nothing.to_owned(),
+        Ok(Some(SourceKind::Gzip)) => format!(
+            "{nothing}: it is compressed with gzip. If it holds one of them, unpack it (`gunzip`) and synchronize again"
+        ),
+        Ok(Some(SourceKind::OtherCabinet) | None) => nothing.to_owned(),
         Ok(Some(kind)) => kind.advice().to_owned(),
         Err(e) => format!("{nothing}; it cannot be read: {e}"),
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::wsus::options::UpstreamOptions;
 use crate::{
-    catalog::Numbering,
+    catalog::{Contradiction, Numbering},
     update::{DocumentLimits, UpdateId, UpdateIdentity},
 };
 
@@ -86,6 +86,8 @@ pub struct SyncReport {
     pub unresolved: Vec<Unresolved>,
     /// What is good to know, for people.
     pub notes: Vec<String>,
+    /// Revisions that are here, but that no snapshot gets, because their documents contradict payloads.
+    pub left_out: Vec<Contradiction>,
     /// What could not be taken in. The rest is in.
     pub problems: Vec<Problem>,
 }

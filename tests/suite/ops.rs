@@ -288,7 +288,7 @@ fn a_bundle_crosses() {
     let copy = side.copy();
     let created = Some("2026-02-03T04:05:06Z".parse().unwrap());
     let sealed = seal::seal(&context, created, &options).unwrap();
-    assert!(sealed.new);
+    assert!(sealed.done.new);
     let seal = ["seal", "--site", SITE, "--clock-is-right", "--created", "2026-02-03T04:05:06Z"];
     same(&sealed, &copy, &seal);
     let key = root.with_file_name("nobody.key").display().to_string();
@@ -316,7 +316,7 @@ fn a_bundle_crosses() {
     let trusted = trust::add(&isolated, &root, Some(&fingerprint)).unwrap();
     same(&trusted, &copy, &["trust", "add", &root_text, "--fingerprint", &fingerprint]);
 
-    let bundles = exported.volumes;
+    let bundles = exported.done.volumes;
     let volume = bundles[0].display().to_string();
     let request =
         verify::VerifyRequest { bundles: bundles.clone(), root: None, refuse_expired: false };

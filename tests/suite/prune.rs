@@ -111,7 +111,10 @@ fn the_program_says_what_it_removes() {
         String::from_utf8(output.stdout).unwrap()
     };
     let would = run(&["--dry-run"]);
-    assert!(would.contains("Would remove 4 heads") && would.contains("snapshot 1"), "{would}");
+    assert!(
+        would.contains("Would remove signatures of 4 snapshots") && would.contains("snapshot 1"),
+        "{would}"
+    );
     assert_eq!(run(&[]), would.replace("Would remove", "Removed"));
     assert_eq!(run(&[]), "Nothing to remove.\n");
     // Another run is at work.

@@ -63,6 +63,7 @@ fn in_a_folder_each_is_said_to_be_one_and_the_rest_comes() {
     let mut expected: Vec<_> = kinds();
     let export = mszip(&["package.xml", "metadata.txt"], LIST.as_bytes());
     expected.push(("export.cab", export, ["a package of `wsusutil export`", "sync --from"]));
+    expected.push(("e.xml.gz", vec![0x1f, 0x8b, 8, 0], ["compressed with gzip", "gunzip"]));
     for (name, bytes, _) in &expected {
         put(name, bytes);
     }
@@ -76,6 +77,28 @@ fn in_a_folder_each_is_said_to_be_one_and_the_rest_comes() {
         assert!(said.iter().all(|said| what.contains(said)), "{name}: {what}");
     }
     drop(root);
+}
+
+/// A folder that holds nothing, and choices that only servers know, are not taken in silence.
+#[test]
+fn an_empty_folder_and_choices_for_servers_are_said() {
+    let (root, data) = mirror();
+    let empty = root.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let output = run(&data, &["sync", "--from", utf8(&empty)]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(messages(&output).contains("holds no files"), "{}", messages(&output));
+    for choice in [
+        &["--products", "Windows 11"][..],
+        &["--classifications", "Updates"],
+        &["--categories-only"],
+    ] {
+        let output = run(&data, &[&["sync", "--from", utf8(&empty)], choice].concat());
+        assert_eq!(output.status.code(), Some(2), "{choice:?}");
+        let said = messages(&output);
+        assert!(said.contains(choice[0]) && said.contains("for servers"), "{said}");
+    }
+    run_json(&data, &["sync", "--from", utf8(&empty), "--languages", "en"], 0);
 }
 
 /// The document is the same, however it was saved.

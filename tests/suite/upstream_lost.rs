@@ -2,10 +2,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bundle_format::segment::KEY_MAX;
-use tidegate::upstream::Hardware;
 use uuid::Uuid;
 
 use super::{
+    support::driver_sets::{driver_set_list, driver_sets, with_hardware},
     support::upstream_fake::{Pair, SYNC, answer, fault, operation, plain},
     upstream_depth::{config, document, identity, prerequisites, server, sha1, software, update},
 };
@@ -39,28 +39,15 @@ fn a_driver_set_that_was_not_given_is_asked_for_again() {
         let (good, late) = (Uuid::from_u128(1), Uuid::from_u128(2));
         if name == "GetDriverSetData" {
             calls += 1;
-            let sets: String = operation
-                .items("driverSets", "guid")
-                .filter(|id| calls > 2 || id.text == good.to_string())
-                .map(|id| format!("<ServerSyncDriverSetData><DriverSetId>{}</DriverSetId><DriverSetXml>&lt;set/&gt;</DriverSetXml></ServerSyncDriverSetData>", id.text))
-                .collect();
-            return answer(name, SYNC, &format!("<DriverSets>{sets}</DriverSets>"));
+            let asked = operation.items("driverSets", "guid");
+            let given = asked.filter(|id| calls > 2 || id.text == good.to_string());
+            return driver_sets(given.map(|id| id.text.as_str()));
         }
-        assert_eq!(name, "GetDriverIdList");
         let known = operation.child("filter").unwrap().value("Anchor").is_some();
-        let new =
-            if known { String::new() } else { format!("<guid>{good}</guid><guid>{late}</guid>") };
-        answer(
-            name,
-            SYNC,
-            &format!(
-                "<Anchor>d1</Anchor><NewRevisions /><NewDriverSets>{new}</NewDriverSets><RemovedDriverSets />"
-            ),
-        )
+        let new = if known { vec![] } else { vec![good, late] };
+        driver_set_list(name, &new)
     }));
-    let mut pair = Pair::new(uss);
-    let devices = vec!["pci\\a".to_owned()];
-    pair.options.upstream.selection.hardware = Some(Hardware { devices, computers: Vec::new() });
+    let mut pair = with_hardware(Pair::new(uss));
     let report = pair.sync().unwrap();
     assert_eq!((report.driver_sets, report.problems.len()), (1, 1));
     // The hardware is remembered all the same.

@@ -3,10 +3,11 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bundle_format::digest::Sha1;
-use tidegate::{soap::Element, update::UpdateIdentity, upstream::Hardware};
+use tidegate::{soap::Element, update::UpdateIdentity};
 use uuid::Uuid;
 
 use super::{
+    support::driver_sets::{driver_set_list, driver_sets, with_hardware},
     support::upstream_fake::{Pair, SYNC, Uss, answer, fault, plain, read_identity},
     upstream_depth::{config, document, identity, server, sha1, software},
 };
@@ -151,30 +152,11 @@ fn keys_and_driver_sets_are_asked_for_again_too() {
         }
         "GetDriverSetData" => {
             let set = operation.items("driverSets", "guid").next().unwrap();
-            answer(
-                name,
-                SYNC,
-                &format!(
-                    "<DriverSets><ServerSyncDriverSetData><DriverSetId>{}</DriverSetId><DriverSetXml>&lt;set/&gt;</DriverSetXml></ServerSyncDriverSetData></DriverSets>",
-                    set.text
-                ),
-            )
+            driver_sets(std::iter::once(set.text.as_str()))
         }
-        _ => {
-            assert_eq!(name, "GetDriverIdList");
-            let new: String = sets.iter().map(|id| format!("<guid>{id}</guid>")).collect();
-            answer(
-                name,
-                SYNC,
-                &format!(
-                    "<Anchor>d1</Anchor><NewRevisions /><NewDriverSets>{new}</NewDriverSets><RemovedDriverSets />"
-                ),
-            )
-        }
+        _ => driver_set_list(name, &sets),
     }));
-    let mut pair = Pair::new(uss);
-    let devices = vec!["pci\\a".to_owned()];
-    pair.options.upstream.selection.hardware = Some(Hardware { devices, computers: Vec::new() });
+    let mut pair = with_hardware(Pair::new(uss));
     let report = pair.sync().unwrap();
     assert_eq!(report.problems, []);
     assert_eq!((report.keys, report.driver_sets), (10, 4));

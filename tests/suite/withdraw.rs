@@ -3,54 +3,25 @@
 use std::fs;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::support::{
     file_server::digests,
-    program::{Program, messages, number, text, utf8},
+    program::{messages, number, text, utf8},
     sides::{bytes, document, update},
+    two_sides::{TwoSides, listed},
 };
 
-struct Mirror {
-    root: TempDir,
-    program: Program,
-}
-
-impl Mirror {
-    /// Update 1 with a payload, a bundle 2 of it and a bundle 3 of either it or update 4.
-    fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let program = Program::init(root.path(), "mirror", &[], "");
-        program.run(&["keys", "init"]);
-        let mirror = Self { root, program };
-        let source = mirror.root.path().join("in");
-        fs::create_dir(&source).unwrap();
-        let put = |name: &str, content: &[u8]| fs::write(source.join(name), content).unwrap();
-        put("1.xml", document(1, 1, &[digests(&bytes(1, 500))]).as_bytes());
-        put("1.bin", &bytes(1, 500));
-        put("2.xml", bundle(2, &[1]).as_bytes());
-        put("3.xml", bundle(3, &[1, 4]).as_bytes());
-        put("4.xml", document(4, 1, &[digests(&bytes(4, 600))]).as_bytes());
-        put("4.bin", &bytes(4, 600));
-        mirror.sync();
-        mirror
-    }
-
-    fn sync(&self) {
-        self.program.run(&["sync", "--from", utf8(&self.root.path().join("in"))]);
-    }
-
-    fn export(&self) -> Value {
-        let out = self.root.path().join("out");
-        self.program.run(&["export", "--site", "plant", "--out", utf8(&out)])
-    }
-
-    fn offered(&self) -> Vec<u128> {
-        let listed = self.program.run(&["updates"]);
-        let ids: Vec<&str> =
-            listed.as_array().unwrap().iter().map(|one| text(one, "/identity/id")).collect();
-        (0..10).filter(|n| ids.contains(&update(*n).to_string().as_str())).collect()
-    }
+/// Update 1 with a payload, a bundle 2 of it and a bundle 3 of either it or update 4.
+fn sides() -> TwoSides {
+    let sides = TwoSides::new();
+    sides.put("1.xml", document(1, 1, &[digests(&bytes(1, 500))]));
+    sides.put("1.bin", bytes(1, 500));
+    sides.put("2.xml", bundle(2, &[1]));
+    sides.put("3.xml", bundle(3, &[1, 4]));
+    sides.put("4.xml", document(4, 1, &[digests(&bytes(4, 600))]));
+    sides.put("4.bin", bytes(4, 600));
+    sides.sync(&[], 0);
+    sides
 }
 
 /// The document of a bundle of one of these updates.
@@ -67,51 +38,50 @@ fn bundle(n: u128, members: &[u128]) -> String {
 
 #[test]
 fn what_is_withdrawn_goes_with_its_bundles_and_approvals_and_stays_away() {
-    let mirror = Mirror::new();
-    let program = &mirror.program;
+    let sides = sides();
+    let program = &sides.connected;
     let (one, two) = (update(1).to_string(), update(2).to_string());
     program.run(&["approve", &one, &two, "--group", "All Computers"]);
     let outcome = program.run(&["withdraw", &one, "--dry-run"]);
-    assert_eq!(mirror.offered(), [1, 2, 3, 4]);
+    assert_eq!(listed(&sides.connected), [1, 2, 3, 4]);
     assert_eq!(outcome["dry-run"], true);
     let outcome = program.run(&["withdraw", &one, "--yes"]);
     assert_eq!(text(&outcome, "/revisions/0/identity/id"), one);
     assert_eq!(outcome["bundles"].as_array().unwrap().len(), 1, "{outcome:#}");
     assert_eq!(text(&outcome, "/bundles/0/identity/id"), two);
     assert_eq!(outcome["approvals"].as_array().unwrap().len(), 2, "{outcome:#}");
-    assert_eq!(mirror.offered(), [3, 4]);
+    assert_eq!(listed(&sides.connected), [3, 4]);
     assert_eq!(program.run(&["approve", "--list"]), Value::Array(vec![]));
     // The source still has them: they stay away.
-    mirror.sync();
-    assert_eq!(mirror.offered(), [3, 4]);
-    let report = mirror.export();
+    sides.sync(&[], 0);
+    assert_eq!(listed(&sides.connected), [3, 4]);
+    let report = sides.export(&[], 0);
     assert_eq!(number(&report, "/sealed/revisions"), 2, "{report:#}");
     assert_eq!(number(&report, "/payloads"), 1, "its file was never to leave: {report:#}");
     let again = program.run(&["withdraw", &one, "--yes"]);
     assert_eq!(again["revisions"], Value::Array(vec![]), "{again:#}");
 
     program.run(&["withdraw", "--undo", &one, &two]);
-    assert_eq!(mirror.offered(), [1, 2, 3, 4]);
-    let report = mirror.export();
+    assert_eq!(listed(&sides.connected), [1, 2, 3, 4]);
+    let report = sides.export(&[], 0);
     assert_eq!((number(&report, "/sealed/revisions"), number(&report, "/payloads")), (2, 1));
 }
 
 #[test]
 fn nothing_is_withdrawn_unasked_and_only_by_the_mirror() {
-    let mirror = Mirror::new();
+    let sides = sides();
     let one = update(1).to_string();
-    let output = mirror.program.command(&["withdraw", &one]).output().unwrap();
+    let output = sides.connected.command(&["withdraw", &one]).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", messages(&output));
     assert!(messages(&output).contains("--yes"), "{}", messages(&output));
     assert!(messages(&output).contains(&update(2).to_string()), "what goes with it");
-    assert_eq!(mirror.offered(), [1, 2, 3, 4]);
+    assert_eq!(listed(&sides.connected), [1, 2, 3, 4]);
     let nobody = update(9).to_string();
-    let output = mirror.program.command(&["withdraw", &one, &nobody, "--yes"]).output().unwrap();
+    let output = sides.connected.command(&["withdraw", &one, &nobody, "--yes"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(messages(&output).contains(&nobody), "{}", messages(&output));
-    assert_eq!(mirror.offered(), [1, 2, 3, 4]);
-    let site = Program::init(mirror.root.path(), "site", &["--site", "plant"], "");
-    let output = site.command(&["withdraw", &one, "--yes"]).output().unwrap();
+    assert_eq!(listed(&sides.connected), [1, 2, 3, 4]);
+    let output = sides.isolated.command(&["withdraw", &one, "--yes"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(messages(&output).contains("decline"), "{}", messages(&output));
 }
@@ -119,9 +89,9 @@ fn nothing_is_withdrawn_unasked_and_only_by_the_mirror() {
 /// Who publishes by mistake, withdraws it, and publishes rightly gets a new revision.
 #[test]
 fn what_was_withdrawn_may_be_published_again() {
-    let mirror = Mirror::new();
-    let program = &mirror.program;
-    let file = mirror.root.path().join("setup.exe");
+    let sides = sides();
+    let program = &sides.connected;
+    let file = sides.root().join("setup.exe");
     fs::write(&file, b"MZ of our own").unwrap();
     let publish = || {
         program.run(&[
@@ -160,4 +130,24 @@ fn what_was_withdrawn_may_be_published_again() {
             .any(|one| one["title"] == title && one["withdrawn"] == false)
     };
     assert!(offered("Tool 2.1") && offered("Tools"), "{listed:#}");
+}
+
+/// What no snapshot had concerns no site; a second undo has nothing to do.
+#[test]
+fn it_says_whether_sites_are_concerned() {
+    let sides = sides();
+    let data = &sides.connected.data;
+    let one = update(4).to_string();
+    let say = |args: &[&str]| {
+        let output = crate::support::program::run(data, &[&["withdraw", &one], args].concat());
+        assert!(output.status.success(), "{}", messages(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = say(&["--yes"]);
+    assert!(said.contains("no site has had them"), "{said}");
+    assert!(say(&["--undo"]).contains("1 revision is offered again"));
+    assert!(say(&["--undo"]).contains("Nothing to offer again"));
+    sides.export(&[], 0);
+    let said = say(&["--yes"]);
+    assert!(said.contains("sites follow with the next bundle"), "{said}");
 }

@@ -1,63 +1,36 @@
-//! Updates that are approved and not offered, and why. The one place that says so; the server goes by
-//! the same rule ([`scope::obstacle`]).
-
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+//! Why an approved update is not offered.
 
 use serde::Serialize;
 
-use crate::{
-    catalog::{Catalog, GraphNode, PayloadState},
-    fleet::{ApprovalAction, Fleet},
-    ops::Result,
-    scope::{self, Decision, Graph, Obstacle},
-    server::view::{decision, decisions, scope_revision},
-    update::{UpdateId, UpdateIdentity},
-};
+use crate::update::UpdateId;
 
 /// More files or updates than these are not named for one reason.
-const NAMED: usize = 20;
+pub(super) const NAMED: usize = 20;
 
-/// Why an approved update is not offered.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(tag = "reason", rename_all = "kebab-case")]
+/// Why an approved update is not offered. The names in JSON are those of the variants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WaitingReason {
     /// Files that it needs are not here.
-    MissingFile {
-        /// Their names, the first twenty.
-        files: Vec<String>,
-    },
+    MissingFile,
     /// Files that it needs are not carried, by choice of the mirror or of this side.
-    NotCarried {
-        /// Their names, the first twenty.
-        files: Vec<String>,
-    },
-    /// Its files are for languages of which nothing is here.
-    Language {
-        /// Short names.
-        languages: Vec<String>,
-    },
+    NotCarried,
+    /// Its files are for languages that are not carried.
+    Language,
     /// A file of its name is here, but its bytes are not what the document says.
-    ContradictingDigest {
-        /// Their names, the first twenty.
-        files: Vec<String>,
-    },
+    ContradictingDigest,
     /// Its licence is not accepted.
-    LicenceNotAccepted {
-        /// The id of the licence.
-        licence: String,
-    },
+    LicenceNotAccepted,
     /// Approved updates supersede each other in a ring: agents take none of them.
-    SupersededRing {
-        /// The others of the ring.
-        updates: Vec<UpdateId>,
-    },
+    SupersededRing,
     /// It requires one of no updates, which never holds.
     UnfitClause,
     /// What it requires is not in the catalogue.
-    PrerequisiteNotHere {
-        /// The alternatives, the first twenty.
-        updates: Vec<UpdateId>,
-    },
+    PrerequisiteNotHere,
+    /// Updates that it consists of are not in the catalogue.
+    MemberNotHere,
+    /// No agent can be given its document.
+    UnreadableDocument,
     /// Its publisher has withdrawn it.
     Expired,
     /// It is declined.
@@ -68,185 +41,90 @@ pub enum WaitingReason {
     NotInstallable,
 }
 
+/// An update with its title.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NamedUpdate {
+    /// The update.
+    pub update: UpdateId,
+    /// Its title, or its id if it is not here.
+    pub title: String,
+}
+
+/// A reason, and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReasonDetails {
+    /// The reason.
+    pub reason: WaitingReason,
+    /// Names of the files, the first twenty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// Short names of the languages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
+    /// The other updates, the first twenty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub updates: Vec<NamedUpdate>,
+    /// The id of the licence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// What is wrong with the document, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
+    /// What to do, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+}
+
+impl From<WaitingReason> for ReasonDetails {
+    fn from(reason: WaitingReason) -> Self {
+        Self {
+            reason,
+            files: Vec::new(),
+            languages: Vec::new(),
+            updates: Vec::new(),
+            licence: None,
+            what: None,
+            advice: None,
+        }
+    }
+}
+
+impl ReasonDetails {
+    /// A reason that is about these files; `None` if there are none.
+    pub(super) fn of_files(
+        reason: WaitingReason,
+        files: impl IntoIterator<Item = String>,
+    ) -> Option<Self> {
+        let files: Vec<String> = files.into_iter().take(NAMED).collect();
+        (!files.is_empty()).then(|| Self { files, ..reason.into() })
+    }
+
+    /// A reason that is about these updates; `None` if there are none.
+    pub(super) fn of_updates(
+        reason: WaitingReason,
+        updates: impl IntoIterator<Item = NamedUpdate>,
+    ) -> Option<Self> {
+        let updates: Vec<NamedUpdate> = updates.into_iter().take(NAMED).collect();
+        (!updates.is_empty()).then(|| Self { updates, ..reason.into() })
+    }
+}
+
 /// An approved update that is not offered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct WaitingUpdate {
     /// The update.
     pub update: UpdateId,
+    /// Its title, or its id if it is not here.
+    pub title: String,
     /// Why, at least one reason.
-    pub reasons: Vec<WaitingReason>,
+    pub reasons: Vec<ReasonDetails>,
 }
 
-/// The updates that are approved to be installed or removed and that nobody is offered, sorted.
-///
-/// # Errors
-/// When a store fails.
-pub(in crate::ops) fn waiting(catalog: &Catalog, fleet: &Fleet) -> Result<Vec<WaitingUpdate>> {
-    let mut approved: BTreeMap<UpdateId, BTreeSet<Decision>> = BTreeMap::new();
-    for approval in fleet.approvals()? {
-        if !matches!(approval.action, ApprovalAction::Detect | ApprovalAction::Block) {
-            approved.entry(approval.update).or_default().insert(decision(approval.action));
-        }
+impl From<&WaitingUpdate> for NamedUpdate {
+    fn from(waiting: &WaitingUpdate) -> Self {
+        Self { update: waiting.update, title: waiting.title.clone() }
     }
-    if approved.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut nodes = HashMap::new();
-    catalog.nodes(&mut |node| {
-        nodes.insert(node.identity, node);
-    })?;
-    let graph = Graph::new(nodes.values().map(scope_revision).collect());
-    let decisions = decisions(fleet)?;
-    let view = Approved { nodes, graph, approved: &approved };
-    let mut found = Vec::new();
-    for (update, wanted) in &approved {
-        let mut reasons = BTreeSet::new();
-        for decision in wanted {
-            let obstacle = scope::obstacle(&view.graph, &decisions, *update, *decision);
-            reasons.extend(match obstacle {
-                Some(obstacle) => view.explain(catalog, *update, obstacle)?,
-                None => Vec::new(),
-            });
-        }
-        reasons.extend(view.never_applicable(*update));
-        if !reasons.is_empty() {
-            found.push(WaitingUpdate { update: *update, reasons: reasons.into_iter().collect() });
-        }
-    }
-    Ok(found)
-}
-
-/// What is approved, and the catalogue around it.
-struct Approved<'a> {
-    nodes: HashMap<UpdateIdentity, GraphNode>,
-    graph: Graph,
-    approved: &'a BTreeMap<UpdateId, BTreeSet<Decision>>,
-}
-
-impl Approved<'_> {
-    fn newest(&self, update: UpdateId) -> Option<&GraphNode> {
-        self.nodes.get(&self.graph.identity(self.graph.newest(update)?)?)
-    }
-
-    fn explain(
-        &self,
-        catalog: &Catalog,
-        update: UpdateId,
-        obstacle: Obstacle,
-    ) -> Result<Vec<WaitingReason>> {
-        Ok(match obstacle {
-            Obstacle::NotInCatalogue => vec![WaitingReason::NotInCatalogue],
-            Obstacle::Declined => vec![WaitingReason::Declined],
-            Obstacle::NotInstallable => vec![WaitingReason::NotInstallable],
-            Obstacle::Expired => vec![WaitingReason::Expired],
-            Obstacle::LicenceNotAccepted => {
-                let licence = self.newest(update).and_then(|node| node.eula_id.clone());
-                vec![WaitingReason::LicenceNotAccepted { licence: licence.unwrap_or_default() }]
-            }
-            Obstacle::Files(_) => self.files(catalog, update)?,
-        })
-    }
-
-    /// Which files of an update and its members are not here, sorted by why.
-    fn files(&self, catalog: &Catalog, update: UpdateId) -> Result<Vec<WaitingReason>> {
-        let (mut missing, mut not_carried, mut contradicting) =
-            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        let (mut languages, mut only_languages) = (BTreeSet::new(), true);
-        let carried = catalog.carried_languages()?;
-        for node in self.with_members(update) {
-            for file in node.files.iter().filter(|file| !file.express) {
-                if file.state == PayloadState::Present {
-                    continue;
-                }
-                let of_language = |language: &String| {
-                    carried.as_ref().is_none_or(|carried| !carried.contains(language))
-                };
-                let other = !node.languages.is_empty() && node.languages.iter().all(of_language);
-                only_languages &= other;
-                languages.extend(node.languages.iter().cloned());
-                let here = catalog.payload_by_sha1(&file.sha1)?.filter(|payload| payload.present);
-                match (here, file.state) {
-                    (Some(_), _) => contradicting.insert(file.name.clone()),
-                    (None, PayloadState::NotCarried) => not_carried.insert(file.name.clone()),
-                    (None, _) => missing.insert(file.name.clone()),
-                };
-            }
-        }
-        if only_languages && contradicting.is_empty() && !languages.is_empty() {
-            return Ok(vec![WaitingReason::Language { languages: named(languages) }]);
-        }
-        let mut reasons = Vec::new();
-        if !missing.is_empty() {
-            reasons.push(WaitingReason::MissingFile { files: named(missing) });
-        }
-        if !not_carried.is_empty() {
-            reasons.push(WaitingReason::NotCarried { files: named(not_carried) });
-        }
-        if !contradicting.is_empty() {
-            reasons.push(WaitingReason::ContradictingDigest { files: named(contradicting) });
-        }
-        Ok(reasons)
-    }
-
-    /// The newest revision of an update and all that it bundles.
-    fn with_members(&self, update: UpdateId) -> Vec<&GraphNode> {
-        let mut found = Vec::new();
-        let mut seen = HashSet::new();
-        let mut open: Vec<&GraphNode> = self.newest(update).into_iter().collect();
-        while let Some(node) = open.pop() {
-            if seen.insert(node.identity) {
-                found.push(node);
-                let members = node.bundled.iter().flat_map(|clause| &clause.any_of);
-                open.extend(members.filter_map(|member| self.nodes.get(member)));
-            }
-        }
-        found
-    }
-
-    /// Why agents never find an update applicable, whatever computer they are on.
-    fn never_applicable(&self, update: UpdateId) -> Vec<WaitingReason> {
-        let Some(node) = self.newest(update) else { return Vec::new() };
-        let mut reasons = Vec::new();
-        for clause in &node.prerequisites {
-            if clause.any_of.is_empty() {
-                reasons.push(WaitingReason::UnfitClause);
-            } else if clause.any_of.iter().all(|update| self.graph.newest(*update).is_none()) {
-                let updates = named(clause.any_of.iter().copied());
-                reasons.push(WaitingReason::PrerequisiteNotHere { updates });
-            }
-        }
-        let ring = self.ring(update);
-        if !ring.is_empty() {
-            reasons.push(WaitingReason::SupersededRing { updates: named(ring) });
-        }
-        reasons
-    }
-
-    /// The approved updates, itself too, by which an update supersedes itself.
-    fn ring(&self, update: UpdateId) -> BTreeSet<UpdateId> {
-        let superseded = |update: UpdateId| {
-            let names = self.newest(update).map_or(&[][..], |node| &node.superseded);
-            names.iter().copied().filter(|name| self.approved.contains_key(name))
-        };
-        let reached = |from: UpdateId| {
-            let mut seen = BTreeSet::new();
-            let mut open: Vec<UpdateId> = superseded(from).collect();
-            while let Some(next) = open.pop() {
-                if seen.insert(next) {
-                    open.extend(superseded(next));
-                }
-            }
-            seen
-        };
-        let below = reached(update);
-        if !below.contains(&update) {
-            return BTreeSet::new();
-        }
-        below.into_iter().filter(|other| reached(*other).contains(&update)).collect()
-    }
-}
-
-fn named<T>(all: impl IntoIterator<Item = T>) -> Vec<T> {
-    all.into_iter().take(NAMED).collect()
 }

@@ -49,6 +49,16 @@ pub(super) fn open_all(folder: &Path) -> Result<Vec<OpenPack>, PackError> {
     Ok(packs)
 }
 
+/// The revisions whose fragments are in the packs of a folder. For who looks: nothing is made or removed,
+/// and what cannot be read does not count.
+pub fn packed_in(folder: &Path) -> HashSet<UpdateIdentity> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let packs = paths.filter(|path| path.extension().is_some_and(|name| name == "pack"));
+    let opened = packs.filter_map(|path| Pack::open(&path, 0).ok());
+    opened.flat_map(|(_, entries)| entries).map(|(identity, _)| identity).collect()
+}
+
 pub(super) fn next_number(packs: &[OpenPack]) -> u64 {
     packs.iter().map(|(pack, _)| pack.number()).max().unwrap_or(0) + 1
 }

@@ -30,5 +30,6 @@ mod writer;
 
 pub use build::UnpackableRevision;
 pub use error::PackError;
+pub use folder::packed_in;
 pub use fragment::{Chunks, FragmentKind, PackedFragment};
 pub use packs::Packs;

@@ -1,12 +1,13 @@
 //! What comes from the catalogue and stays the same until it changes.
 
-use std::{collections::HashMap, path::Path};
+use std::collections::HashMap;
 
 use bundle_format::digest::{Sha1, Sha256};
 
-use super::error::ViewError;
+use super::{error::ViewError, missing_payloads::ExistingPayloads};
 use crate::{
     catalog::{Catalog, FileRow, GraphNode, PayloadState, RevisionFilter},
+    data_dir::DataDir,
     scope::{FileState, Graph, Revision},
     server::pack::packs::Packs,
     update::{DocumentLimits, RevisionId, UpdateId, UpdateType},
@@ -40,21 +41,29 @@ pub(super) struct Generation {
     /// Licence texts that are here: few files that many documents name.
     eulas: HashMap<Sha1, ViewFile>,
     categories: HashMap<UpdateId, String>,
+    /// Payloads are gone that the catalogue says are here.
+    lacks_payloads: bool,
 }
 
 impl Generation {
     /// Reads the catalogue. What cannot be packed is left out, with a warning: it could not be
-    /// delivered.
+    /// delivered. A payload whose bytes are gone counts as missing.
     pub(super) fn load(
         catalog: &Catalog,
         change: u64,
-        packs: &Path,
+        data: &DataDir,
         limits: &DocumentLimits,
     ) -> Result<Self, ViewError> {
         let mut revisions = Vec::new();
         let mut files: HashMap<RevisionId, Box<[ViewFile]>> = HashMap::new();
         let mut eulas = HashMap::new();
+        let existing = ExistingPayloads::list(&data.content(), catalog.counts()?.present);
+        let mut lacks_payloads = false;
         catalog.nodes(&mut |mut node| {
+            if existing.note_missing(&mut node) {
+                tracing::error!(update = %node.identity, "files of an update are gone: run `tidegate check`");
+                lacks_payloads = true;
+            }
             let texts = std::mem::take(&mut node.eulas).into_iter().map(view_file);
             eulas.extend(texts.filter(|text| text.present).map(|text| (text.sha1, text)));
             let (revision, own) = split(node);
@@ -64,7 +73,8 @@ impl Generation {
             revisions.push(revision);
         })?;
         let wanted: Vec<_> = revisions.iter().map(|r| (r.id, r.identity)).collect();
-        let (packs, refused) = Packs::load(packs, &wanted, limits, &mut |id| catalog.document(id))?;
+        let (packs, refused) =
+            Packs::load(&data.packs(), &wanted, limits, &mut |id| catalog.document(id))?;
         for refused in refused {
             let reason = refused.reason.map_or_else(
                 || "the catalogue has no document".to_owned(),
@@ -83,7 +93,13 @@ impl Generation {
                 categories.insert(category.identity.id, category.category_type.unwrap_or_default());
             }
         })?;
-        Ok(Self { change, packs, by_sha1: by_sha1(&files), eulas, files, graph, categories })
+        let by_sha1 = by_sha1(&files);
+        Ok(Self { change, packs, by_sha1, eulas, files, graph, categories, lacks_payloads })
+    }
+
+    /// Whether it is still what the catalogue says; not where payloads were gone, which may be back.
+    pub(super) fn is_current(&self, change: u64) -> bool {
+        self.change == change && !self.lacks_payloads
     }
 
     pub(super) fn files(&self, id: RevisionId) -> &[ViewFile] {

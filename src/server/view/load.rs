@@ -56,13 +56,10 @@ impl View {
         let catalog_change = catalog.change()?;
         let fleet_change = fleet.change()?;
         let generation = match previous {
-            Some(view) if view.generation.change == catalog_change => Arc::clone(&view.generation),
-            _ => Arc::new(Generation::load(
-                &catalog,
-                catalog_change,
-                &data.packs(),
-                &options.limits,
-            )?),
+            Some(view) if view.generation.is_current(catalog_change) => {
+                Arc::clone(&view.generation)
+            }
+            _ => Arc::new(Generation::load(&catalog, catalog_change, data, &options.limits)?),
         };
         let previous = previous.filter(|view| Arc::ptr_eq(&view.generation, &generation));
 

@@ -7,6 +7,7 @@
 //! | `load` | loading it from the stores |
 //! | `query` | options, questions and answers |
 //! | `generation` | what comes from the catalogue: graph, files, categories, packs |
+//! | `missing_payloads` | payloads whose bytes are gone |
 //! | `deployments` | what is deployed to one set of target groups, with ids and change marks |
 //! | `anchor` | what the cookie of a computer remembers |
 //!
@@ -18,11 +19,13 @@ pub(super) mod deployments;
 pub(super) mod error;
 pub(super) mod generation;
 mod load;
+mod missing_payloads;
 pub(super) mod query;
 pub(super) mod serving_view;
 
 pub use deployments::{Deployment, Offer, decision, decisions};
 pub use error::ViewError;
 pub use generation::{ViewFile, scope_revision};
+pub use missing_payloads::ExistingPayloads;
 pub use query::{SyncAnswer, SyncQuery, ViewOptions};
 pub use serving_view::View;

@@ -91,7 +91,7 @@ pub(super) fn seal_locked(
     note_fleet_change(&mut writer, &fleet)?;
     segments::remove_leftovers(data)?;
     // One document that is wrong keeps nothing else back.
-    let left_out = writer.withdraw_contradicting()?;
+    let left_out = writer.leave_out_contradicting()?;
     leave_out_declined(&mut writer, &fleet)?;
     let last = LastSnapshot::read(data, &writer)?;
     let mut draft = inputs.draft(&mut writer, last.as_ref(), progress)?;

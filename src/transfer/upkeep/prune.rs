@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::snapshots::snapshots_in_use;
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, NamedFile},
     content::ContentStore,
     data_dir::DataDir,
     file_error::Doing as _,
@@ -59,6 +59,9 @@ pub struct PruneReport {
     pub unneeded: Vec<UnneededPayload>,
     /// Their bytes.
     pub unneeded_bytes: u64,
+    /// On a connected side with payloads of superseded updates: the sites that it packs for. They may have
+    /// approved these themselves, which this side does not know.
+    pub sites: Vec<String>,
     /// Those were removed, or would be; if not, they are only shown.
     pub frees_unneeded: bool,
     /// Bytes of everything that was removed, or would be.
@@ -75,6 +78,8 @@ pub struct UnneededPayload {
     pub size: u64,
     /// Why nobody needs it.
     pub reason: UnneededReason,
+    /// What names it: the newest.
+    pub named: Option<NamedFile>,
 }
 
 impl PruneReport {
@@ -174,10 +179,17 @@ fn prune_unneeded(
     let found = Unneeded::find(catalog, &Fleet::open(&data.fleet())?)?;
     catalog.payloads(&mut |row| {
         if let Some(reason) = found.reason(&row.sha1).filter(|_| row.present) {
-            report.unneeded.push(UnneededPayload { sha256: row.sha256, size: row.size, reason });
+            let (sha256, size) = (row.sha256, row.size);
+            report.unneeded.push(UnneededPayload { sha256, size, reason, named: None });
         }
     })?;
+    for payload in &mut report.unneeded {
+        payload.named = catalog.names_of_payload(&payload.sha256)?.into_iter().next();
+    }
     report.unneeded.sort_by_key(|payload| (payload.reason, payload.sha256));
+    if report.unneeded.iter().any(|payload| payload.reason == UnneededReason::Superseded) {
+        report.sites = catalog.sites()?;
+    }
     report.unneeded_bytes = report.unneeded.iter().map(|payload| payload.size).sum();
     report.frees_unneeded = options.unneeded && !report.unneeded.is_empty();
     if !report.frees_unneeded || options.dry_run {

@@ -170,6 +170,34 @@ fn the_content_of_upstream_servers_is_asked_if_they_keep_some() {
     }
 }
 
+/// Express files come where a server that was synchronized from keeps them (`ServerHostsPsfFiles`).
+#[test]
+fn express_files_come_if_a_server_keeps_them() {
+    for kept in [false, true] {
+        let side = Side { mirror: Mirror::new(1), payloads: vec![bytes(1, 1000), bytes(2, 1000)] };
+        let whole = document(1, 1, &[side.digests(0), side.digests(1)]);
+        let (start, express) = whole.rsplit_once("<File ").unwrap();
+        side.mirror.add_document(&format!("{start}<File PatchingType=\"Express\" {express}"));
+        side.approve(1, ApprovalAction::Install);
+        let mut catalog = side.mirror.catalog();
+        let mut writer = catalog.write().unwrap();
+        let note =
+            format!("{{\"facts\": {{\"hosts-psf-files\": {kept}, \"catalog-only\": true}}}}");
+        writer.set_note("upstream/http://127.0.0.1:1/", &note).unwrap();
+        writer.commit().unwrap();
+        let payloads = side.payloads.clone();
+        let server = FileServer::start(move |asked, _| {
+            let n: usize = asked.path[3..].trim_end_matches(".cab").parse().unwrap();
+            good(&payloads[n], asked)
+        });
+        side.told(&server);
+        let report = side.run();
+        assert!(report.is_complete(), "{report:?}");
+        let expected = if kept { (2, 0) } else { (1, 1) };
+        assert_eq!((report.fetched, report.forecast.express), expected, "kept: {kept}");
+    }
+}
+
 #[test]
 fn updates_by_id_and_by_article() {
     let side = Side { mirror: Mirror::new(1), payloads: vec![bytes(1, 1000)] };

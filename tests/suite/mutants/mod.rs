@@ -70,16 +70,33 @@ impl Chain {
         let everyone =
             ["approve", "--all", "--superseded", "--accept-eula", "--group", "All Computers"];
         say(self.any(&self.mirror, &everyone));
+        let rule = ["rules", "add", "all", "--title", "*", "--group", "Unassigned Computers"];
+        say(self.mirror.run(&rule));
+        for step in [
+            &["rules", "run", "--dry-run"][..],
+            &["rules", "run"],
+            &["check"],
+            &["prune", "--payloads", "--dry-run"],
+        ] {
+            say(self.any(&self.mirror, step));
+        }
         say(self.any(&self.mirror, &["export", "--site", "plant-7", "--out", utf8(&out)]));
         say(self.any(&self.mirror, &["status"]));
+        say(self.any(&self.site, &["policy", "diff", utf8(&out)]));
         say(self.site.run(&["import", utf8(&out)]));
-        for look in [&["status"][..], &["updates"], &["approve", "--list"], &["check"]] {
+        for look in
+            [&["status"][..], &["updates"], &["approve", "--list"], &["check"], &["policy", "show"]]
+        {
             say(self.any(&self.site, look));
         }
         let server = self.site.serve(&[]);
         let url = server.said("/url");
         let scan = self.any(&self.site, &["probe", url, "--download"]);
         say(self.any(&self.downstream, &["sync", "--from", url, "--allow-http"]));
+        // What the agent and the downstream server reported.
+        for look in [&["computers"][..], &["servers"], &["status"]] {
+            say(self.any(&self.site, look));
+        }
         Arrival {
             site: identities(&self.site),
             downstream: identities(&self.downstream),
@@ -95,7 +112,7 @@ impl Chain {
         let output = program.command(args).output().unwrap();
         let code = output.status.code();
         assert!(
-            matches!(code, Some(0 | 4)) || args[0] == "probe" && code == Some(1),
+            matches!(code, Some(0 | 4)) || matches!(args[0], "probe" | "check") && code == Some(1),
             "{args:?}: {code:?}: {}\n{}",
             String::from_utf8_lossy(&output.stderr),
             String::from_utf8_lossy(&output.stdout)

@@ -4,14 +4,14 @@
 mod reasons;
 mod unneeded;
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::support::{
     documents::{file, numbered},
-    program::{Program, text, utf8},
+    program::{Program, text},
+    two_sides::TwoSides,
 };
 
 /// An update document of our own.
@@ -105,54 +105,19 @@ impl Document {
     }
 }
 
-/// A source folder and both sides.
-struct Sides {
-    folder: TempDir,
-    connected: Program,
-    isolated: Program,
+/// Puts documents and payloads into the source.
+fn put(sides: &TwoSides, documents: &[Document], payloads: &[&str]) {
+    for document in documents {
+        sides.put(&format!("{}.xml", document.n), document.xml());
+    }
+    for (at, payload) in payloads.iter().enumerate() {
+        sides.put(&format!("payload-{at}"), payload);
+    }
 }
 
-impl Sides {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
-        fs::create_dir(root.join("source")).unwrap();
-        let connected = Program::init(root, "connected", &[], "");
-        connected.run(&["keys", "init"]);
-        let isolated = Program::init(root, "isolated", &["--site", "plant-7"], "");
-        let key = connected.data.join("keys/1.root.json");
-        isolated.run(&["trust", "add", utf8(&key), "--yes"]);
-        Self { folder, connected, isolated }
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn source(&self) -> std::path::PathBuf {
-        self.path("source")
-    }
-
-    fn put(&self, documents: &[Document], payloads: &[&str]) {
-        for document in documents {
-            fs::write(self.source().join(format!("{}.xml", document.n)), document.xml()).unwrap();
-        }
-        for (at, payload) in payloads.iter().enumerate() {
-            fs::write(self.source().join(format!("payload-{at}")), payload).unwrap();
-        }
-    }
-
-    fn sync(&self, args: &[&str]) -> Value {
-        let source = self.source();
-        self.connected.run(&[&["sync", "--from", utf8(&source)], args].concat())
-    }
-
-    /// Approves everything on the connected side and carries it over.
-    fn carry(&self, out: &str) -> Value {
-        let out = self.path(out);
-        self.connected.run(&["export", "--site", "plant-7", "--out", utf8(&out)]);
-        self.isolated.run(&["import", utf8(&out)])
-    }
+/// Exports everything and imports it; gives what the import said.
+fn carry(sides: &TwoSides) -> Value {
+    sides.import(&sides.export(&[], 0))
 }
 
 /// What a fresh computer is offered by a side.
@@ -170,22 +135,22 @@ fn ids(numbers: &[u128]) -> BTreeSet<String> {
 
 #[test]
 fn express_files_are_optional() {
-    let sides = Sides::new();
+    let sides = TwoSides::new();
     let both = Document::new(1)
         .file("kb1.cab", "self-contained")
         .express("kb1-express.cab", "express cabinet")
         .express("kb1.psf", "patch storage");
     // Nothing but express files: these are what agents need.
     let only = Document::new(2).express("kb2.psf", "nothing else");
-    sides.put(&[both, only], &["self-contained"]);
-    sides.sync(&[]);
+    put(&sides, &[both, only], &["self-contained"]);
+    sides.sync(&[], 0);
     sides.connected.run(&["approve", "--all", "--group", "All Computers"]);
     assert_eq!(sides.connected.run(&["status"])["missing-files"], 1, "kb2.psf alone");
     let plan = sides.connected.run(&["download", "--plan"]);
     assert_eq!((&plan["express"], &plan["fetch"]), (&2.into(), &1.into()), "{plan:#}");
-    sides.carry("out");
-    assert_eq!(offered(&sides.connected, sides.folder.path()), ids(&[1]));
-    assert_eq!(offered(&sides.isolated, sides.folder.path()), ids(&[1]));
+    carry(&sides);
+    assert_eq!(offered(&sides.connected, sides.root()), ids(&[1]));
+    assert_eq!(offered(&sides.isolated, sides.root()), ids(&[1]));
     let waiting = &sides.isolated.run(&["status"])["waiting"];
     assert_eq!(waiting["updates"], 1, "{waiting:#}");
     assert_eq!(waiting["reasons"][0]["reason"], "missing-file", "{waiting:#}");
@@ -193,7 +158,7 @@ fn express_files_are_optional() {
 
 #[test]
 fn a_bundle_is_offered_where_the_members_of_some_language_are_here() {
-    let sides = Sides::new();
+    let sides = TwoSides::new();
     let documents = [
         Document::new(10).bundles(&[11, 12, 13]),
         Document::member(11, "en").file("en.cab", "english"),
@@ -208,17 +173,17 @@ fn a_bundle_is_offered_where_the_members_of_some_language_are_here() {
         Document::member(31, "en").file("en3.cab", "english three"),
         Document { member: true, ..Document::new(32).file("neutral.cab", "neutral") },
     ];
-    sides.put(&documents, &["english", "english three"]);
-    sides.sync(&[]);
+    put(&sides, &documents, &["english", "english three"]);
+    sides.sync(&[], 0);
     sides.connected.run(&["approve", "--all", "--group", "All Computers"]);
     assert_eq!(sides.connected.run(&["status"])["missing-files"], 5);
-    sides.sync(&["--languages", "en"]);
+    sides.sync(&["--languages", "en"], 0);
     assert_eq!(sides.connected.run(&["status"])["missing-files"], 1, "neutral.cab alone");
     let plan = sides.connected.run(&["download", "--plan"]);
     assert_eq!((&plan["not-carried"], &plan["fetch"]), (&4.into(), &1.into()), "{plan:#}");
-    sides.carry("out");
+    carry(&sides);
     for side in [&sides.connected, &sides.isolated] {
-        assert_eq!(offered(side, sides.folder.path()), ids(&[10]));
+        assert_eq!(offered(side, sides.root()), ids(&[10]));
         let waiting = side.run(&["updates", &numbered(20).to_string()])["waiting"].clone();
         assert_eq!(waiting[0]["reason"], "language", "{waiting:#}");
         assert_eq!(waiting[0]["languages"], serde_json::json!(["de", "fr"]));
@@ -226,8 +191,8 @@ fn a_bundle_is_offered_where_the_members_of_some_language_are_here() {
         assert_eq!(waiting[0]["files"], serde_json::json!(["neutral.cab"]));
     }
     // All languages again, and the German files come: the member is offered with the others.
-    fs::write(sides.source().join("more"), "deutsch zwei").unwrap();
-    sides.sync(&["--languages", "all"]);
-    sides.carry("more");
-    assert_eq!(offered(&sides.isolated, sides.folder.path()), ids(&[10, 20]));
+    sides.put("more", "deutsch zwei");
+    sides.sync(&["--languages", "all"], 0);
+    carry(&sides);
+    assert_eq!(offered(&sides.isolated, sides.root()), ids(&[10, 20]));
 }

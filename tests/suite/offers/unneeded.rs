@@ -2,6 +2,7 @@
 //! and wanted again.
 
 use super::*;
+use crate::support::program::messages;
 
 /// What `prune --payloads` finds, as reasons with sizes, and whether it frees it.
 fn unneeded(side: &Program, args: &[&str]) -> Vec<(String, u64)> {
@@ -19,7 +20,7 @@ fn found(reasons: &[(&str, u64)]) -> Vec<(String, u64)> {
 
 #[test]
 fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
-    let sides = Sides::new();
+    let sides = TwoSides::new();
     let documents = [
         Document::new(1).file("a.cab", "declined").file("shared.cab", "shared by two"),
         Document::new(2).file("shared.cab", "shared by two"),
@@ -38,8 +39,8 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
         "a prerequisite",
         "a member",
     ];
-    sides.put(&documents, &payloads);
-    sides.sync(&[]);
+    put(&sides, &documents, &payloads);
+    sides.sync(&[], 0);
     let side = &sides.connected;
     side.run(&["approve", "--all", "--group", "All Computers"]);
     side.run(&["approve", &numbered(5).to_string(), "--group", "All Computers"]);
@@ -47,18 +48,25 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
     side.run(&["decline", &numbered(1).to_string()]);
     let expected = found(&[("declined", 8), ("superseded", 14)]);
     assert_eq!(unneeded(side, &["--dry-run"]), expected);
-    // Nothing goes unasked.
-    assert_eq!(unneeded(side, &[]), expected);
-    assert_eq!(unneeded(side, &[]), expected);
+    // Nothing goes unasked, and what would go is shown with its titles.
+    for _ in 0..2 {
+        let output = side.command(&["prune", "--payloads"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let said = messages(&output);
+        assert!(said.contains("--yes") && said.contains("c.cab of \"Update 3\""), "{said}");
+    }
+    assert_eq!(unneeded(side, &["--dry-run"]), expected);
 
     // The export leaves out what is declined, and says so.
-    let out = sides.path("out");
-    let export = side.run(&["export", "--site", "plant-7", "--out", utf8(&out)]);
+    let export = sides.export(&[], 0);
     assert_eq!((&export["not-carried"], &export["not-carried-bytes"]), (&1.into(), &8.into()));
     assert_eq!(export["payloads"], 6, "{export:#}");
-    sides.isolated.run(&["import", utf8(&out)]);
+    sides.import(&export);
     assert_eq!(sides.isolated.run(&["status"])["catalogue"]["present"], 6);
 
+    // A site may have approved what is superseded here.
+    let would = side.run(&["prune", "--payloads", "--dry-run"]);
+    assert_eq!(would["sites"], serde_json::json!(["plant-7"]), "{would:#}");
     assert_eq!(unneeded(side, &["--yes"]), expected);
     assert_eq!(unneeded(side, &["--yes"]), []);
     assert_eq!(side.run(&["status"])["catalogue"]["present"], 5);
@@ -76,21 +84,22 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
         "--group",
         "All Computers",
     ]);
-    sides.carry("later");
+    carry(&sides);
     assert_eq!(sides.isolated.run(&["status"])["catalogue"]["present"], 5);
 
     // What is wanted again there holds up no snapshot.
     sides.isolated.run(&["approve", &numbered(3).to_string(), "--group", "All Computers"]);
     side.run(&["approve", "--remove", &numbered(2).to_string(), "--group", "All Computers"]);
-    sides.carry("third");
+    carry(&sides);
     let waiting = &sides.isolated.run(&["updates", &numbered(3).to_string()])["waiting"];
     assert_eq!(waiting[0]["reason"], "not-carried", "{waiting:#}");
+    assert!(text(waiting, "/0/advice").contains("export --full"), "{waiting:#}");
 
     // The decline is taken back: the file is missing, and comes again.
     side.run(&["decline", "--undo", &numbered(1).to_string()]);
     assert_eq!(side.run(&["status"])["missing-files"], 1);
-    sides.sync(&[]);
+    sides.sync(&[], 0);
     side.run(&["approve", &numbered(1).to_string(), "--group", "All Computers"]);
-    sides.carry("again");
-    assert!(offered(&sides.isolated, sides.folder.path()).is_superset(&ids(&[1])));
+    carry(&sides);
+    assert!(offered(&sides.isolated, sides.root()).is_superset(&ids(&[1])));
 }

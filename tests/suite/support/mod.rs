@@ -7,6 +7,8 @@ pub(crate) mod clock;
 pub(crate) mod deflate;
 pub(crate) mod documents;
 #[cfg(feature = "upstream")]
+pub(crate) mod driver_sets;
+#[cfg(feature = "upstream")]
 pub(crate) mod file_server;
 pub(crate) mod http;
 pub(crate) mod mock;
@@ -16,6 +18,7 @@ pub(crate) mod real_data;
 pub(crate) mod server;
 pub(crate) mod sides;
 pub(crate) mod stores;
+pub(crate) mod two_sides;
 #[cfg(feature = "upstream")]
 pub(crate) mod upstream_fake;
 #[cfg(feature = "upstream")]

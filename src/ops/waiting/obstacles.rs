@@ -1,0 +1,296 @@
+//! Looking what keeps approved updates from being offered. The one place that says so; the server goes by
+//! the same rule ([`scope::obstacle`]).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use bundle_format::digest::Sha1;
+
+use super::{
+    reasons::{NAMED, NamedUpdate, ReasonDetails, WaitingReason, WaitingUpdate},
+    rings::rings,
+};
+use crate::{
+    catalog::{Catalog, FileRow, GraphNode, PayloadState},
+    data_dir::Side,
+    fleet::{ApprovalAction, Fleet},
+    ops::{Result, context::Context},
+    scope::{self, Decision, Graph, Obstacle},
+    server::{
+        pack::packed_in,
+        view::{ExistingPayloads, decision, decisions, scope_revision},
+    },
+    update::{DocumentLimits, UpdateId, UpdateIdentity, fragments},
+};
+
+/// The updates that are approved to be installed or removed and that nobody is offered, sorted.
+///
+/// # Errors
+/// When a store fails.
+pub(in crate::ops) fn waiting(
+    context: &Context<'_>,
+    catalog: &Catalog,
+    fleet: &Fleet,
+) -> Result<Vec<WaitingUpdate>> {
+    let mut approved: BTreeMap<UpdateId, BTreeSet<Decision>> = BTreeMap::new();
+    for approval in fleet.approvals()? {
+        if !matches!(approval.action, ApprovalAction::Detect | ApprovalAction::Block) {
+            approved.entry(approval.update).or_default().insert(decision(approval.action));
+        }
+    }
+    if approved.is_empty() {
+        return Ok(Vec::new());
+    }
+    let view = Approved::load(context, catalog)?;
+    let superseded = approved.keys().map(|update| (*update, view.superseded(*update))).collect();
+    let rings = rings(&superseded);
+    let decisions = decisions(fleet)?;
+    let mut found = Vec::new();
+    for (update, wanted) in &approved {
+        let mut reasons = BTreeSet::new();
+        for decision in wanted {
+            if let Some(obstacle) = scope::obstacle(&view.graph, &decisions, *update, *decision) {
+                reasons.extend(view.explain(*update, obstacle)?);
+            }
+        }
+        reasons.extend(view.never_applicable(*update)?);
+        if let Some(ring) = rings.get(update) {
+            let ring = view.named(ring.iter().copied())?;
+            reasons.extend(ReasonDetails::of_updates(WaitingReason::SupersededRing, ring));
+        }
+        if reasons.is_empty() {
+            reasons.extend(view.unreadable(*update)?);
+        }
+        if !reasons.is_empty() {
+            let title = view.title(*update)?;
+            let reasons = reasons.into_iter().collect();
+            found.push(WaitingUpdate { update: *update, title, reasons });
+        }
+    }
+    Ok(found)
+}
+
+/// The catalogue around what is approved.
+struct Approved<'a> {
+    catalog: &'a Catalog,
+    limits: DocumentLimits,
+    is_isolated: bool,
+    nodes: HashMap<UpdateIdentity, GraphNode>,
+    graph: Graph,
+    /// The languages that are carried; `None`: all.
+    languages: Option<HashSet<String>>,
+    /// Payloads that were removed here by choice.
+    left_out: HashSet<Sha1>,
+    /// Revisions whose fragments the server has; none where it never ran.
+    packed: HashSet<UpdateIdentity>,
+}
+
+impl<'a> Approved<'a> {
+    fn load(context: &Context<'_>, catalog: &'a Catalog) -> Result<Self> {
+        let data = context.data_dir()?;
+        let existing = ExistingPayloads::list(&data.content(), catalog.counts()?.present);
+        let mut nodes = HashMap::new();
+        catalog.nodes(&mut |mut node| {
+            existing.note_missing(&mut node);
+            nodes.insert(node.identity, node);
+        })?;
+        let is_isolated = matches!(data.side(), Side::Isolated { .. });
+        let languages = match catalog.carried_languages()? {
+            Some(names) => Some(names.into_iter().collect()),
+            None if is_isolated => languages_here(&nodes),
+            None => None,
+        };
+        let left_out = catalog.left_out()?.into_iter().map(|(_, sha1)| sha1).collect();
+        Ok(Self {
+            catalog,
+            limits: context.limits(),
+            is_isolated,
+            graph: Graph::new(nodes.values().map(scope_revision).collect()),
+            nodes,
+            languages,
+            left_out,
+            packed: packed_in(&data.packs()),
+        })
+    }
+
+    fn newest(&self, update: UpdateId) -> Option<&GraphNode> {
+        self.nodes.get(&self.graph.identity(self.graph.newest(update)?)?)
+    }
+
+    fn superseded(&self, update: UpdateId) -> Vec<UpdateId> {
+        self.newest(update).map(|node| node.superseded.clone()).unwrap_or_default()
+    }
+
+    /// The title of any revision of an update, or its id.
+    fn title(&self, update: UpdateId) -> Result<String> {
+        let newest = self.catalog.revisions_of(update)?.pop();
+        Ok(newest.map_or_else(|| update.to_string(), |revision| revision.title))
+    }
+
+    fn named(&self, updates: impl Iterator<Item = UpdateId>) -> Result<Vec<NamedUpdate>> {
+        let named = |update| Ok(NamedUpdate { update, title: self.title(update)? });
+        updates.take(NAMED).map(named).collect()
+    }
+
+    fn explain(&self, update: UpdateId, obstacle: Obstacle) -> Result<Vec<ReasonDetails>> {
+        Ok(match obstacle {
+            Obstacle::NotInCatalogue => {
+                let files = self.catalog.contradicting_files(update)?;
+                let reason = ReasonDetails::of_files(WaitingReason::ContradictingDigest, files);
+                vec![reason.unwrap_or_else(|| WaitingReason::NotInCatalogue.into())]
+            }
+            Obstacle::Declined => vec![WaitingReason::Declined.into()],
+            Obstacle::NotInstallable => vec![WaitingReason::NotInstallable.into()],
+            Obstacle::Expired => vec![WaitingReason::Expired.into()],
+            Obstacle::LicenceNotAccepted => {
+                let licence = self.newest(update).and_then(|node| node.eula_id.clone());
+                vec![ReasonDetails { licence, ..WaitingReason::LicenceNotAccepted.into() }]
+            }
+            Obstacle::Files(_) => self.files(update)?,
+        })
+    }
+
+    /// Which files of an update and its members are not here, sorted by why.
+    fn files(&self, update: UpdateId) -> Result<Vec<ReasonDetails>> {
+        let mut by_reason: BTreeMap<WaitingReason, BTreeSet<String>> = BTreeMap::new();
+        let (mut languages, mut left_out) = (BTreeSet::new(), false);
+        for node in self.with_members(update) {
+            let needed = node.files.iter().filter(|file| !file.express);
+            for file in needed.filter(|file| file.state != PayloadState::Present) {
+                let reason = self.why_missing(node, file)?;
+                if reason == WaitingReason::Language {
+                    languages.extend(node.languages.iter().cloned());
+                }
+                left_out |= self.left_out.contains(&file.sha1);
+                by_reason.entry(reason).or_default().insert(file.name.clone());
+            }
+        }
+        by_reason.remove(&WaitingReason::Language);
+        let advice = self.advice(left_out);
+        let mut reasons: Vec<ReasonDetails> = by_reason
+            .into_iter()
+            .filter_map(|(reason, files)| ReasonDetails::of_files(reason, files))
+            .map(|reason| match reason.reason {
+                WaitingReason::ContradictingDigest => reason,
+                _ => ReasonDetails { advice: Some(advice.to_owned()), ..reason },
+            })
+            .collect();
+        reasons.extend(self.members_not_here(update, false)?);
+        if reasons.is_empty() {
+            let languages = languages.into_iter().collect();
+            reasons.push(ReasonDetails { languages, ..WaitingReason::Language.into() });
+        }
+        Ok(reasons)
+    }
+
+    /// Why a file is not here. One that was here once is not missing for its language.
+    fn why_missing(&self, node: &GraphNode, file: &FileRow) -> Result<WaitingReason> {
+        let known = self.catalog.payload_by_sha1(&file.sha1)?;
+        let is_same = |sha256| file.sha256.is_none_or(|named| named == sha256);
+        let carried = |language: &String| {
+            self.languages.as_ref().is_none_or(|carried| carried.contains(language))
+        };
+        Ok(match known {
+            _ if file.state == PayloadState::NotCarried => WaitingReason::NotCarried,
+            Some(known) if known.present && !is_same(known.sha256) => {
+                WaitingReason::ContradictingDigest
+            }
+            None if !node.languages.is_empty() && !node.languages.iter().any(carried) => {
+                WaitingReason::Language
+            }
+            _ => WaitingReason::MissingFile,
+        })
+    }
+
+    /// What brings missing files.
+    fn advice(&self, left_out: bool) -> &'static str {
+        match (self.is_isolated, left_out) {
+            (true, true) => {
+                "they were removed here: `tidegate export --full` on the connected side brings those that it has"
+            }
+            (true, false) => {
+                "bring them to the connected side (`tidegate download`) and export again; `tidegate check` finds what was lost here, and `tidegate export --full` brings it again"
+            }
+            (false, _) => "`tidegate download`, or `tidegate sync` from a folder, brings them",
+        }
+    }
+
+    /// The newest revision of an update and all that it bundles.
+    fn with_members(&self, update: UpdateId) -> Vec<&GraphNode> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        let mut open: Vec<&GraphNode> = self.newest(update).into_iter().collect();
+        while let Some(node) = open.pop() {
+            if seen.insert(node.identity) {
+                found.push(node);
+                let members = node.bundled.iter().flat_map(|clause| &clause.any_of);
+                open.extend(members.filter_map(|member| self.nodes.get(member)));
+            }
+        }
+        found
+    }
+
+    /// Members that are not in the catalogue; with `all`, only where a clause has no other alternative.
+    fn members_not_here(&self, update: UpdateId, all: bool) -> Result<Option<ReasonDetails>> {
+        let mut gone = BTreeSet::new();
+        for clause in self.with_members(update).into_iter().flat_map(|node| &node.bundled) {
+            let is_here = |member: &&UpdateIdentity| self.nodes.contains_key(member);
+            if !all || !clause.any_of.iter().any(|member| is_here(&member)) {
+                let missing = clause.any_of.iter().filter(|member| !is_here(member));
+                gone.extend(missing.map(|member| member.id));
+            }
+        }
+        let gone = self.named(gone.into_iter())?;
+        Ok(ReasonDetails::of_updates(WaitingReason::MemberNotHere, gone))
+    }
+
+    /// Why agents never find an update applicable, whatever computer they are on.
+    fn never_applicable(&self, update: UpdateId) -> Result<Vec<ReasonDetails>> {
+        let Some(node) = self.newest(update) else { return Ok(Vec::new()) };
+        let mut reasons = Vec::new();
+        for clause in &node.prerequisites {
+            if clause.any_of.is_empty() {
+                reasons.push(WaitingReason::UnfitClause.into());
+            } else if clause.any_of.iter().all(|update| self.graph.newest(*update).is_none()) {
+                let updates = self.named(clause.any_of.iter().copied())?;
+                let reason = WaitingReason::PrerequisiteNotHere;
+                reasons.extend(ReasonDetails::of_updates(reason, updates));
+            }
+        }
+        reasons.extend(self.members_not_here(update, true)?);
+        Ok(reasons)
+    }
+
+    /// Whether an agent can be given the documents of an update and its members. What the server has
+    /// packed is not looked at again.
+    fn unreadable(&self, update: UpdateId) -> Result<Option<ReasonDetails>> {
+        if self.packed.is_empty() {
+            return Ok(None);
+        }
+        for node in self.with_members(update) {
+            if self.packed.contains(&node.identity) {
+                continue;
+            }
+            let what = match self.catalog.document(node.revision_id)? {
+                None => "the catalogue has lost it: run `tidegate check`".to_owned(),
+                Some(xml) => match fragments(&xml, &self.limits) {
+                    Ok(_) => continue,
+                    Err(error) => error.to_string(),
+                },
+            };
+            let reason = ReasonDetails::from(WaitingReason::UnreadableDocument);
+            return Ok(Some(ReasonDetails { what: Some(what), ..reason }));
+        }
+        Ok(None)
+    }
+}
+
+/// A site is not told which languages its mirror carries: it has files for them. `None` where no file here
+/// is for some languages only.
+fn languages_here(nodes: &HashMap<UpdateIdentity, GraphNode>) -> Option<HashSet<String>> {
+    let here = nodes
+        .values()
+        .filter(|node| node.files.iter().any(|file| file.state == PayloadState::Present))
+        .flat_map(|node| node.languages.iter().cloned());
+    let here: HashSet<String> = here.collect();
+    (!here.is_empty()).then_some(here)
+}
