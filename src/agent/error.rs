@@ -18,8 +18,11 @@ pub enum ProbeError {
         url: String,
     },
     /// No HTTP client can be made.
-    #[error("cannot make an HTTP client")]
-    Client(#[source] reqwest::Error),
+    #[error("cannot prepare the connection: {why}")]
+    Client {
+        /// What is missing.
+        why: &'static str,
+    },
     /// The file of roots cannot be used.
     #[error("cannot use the certificates in {path}: {why}")]
     Roots {

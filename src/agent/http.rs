@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use jiff::Timestamp;
 use reqwest::{
-    Client, Response, Url,
+    Client, ClientBuilder, Response, Url,
     header::{HeaderMap, HeaderName, HeaderValue},
     tls,
 };
@@ -24,7 +24,7 @@ use super::{
     tree::{self, Element},
 };
 use crate::{
-    certificate::{certificates, client_config, tls_failure},
+    certificate::{NO_SYSTEM_ROOTS, certificates, client_config, tls_failure},
     connection_failure::ConnectionFailure,
     encoding::decoded,
     protocol::xpress,
@@ -76,23 +76,14 @@ impl HttpTransport {
         base.set_path("/");
         base.set_query(None);
         base.set_fragment(None);
-        let mut builder = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .http1_only()
-            .http1_title_case_headers()
-            .connect_timeout(limits.connect)
-            .read_timeout(limits.read)
-            .pool_max_idle_per_host(8)
-            .tls_version_min(tls::Version::TLS_1_2);
-        if let Some(path) = roots {
-            let config = fs::read(path)
-                .map_err(|e| e.to_string())
-                .and_then(|bytes| client_config(certificates(&bytes)?))
-                .map_err(|why| ProbeError::Roots { path: path.to_owned(), why })?;
-            builder = builder.tls_backend_preconfigured(config);
-        }
-        let client = builder.build().map_err(ProbeError::Client)?;
+        let client = match client_builder(roots, &limits)?.build() {
+            // Plain HTTP needs no roots, and a machine may have none.
+            Err(_) if base.scheme() == "http" && roots.is_none() => {
+                client_builder(roots, &limits)?.tls_certs_only([]).build()
+            }
+            built => built,
+        };
+        let client = client.map_err(|_| ProbeError::Client { why: NO_SYSTEM_ROOTS })?;
         let vector = random_vector();
         Ok(Self { client, base, limits, vector, calls: 0, posts: 0, received: 0 })
     }
@@ -181,6 +172,24 @@ impl HttpTransport {
         headers.set("host", &host(url));
         headers.0
     }
+}
+
+fn client_builder(roots: Option<&Path>, limits: &ProbeLimits) -> Result<ClientBuilder, ProbeError> {
+    let builder = Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .http1_only()
+        .http1_title_case_headers()
+        .connect_timeout(limits.connect)
+        .read_timeout(limits.read)
+        .pool_max_idle_per_host(8)
+        .tls_version_min(tls::Version::TLS_1_2);
+    let Some(path) = roots else { return Ok(builder) };
+    let config = fs::read(path)
+        .map_err(|e| e.to_string())
+        .and_then(|bytes| client_config(certificates(&bytes)?))
+        .map_err(|why| ProbeError::Roots { path: path.to_owned(), why })?;
+    Ok(builder.tls_backend_preconfigured(config))
 }
 
 /// Headers of the content downloader, in its order.

@@ -110,6 +110,10 @@ pub fn tls_failure(
     failure_of(error, host.to_owned(), now.round(jiff::Unit::Second).unwrap_or(now))
 }
 
+/// When no client with TLS can be made although nobody gave a root.
+#[cfg(any(feature = "upstream", feature = "probe"))]
+pub(crate) const NO_SYSTEM_ROOTS: &str = "this system has no roots that it trusts, or they cannot be read: give a file of roots with --roots FILE, or install the system's (package ca-certificates)";
+
 /// What is wrong with a certificate, or with the key for it, that somebody gave us to use.
 pub(crate) fn why_unusable(error: &rustls::Error) -> &'static str {
     match error {

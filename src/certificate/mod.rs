@@ -17,6 +17,8 @@ mod client;
 mod failure;
 
 pub use client::{certificates, client_config};
+#[cfg(any(feature = "upstream", feature = "probe"))]
+pub(crate) use failure::NO_SYSTEM_ROOTS;
 pub(crate) use failure::why_unusable;
 pub use failure::{TlsFailure, tls_failure};
 

@@ -3,7 +3,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use reqwest::{Certificate, Client, NoProxy, Proxy, Url, redirect, tls};
+use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Url, redirect, tls};
 use tokio_rustls::rustls;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     roots::{self, MicrosoftUpdate, RootsError},
 };
 use crate::{
-    certificate::{client_config, why_unusable},
+    certificate::{NO_SYSTEM_ROOTS, client_config, why_unusable},
     error_chain::{causes, chain},
 };
 
@@ -121,7 +121,7 @@ pub enum ClientError {
         why: &'static str,
     },
     /// The HTTP client could not be made.
-    #[error("cannot prepare the connection: {why}; check the certificates")]
+    #[error("cannot prepare the connection: {why}")]
     Build {
         /// What is wrong.
         why: String,
@@ -131,6 +131,19 @@ pub enum ClientError {
 /// A client for the server at `base`. For Microsoft Update it trusts the pinned roots and nothing
 /// else, whatever the options say.
 pub(super) fn http_client(base: &Url, options: &ConnectionOptions) -> Result<Client, ClientError> {
+    match client_builder(base, options)?.build() {
+        // Plain HTTP needs no roots, and a machine may have none.
+        Err(_) if base.scheme() == "http" && options.roots.is_none() => {
+            client_builder(base, options)?.tls_certs_only([]).build().map_err(unbuilt)
+        }
+        Err(_) if options.roots.is_none() && !options.microsoft.is_at(base) => {
+            Err(ClientError::Build { why: NO_SYSTEM_ROOTS.to_owned() })
+        }
+        built => built.map_err(unbuilt),
+    }
+}
+
+fn client_builder(base: &Url, options: &ConnectionOptions) -> Result<ClientBuilder, ClientError> {
     let microsoft = options.microsoft.is_at(base);
     match base.scheme() {
         "https" => {}
@@ -161,13 +174,12 @@ pub(super) fn http_client(base: &Url, options: &ConnectionOptions) -> Result<Cli
         let config = config.map_err(|why| ClientError::Roots { path: path.clone(), why })?;
         builder = builder.tls_backend_preconfigured(config);
     }
-    builder = match options.proxy.as_deref() {
+    Ok(match options.proxy.as_deref() {
         // As the environment says: HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
         None => builder,
         Some("none") => builder.no_proxy(),
         Some(address) => builder.proxy(proxy(address)?),
-    };
-    builder.build().map_err(unbuilt)
+    })
 }
 
 /// What the library says of certificates, in our words.

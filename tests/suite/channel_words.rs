@@ -195,6 +195,29 @@ fn a_server_without_a_scheme_is_told_how_to_write_it() {
     }
 }
 
+/// As in a container without the package of roots.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_machine_without_roots_speaks_plain_http_and_says_what_tls_needs() {
+    let (_folder, program) = connected();
+    let (address, url) = (closed_port(), "https://wsus.invalid");
+    let plain = format!("http://{address}");
+    let ask = ["check", "--can-sync", "--proxy", "none", "--allow-http", "--from"];
+    let refused = "the connection is refused";
+    for (args, expected) in [
+        ([&ask[..], &[&plain]].concat(), refused),
+        (vec!["probe", &plain], refused),
+        ([&ask[..], &[url]].concat(), "give a file of roots with --roots FILE, or install"),
+        (vec!["probe", url], "give a file of roots with --roots FILE, or install"),
+    ] {
+        let mut command = program.command(&args);
+        command.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", "/nonexistent");
+        let output = command.output().unwrap();
+        let said = format!("{} {}", String::from_utf8_lossy(&output.stdout), messages(&output));
+        assert!(said.contains(expected), "{args:?}: {said}");
+    }
+}
+
 #[test]
 fn a_key_of_another_certificate_is_said_so() {
     let folder = tempfile::tempdir().unwrap();

@@ -75,10 +75,16 @@ pub(super) fn judge_certificate(validity: &Validity, now: Timestamp) -> (State, 
     }
 }
 
-/// `3 days ago`.
-pub(super) fn ago(past: SignedDuration) -> String {
+/// How something stands that was last done so long ago, and may be this old; and `3 days ago`.
+pub(super) fn judge_age(past: SignedDuration, most: SignedDuration) -> (State, String) {
+    let is_good = past <= most && past.as_hours() >= 0;
+    (if is_good { State::Ok } else { State::Warn }, ago(past))
+}
+
+fn ago(past: SignedDuration) -> String {
     let unsigned = |n: i64| u64::try_from(n).unwrap_or(0);
     match (past.as_hours(), past.as_mins()) {
+        (..0, _) => "at a time to come: the clock was wrong then, or is now".to_owned(),
         (_, ..1) => "just now".to_owned(),
         (..1, minutes) => format!("{} ago", count(unsigned(minutes), "minute")),
         (hours @ ..48, _) => format!("{} ago", count(unsigned(hours), "hour")),
@@ -87,10 +93,8 @@ pub(super) fn ago(past: SignedDuration) -> String {
 }
 
 pub(super) fn judge_contact(name: &str, last: Timestamp, now: Timestamp) -> (State, String) {
-    let away = now.duration_since(last);
-    let state = if away > MISSED { State::Warn } else { State::Ok };
-    let name = printable(name);
-    (state, format!("{name} came last, {}", ago(away)))
+    let (state, ago) = judge_age(now.duration_since(last), MISSED);
+    (state, format!("{} came last, {ago}", printable(name)))
 }
 
 #[cfg(test)]
@@ -115,11 +119,13 @@ mod tests {
     fn times_are_worded_in_what_fits() {
         let worded = |minutes| ago(SignedDuration::from_mins(minutes));
         assert_eq!(worded(-5), "just now");
+        assert!(worded(-60).starts_with("at a time to come"));
         assert_eq!(worded(1), "1 minute ago");
         assert_eq!(worded(60), "1 hour ago");
         assert_eq!(worded(47 * 60), "47 hours ago");
         assert_eq!(worded(49 * 60), "2 days ago");
         let now = Timestamp::now();
+        assert_eq!(judge_contact("a", now + MISSED, now).0, State::Warn);
         assert_eq!(judge_contact("a", now - MISSED, now).0, State::Ok);
         assert_eq!(
             judge_contact("a", now - MISSED - SignedDuration::from_secs(1), now).0,

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::findings::{CanSyncOptions, Finding, State, ago, judge_certificate};
+use super::findings::{CanSyncOptions, Finding, State, judge_age, judge_certificate};
 use crate::error_chain;
 use crate::{
     catalog::Catalog,
@@ -156,9 +156,8 @@ fn judge_past(url: &str, known: Option<&UpstreamRecord>, now: Timestamp) -> Find
     let Some(success) = known.and_then(|known| known.last_success) else {
         return find(State::Warn, "never: run `tidegate sync --from` with this server".to_owned());
     };
-    let since = now.duration_since(success);
-    let mut what = format!("{} ({success})", ago(since));
-    let mut state = if since > STALE { State::Warn } else { State::Ok };
+    let (mut state, ago) = judge_age(now.duration_since(success), STALE);
+    let mut what = format!("{ago} ({success})");
     if let Some(known) = known {
         if let Some(attempt) = known.last_attempt.filter(|attempt| *attempt > success) {
             what.push_str(&format!("; the attempt at {attempt} did not come to its end"));
