@@ -241,3 +241,20 @@ fn seal_and_export_say_how_much_waits() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("1 approved update; `tidegate approve --list` says why"), "{said}");
 }
+
+/// A source may hold thousands of odd documents: the rest is in the JSON form.
+#[test]
+fn no_more_than_twenty_notes_are_told() {
+    let sides = TwoSides::new();
+    let mut documents: Vec<Document> = (1..=25).map(Document::new).collect();
+    for document in &mut documents {
+        document.prerequisites += "<AtLeastOne />";
+    }
+    put(&sides, &documents, &[]);
+    let source = sides.source();
+    let args = ["sync", "--from", crate::support::program::utf8(&source)];
+    let output = crate::support::program::run(&sides.connected.data, &args);
+    let said = crate::support::program::messages(&output);
+    assert_eq!(said.matches("requires one of no updates").count(), 20, "{said}");
+    assert!(said.contains("and 5 more notes"), "{said}");
+}
