@@ -178,7 +178,7 @@ fn a_lost_file_is_named() {
     put(&sides, &[Document::new(1).file("a.cab", "here")], &["here"]);
     sides.sync(&[], 0);
     let side = &sides.connected;
-    // The only payload: the disk is missing, and the catalogue counts.
+    // Nothing is there: the disk is missing, and the catalogue counts.
     std::fs::rename(side.data.join("content"), side.data.join("elsewhere")).unwrap();
     assert_eq!(side.run(&["status"])["lost"]["payloads"], 0);
     std::fs::rename(side.data.join("elsewhere"), side.data.join("content")).unwrap();
