@@ -53,7 +53,7 @@ fn contradictions_of(which: &str) -> String {
     let compare = |on: &str, differs: &str| {
         format!(
             "SELECT r.update_id, r.revision_number, r.title, f.name, f.sha1, f.size, p.sha256,
-                    p.size
+                    p.size, p.sha1
              FROM payload p JOIN file f ON {on} JOIN revision r USING (revision_id)
              WHERE p.not_carried IS NULL AND ({which}) AND ({differs})"
         )
@@ -67,13 +67,19 @@ fn contradictions_of(which: &str) -> String {
 
 fn contradiction(row: &Row<'_>) -> rusqlite::Result<Contradiction> {
     let (title, file) = (row.get(2)?, row.get::<_, String>(3)?);
-    let what = format!(
-        "names the file {file} with SHA-1 {} and {} bytes, but the payload {} has other digests or another size ({} bytes)",
-        sha1_at(row, 4)?,
-        u64_at(row, 5)?,
-        sha256_at(row, 6)?,
-        u64_at(row, 7)?,
-    );
+    let (named, size) = ((sha1_at(row, 4)?, u64_at(row, 5)?), u64_at(row, 7)?);
+    let (sha256, sha1) = (sha256_at(row, 6)?, sha1_at(row, 8)?);
+    let what = if named.1 != size {
+        let named = named.1;
+        format!("names the file {file} with {named} bytes, but the payload {sha256} has {size}")
+    } else if named.0 != sha1 {
+        let named = named.0;
+        format!("names the file {file} with SHA-1 {named}, but the payload {sha256} has {sha1}")
+    } else {
+        format!(
+            "names the file {file} with another SHA-256 than the payload of its SHA-1 has, {sha256}"
+        )
+    };
     Ok(Contradiction { identity: identity_at(row, 0)?, title, file, what })
 }
 

@@ -61,9 +61,12 @@ impl Args {
             } else {
                 let found = updates::show(&ops, id)?;
                 context.out.data(&found, || {
-                    let left_out: String =
-                        found.left_out_revisions.iter().map(waiting::left_out).collect();
-                    line(&found.revision) + &left_out + &waiting::reasons(&found.waiting)
+                    let mut text = line(&found.revision);
+                    if !found.left_out_revisions.is_empty() {
+                        text.push_str("    left out of snapshots:\n");
+                    }
+                    text.extend(found.left_out_revisions.iter().map(waiting::left_out));
+                    text + &waiting::reasons(&found.waiting)
                 })?;
             }
             return Ok(Outcome::Done);

@@ -61,15 +61,10 @@ fn cause(reason: WaitingReason) -> &'static str {
     }
 }
 
-/// A line about a revision that the mirror leaves out of its snapshots; nothing of another.
+/// A line with what is wrong with a revision that the mirror leaves out of its snapshots; none of another.
 pub(super) fn left_out(revision: &RevisionSummary) -> String {
     let Some(why) = &revision.left_out else { return String::new() };
-    format!(
-        "    left out of snapshots: \"{}\" ({}) {}\n",
-        printable(&revision.title),
-        revision.identity,
-        printable(why)
-    )
+    format!("    \"{}\" ({}) {}\n", printable(&revision.title), revision.identity, printable(why))
 }
 
 /// A line for each reason of one update.

@@ -140,20 +140,22 @@ impl ContentStore {
         Ok(())
     }
 
-    /// The names of all payloads here. Nothing but names is looked at, so that many of them take little time.
+    /// The names of all payloads here; `None` where not even the folders are that payloads were in: no disk
+    /// is mounted there, or nothing ever came. Only names are looked at, so that many take little time.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn names(&self) -> Result<HashSet<Sha256>, ContentError> {
-        let mut names = HashSet::new();
+    pub fn names(&self) -> Result<Option<HashSet<Sha256>>, ContentError> {
+        let mut names = None;
         if !self.root.exists() {
-            return Ok(names);
+            return Ok(None);
         }
         for folder in entries(&self.root)? {
             let two = folder.file_name().is_some_and(|name| name.len() == 2);
             if two && folder.is_dir() {
                 let found = entries(&folder)?;
                 let found = found.iter().filter_map(|path| path.file_name()?.to_str());
+                let names = names.get_or_insert_with(HashSet::new);
                 names.extend(found.filter_map(|name| name.parse::<Sha256>().ok()));
             }
         }

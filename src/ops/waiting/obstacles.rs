@@ -14,7 +14,7 @@ use crate::{
     data_dir::Side,
     fleet::{ApprovalAction, Fleet},
     ops::{Result, context::Context},
-    scope::{self, Decision, Graph, Obstacle},
+    scope::{self, Decision, FileState, Graph, Obstacle},
     server::{
         pack::packed_in,
         view::{ExistingPayloads, decision, decisions, scope_revision},
@@ -229,12 +229,21 @@ impl<'a> Approved<'a> {
         found
     }
 
-    /// Members that are not in the catalogue; with `all`, only where a clause has no other alternative.
+    /// Members that are not in the catalogue, of clauses of which no alternative has its files here; with
+    /// `all`, only where the catalogue has no alternative either.
     fn members_not_here(&self, update: UpdateId, all: bool) -> Result<Option<ReasonDetails>> {
+        let is_complete = |member: &UpdateIdentity| {
+            let id = self.graph.lookup(member);
+            id.and_then(|id| self.graph.files(id)) == Some(FileState::Complete)
+        };
         let mut gone = BTreeSet::new();
         for clause in self.with_members(update).into_iter().flat_map(|node| &node.bundled) {
             let is_here = |member: &&UpdateIdentity| self.nodes.contains_key(member);
-            if !all || !clause.any_of.iter().any(|member| is_here(&member)) {
+            let is_whole = match all {
+                true => clause.any_of.iter().any(|member| is_here(&member)),
+                false => clause.any_of.iter().any(is_complete),
+            };
+            if !is_whole {
                 let missing = clause.any_of.iter().filter(|member| !is_here(member));
                 gone.extend(missing.map(|member| member.id));
             }

@@ -9,6 +9,7 @@ mod range;
 use std::{
     fs::{File, Metadata},
     io,
+    path::Path,
     sync::Arc,
 };
 
@@ -65,10 +66,15 @@ pub(super) async fn serve(
 /// Opens a file and gives its strong entity tag. Blocking.
 fn open(state: &ServerState, sha1: &Sha1) -> io::Result<Option<(File, Metadata, String)>> {
     let Some((sha256, size)) = find(state, sha1)? else { return Ok(None) };
-    let file = match File::open(state.stores.content().path(&sha256)) {
+    let path = state.stores.content().path(&sha256);
+    let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             tracing::error!(%sha1, %sha256, "a payload is gone: run `tidegate check`");
+            // Not where its folder is gone too: then a disk may be missing.
+            if path.parent().is_some_and(Path::is_dir) {
+                state.serving.note_missing(sha1);
+            }
             return Ok(None);
         }
         Err(error) => return Err(error),

@@ -1,8 +1,12 @@
 //! What is served now, and how it is replaced when the stores have changed.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use arc_swap::ArcSwap;
+use bundle_format::digest::Sha1;
 
 use super::{secrets::SiteSecrets, stores::Stores};
 use crate::{
@@ -24,7 +28,11 @@ pub(crate) struct Serving {
 }
 
 /// What is served now.
-pub(crate) struct CurrentServing(ArcSwap<Serving>);
+pub(crate) struct CurrentServing {
+    serving: ArcSwap<Serving>,
+    /// A payload that the view offers is gone.
+    lacks_payload: AtomicBool,
+}
 
 impl CurrentServing {
     /// Loads the first view. Blocking.
@@ -33,12 +41,20 @@ impl CurrentServing {
         secrets: &SiteSecrets,
         options: &ViewOptions,
     ) -> Result<Self, ServerError> {
-        Ok(Self(ArcSwap::from_pointee(Serving::load(stores, secrets, options, None)?)))
+        let serving = ArcSwap::from_pointee(Serving::load(stores, secrets, options, None)?);
+        Ok(Self { serving, lacks_payload: AtomicBool::new(false) })
     }
 
     /// What is served now. A request goes on with what it got here, whatever is swapped meanwhile.
     pub(crate) fn get(&self) -> Arc<Serving> {
-        self.0.load_full()
+        self.serving.load_full()
+    }
+
+    /// Notes that the bytes of a payload are gone: if the view offers it, it is loaded again.
+    pub(crate) fn note_missing(&self, sha1: &Sha1) {
+        if self.get().view.file(sha1).is_some_and(|file| file.present) {
+            self.lacks_payload.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Swaps the view if the stores have changed. Blocking.
@@ -53,9 +69,11 @@ impl CurrentServing {
         let old = self.get();
         // One whose deployments could not be recorded is loaded again when they can be.
         let is_final = old.view.is_recorded() || stores.has_failed();
-        if !old.view.is_current(catalog, fleet) || !is_final {
-            let new = Serving::load(stores, secrets, options, Some(&old.view))?;
-            self.0.store(Arc::new(new));
+        let lacks_payload = self.lacks_payload.swap(false, Ordering::Relaxed);
+        if !old.view.is_current(catalog, fleet) || !is_final || lacks_payload {
+            let previous = (!lacks_payload).then_some(&old.view);
+            let new = Serving::load(stores, secrets, options, previous)?;
+            self.serving.store(Arc::new(new));
         }
         Ok(())
     }

@@ -14,16 +14,18 @@ use crate::{
 pub struct ExistingPayloads(Option<HashSet<Sha256>>);
 
 impl ExistingPayloads {
-    /// Lists the folder of payloads, of which `expected` should be there. If none at all is there, or it
-    /// cannot be listed, a disk is missing, not a payload: then the catalogue counts.
+    /// Lists the folder of payloads, of which `expected` should be there. If not even their folders are
+    /// there, or they cannot be listed, a disk is missing, not a payload: then the catalogue counts.
     pub fn list(content: &Path, expected: u64) -> Self {
         let folder = content.display();
         match ContentStore::for_reading(content).names() {
-            Ok(names) if names.is_empty() && expected > 0 => {
-                tracing::error!(%folder, "no payload at all is there: is the disk mounted?");
+            Ok(Some(names)) => Self(Some(names)),
+            Ok(None) => {
+                if expected > 0 {
+                    tracing::error!(%folder, "no payload at all is there: is the disk mounted?");
+                }
                 Self(None)
             }
-            Ok(names) => Self(Some(names)),
             Err(error) => {
                 tracing::error!(%folder, %error, "cannot list the payloads");
                 Self(None)

@@ -269,8 +269,13 @@ fn roots(
         }
         FileSelection::Updates(updates) => {
             for update in updates {
-                match catalog.newest(*update)? {
-                    Some(newest) => drop(revisions.insert(newest.revision_id)),
+                match catalog.newest_known(*update)? {
+                    Some(newest) => match &newest.left_out {
+                        None => drop(revisions.insert(newest.revision_id)),
+                        Some(why) => {
+                            problems.add(&newest.title, &format!("no snapshot gets it: it {why}"));
+                        }
+                    },
                     None => problems.add(&update.to_string(), "it is not in the catalogue"),
                 }
             }

@@ -178,7 +178,7 @@ fn a_lost_file_is_named() {
     put(&sides, &[Document::new(1).file("a.cab", "here")], &["here"]);
     sides.sync(&[], 0);
     let side = &sides.connected;
-    // The only payload: the disk is missing, and the catalogue counts.
+    // Nothing is there: the disk is missing, and the catalogue counts.
     std::fs::rename(side.data.join("content"), side.data.join("elsewhere")).unwrap();
     assert_eq!(side.run(&["status"])["lost"]["payloads"], 0);
     std::fs::rename(side.data.join("elsewhere"), side.data.join("content")).unwrap();
@@ -240,4 +240,21 @@ fn seal_and_export_say_how_much_waits() {
     let output = crate::support::program::run(&side.data, &["seal"]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("1 approved update; `tidegate approve --list` says why"), "{said}");
+}
+
+/// A source may hold thousands of odd documents: the rest is in the JSON form.
+#[test]
+fn no_more_than_twenty_notes_are_told() {
+    let sides = TwoSides::new();
+    let mut documents: Vec<Document> = (1..=25).map(Document::new).collect();
+    for document in &mut documents {
+        document.prerequisites += "<AtLeastOne />";
+    }
+    put(&sides, &documents, &[]);
+    let source = sides.source();
+    let args = ["sync", "--from", crate::support::program::utf8(&source)];
+    let output = crate::support::program::run(&sides.connected.data, &args);
+    let said = crate::support::program::messages(&output);
+    assert_eq!(said.matches("requires one of no updates").count(), 20, "{said}");
+    assert!(said.contains("and 5 more notes"), "{said}");
 }

@@ -5,14 +5,18 @@ use std::{
     thread,
 };
 
+use bundle_format::digest::{Sha1, Sha256};
 use jiff::Timestamp;
 use tidegate::fleet::{ALL_COMPUTERS, ApprovalAction, Origin};
 
 use super::{
     Running,
-    documents::{self, CHILD, CLASSIFICATION, COMPANY, DETECTOID, PARENT, PRODUCT, update},
+    documents::{
+        self, CHILD, CLASSIFICATION, COMPANY, DETECTOID, PARENT, PAYLOAD, PRODUCT, update,
+    },
     session::{Session, ids},
 };
+use crate::support::http::get;
 
 /// Everything that the detectoids and categories of this catalogue unlock, round by round.
 pub(super) fn scan(session: &mut Session) -> Vec<(i32, String)> {
@@ -168,5 +172,27 @@ fn no_request_is_dropped_while_views_are_swapped() {
             let (with, without) = client.join().unwrap();
             assert!(with > 0 && without > 0, "{with} with, {without} without");
         }
+    });
+}
+
+/// Who is asked for a payload that is gone no longer offers what needs it.
+#[test]
+fn what_turns_out_to_be_gone_is_no_longer_offered() {
+    let site = documents::site();
+    site.approve(update(PARENT));
+    let server = Running::new(&site);
+    let mut session = Session::new(server.address, "pc-1", "2.90");
+    assert_eq!(scan(&mut session), all_approved());
+    let name = Sha256::hash(PAYLOAD).to_string();
+    let file = site.data.content().join(&name[..2]).join(&name);
+    std::fs::remove_file(file).unwrap();
+    let sha1 = Sha1::hash(PAYLOAD).to_string().to_uppercase();
+    let path = format!("/Content/{}/{sha1}.exe", &sha1[38..]);
+    assert_eq!(get(server.address, "GET", &path, &[]).status, 404);
+    let evaluated = Some("PreDeploymentCheck".to_owned());
+    until(&evaluated, || {
+        let mut session = Session::new(server.address, "pc-2", "2.90");
+        let parent = scan(&mut session).into_iter().find(|(id, _)| *id == PARENT);
+        parent.map(|(_, action)| action)
     });
 }
