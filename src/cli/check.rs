@@ -7,7 +7,7 @@ use tidegate::ops::{
 
 use super::{
     Context, Outcome, can_sync,
-    output::{count, human_bytes},
+    output::{count, human_bytes, printable},
 };
 
 /// Hash everything again and compare with the catalogue; or, with --can-sync, tell whether what keeps
@@ -55,6 +55,14 @@ impl Args {
     }
 }
 
+/// What to do about files that are damaged or gone.
+const DAMAGED: &str =
+    "Next: `tidegate check --put-aside`, so that nobody is served what is damaged.\n";
+
+/// What brings them again.
+const PUT_ASIDE: &str = "What is damaged was moved to damaged/ and counts as missing. Next: on the connected side `tidegate sync` and \
+                         `tidegate download`; for an isolated side `tidegate export --full` there, and `tidegate import` here.\n";
+
 fn text(report: &CheckReport) -> String {
     let mut text = format!(
         "Checked {} ({}) and {}.\n",
@@ -63,7 +71,10 @@ fn text(report: &CheckReport) -> String {
         count(report.segments, "segment")
     );
     for problem in &report.problems {
-        text.push_str(&format!("{problem}\n"));
+        text.push_str(&format!("{}\n", printable(problem)));
+    }
+    if !report.damaged_payloads.is_empty() || !report.damaged_segments.is_empty() {
+        text.push_str(if report.put_aside { PUT_ASIDE } else { DAMAGED });
     }
     if report.problems.is_empty() {
         text.push_str("All is in order.\n");

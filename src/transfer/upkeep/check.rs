@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{consistency::store_problems, snapshots::snapshots_in_use};
 use crate::{
-    catalog::{Catalog, PayloadRow, SnapshotState},
+    catalog::{Catalog, NamedFile, PayloadRow, SnapshotState},
     content::ContentStore,
     data_dir::{DataDir, Side},
     error_chain::chain,
@@ -118,6 +118,14 @@ impl CheckReport {
         self.problems.extend(found.into_iter().map(|what| format!("{before}{what}")));
     }
 
+    /// A payload that is damaged or gone, if one is, and what it belongs to.
+    fn damaged_payload(&mut self, sha256: &Sha256, wrong: Option<&str>, file: Option<NamedFile>) {
+        let Some(wrong) = wrong else { return };
+        let file = file.map_or(String::new(), |file| format!(" ({file})"));
+        self.damaged_payloads.push(*sha256);
+        self.problems.push(format!("the payload {sha256}{file} {wrong}"));
+    }
+
     /// Why a part could not be checked to its end.
     fn failed(&mut self, checked: Result<()>) {
         self.opened(checked);
@@ -155,9 +163,10 @@ fn check_names(data: &DataDir, report: &mut CheckReport, progress: &dyn Progress
     let mut names = Vec::new();
     content.list(&mut |sha256, _| names.push(sha256))?;
     for sha256 in names {
-        check_payload(&content, &sha256, report, progress, &|found| {
+        let wrong = check_payload(&content, &sha256, report, progress, &|found| {
             (found.sha256 != sha256).then_some("is damaged")
         });
+        report.damaged_payload(&sha256, wrong, None);
     }
     Ok(())
 }
@@ -173,7 +182,13 @@ fn check_payloads(
     catalog.payloads(&mut |row| {
         if row.present {
             let wrong = |found: &PayloadDigests| differs(&row, found);
-            check_payload(&content, &row.sha256, report, progress, &wrong);
+            let wrong = check_payload(&content, &row.sha256, report, progress, &wrong);
+            let names = wrong.and_then(|_| catalog.names_of_payload(&row.sha256).ok());
+            report.damaged_payload(
+                &row.sha256,
+                wrong,
+                names.and_then(|names| names.first().cloned()),
+            );
         }
     })?;
     // Nothing has come yet.
@@ -190,14 +205,15 @@ fn check_payloads(
     failed.map_or(Ok(()), |e| Err(e.into()))
 }
 
-/// Hashes one payload again; `wrong` says what is wrong with the digests that are found.
+/// Hashes one payload again; `differs` says what is wrong with the digests that are found. Gives what
+/// is wrong.
 fn check_payload(
     content: &ContentStore,
     sha256: &Sha256,
     report: &mut CheckReport,
     progress: &dyn Progress,
-    wrong: &dyn Fn(&PayloadDigests) -> Option<&'static str>,
-) {
+    differs: &dyn Fn(&PayloadDigests) -> Option<&'static str>,
+) -> Option<&'static str> {
     let mut done = 0;
     let found = content.rehash(sha256, &mut |bytes| {
         done += bytes;
@@ -205,15 +221,14 @@ fn check_payload(
     });
     report.payloads += 1;
     report.payload_bytes += done;
-    let wrong = match &found {
+    match &found {
         // It may be whole: nothing is put aside.
-        Err(e) => return report.problems.push(chain(e)),
+        Err(e) => {
+            report.problems.push(chain(e));
+            None
+        }
         Ok(None) => Some("is gone"),
-        Ok(Some(found)) => wrong(found),
-    };
-    if let Some(wrong) = wrong {
-        report.damaged_payloads.push(*sha256);
-        report.problems.push(format!("the payload {sha256} {wrong}"));
+        Ok(Some(found)) => differs(found),
     }
 }
 
@@ -256,7 +271,11 @@ fn check_segments(data: &DataDir, catalog: &Catalog, report: &mut CheckReport) -
             report.segments += 1;
             if let Some(wrong) = wrong {
                 report.damaged_segments.push(segment.sha256);
-                report.problems.push(format!("the segment {} {wrong}", segment.sha256));
+                report.problems.push(format!(
+                    "a file of snapshot {} {wrong}: {}",
+                    snapshot.number,
+                    path.display()
+                ));
             }
         }
     }
