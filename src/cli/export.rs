@@ -70,7 +70,9 @@ fn text(report: &ExportReport, asked: Option<u64>) -> String {
             human_bytes(report.not_carried_bytes),
         ));
     }
-    text.push_str(&limited(report, asked));
+    if let Some(size) = report.volume_size.filter(|_| report.limited_by_medium) {
+        text.push_str(&limited(size, asked, report.volumes.len()));
+    }
     for volume in &report.volumes {
         text.push_str(&format!("{}\n", volume.display()));
     }
@@ -78,21 +80,31 @@ fn text(report: &ExportReport, asked: Option<u64>) -> String {
 }
 
 /// That the medium decided how large a volume may be, where that made a difference.
-fn limited(report: &ExportReport, asked: Option<u64>) -> String {
-    let Some(size) = report.volume_size.filter(|_| report.limited_by_medium) else {
-        return String::new();
-    };
+fn limited(size: u64, asked: Option<u64>, volumes: usize) -> String {
+    let takes = format!(
+        "The file system of the medium (FAT) takes no file larger than {}",
+        human_bytes(size)
+    );
     match asked {
-        Some(asked) => format!(
-            "The file system of the medium (FAT) takes no file larger than {}: volumes are cut there, and not at {}.\n",
-            human_bytes(size),
-            human_bytes(asked)
-        ),
-        None if report.volumes.len() > 1 => format!(
-            "The file system of the medium (FAT) takes no file larger than {}: that is why there are {} volumes.\n",
-            human_bytes(size),
-            report.volumes.len()
-        ),
+        Some(asked) => {
+            format!("{takes}: volumes are cut there, and not at {}.\n", human_bytes(asked))
+        }
+        None if volumes > 1 => format!("{takes}: that is why there are {volumes} volumes.\n"),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate::ops::export::LARGEST_ON_FAT;
+
+    use super::limited;
+
+    #[test]
+    fn a_limit_of_the_medium_is_told_where_it_made_a_difference() {
+        let told = |asked, volumes| limited(LARGEST_ON_FAT, asked, volumes);
+        assert_eq!(told(None, 1), "");
+        assert!(told(None, 2).contains("FAT") && told(None, 2).contains("there are 2 volumes"));
+        assert!(told(Some(10_000_000_000), 1).contains("and not at 9.31 GiB"));
     }
 }
