@@ -50,6 +50,11 @@ pub enum FleetError {
         /// What is wrong and what to do.
         what: String,
     },
+    /// There is no room for one more computer, and none may go.
+    #[error(
+        "there is no room for one more computer of this address: an administrator has put all that are there into groups. Remove some with `tidegate computers remove`, or raise the bounds in the configuration (`[bounds]`)"
+    )]
+    NoRoom,
 }
 
 impl FleetError {
@@ -80,6 +85,8 @@ pub(super) enum WriteError {
     Invalid(String),
     /// Only the upstream decides.
     Replica,
+    /// There is no room for one more computer.
+    NoRoom,
 }
 
 impl WriteError {
@@ -88,6 +95,7 @@ impl WriteError {
             Self::Sqlite(source) => FleetError::Sqlite { doing, path: path.to_owned(), source },
             Self::Invalid(what) => FleetError::Invalid { what },
             Self::Replica => refusal(None),
+            Self::NoRoom => FleetError::NoRoom,
         }
     }
 }

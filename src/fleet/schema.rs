@@ -12,5 +12,6 @@ pub(super) const STORE: Store = Store {
         include_str!("migrations/0004-rules.sql"),
         include_str!("migrations/0005-bounds.sql"),
         include_str!("migrations/0006-turned-away.sql"),
+        include_str!("migrations/0007-counters.sql"),
     ],
 };

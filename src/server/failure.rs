@@ -53,7 +53,14 @@ impl From<CatalogError> for Failure {
 
 impl From<FleetError> for Failure {
     fn from(error: FleetError) -> Self {
-        Self::internal(error)
+        match error {
+            // The client may come again: room may be made meanwhile.
+            FleetError::NoRoom => {
+                ProtocolFault::new(ErrorCode::ServerBusy, "there is no room for one more computer")
+                    .into()
+            }
+            error => Self::internal(error),
+        }
     }
 }
 

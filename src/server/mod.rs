@@ -89,9 +89,12 @@ impl Server {
         http::listen::serve(&self.state, self.listeners, shutdown).await;
         watchers.abort_all();
         let state = self.state;
-        let flushed = tokio::task::spawn_blocking(move || state.contacts.flush(&state.stores));
+        let finished = tokio::task::spawn_blocking(move || {
+            state.contacts.finish(&state.stores);
+            state.turned_away.flush(&state.stores);
+        });
         // What cannot be noted was said in the log.
-        let _ = flushed.await;
+        let _ = finished.await;
     }
 }
 

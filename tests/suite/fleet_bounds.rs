@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tidegate::{
     fleet::{
-        Computer, DOWNSTREAMS_KEPT, Event, Fleet, FleetBounds, Introduction, ServerReport,
-        UNASSIGNED_COMPUTERS,
+        Computer, Contact, DOWNSTREAMS_KEPT, Event, Fleet, FleetBounds, FleetError, Introduction,
+        ServerReport, UNASSIGNED_COMPUTERS,
     },
     update::UpdateId,
 };
@@ -88,7 +88,9 @@ fn invented_computers_push_out_each_other() {
 fn the_address_with_most_computers_gives_way() {
     let (_folder, mut fleet) = bounded(FleetBounds { computers: 20, ..FleetBounds::default() });
     for n in 0..5 {
-        comes(&mut fleet, &format!("honest{n}"), HONEST, n);
+        let id = format!("honest{n}");
+        comes(&mut fleet, &id, HONEST, n);
+        reports(&mut fleet, &id, HONEST, 1);
     }
     for n in 0..40 {
         let id = format!("x{n:02}");
@@ -101,6 +103,109 @@ fn the_address_with_most_computers_gives_way() {
     assert_eq!(kept.len(), 20);
     assert_eq!(kept.iter().filter(|name| name.starts_with("honest")).count(), 5);
     assert!(kept.contains(&"late".to_owned()), "nobody new is refused");
+}
+
+#[test]
+fn many_computers_behind_one_address_outlast_strangers_that_only_say_their_names() {
+    let (_folder, mut fleet) = bounded(FleetBounds { computers: 20, ..FleetBounds::default() });
+    for n in 0..15 {
+        let id = format!("honest{n}");
+        comes(&mut fleet, &id, HONEST, n);
+        reports(&mut fleet, &id, HONEST, 1);
+    }
+    for n in 0..100 {
+        comes(&mut fleet, &format!("x{n}"), &format!("198.51.100.{n}"), n);
+    }
+    let kept = names(&fleet);
+    assert_eq!(kept.len(), 20);
+    assert_eq!(kept.iter().filter(|name| name.starts_with("honest")).count(), 15);
+    assert_eq!(fleet.dropped().unwrap()[0].times, 95);
+}
+
+#[test]
+fn of_one_address_those_go_that_were_silent_longest() {
+    let (_folder, mut fleet) =
+        bounded(FleetBounds { computers_of_address: 3, ..FleetBounds::default() });
+    for (n, id) in (0..).zip(["a", "b", "c", "d", "e"]) {
+        comes(&mut fleet, id, HONEST, n);
+        let at = exactly_now() + SignedDuration::from_secs(n);
+        fleet.contact_from(id, Contact::Synced, Some(HONEST), at).unwrap();
+        fleet.contact_from("a", Contact::Synced, Some(HONEST), at).unwrap();
+    }
+    assert_eq!(names(&fleet), ["a", "d", "e"]);
+}
+
+#[test]
+fn where_an_administrator_placed_all_nobody_new_is_noted() {
+    let bounds = FleetBounds { computers_of_address: 3, computers: 5, ..FleetBounds::default() };
+    let (_folder, mut fleet) = bounded(bounds);
+    for n in 0..3 {
+        let id = format!("placed{n}");
+        comes(&mut fleet, &id, HONEST, n);
+        fleet.assign(&id, &[UNASSIGNED_COMPUTERS]).unwrap();
+    }
+    let new = |id: &str, address: &str| Introduction {
+        id: id.to_owned(),
+        dns_name: String::new(),
+        requested_group: None,
+        address: Some(address.to_owned()),
+    };
+    let refused = fleet.introduce_as(&new("new", HONEST), exactly_now());
+    assert!(matches!(refused, Err(FleetError::NoRoom)), "{refused:?}");
+    assert_eq!(names(&fleet).len(), 3);
+    // Those that are known come as ever, and other addresses have their own room.
+    fleet.introduce_as(&new("placed1", HONEST), exactly_now()).unwrap();
+    for n in 0..4 {
+        comes(&mut fleet, &format!("elsewhere{n}"), &format!("198.51.100.{n}"), n);
+    }
+    let kept = names(&fleet);
+    assert_eq!(kept.len(), 5);
+    assert!(kept.contains(&"elsewhere3".to_owned()), "{kept:?}");
+    assert!(kept.ends_with(&["placed0", "placed1", "placed2"].map(str::to_owned)), "{kept:?}");
+    // One that is known and moves to where there is no room stays counted where it was.
+    fleet.introduce_as(&new("elsewhere3", HONEST), exactly_now()).unwrap();
+    assert!(fleet.was_at("elsewhere3", Some("198.51.100.3")).unwrap());
+}
+
+#[test]
+fn a_computer_that_moves_to_another_address_counts_there() {
+    let bounds = FleetBounds {
+        never_scanned_of_address: 2,
+        computers_of_address: 4,
+        bytes_of_address: 20_000,
+        ..FleetBounds::default()
+    };
+    let (_folder, mut fleet) = bounded(bounds);
+    for n in 0..10 {
+        let own = format!("198.51.100.{n}");
+        let id = format!("x{n}");
+        comes(&mut fleet, &id, &own, n);
+        if n >= 5 {
+            reports(&mut fleet, &id, &own, 10);
+        }
+    }
+    assert_eq!(names(&fleet).len(), 10);
+    for n in 0..10 {
+        comes(&mut fleet, &format!("x{n}"), STRANGER, 10 + n);
+    }
+    assert_eq!(names(&fleet).len(), 4, "{:?}", names(&fleet));
+    let events = |id: &String| fleet.events(id, 100).unwrap().len();
+    let all: usize = names(&fleet).iter().map(events).sum();
+    assert!(all * 1200 <= 20_000 && all > 5, "{all}");
+}
+
+#[test]
+fn a_bound_that_was_lowered_is_reached_with_those_that_come() {
+    let (folder, mut fleet) = stores::fleet();
+    for n in 0..300 {
+        comes(&mut fleet, &format!("x{n}"), STRANGER, n);
+    }
+    drop(fleet);
+    let path = folder.path().join("fleet.sqlite");
+    let fleet = Fleet::open(&path).unwrap();
+    let mut fleet = fleet.with_bounds(FleetBounds { computers: 50, ..FleetBounds::default() });
+    comes(&mut fleet, "new", HONEST, 300);
+    assert_eq!(names(&fleet).len(), 50);
 }
 
 #[test]

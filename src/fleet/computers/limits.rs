@@ -1,5 +1,6 @@
-//! Bounds on computers and on what they report: what is over them goes, of the address that occupies most,
-//! the computers that never scanned and the oldest first. None that an administrator placed goes.
+//! Bounds on computers and on what they report. Computers that never scanned or reported give way first,
+//! then those that were silent longest; none that an administrator placed. What was reported gives way the
+//! oldest first. Each step costs in proportion to what goes.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -10,60 +11,98 @@ use crate::{
     sqlite::{int, u64_at},
 };
 
-/// All computers, in the table of what is occupied.
-const ALL: &str = "*";
 /// Computers whose address is not known.
 const NOWHERE: &str = "";
-/// When the fleet is full, so many parts of a hundred are freed at once.
+/// When reports are over a bound, so many parts of a hundred are freed at once.
 const FREED: u64 = 5;
+/// When a bound was lowered, so many computers go for each that comes.
+const GONE_AT_ONCE: u64 = 1000;
 
-/// Makes room for a new computer of an address.
+/// Makes room for a computer that comes to an address: a new one, or a known one that moves. False if there
+/// is none, because an administrator has placed all that are there.
 pub(super) fn make_room(
     db: &Connection,
-    address: Option<&str>,
+    comes: &Comes<'_>,
     bounds: &FleetBounds,
     now: Timestamp,
-) -> Result<(), WriteError> {
-    if let Some(address) = address {
-        let never_scanned = db
-            .prepare_cached(&format!("SELECT count(*) FROM computer WHERE address = ?1 AND {NEW}"))?
-            .query_row([address], |row| u64_at(row, 0))?;
-        if never_scanned >= bounds.never_scanned_of_address {
-            drop_computer(db, Some(address), now)?;
+) -> Result<bool, WriteError> {
+    if let Some(address) = comes.address {
+        let there = occupied(db, address)?;
+        if comes.never_scanned {
+            let too_many = excess(there.never_scanned, bounds.never_scanned_of_address);
+            drop_computers(db, Some(address), too_many, now)?;
         }
-        if occupied(db, address)?.0 >= bounds.computers_of_address {
-            drop_computer(db, Some(address), now)?;
+        let there = occupied(db, address)?.computers;
+        let too_many = excess(there, bounds.computers_of_address);
+        let gone = drop_computers(db, Some(address), too_many, now)?;
+        if there - gone >= bounds.computers_of_address {
+            return Ok(false);
         }
     }
-    if occupied(db, ALL)?.0 >= bounds.computers {
-        let largest = largest(db, "computers")?;
-        drop_computer(db, largest.as_deref(), now)?;
+    let all = if comes.is_new { in_all(db)?.0 } else { 0 };
+    let mut left = all;
+    for _ in 0..excess(all, bounds.computers) {
+        let Some(address) = who_gives_way(db)? else { break };
+        left -= drop_computers(db, address.as_deref(), 1, now)?;
     }
-    Ok(())
+    Ok(left < bounds.computers)
 }
 
-/// A computer that has only said its name.
-const NEW: &str = "last_sync IS NULL AND last_report IS NULL AND placed <> 'administrator'";
+/// A computer that comes to an address.
+pub(super) struct Comes<'a> {
+    /// The address, if it is known.
+    pub(super) address: Option<&'a str>,
+    /// It has only said its name so far.
+    pub(super) never_scanned: bool,
+    /// It was not here before.
+    pub(super) is_new: bool,
+}
 
-/// Drops a computer of an address: one that never scanned, else the one that was away longest.
-fn drop_computer(db: &Connection, address: Option<&str>, now: Timestamp) -> Result<(), WriteError> {
-    let find = |condition: &str| {
-        db.prepare_cached(&format!(
-            "SELECT computer_id FROM computer WHERE address IS ?1 AND {condition}
-             ORDER BY last_seen LIMIT 1"
-        ))?
-        .query_row([address], |row| row.get::<_, String>(0))
-        .optional()
-    };
-    let found = match find(NEW)? {
-        Some(id) => Some(id),
-        None => find("placed <> 'administrator'")?,
-    };
-    if let Some(id) = found {
-        forget(db, &id)?;
-        dropped::note(db, "computers", 1, address, now)?;
+/// How many have to go so that there is room for one more, at most so many at once.
+fn excess(there: u64, bound: u64) -> u64 {
+    (there + 1).saturating_sub(bound).min(GONE_AT_ONCE)
+}
+
+/// Drops computers of an address; how many it were.
+fn drop_computers(
+    db: &Connection,
+    address: Option<&str>,
+    most: u64,
+    now: Timestamp,
+) -> Result<u64, WriteError> {
+    if most == 0 {
+        return Ok(0);
     }
-    Ok(())
+    let gone: Vec<String> = db
+        .prepare_cached(
+            "SELECT computer_id FROM computer WHERE address IS ?1 AND placed <> 'administrator'
+             ORDER BY never_scanned DESC, last_seen LIMIT ?2",
+        )?
+        .query_map(params![address, int(most)], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for id in &gone {
+        forget(db, id)?;
+    }
+    dropped::note(db, "computers", gone.len(), address, now)?;
+    Ok(gone.len() as u64)
+}
+
+/// The address that gives way when there are too many computers in all: that with most computers that
+/// never scanned; if there are none, that with most computers of those that may go.
+#[expect(clippy::option_option, reason = "the address may be one that is not known")]
+fn who_gives_way(db: &Connection) -> rusqlite::Result<Option<Option<String>>> {
+    for kind in ["never_scanned", "may_go"] {
+        let address: Option<String> = db
+            .prepare_cached(&format!(
+                "SELECT address FROM occupied WHERE {kind} > 0 ORDER BY {kind} DESC LIMIT 1"
+            ))?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        if let Some(address) = address {
+            return Ok(Some(known(address)));
+        }
+    }
+    Ok(None)
 }
 
 /// Brings what a computer, those of its address, and all computers have reported within bounds.
@@ -77,32 +116,36 @@ pub(super) fn trim(
         .prepare_cached("SELECT stored, address FROM computer WHERE computer_id = ?1")?
         .query_row([computer], |row| Ok((u64_at(row, 0)?, row.get(1)?)))?;
     if let Some(over) = stored.checked_sub(bounds.bytes_of_computer).filter(|over| *over > 0) {
-        let events = drop_events(db, "computer_id = ?1", Some(computer), over)?;
+        let events = drop_events(db, Whose::Computer(computer), over)?;
         dropped::note(db, "events", events, address.as_deref(), now)?;
     }
     if let Some(address) = &address {
         trim_address(db, Some(address), bounds.bytes_of_address, now)?;
     }
-    let (_, all) = occupied(db, ALL)?;
-    if all > bounds.bytes {
-        let largest = largest(db, "bytes")?;
-        let (_, its) = occupied(db, largest.as_deref().unwrap_or(NOWHERE))?;
-        let over = (all - bounds.bytes) + bounds.bytes / 100 * FREED;
-        trim_address(db, largest.as_deref(), its.saturating_sub(over), now)?;
+    let over = in_all(db)?.1.saturating_sub(bounds.bytes);
+    if over > 0 {
+        let largest: Option<String> = db
+            .prepare_cached("SELECT address FROM occupied ORDER BY bytes DESC LIMIT 1")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        let largest = largest.unwrap_or_default();
+        let its = occupied(db, &largest)?.bytes;
+        let over = over + bounds.bytes / 100 * FREED;
+        trim_address(db, known(largest).as_deref(), its.saturating_sub(over), now)?;
     }
     Ok(())
 }
 
 /// Drops the oldest events of an address, and if that is not enough, the states of the computers that have
 /// not reported for longest.
-fn trim_address(
+pub(super) fn trim_address(
     db: &Connection,
     address: Option<&str>,
     bytes: u64,
     now: Timestamp,
 ) -> Result<(), WriteError> {
     let over = |db| {
-        let (_, stored) = occupied(db, address.unwrap_or(NOWHERE))?;
+        let stored = occupied(db, address.unwrap_or(NOWHERE))?.bytes;
         Ok::<_, rusqlite::Error>(stored.saturating_sub(bytes))
     };
     let too_much = over(db)?;
@@ -110,69 +153,90 @@ fn trim_address(
         return Ok(());
     }
     // A little more at once: the next report finds room.
-    let too_much = too_much + bytes / 100 * FREED;
-    let of_address = "computer_id IN (SELECT computer_id FROM computer WHERE address IS ?1)";
-    let events = drop_events(db, of_address, address, too_much)?;
+    let more = bytes / 100 * FREED;
+    let events = drop_events(db, Whose::Address(address), too_much + more)?;
     dropped::note(db, "events", events, address, now)?;
-    let mut states = 0;
-    while over(db)? > 0 {
-        let oldest: Option<String> = db
-            .prepare_cached(
-                "SELECT computer_id FROM computer WHERE address IS ?1 AND stored > 0
-                 ORDER BY last_report LIMIT 1",
-            )?
-            .query_row([address], |row| row.get(0))
-            .optional()?;
-        let Some(oldest) = oldest else { break };
-        let removed = db
-            .prepare_cached("DELETE FROM compliance WHERE computer_id = ?1")?
-            .execute([&oldest])?;
-        if removed == 0 {
-            break;
-        }
-        states += removed;
+    let too_much = over(db)?;
+    if too_much > 0 {
+        let states = drop_states(db, address, too_much + more)?;
+        dropped::note(db, "states", states, address, now)?;
     }
-    dropped::note(db, "states", states, address, now)?;
     Ok(())
 }
 
-/// Drops the oldest events that fit a condition until so many bytes are free; how many.
-fn drop_events(
-    db: &Connection,
-    condition: &str,
-    of: Option<&str>,
-    bytes: u64,
-) -> rusqlite::Result<usize> {
+/// Drops the states of those computers of an address that have not reported for longest, until so many bytes
+/// are free; how many.
+fn drop_states(db: &Connection, address: Option<&str>, bytes: u64) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "DELETE FROM compliance WHERE computer_id IN (
+            SELECT computer_id FROM (
+                SELECT computer_id, sum(stored) OVER oldest_first - stored AS freed_before
+                FROM computer WHERE address IS ?1 AND stored > 0
+                WINDOW oldest_first AS (ORDER BY last_report, computer_id))
+            WHERE freed_before < ?2)",
+    )?
+    .execute(params![address, int(bytes)])
+}
+
+/// Whose events are dropped.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    Computer(&'a str),
+    Address(Option<&'a str>),
+}
+
+/// Drops the oldest events until so many bytes are free; how many.
+fn drop_events(db: &Connection, whose: Whose<'_>, bytes: u64) -> rusqlite::Result<usize> {
+    let (of, computers) = match whose {
+        Whose::Computer(id) => (Some(id), "SELECT ?1 AS computer_id"),
+        Whose::Address(address) => {
+            (address, "SELECT computer_id FROM computer WHERE address IS ?1")
+        }
+    };
+    // The order of the join matters: the events of these computers are read, not all that there are.
     let until: Option<i64> = db
         .prepare_cached(&format!(
             "SELECT min(arrival) FROM (
                 SELECT arrival, sum(bytes) OVER (ORDER BY arrival) AS freed
-                FROM event WHERE {condition})
+                FROM ({computers}) AS c CROSS JOIN event e USING (computer_id))
              WHERE freed >= ?2"
         ))?
         .query_row(params![of, int(bytes)], |row| row.get(0))?;
     db.prepare_cached(&format!(
-        "DELETE FROM event WHERE {condition} AND (?2 IS NULL OR arrival <= ?2)"
+        "DELETE FROM event WHERE computer_id IN ({computers}) AND arrival <= ?2"
     ))?
-    .execute(params![of, until])
+    .execute(params![of, until.unwrap_or(i64::MAX)])
 }
 
-/// Computers and bytes of an address.
-fn occupied(db: &Connection, address: &str) -> rusqlite::Result<(u64, u64)> {
+/// What there is of an address.
+#[derive(Debug, Default)]
+struct Occupied {
+    computers: u64,
+    never_scanned: u64,
+    bytes: u64,
+}
+
+fn occupied(db: &Connection, address: &str) -> rusqlite::Result<Occupied> {
     let found = db
-        .prepare_cached("SELECT computers, bytes FROM occupied WHERE address = ?1")?
-        .query_row([address], |row| Ok((u64_at(row, 0)?, u64_at(row, 1)?)))
+        .prepare_cached("SELECT computers, never_scanned, bytes FROM occupied WHERE address = ?1")?
+        .query_row([address], |row| {
+            Ok(Occupied {
+                computers: u64_at(row, 0)?,
+                never_scanned: u64_at(row, 1)?,
+                bytes: u64_at(row, 2)?,
+            })
+        })
         .optional()?;
     Ok(found.unwrap_or_default())
 }
 
-/// The address that occupies most; none where it is not known.
-fn largest(db: &Connection, what: &str) -> rusqlite::Result<Option<String>> {
-    let address: String = db
-        .prepare_cached(&format!(
-            "SELECT address FROM occupied WHERE address NOT IN ('*', 'below')
-             ORDER BY {what} DESC LIMIT 1"
-        ))?
-        .query_row([], |row| row.get(0))?;
-    Ok((address != NOWHERE).then_some(address))
+/// Computers and bytes in all.
+fn in_all(db: &Connection) -> rusqlite::Result<(u64, u64)> {
+    db.prepare_cached("SELECT computers, bytes FROM occupied_in_all WHERE whose = 'here'")?
+        .query_row([], |row| Ok((u64_at(row, 0)?, u64_at(row, 1)?)))
+}
+
+/// An address as computers have it.
+fn known(address: String) -> Option<String> {
+    (address != NOWHERE).then_some(address)
 }

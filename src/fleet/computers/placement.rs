@@ -1,7 +1,5 @@
 //! Which groups a computer is in: by its administrator, or because it asks for them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
@@ -9,12 +7,12 @@ use crate::{
     fleet::{
         database::Fleet,
         decisions::groups::{
-            ALL_COMPUTERS, UNASSIGNED_COMPUTERS, all, parents_around, require, with_ancestors,
+            ALL_COMPUTERS, UNASSIGNED_COMPUTERS, by_name, parents_around, require, with_ancestors,
         },
         error::{FleetError, WriteError},
         meta::touch,
     },
-    sqlite::uuid_at,
+    sqlite::{u64_at, uuid_at},
 };
 
 /// Groups that a computer is put into by asking for them.
@@ -109,16 +107,12 @@ pub(super) fn requested_groups(
     id: &str,
     names: &str,
 ) -> Result<Vec<Uuid>, WriteError> {
-    let by_name: HashMap<String, Uuid> = all(db)?
-        .into_iter()
-        .filter(|group| ![ALL_COMPUTERS, UNASSIGNED_COMPUTERS].contains(&group.id))
-        .map(|group| (group.name.to_lowercase(), group.id))
-        .collect();
     let mut groups: Vec<Uuid> = Vec::new();
     for name in names.split(';') {
-        let group = by_name.get(&name.trim().to_lowercase());
+        let group =
+            by_name(db, name)?.filter(|id| *id != ALL_COMPUTERS && *id != UNASSIGNED_COMPUTERS);
         if let Some(group) = group.filter(|group| !groups.contains(group)) {
-            groups.push(*group);
+            groups.push(group);
         }
         if groups.len() == GROUPS_ASKED_FOR {
             break;
@@ -136,22 +130,28 @@ pub(super) fn requested_groups(
 
 /// Whether other computers, or few, are in several groups as these.
 fn has_room_for_set(db: &Connection, id: &str, groups: &[Uuid]) -> rusqlite::Result<bool> {
-    let mut set = groups.to_vec();
-    set.sort_unstable();
-    if memberships(db, id)? == set {
+    let set = set_name(groups);
+    let is_there =
+        db.prepare_cached("SELECT 1 FROM group_set WHERE group_set = ?1")?.exists([&set])?;
+    if is_there {
         return Ok(true);
     }
-    let mut others: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
-    let mut statement = db.prepare_cached(
-        "SELECT computer_id, group_id FROM membership WHERE computer_id <> ?1
-         ORDER BY computer_id, group_id",
-    )?;
-    let mut rows = statement.query([id])?;
-    while let Some(row) = rows.next()? {
-        others.entry(row.get(0)?).or_default().push(uuid_at(row, 1)?);
-    }
-    let sets: BTreeSet<Vec<Uuid>> = others.into_values().filter(|set| set.len() > 1).collect();
-    Ok(sets.len() < SETS_ASKED_FOR || sets.contains(&set))
+    // Without the set that only this computer is in: it leaves that.
+    let others = db
+        .prepare_cached(
+            "SELECT count(*) FROM group_set WHERE instr(group_set, ',') > 0 AND NOT (computers = 1
+                AND group_set IS (SELECT group_set FROM computer WHERE computer_id = ?1))",
+        )?
+        .query_row([id], |row| u64_at(row, 0))?;
+    Ok(others < SETS_ASKED_FOR as u64)
+}
+
+/// A set of groups as the table of sets has it.
+fn set_name(groups: &[Uuid]) -> String {
+    let mut groups = groups.to_vec();
+    groups.sort_unstable();
+    let names: Vec<String> = groups.iter().map(|id| format!("{:X}", id.simple())).collect();
+    names.join(",")
 }
 
 /// Makes the memberships of a computer exactly these.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    limits::make_room,
+    limits::{Comes, make_room, trim_address},
     placement::{forget, memberships, place_as_requested, requested_groups, resolve},
 };
 use crate::{
@@ -96,7 +96,7 @@ impl Fleet {
     /// see [`FleetBounds`].
     ///
     /// # Errors
-    /// As [`Fleet::introduce`].
+    /// As [`Fleet::introduce`]; [`FleetError::NoRoom`] when none may go.
     pub fn introduce_as(&mut self, new: &Introduction, now: Timestamp) -> Result<(), FleetError> {
         let bounds = self.bounds();
         self.write("note a computer", |db| {
@@ -186,17 +186,20 @@ impl Fleet {
         })
     }
 
-    /// Whether a computer called from this address last. `None`: it is not known from where it called.
+    /// Whether a computer has registered, and called from this address last (a call without an address
+    /// comes from within this program). Not so of one that is not known, or of which nobody knows from
+    /// where it called.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn was_at(&self, id: &str, address: &str) -> Result<Option<bool>, FleetError> {
+    pub fn was_at(&self, id: &str, address: Option<&str>) -> Result<bool, FleetError> {
         self.read("look up a computer", |db| {
-            let last: Option<Option<String>> = db
-                .prepare_cached("SELECT address FROM computer WHERE computer_id = ?1")?
-                .query_row([id], |row| row.get(0))
-                .optional()?;
-            Ok(last.flatten().map(|last| last == address))
+            Ok(db
+                .prepare_cached(
+                    "SELECT 1 FROM computer WHERE computer_id = ?1 AND details IS NOT NULL
+                        AND (?2 IS NULL OR address = ?2)",
+                )?
+                .exists(params![id, address])?)
         })
     }
 
@@ -210,8 +213,22 @@ impl Fleet {
         contact: Contact,
         now: Timestamp,
     ) -> Result<(), FleetError> {
+        self.contact_from(id, contact, None, now)
+    }
+
+    /// As [`Fleet::contact`], with the address.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn contact_from(
+        &mut self,
+        id: &str,
+        contact: Contact,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), FleetError> {
         let bounds = self.bounds();
-        self.write("note a contact", |db| note_contact(db, id, contact, None, &bounds, now))
+        self.write("note a contact", |db| note_contact(db, id, contact, address, &bounds, now))
     }
 
     /// Whether RegisterComputer has been called for it.
@@ -269,14 +286,37 @@ impl Fleet {
 }
 
 impl Introduction {
+    /// The same with texts no longer than what is kept.
+    ///
+    /// # Errors
+    /// [`FleetError::Invalid`] when the id is empty or longer than 256 bytes.
+    pub fn bounded(self) -> Result<Self, FleetError> {
+        if let Some(what) = unfit_id(&self.id) {
+            return Err(FleetError::Invalid { what });
+        }
+        let requested_group = self.requested().map(str::to_owned);
+        Ok(Self { dns_name: clip(&self.dns_name, NAME).to_owned(), requested_group, ..self })
+    }
+
     fn requested(&self) -> Option<&str> {
         self.requested_group.as_deref().map(|name| clip(name, TEXT))
     }
 }
 
+/// What is wrong with the id of a computer, if anything is.
+fn unfit_id(id: &str) -> Option<String> {
+    (id.is_empty() || id.len() > NAME)
+        .then(|| format!("a computer's id has 1 to {NAME} bytes, this one has {}", id.len()))
+}
+
+/// What is kept of the details of a computer.
+pub fn bounded_details(details: &serde_json::Value) -> serde_json::Value {
+    clip_json(details, DETAILS)
+}
+
 /// The details of a computer as they are stored.
 fn details_text(details: &serde_json::Value) -> serde_json::Result<String> {
-    serde_json::to_string(&clip_json(details, DETAILS))
+    serde_json::to_string(&bounded_details(details))
 }
 
 /// Notes a contact.
@@ -298,7 +338,8 @@ pub(crate) fn note_contact(
     Ok(())
 }
 
-/// Notes that a computer came. One that was removed meanwhile is added again.
+/// Notes that a computer came. One that was removed meanwhile is added again. One that comes from another
+/// address than before counts there from now on, unless there is no room.
 fn note_seen_at(
     db: &Connection,
     id: &str,
@@ -306,25 +347,34 @@ fn note_seen_at(
     bounds: &FleetBounds,
     now: Timestamp,
 ) -> Result<(), WriteError> {
-    if id.is_empty() || id.len() > NAME {
-        return Err(WriteError::Invalid(format!(
-            "a computer's id has 1 to {NAME} bytes, this one has {}",
-            id.len()
-        )));
+    if let Some(what) = unfit_id(id) {
+        return Err(WriteError::Invalid(what));
     }
-    let known = db
-        .prepare_cached(
-            "UPDATE computer SET last_seen = ?2, address = coalesce(?3, address)
-             WHERE computer_id = ?1",
-        )?
-        .execute(params![id, moment(now), address])?;
-    if known == 0 {
-        make_room(db, address, bounds, now)?;
+    let known: Option<(Option<String>, bool)> = db
+        .prepare_cached("SELECT address, never_scanned FROM computer WHERE computer_id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((before, never_scanned)) = known else {
+        let comes = Comes { address, never_scanned: true, is_new: true };
+        if !make_room(db, &comes, bounds, now)? {
+            return Err(WriteError::NoRoom);
+        }
         db.prepare_cached(
             "INSERT INTO computer (computer_id, dns_name, first_seen, last_seen, address)
              VALUES (?1, '', ?2, ?2, ?3)",
         )?
         .execute(params![id, moment(now), address])?;
+        return Ok(());
+    };
+    db.prepare_cached("UPDATE computer SET last_seen = ?2 WHERE computer_id = ?1")?
+        .execute([id, &moment(now)])?;
+    let moves_to = address.filter(|address| before.as_deref() != Some(address));
+    let comes = Comes { address: moves_to, never_scanned, is_new: false };
+    if moves_to.is_some() && make_room(db, &comes, bounds, now)? {
+        db.prepare_cached("UPDATE computer SET address = ?2 WHERE computer_id = ?1")?
+            .execute(params![id, moves_to])?;
+        // It brings along what it has reported.
+        trim_address(db, moves_to, bounds.bytes_of_address, now)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params, types::Type};
 use serde::Serialize;
 use uuid::{Uuid, uuid};
 
@@ -12,7 +12,7 @@ use crate::{
         error::{FleetError, WriteError},
         meta::touch,
     },
-    sqlite::uuid_at,
+    sqlite::{bad_column, uuid_at},
 };
 
 /// Every computer is in it.
@@ -120,20 +120,14 @@ impl Fleet {
             let parents = parents(db)?;
             let alone = parents.keys().map(|group| with_ancestors(&parents, [*group]));
             let mut sets: BTreeSet<Vec<Uuid>> = alone.collect();
-            let mut statement = db.prepare_cached(
-                "SELECT computer_id, group_id FROM membership ORDER BY computer_id, group_id",
-            )?;
+            let mut statement = db.prepare_cached("SELECT group_set FROM group_set")?;
             let mut rows = statement.query([])?;
-            let (mut computer, mut groups) = (String::new(), Vec::new());
             while let Some(row) = rows.next()? {
-                let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-                if id != computer {
-                    sets.insert(with_ancestors(&parents, groups.drain(..)));
-                    id.clone_into(&mut computer);
-                }
-                groups.push(uuid_at(row, 1)?);
+                let names = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+                let groups = names.split(',').map(Uuid::try_parse).collect::<Result<Vec<_>, _>>();
+                let groups = groups.map_err(|e| bad_column(0, Type::Text, e))?;
+                sets.insert(with_ancestors(&parents, groups));
             }
-            sets.insert(with_ancestors(&parents, groups));
             sets.remove(&Vec::new());
             Ok(sets.into_iter().collect())
         })
@@ -205,6 +199,21 @@ pub(crate) fn find(groups: &[Group], name_or_id: &str) -> Result<Group, WriteErr
             names.join(", ")
         ))
     })
+}
+
+/// The group of this name in any letter case, if there is one. All groups are read only for a name that is
+/// not in ASCII.
+pub(crate) fn by_name(db: &Connection, name: &str) -> rusqlite::Result<Option<Uuid>> {
+    let name = name.trim();
+    if !name.is_ascii() {
+        let mut statement = db.prepare_cached("SELECT group_id, name FROM target_group")?;
+        let groups = statement.query_map([], |row| Ok((uuid_at(row, 0)?, row.get(1)?)))?;
+        let groups = groups.collect::<rusqlite::Result<Vec<(Uuid, String)>>>()?;
+        return Ok(groups.into_iter().find(|(_, other)| same(other, name)).map(|(id, _)| id));
+    }
+    db.prepare_cached("SELECT group_id FROM target_group WHERE name = ?1")?
+        .query_row([name], |row| uuid_at(row, 0))
+        .optional()
 }
 
 /// Each group's parent.

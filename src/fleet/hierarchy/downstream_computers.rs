@@ -214,7 +214,7 @@ impl Fleet {
     pub fn downstream_computer_count(&self) -> Result<u64, FleetError> {
         self.read("count the computers of downstream servers", |db| {
             Ok(db
-                .prepare_cached("SELECT count(*) FROM rolled_computer")?
+                .prepare_cached("SELECT computers FROM occupied_in_all WHERE whose = 'below'")?
                 .query_row([], |row| u64_at(row, 0))?)
         })
     }

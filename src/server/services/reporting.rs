@@ -41,25 +41,22 @@ fn report_event_batch_2(
     operation: &Element,
 ) -> Result<Pieces, Failure> {
     let batch = ReportEventBatch2::read(operation)?;
-    let is_registered = state.contacts.is_registered(&state.stores, &batch.computer)?;
     // There is no cookie: where the computer introduced itself from is all that speaks for it.
-    let is_elsewhere = match call.address() {
-        Some(address) => {
-            state.stores.read(|fleet| fleet.was_at(&batch.computer, &address))? == Some(false)
-        }
-        None => false,
-    };
-    if is_registered && !is_elsewhere {
-        store(state, call, &batch.computer, batch.events)?;
-    } else {
+    let from = call.address();
+    let is_here = state.stores.read(|fleet| fleet.was_at(&batch.computer, from.as_deref()))?;
+    if !is_here {
         state.turned_away.note(call.client(), TurnedAwayReason::UnknownComputer, call.now);
         if state.log_lines.allows(call.client()) {
             tracing::info!(
                 computer = batch.computer,
-                "a report without a cookie is not kept: no computer of this id has introduced itself from there"
+                "a report without a cookie is refused: this computer has not introduced itself from this address. It sends the report again after it has"
             );
         }
+        // The same for a computer that nobody knows, and for one that is known elsewhere.
+        let why = "introduce yourself from this address, then report again";
+        return Err(ProtocolFault::new(ErrorCode::RegistrationRequired, why).into());
     }
+    store(state, call, &batch.computer, batch.events)?;
     Ok(write(operation, "true"))
 }
 

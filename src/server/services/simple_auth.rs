@@ -2,6 +2,7 @@
 
 use super::operation::Operations;
 use crate::{
+    error_chain::chain,
     fleet::{FleetError, Introduction},
     protocol::{
         AuthorizationCookie, ProtocolFault,
@@ -10,7 +11,9 @@ use crate::{
     server::{
         call::{Call, Pieces, Service},
         failure::{Failure, sealed},
-        state::{secrets::agent_cookie_end, server_state::ServerState},
+        state::{
+            secrets::agent_cookie_end, server_state::ServerState, turned_away::TurnedAwayReason,
+        },
     },
     soap::Element,
 };
@@ -31,6 +34,13 @@ fn authorization_cookie(
     };
     match state.contacts.introduce(&state.stores, introduction, call.now) {
         Err(FleetError::Invalid { .. }) => return Err(ProtocolFault::invalid("clientId").into()),
+        Err(error @ FleetError::NoRoom) => {
+            state.turned_away.note(call.client(), TurnedAwayReason::NoRoom, call.now);
+            if state.log_lines.allows(call.client()) {
+                tracing::warn!(error = chain(&error), "a new computer is refused");
+            }
+            return Err(error.into());
+        }
         introduced => introduced?,
     }
     let expires = agent_cookie_end(call.now);

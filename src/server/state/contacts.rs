@@ -5,53 +5,46 @@
 //! disk) is kept in memory, within bounds, and written when that is possible again.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::stores::Stores;
+use super::{
+    stores::Stores,
+    waiting_notes::{WaitingNote, WaitingNotes},
+};
 use crate::{
     error_chain::chain,
-    fleet::{Contact, Fleet, FleetError, Introduction},
+    fleet::{Contact, Fleet, FleetError, Introduction, bounded_details},
 };
 
-/// A computer that keeps calling is noted this often.
+/// A computer that keeps calling is noted about this often.
 const NOTE_EVERY: SignedDuration = SignedDuration::from_mins(1);
-/// With more computers than this in memory, those that were noted long ago are forgotten.
-const MANY: usize = 10_000;
-/// Computers whose names or registrations wait to be written.
-const NEW_WAITING: usize = 1000;
+/// Computers that are remembered as noted; of more, each scan is noted.
+const NOTED: usize = 10_000;
+/// A note that cannot be written for a reason of its own is tried so often.
+const TRIES: u32 = 3;
 
-/// What of a computer is not written yet.
-#[derive(Debug, Default)]
-struct WaitingNote {
-    introduction: Option<Introduction>,
-    details: Option<(Value, Option<String>)>,
-    /// When it was here last, and when it scanned last.
-    seen: Option<Timestamp>,
-    synced: Option<Timestamp>,
-}
-
-impl WaitingNote {
-    /// Adds what came before it.
-    fn after(self, earlier: Self) -> Self {
-        Self {
-            introduction: self.introduction.or(earlier.introduction),
-            details: self.details.or(earlier.details),
-            seen: self.seen.or(earlier.seen),
-            synced: self.synced.or(earlier.synced),
-        }
-    }
-}
-
-/// When each computer was noted last, and what is not written yet.
+/// Which computers were noted lately, and what is not written yet.
 #[derive(Default)]
 pub(crate) struct ContactNotes {
-    noted: Mutex<HashMap<String, Timestamp>>,
-    waiting: Mutex<HashMap<String, WaitingNote>>,
+    noted: Mutex<NotedScans>,
+    waiting: Mutex<WaitingNotes>,
+    /// Whether the log says already that notes cannot be written.
+    failing: AtomicBool,
+}
+
+/// Computers whose scans were noted since then.
+#[derive(Default)]
+struct NotedScans {
+    since: Timestamp,
+    computers: HashSet<String>,
 }
 
 impl ContactNotes {
@@ -62,11 +55,13 @@ impl ContactNotes {
         introduction: Introduction,
         now: Timestamp,
     ) -> Result<(), FleetError> {
-        let id = introduction.id.clone();
+        let introduction = introduction.bounded()?;
+        let (id, address) = (introduction.id.clone(), introduction.address.clone());
+        let note = WaitingNote { address, seen: Some(now), ..WaitingNote::default() };
         if stores.read(|fleet| fleet.is_introduced(&introduction))? {
-            self.note(&id, now, |note| note.seen = Some(now));
+            self.note(&id, note);
         } else if stores.try_write(|fleet| fleet.introduce_as(&introduction, now))?.is_none() {
-            self.note(&id, now, |note| note.introduction = Some(introduction));
+            self.note(&id, WaitingNote { introduction: Some(introduction), ..note });
         }
         Ok(())
     }
@@ -77,17 +72,20 @@ impl ContactNotes {
         stores: &Stores,
         client: &str,
         address: Option<String>,
-        details: Value,
+        details: &Value,
         now: Timestamp,
     ) -> Result<(), FleetError> {
+        let details = bounded_details(details);
+        let from = address.clone();
+        let note = WaitingNote { address, seen: Some(now), ..WaitingNote::default() };
         if stores.read(|fleet| fleet.has_details(client, &details))? {
-            self.note(client, now, |note| note.seen = Some(now));
+            self.note(client, note);
             return Ok(());
         }
-        let from = address.as_deref();
+        let from = from.as_deref();
         let written = stores.try_write(|fleet| fleet.register_from(client, &details, from, now))?;
         if written.is_none() {
-            self.note(client, now, |note| note.details = Some((details, address)));
+            self.note(client, WaitingNote { details: Some(details), ..note });
         }
         Ok(())
     }
@@ -99,85 +97,121 @@ impl ContactNotes {
             || lock(&self.waiting).get(client).is_some_and(is_waiting))
     }
 
-    /// A computer scans: noted at most once a minute.
-    pub(crate) fn note_scan(&self, client: &str, now: Timestamp) {
+    /// A computer scans: noted about once a minute.
+    pub(crate) fn note_scan(&self, client: &str, address: Option<String>, now: Timestamp) {
         let mut noted = lock(&self.noted);
-        let is_recent = |then: &Timestamp| now.duration_since(*then).abs() < NOTE_EVERY;
-        if noted.get(client).is_some_and(is_recent) {
+        if now.duration_since(noted.since).abs() >= NOTE_EVERY {
+            *noted = NotedScans { since: now, computers: HashSet::new() };
+        }
+        if noted.computers.contains(client) {
             return;
         }
-        if noted.len() > MANY {
-            noted.retain(|_, then| is_recent(then));
+        if noted.computers.len() < NOTED {
+            noted.computers.insert(client.to_owned());
         }
-        noted.insert(client.to_owned(), now);
         drop(noted);
-        self.note(client, now, |note| note.synced = Some(now));
+        let (seen, synced) = (Some(now), Some(now));
+        self.note(client, WaitingNote { address, seen, synced, ..WaitingNote::default() });
     }
 
-    fn note(&self, client: &str, now: Timestamp, add: impl FnOnce(&mut WaitingNote)) {
-        let mut waiting = lock(&self.waiting);
-        if waiting.len() >= MANY && !waiting.contains_key(client) {
-            return;
-        }
-        let mut new = WaitingNote { seen: Some(now), ..WaitingNote::default() };
-        add(&mut new);
-        let is_large = |note: &WaitingNote| note.introduction.is_some() || note.details.is_some();
-        if is_large(&new) && waiting.values().filter(|note| is_large(note)).count() >= NEW_WAITING {
-            return;
-        }
-        let earlier = waiting.remove(client).unwrap_or_default();
-        waiting.insert(client.to_owned(), new.after(earlier));
+    fn note(&self, client: &str, note: WaitingNote) {
+        lock(&self.waiting).add(client, note);
     }
 
-    /// Writes what waits, if it can be written. Blocking.
+    /// Writes what waits, if it can be written; what cannot waits on. Blocking.
     pub(crate) fn flush(&self, stores: &Stores) {
-        let notes = std::mem::take(&mut *lock(&self.waiting));
-        if notes.is_empty() && !stores.has_failed() {
-            return;
+        let (mut notes, left_out) = {
+            let mut waiting = lock(&self.waiting);
+            (waiting.take(), waiting.take_left_out())
+        };
+        if left_out > 0 {
+            tracing::warn!(left_out, "too many computers wait to be noted: some are left out");
         }
         let has_failed = stores.has_failed();
+        if notes.is_empty() && !has_failed {
+            return;
+        }
         let written = stores.try_write(|fleet| {
             if has_failed {
                 // Something is written, that it shows.
                 fleet.try_writing(Timestamp::now())?;
             }
-            fleet.at_once(|fleet| notes.iter().try_for_each(|(id, note)| write(fleet, id, note)))
-        });
-        match written {
-            Ok(Some(())) => {}
-            Ok(None) => {
-                let mut waiting = lock(&self.waiting);
-                for (id, earlier) in notes {
-                    let later = waiting.remove(&id).unwrap_or_default();
-                    waiting.insert(id, later.after(earlier));
+            let mut failed = Vec::new();
+            fleet.at_once(|fleet| {
+                for (id, note) in &notes {
+                    match write(fleet, id, note) {
+                        // One bad note does not keep the others from being written.
+                        Err(error) if !error.is_unwritable() => failed.push((id.clone(), error)),
+                        done => done?,
+                    }
                 }
-            }
-            Err(error) => {
-                tracing::error!(error = chain(&error), "computers that were here cannot be noted");
-            }
+                Ok::<_, FleetError>(())
+            })?;
+            Ok(failed)
+        });
+        let (left, error) = match written {
+            Ok(Some(failed)) => again(&mut notes, failed),
+            Ok(None) => (notes.into_iter().collect(), None),
+            Err(error) => (notes.into_iter().collect(), Some(error)),
+        };
+        let was_failing = self.failing.swap(error.is_some(), Ordering::Relaxed);
+        if let Some(error) = error.filter(|_| !was_failing) {
+            let error = chain(&error);
+            tracing::error!(error, "computers that were here cannot be noted; it is tried again");
+        }
+        let mut waiting = lock(&self.waiting);
+        for (id, note) in left {
+            waiting.put_back(&id, note);
+        }
+    }
+
+    /// Writes what waits, at the end of the server, and says what is lost. Blocking.
+    pub(crate) fn finish(&self, stores: &Stores) {
+        self.flush(stores);
+        let lost = lock(&self.waiting).take().len();
+        if lost > 0 {
+            tracing::error!(
+                lost,
+                "what these computers said last is lost, because the fleet database cannot be written. They say it again"
+            );
         }
     }
 }
 
+/// Of the notes that could not be written, those that are tried again, and the first error of one that is
+/// not.
+fn again(
+    notes: &mut HashMap<String, WaitingNote>,
+    failed: Vec<(String, FleetError)>,
+) -> (Vec<(String, WaitingNote)>, Option<FleetError>) {
+    let (mut left, mut given_up) = (Vec::new(), None);
+    for (id, error) in failed {
+        let Some(mut note) = notes.remove(&id) else { continue };
+        note.tries += 1;
+        let is_final = matches!(error, FleetError::Invalid { .. } | FleetError::NoRoom);
+        if is_final || note.tries >= TRIES {
+            tracing::debug!(computer = id, error = chain(&error), "a computer is not noted");
+            given_up.get_or_insert(error);
+        } else {
+            left.push((id, note));
+        }
+    }
+    (left, given_up)
+}
+
 fn write(fleet: &mut Fleet, id: &str, note: &WaitingNote) -> Result<(), FleetError> {
     let at = note.seen.unwrap_or_default();
-    let steps = [
-        note.introduction.as_ref().map(|introduction| fleet.introduce_as(introduction, at)),
-        note.details
-            .as_ref()
-            .map(|(details, from)| fleet.register_from(id, details, from.as_deref(), at)),
-    ];
-    for step in steps.into_iter().flatten() {
-        match step {
-            // One bad note does not keep the others from being written.
-            Err(FleetError::Invalid { what }) => tracing::warn!(what, "a computer is not noted"),
-            step => step?,
-        }
+    let address = note.address.as_deref();
+    if let Some(introduction) = &note.introduction {
+        fleet.introduce_as(introduction, at)?;
+    }
+    if let Some(details) = &note.details {
+        fleet.register_from(id, details, address, at)?;
     }
     // One that was removed meanwhile has to introduce itself again.
     if fleet.is_registered(id)? {
-        note.seen.map(|at| fleet.contact(id, Contact::Seen, at)).transpose()?;
-        note.synced.map(|at| fleet.contact(id, Contact::Synced, at)).transpose()?;
+        note.seen.map(|at| fleet.contact_from(id, Contact::Seen, address, at)).transpose()?;
+        note.synced.map(|at| fleet.contact_from(id, Contact::Synced, address, at)).transpose()?;
     }
     Ok(())
 }
@@ -199,7 +233,7 @@ mod tests {
         let contacts = ContactNotes::default();
         let now = Timestamp::now();
         let note = |second| {
-            contacts.note_scan("pc-1", now + SignedDuration::from_secs(second));
+            contacts.note_scan("pc-1", None, now + SignedDuration::from_secs(second));
             contacts.flush(&stores);
         };
         let last_sync = || stores.read(Fleet::computers).unwrap()[0].last_sync.unwrap();
@@ -212,5 +246,42 @@ mod tests {
         assert!(first < now + SignedDuration::from_secs(2));
         note(62);
         assert!(last_sync() > first);
+    }
+
+    #[test]
+    fn a_bad_note_loses_no_other_and_what_fails_waits_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let side = Side::Isolated { site: "plant-7".to_owned() };
+        let data = DataDir::init(folder.path(), side).unwrap();
+        let path = data.fleet();
+        let stores = Stores::open(data).unwrap();
+        let contacts = ContactNotes::default();
+        let now = Timestamp::now();
+        for id in ["a", "bad", "c"] {
+            let note = WaitingNote {
+                details: Some(Value::from("10.0")),
+                seen: Some(now),
+                ..WaitingNote::default()
+            };
+            contacts.note(id, note);
+        }
+        let names = || {
+            let computers = stores.read(Fleet::computers).unwrap();
+            computers.into_iter().map(|computer| computer.id).collect::<Vec<_>>()
+        };
+        let db = rusqlite::Connection::open(&path).unwrap();
+        let trigger = |name, when| {
+            let text = format!(
+                "CREATE TRIGGER {name} BEFORE INSERT ON computer {when}
+                 BEGIN SELECT RAISE(ABORT, 'test'); END"
+            );
+            db.execute_batch(&text).unwrap();
+        };
+        trigger("one", "WHEN NEW.computer_id = 'bad'");
+        contacts.flush(&stores);
+        assert_eq!(names(), ["a", "c"]);
+        db.execute_batch("DROP TRIGGER one").unwrap();
+        contacts.flush(&stores);
+        assert_eq!(names(), ["a", "bad", "c"], "it was tried again");
     }
 }

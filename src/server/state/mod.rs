@@ -12,6 +12,7 @@
 //! | `log_lines` | how many log lines one client may cause |
 //! | `turned_away` | clients that are turned away, for the operator |
 //! | `contacts` | when computers were here |
+//! | `waiting_notes` | what of that is not written yet |
 //! | `downstream`, `newer_protocols` | what belongs to the answers to downstream servers |
 
 mod agent_config;
@@ -26,4 +27,5 @@ pub(super) mod serving;
 pub(super) mod settings;
 pub(super) mod stores;
 pub(super) mod turned_away;
+mod waiting_notes;
 pub(super) mod watcher;

@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -32,6 +35,8 @@ pub(crate) enum TurnedAwayReason {
     NotListed,
     /// Reports of a computer that did not introduce itself from there.
     UnknownComputer,
+    /// A new computer for which there is no room.
+    NoRoom,
     /// Its address has all the connections that it may have.
     Connections,
     /// The handshake of TLS failed.
@@ -49,6 +54,7 @@ impl TurnedAwayReason {
             Self::Authorization => "authorization",
             Self::NotListed => "not-listed",
             Self::UnknownComputer => "unknown-computer",
+            Self::NoRoom => "no-room",
             Self::Connections => "connections",
             Self::Tls => "tls",
         }
@@ -62,6 +68,8 @@ type WaitingTurnedAway = HashMap<(ClientAddress, TurnedAwayReason), (u64, Timest
 #[derive(Default)]
 pub(crate) struct TurnedAwayNotes {
     waiting: Mutex<WaitingTurnedAway>,
+    /// Whether the log says already that they cannot be written.
+    failing: AtomicBool,
 }
 
 impl TurnedAwayNotes {
@@ -100,18 +108,25 @@ impl TurnedAwayNotes {
                 last: *last,
             })
             .collect();
-        match stores.try_write(|fleet| fleet.note_turned_away(&entries)) {
-            Ok(Some(())) => {}
-            Ok(None) => {
-                let mut waiting = self.lock();
-                for (key, (times, first, last)) in notes {
-                    let later = waiting.entry(key).or_insert((0, first, last));
-                    *later = (later.0 + times, first, later.2);
-                }
+        let written = stores.try_write(|fleet| fleet.note_turned_away(&entries));
+        let error = match written {
+            Ok(Some(())) => {
+                self.failing.store(false, Ordering::Relaxed);
+                return;
             }
-            Err(error) => {
-                tracing::error!(error = chain(&error), "clients turned away cannot be noted");
-            }
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
+        if let Some(error) = error
+            && !self.failing.swap(true, Ordering::Relaxed)
+        {
+            let error = chain(&error);
+            tracing::error!(error, "clients turned away cannot be noted; it is tried again");
+        }
+        let mut waiting = self.lock();
+        for (key, (times, first, last)) in notes {
+            let later = waiting.entry(key).or_insert((0, first, last));
+            *later = (later.0 + times, first, later.2);
         }
     }
 
@@ -125,6 +140,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
+    use crate::data_dir::{DataDir, Side};
 
     #[test]
     fn strangers_fill_no_memory_while_nothing_can_be_written() {
@@ -134,5 +150,28 @@ mod tests {
             notes.note(Some(client), TurnedAwayReason::OldAgent, Timestamp::UNIX_EPOCH);
         }
         assert_eq!(notes.lock().len() as u64, TURNED_AWAY_KEPT);
+    }
+
+    #[test]
+    fn what_cannot_be_written_waits_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let side = Side::Isolated { site: "plant-7".to_owned() };
+        let data = DataDir::init(folder.path(), side).unwrap();
+        let path = data.fleet();
+        let stores = Stores::open(data).unwrap();
+        let notes = TurnedAwayNotes::default();
+        let client = ClientAddress::from(IpAddr::from(Ipv4Addr::LOCALHOST));
+        notes.note(Some(client), TurnedAwayReason::OldAgent, Timestamp::UNIX_EPOCH);
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.execute_batch(
+            "CREATE TRIGGER test BEFORE INSERT ON turned_away BEGIN SELECT RAISE(ABORT, 'test'); END",
+        )
+        .unwrap();
+        notes.flush(&stores);
+        assert_eq!(notes.lock().len(), 1);
+        db.execute_batch("DROP TRIGGER test").unwrap();
+        notes.flush(&stores);
+        assert_eq!(stores.read(crate::fleet::Fleet::turned_away).unwrap()[0].times, 1);
+        assert!(notes.lock().is_empty());
     }
 }

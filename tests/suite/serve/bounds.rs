@@ -64,29 +64,61 @@ fn reports_leave_a_part_of_the_disk_free() {
     honest.sync(&[], &[]);
 }
 
+/// A report without a cookie; the error code of the answer, if it is a fault.
+fn report_without_cookie(server: &Running, computer: &str) -> Option<String> {
+    let batch = format!(
+        "<computerId>{computer}</computerId><clientTime>2026-01-01T00:00:00Z</clientTime>\
+         <eventBatch/>"
+    );
+    let namespace = reporting::NAMESPACE;
+    error_code(&call(server.address, REPORTING, namespace, "ReportEventBatch2", &batch).1)
+}
+
 #[test]
 fn a_report_without_a_cookie_counts_for_a_computer_of_that_address_only() {
     let site = documents::site();
     let server = Running::new(&site);
     Session::new(server.address, "here", "2.50");
     let mut fleet = site.fleet();
-    let elsewhere = Some("192.0.2.7");
     let details = serde_json::json!({});
+    let elsewhere = Some("192.0.2.7");
     fleet.register_from("elsewhere", &details, elsewhere, Timestamp::now()).unwrap();
-    for computer in ["here", "elsewhere"] {
-        let batch = format!(
-            "<computerId>{computer}</computerId><clientTime>2026-01-01T00:00:00Z</clientTime>\
-             <eventBatch/>"
-        );
-        let namespace = reporting::NAMESPACE;
-        let (_, answer) = call(server.address, REPORTING, namespace, "ReportEventBatch2", &batch);
-        assert_eq!(error_code(&answer), None, "nobody learns which ids there are");
+    fleet.register("from-where", &details, Timestamp::now()).unwrap();
+    let refused = Some("RegistrationRequired".to_owned());
+    assert_eq!(report_without_cookie(&server, "here"), None);
+    // Nothing is lost in silence: the agent keeps the report.
+    for computer in ["elsewhere", "from-where", "nobody"] {
+        assert_eq!(report_without_cookie(&server, computer), refused, "{computer}");
     }
     let reported = |computer: &&tidegate::fleet::Computer| computer.last_report.is_some();
     let computers = fleet.computers().unwrap();
     let reported: Vec<&str> =
         computers.iter().filter(reported).map(|one| one.id.as_str()).collect();
     assert_eq!(reported, ["here"]);
+    assert!(fleet.was_at("elsewhere", elsewhere).unwrap(), "such a report moves no computer");
+    // The laptop that moved introduces itself from here: its report counts then.
+    Session::new(server.address, "elsewhere", "2.50");
+    assert_eq!(report_without_cookie(&server, "elsewhere"), None);
+}
+
+#[test]
+fn a_computer_that_moves_with_its_cookie_is_known_at_the_new_address() {
+    let site = documents::site();
+    let server = Running::new(&site);
+    let mut laptop = Session::new(server.address, "laptop", "2.50");
+    let mut fleet = site.fleet();
+    let old = Some("192.0.2.7");
+    let now = Timestamp::now();
+    fleet.contact_from("laptop", tidegate::fleet::Contact::Seen, old, now).unwrap();
+    laptop.sync(&[], &[]);
+    for _ in 0..600 {
+        if fleet.was_at("laptop", Some("127.0.0.1")).unwrap() {
+            assert_eq!(report_without_cookie(&server, "laptop"), None);
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the new address was never noted");
 }
 
 #[test]

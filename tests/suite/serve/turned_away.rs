@@ -79,7 +79,7 @@ fn whoever_else_is_turned_away_is_noted_with_the_reason() {
     let batch = "<computerId>nobody</computerId><clientTime>2026-01-01T00:00:00Z</clientTime>\
                  <eventBatch/>";
     let (status, _) = call(address, REPORTING, reporting::NAMESPACE, "ReportEventBatch2", batch);
-    assert_eq!(status, 200, "nobody learns which ids there are");
+    assert_eq!(status, 500, "the agent keeps the report");
     noted(&site, "unknown-computer", 1);
 
     // What belongs to every day is not noted: a cookie that does not hold starts a handshake.

@@ -68,6 +68,6 @@ pub(super) fn register(
     let session = AgentSession::open(state, request.cookie.as_deref(), call.now)?;
     let details = serde_json::to_value(request.info).map_err(Failure::internal)?;
     let (client, address) = (&session.cookie.client, call.address());
-    state.contacts.register(&state.stores, client, address, details, call.now)?;
+    state.contacts.register(&state.stores, client, address, &details, call.now)?;
     Ok(Service::Client.write(write_registered))
 }

@@ -52,7 +52,7 @@ pub(super) fn sync_updates(
             two_groups: category_scans && request.two_groups,
         })
     };
-    state.contacts.note_scan(&cookie.client, call.now);
+    state.contacts.note_scan(&cookie.client, call.address(), call.now);
     let info = SyncInfo {
         cookie: renewed(serving, cookie, answer.anchor)?,
         new: with_core(serving, &answer.new)?,
