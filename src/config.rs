@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::Read as _,
     net::SocketAddr,
-    num::NonZeroUsize,
+    num::{NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -25,6 +25,9 @@ pub(crate) struct Config {
     /// `[serve]`
     #[serde(default)]
     pub(crate) serve: Serve,
+    /// `[bounds]`
+    #[serde(default)]
+    pub(crate) bounds: Bounds,
     /// `[import]`
     #[serde(default)]
     pub(crate) import: Import,
@@ -68,6 +71,27 @@ pub(crate) struct Serve {
     pub(crate) connections: Option<NonZeroUsize>,
     /// Connections of one address at one time; 1024 if not given.
     pub(crate) connections_per_address: Option<NonZeroUsize>,
+}
+
+/// `[bounds]`: what computers and servers may occupy; see `docs/operating.md` for what holds if nothing is
+/// given.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Bounds {
+    /// Computers in all.
+    pub(crate) computers: Option<NonZeroU64>,
+    /// Computers of one address.
+    pub(crate) computers_per_address: Option<NonZeroU64>,
+    /// Computers of one address that have never scanned.
+    pub(crate) never_scanned_per_address: Option<NonZeroU64>,
+    /// Downstream servers of one address.
+    pub(crate) servers_per_address: Option<NonZeroU64>,
+    /// What all computers reported, as `2GiB`.
+    pub(crate) reports: Option<String>,
+    /// What the computers of one address reported.
+    pub(crate) reports_per_address: Option<String>,
+    /// What one computer reported.
+    pub(crate) reports_per_computer: Option<String>,
 }
 
 /// An address, or `none`.

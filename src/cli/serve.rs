@@ -1,11 +1,18 @@
 //! `tidegate serve`
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+};
 
-use tidegate::ops::serve::{self, ServeOptions, Serving, TlsOptions};
+use tidegate::{
+    fleet::FleetBounds,
+    ops::serve::{self, ServeOptions, Serving, TlsOptions},
+};
 
-use super::{Context, Outcome, exit::usage};
-use crate::config::{Listen, Serve};
+use super::{Context, Outcome, exit::usage, size};
+use crate::config::{Bounds, Listen, Serve};
 
 /// Where to listen if nothing else is said.
 const DEFAULT_LISTEN: &str = "0.0.0.0:8530";
@@ -35,7 +42,8 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let options = self.options(&context.config.serve)?;
+        let bounds = bounds(&context.config.bounds)?;
+        let options = ServeOptions { bounds, ..self.options(&context.config.serve)? };
         let ready = |serving: &Serving| context.out.data(serving, || text(serving));
         serve::serve(&context.ops(), options, ready, asked_to_stop())?;
         context.out.note("Stopped.");
@@ -79,6 +87,36 @@ impl Args {
             ..defaults
         })
     }
+}
+
+/// What the configuration says of the bounds, and the defaults.
+fn bounds(config: &Bounds) -> anyhow::Result<FleetBounds> {
+    let default = FleetBounds::default();
+    let number = |given: Option<NonZeroU64>, default| given.map_or(default, NonZeroU64::get);
+    let bytes = |key: &str, given: &Option<String>, default| match given.as_deref() {
+        Some(text) => size::binary(text).map_err(|why| usage(format!("[bounds] {key}: {why}"))),
+        None => Ok(default),
+    };
+    Ok(FleetBounds {
+        computers: number(config.computers, default.computers),
+        computers_of_address: number(config.computers_per_address, default.computers_of_address),
+        never_scanned_of_address: number(
+            config.never_scanned_per_address,
+            default.never_scanned_of_address,
+        ),
+        bytes_of_computer: bytes(
+            "reports-per-computer",
+            &config.reports_per_computer,
+            default.bytes_of_computer,
+        )?,
+        bytes_of_address: bytes(
+            "reports-per-address",
+            &config.reports_per_address,
+            default.bytes_of_address,
+        )?,
+        bytes: bytes("reports", &config.reports, default.bytes)?,
+        servers_of_address: number(config.servers_per_address, default.servers_of_address),
+    })
 }
 
 fn text(serving: &Serving) -> String {

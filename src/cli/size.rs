@@ -59,7 +59,6 @@ fn wrong(text: &str) -> String {
 
 /// Reads `10MiB`, `500K`, `1048576`: here K, M, G and T are powers of 1024, as of what a disk holds or
 /// a line carries; KB, MB, GB and TB of 1000.
-#[cfg(feature = "upstream")]
 pub(super) fn binary(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit = text.get(digits.len()..).unwrap_or_default().trim();

@@ -150,7 +150,10 @@ fn turned_away_line(client: &TurnedAway) -> String {
             "a downstream server that is not in `[serve] downstreams`: add its id if it may come"
         }
         "unknown-computer" => {
-            "reports of a computer that has not introduced itself from there: they are not kept"
+            "reports of a computer that has not introduced itself from there: they are refused until it has"
+        }
+        "no-room" => {
+            "a new computer for which there is no room, because an administrator has placed all that are there: see `[bounds]`"
         }
         "connections" => {
             "it had all connections open that one address may have: see `[serve] connections-per-address`"

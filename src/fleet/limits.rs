@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-/// Bounds on what computers and servers may occupy. What is over them goes, of the one who occupies most
-/// and the oldest first; a new computer or server is never refused because of others.
+/// Bounds on what computers and servers may occupy. Over them, computers that never scanned or reported go
+/// first, then those that were silent longest; none that an administrator placed, so that a new one is refused
+/// where all were placed. Of reports, the oldest of the address that has most go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FleetBounds {
     /// Computers in all.

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use uuid::Uuid;
 
 use super::view::query::ViewOptions;
+use crate::fleet::FleetBounds;
 
 /// How a server serves.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct ServeOptions {
     pub downstreams: Option<Vec<Uuid>>,
     /// Bytes of the disk that reports never take: with less free space they are refused, and come again.
     pub report_reserve: u64,
+    /// What computers and servers may occupy in the fleet.
+    pub bounds: FleetBounds,
 }
 
 impl ServeOptions {
@@ -53,6 +56,7 @@ impl ServeOptions {
             grace: Duration::from_secs(30),
             downstreams: None,
             report_reserve: 256 * 1024 * 1024,
+            bounds: FleetBounds::default(),
         }
     }
 }

@@ -63,6 +63,11 @@ fn excess(there: u64, bound: u64) -> u64 {
     (there + 1).saturating_sub(bound).min(GONE_AT_ONCE)
 }
 
+/// The computers of an address in the order in which they give way.
+const WHO_GOES: &str =
+    "SELECT computer_id FROM computer WHERE address IS ?1 AND placed <> 'administrator'
+     ORDER BY never_scanned DESC, last_seen LIMIT ?2";
+
 /// Drops computers of an address; how many it were.
 fn drop_computers(
     db: &Connection,
@@ -74,10 +79,7 @@ fn drop_computers(
         return Ok(0);
     }
     let gone: Vec<String> = db
-        .prepare_cached(
-            "SELECT computer_id FROM computer WHERE address IS ?1 AND placed <> 'administrator'
-             ORDER BY never_scanned DESC, last_seen LIMIT ?2",
-        )?
+        .prepare_cached(WHO_GOES)?
         .query_map(params![address, int(most)], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for id in &gone {
@@ -178,6 +180,8 @@ fn drop_states(db: &Connection, address: Option<&str>, bytes: u64) -> rusqlite::
     .execute(params![address, int(bytes)])
 }
 
+const OF_ADDRESS: &str = "SELECT computer_id FROM computer WHERE address IS ?1";
+
 /// Whose events are dropped.
 #[derive(Clone, Copy)]
 enum Whose<'a> {
@@ -189,23 +193,26 @@ enum Whose<'a> {
 fn drop_events(db: &Connection, whose: Whose<'_>, bytes: u64) -> rusqlite::Result<usize> {
     let (of, computers) = match whose {
         Whose::Computer(id) => (Some(id), "SELECT ?1 AS computer_id"),
-        Whose::Address(address) => {
-            (address, "SELECT computer_id FROM computer WHERE address IS ?1")
-        }
+        Whose::Address(address) => (address, OF_ADDRESS),
     };
-    // The order of the join matters: the events of these computers are read, not all that there are.
     let until: Option<i64> = db
-        .prepare_cached(&format!(
-            "SELECT min(arrival) FROM (
-                SELECT arrival, sum(bytes) OVER (ORDER BY arrival) AS freed
-                FROM ({computers}) AS c CROSS JOIN event e USING (computer_id))
-             WHERE freed >= ?2"
-        ))?
+        .prepare_cached(&last_to_go(computers))?
         .query_row(params![of, int(bytes)], |row| row.get(0))?;
     db.prepare_cached(&format!(
         "DELETE FROM event WHERE computer_id IN ({computers}) AND arrival <= ?2"
     ))?
     .execute(params![of, until.unwrap_or(i64::MAX)])
+}
+
+/// The last event that goes when the oldest of some computers are dropped until so many bytes are free. The
+/// order of the join matters: the events of these computers are read, not all that there are.
+fn last_to_go(computers: &str) -> String {
+    format!(
+        "SELECT min(arrival) FROM (
+            SELECT arrival, sum(bytes) OVER (ORDER BY arrival) AS freed
+            FROM ({computers}) AS c CROSS JOIN event e USING (computer_id))
+         WHERE freed >= ?2"
+    )
 }
 
 /// What there is of an address.
@@ -239,4 +246,33 @@ fn in_all(db: &Connection) -> rusqlite::Result<(u64, u64)> {
 /// An address as computers have it.
 fn known(address: String) -> Option<String> {
     (address != NOWHERE).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::database::Fleet;
+
+    /// What SQLite does for a query, in its words.
+    fn plan(fleet: &Fleet, sql: &str) -> String {
+        let look = |db: &Connection| {
+            let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+            let lines =
+                statement.query_map(params!["192.0.2.1", 1], |row| row.get::<_, String>(3))?;
+            Ok(lines.collect::<rusqlite::Result<Vec<_>>>()?.join("; "))
+        };
+        fleet.read("explain", look).unwrap()
+    }
+
+    #[test]
+    fn who_gives_way_is_found_without_reading_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let fleet = Fleet::open(&folder.path().join("fleet.sqlite")).unwrap();
+        let who = plan(&fleet, WHO_GOES);
+        assert!(who.contains("INDEX computer_to_go (address=?)"), "{who}");
+        assert!(!who.contains("TEMP B-TREE") && !who.contains("SCAN"), "{who}");
+        let events = plan(&fleet, &last_to_go(OF_ADDRESS));
+        assert!(events.contains("COVERING INDEX event_by_computer (computer_id=?)"), "{events}");
+        assert!(!events.contains("SCAN event"), "{events}");
+    }
 }

@@ -223,13 +223,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data_dir::{DataDir, Side};
+    use crate::{
+        data_dir::{DataDir, Side},
+        fleet::FleetBounds,
+    };
 
     #[test]
     fn a_busy_computer_is_noted_once_a_minute() {
         let folder = tempfile::tempdir().unwrap();
         let side = Side::Isolated { site: "plant-7".to_owned() };
-        let stores = Stores::open(DataDir::init(folder.path(), side).unwrap()).unwrap();
+        let data = DataDir::init(folder.path(), side).unwrap();
+        let stores = Stores::open(data, FleetBounds::default()).unwrap();
         let contacts = ContactNotes::default();
         let now = Timestamp::now();
         let note = |second| {
@@ -254,7 +258,7 @@ mod tests {
         let side = Side::Isolated { site: "plant-7".to_owned() };
         let data = DataDir::init(folder.path(), side).unwrap();
         let path = data.fleet();
-        let stores = Stores::open(data).unwrap();
+        let stores = Stores::open(data, FleetBounds::default()).unwrap();
         let contacts = ContactNotes::default();
         let now = Timestamp::now();
         for id in ["a", "bad", "c"] {

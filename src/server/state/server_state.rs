@@ -37,7 +37,7 @@ impl ServerState {
         addresses: Addresses,
     ) -> Result<Self, ServerError> {
         let settings = Settings::new(options, addresses)?;
-        let stores = Stores::open(data)?;
+        let stores = Stores::open(data, settings.options().bounds)?;
         let secrets = SiteSecrets::load(&stores)?;
         let agent_config = agent_config::load(&stores)?;
         let serving = CurrentServing::load(&stores, &secrets, &settings.options().view)?;

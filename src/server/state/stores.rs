@@ -12,7 +12,7 @@ use crate::{
     content::ContentStore,
     data_dir::{DataDir, Side},
     error_chain::chain,
-    fleet::{Fleet, FleetError},
+    fleet::{Fleet, FleetBounds, FleetError},
     server::error::ServerError,
 };
 
@@ -36,11 +36,13 @@ pub(crate) struct Stores {
     failed: Mutex<Option<Instant>>,
     /// Whether the disk was found too full for reports.
     short_of_space: Mutex<bool>,
+    /// What computers and servers may occupy.
+    bounds: FleetBounds,
 }
 
 impl Stores {
     /// Opens the stores. Blocking.
-    pub(crate) fn open(data: DataDir) -> Result<Self, ServerError> {
+    pub(crate) fn open(data: DataDir, bounds: FleetBounds) -> Result<Self, ServerError> {
         // Before the first import there is no catalogue yet: an empty one is served.
         if let Err(error) = Catalog::open(&data.catalog()) {
             if !error.is_unwritable() || Catalog::open_read_only(&data.catalog()).is_err() {
@@ -56,6 +58,7 @@ impl Stores {
             readers: Mutex::default(),
             failed: Mutex::default(),
             short_of_space: Mutex::default(),
+            bounds,
         };
         if let Err(error) = stores.write(|_| Ok(())) {
             if !error.is_unwritable() || stores.read(|_| Ok(())).is_err() {
@@ -111,7 +114,10 @@ impl Stores {
         // A panic cannot have left a transaction half done: SQLite rolled it back.
         match &mut *lock(&self.writer) {
             Some(fleet) => write(fleet),
-            none => write(none.insert(Fleet::open(&self.data.fleet())?)),
+            none => {
+                let fleet = Fleet::open(&self.data.fleet())?;
+                write(none.insert(fleet.with_bounds(self.bounds)))
+            }
         }
     }
 

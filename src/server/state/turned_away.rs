@@ -140,7 +140,10 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::data_dir::{DataDir, Side};
+    use crate::{
+        data_dir::{DataDir, Side},
+        fleet::FleetBounds,
+    };
 
     #[test]
     fn strangers_fill_no_memory_while_nothing_can_be_written() {
@@ -158,7 +161,7 @@ mod tests {
         let side = Side::Isolated { site: "plant-7".to_owned() };
         let data = DataDir::init(folder.path(), side).unwrap();
         let path = data.fleet();
-        let stores = Stores::open(data).unwrap();
+        let stores = Stores::open(data, FleetBounds::default()).unwrap();
         let notes = TurnedAwayNotes::default();
         let client = ClientAddress::from(IpAddr::from(Ipv4Addr::LOCALHOST));
         notes.note(Some(client), TurnedAwayReason::OldAgent, Timestamp::UNIX_EPOCH);
