@@ -69,6 +69,10 @@ impl Session {
     /// The error of a fault that an agent does not recover from.
     pub(super) fn give_up(&mut self, operation: Operation, fault: ReceivedFault) -> ProbeError {
         let what = format!("{} {}", fault.word, fault.message);
+        if fault.code == Some(FaultCode::ServerBusy) && operation == Operation::ReportEventBatch {
+            self.judge(operation).broken(&rules::REPORT_REFUSED, what.trim());
+            return ProbeError::Busy { operation: operation.name(), message: fault.message };
+        }
         self.judge(operation).broken(&rules::FAULT_UNEXPECTED, what.trim());
         ProbeError::Fault { operation: operation.name(), code: fault.word, message: fault.message }
     }

@@ -8,6 +8,7 @@ use super::{action::Action, operation::Operation};
 use super::{
     answers,
     content::{Failure, Fetch},
+    error::ProbeError,
     fragments::File,
     http::random_vector,
     judge::{Judge, clip},
@@ -144,7 +145,7 @@ impl Session {
     ) -> Result<(), SessionEnd> {
         let operation = Operation::ReportEventBatch;
         for batch in events.chunks(REPORT_BATCH) {
-            let response = self
+            let answer = self
                 .call(operation, progress, |session| {
                     requests::events_request(
                         session.state.cookie.as_ref(),
@@ -154,7 +155,12 @@ impl Session {
                         session.wire.base.host_str().unwrap_or_default(),
                     )
                 })
-                .await?;
+                .await;
+            let response = match answer {
+                // Judged already: the events stay, as with any agent.
+                Err(SessionEnd::Failed(ProbeError::Busy { .. })) => break,
+                answer => answer?,
+            };
             if answers::reported(&response, &mut self.judge(operation)) {
                 self.report.reported += batch.len();
                 let events = batch.iter().map(requests::AgentEvent::id).collect();

@@ -63,6 +63,14 @@ pub enum ProbeError {
         /// `Message` of the fault.
         message: String,
     },
+    /// The server takes no reports at present.
+    #[error("{operation}: the server is busy{}", message_part(message))]
+    Busy {
+        /// Operation.
+        operation: &'static str,
+        /// `Message` of the fault.
+        message: String,
+    },
     /// The server asks again and again for the same recovery.
     #[error("{operation}: the fault {code} comes again after its recovery; an agent would loop")]
     Endless {

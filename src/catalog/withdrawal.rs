@@ -15,13 +15,13 @@ use crate::{
 };
 
 impl Catalog {
-    /// Updates of which every revision is withdrawn.
+    /// All updates, and whether all revisions of each were withdrawn.
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn withdrawn_updates(&self) -> Result<Vec<UpdateId>, CatalogError> {
-        let sql = "SELECT update_id FROM revision GROUP BY update_id HAVING min(withdrawn) = 1";
-        self.rows("find withdrawn updates", sql, [], |row| update_at(row, 0))
+    pub fn updates_and_withdrawal(&self) -> Result<Vec<(UpdateId, bool)>, CatalogError> {
+        let sql = "SELECT update_id, min(withdrawn) = 1 FROM revision GROUP BY update_id";
+        self.rows("list the updates", sql, [], |row| Ok((update_at(row, 0)?, row.get(1)?)))
     }
 
     /// The bundles, at any depth, that cannot be installed any more when `revisions` are withdrawn: a

@@ -243,6 +243,20 @@ async fn endless_and_unknown_faults_stop_the_probe() {
     }
 }
 
+/// As the server's log says of a full disk: computers send it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_the_server_is_too_busy_for_waits_and_the_scan_is_good() {
+    let mock = serve(|asked, reply| {
+        if asked.operation() == "ReportEventBatch" { Reply::fault("ServerBusy") } else { reply }
+    })
+    .await;
+    let report = probe(&mock, full()).await;
+    assert_eq!((report.reported, report.installed.len()), (0, 1));
+    let found: Vec<String> = errors(&report);
+    let says_so = |text: &String| text.contains("keeps the events and sends them again");
+    assert!(!found.is_empty() && found.iter().all(says_so), "{found:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_cookie_that_is_refused_is_dropped() {
     let expired = Arc::new(Mutex::new(false));

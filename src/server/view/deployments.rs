@@ -75,15 +75,11 @@ impl Deployments {
         now: Timestamp,
     ) -> Result<Self, FleetError> {
         let wanted: Vec<ApprovalNeed> = deployed.iter().map(|d| need(generation, d)).collect();
-        let ids = (0..=i32::MAX).rev();
-        let recorded: Vec<RecordedDeployment> = fleet
-            .recorded_deployments(groups, &wanted)?
+        let known = fleet.recorded_deployments(groups, &wanted)?;
+        let recorded: Vec<RecordedDeployment> = known
             .into_iter()
-            .zip(ids)
-            .map(|(recorded, deployment_id)| {
-                let new = RecordedDeployment { deployment_id, change: view + 1, changed: now };
-                recorded.unwrap_or(new)
-            })
+            .zip(not_recorded(view + 1, now))
+            .map(|(known, new)| known.unwrap_or(new))
             .collect();
         Ok(Self::new(generation, deployed, &recorded))
     }
@@ -96,11 +92,7 @@ impl Deployments {
         view: u64,
         now: Timestamp,
     ) -> Self {
-        let ids = (0..=i32::MAX).rev();
-        let recorded: Vec<RecordedDeployment> = ids
-            .take(deployed.len())
-            .map(|deployment_id| RecordedDeployment { deployment_id, change: view, changed: now })
-            .collect();
+        let recorded: Vec<_> = not_recorded(view, now).take(deployed.len()).collect();
         Self::new(generation, deployed, &recorded)
     }
 
@@ -137,6 +129,12 @@ impl Deployments {
     pub(super) fn core_size(&self, id: RevisionId) -> Option<u64> {
         self.offers.get(&id).map(|(_, size)| *size)
     }
+}
+
+/// Deployments that the fleet has not recorded: with ids from the far end of their range.
+fn not_recorded(change: u64, changed: Timestamp) -> impl Iterator<Item = RecordedDeployment> {
+    let ids = (0..=i32::MAX).rev();
+    ids.map(move |deployment_id| RecordedDeployment { deployment_id, change, changed })
 }
 
 fn need(generation: &Generation, d: &DeployedRevision) -> ApprovalNeed {

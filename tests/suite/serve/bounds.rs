@@ -3,10 +3,13 @@
 use std::{sync::mpsc, thread, time::Duration};
 
 use jiff::Timestamp;
-use tidegate::protocol::{reporting, server_sync::ServerSyncFilter, simple_auth};
+use tidegate::{
+    fleet::UNASSIGNED_COMPUTERS,
+    protocol::{reporting, server_sync::ServerSyncFilter, simple_auth},
+};
 use uuid::Uuid;
 
-use crate::support::program::run_json;
+use crate::support::program::{Program, messages, run, run_json};
 
 use super::{
     Running, documents,
@@ -46,6 +49,52 @@ fn invented_computers_and_servers_are_bounded() {
     let status = run_json(site.data.root(), &["status"], 0);
     assert_eq!(status["dropped"][0]["what"], "computers");
     assert_eq!(status["dropped"][0]["address"], "127.0.0.1");
+}
+
+fn introduce(address: std::net::SocketAddr, id: &str) -> Option<String> {
+    let who = format!("<clientId>{id}</clientId><dnsName>{id}</dnsName>");
+    let namespace = simple_auth::NAMESPACE;
+    error_code(&call(address, SIMPLE_AUTH, namespace, "GetAuthorizationCookie", &who).1)
+}
+
+#[test]
+fn where_all_were_placed_a_new_computer_is_refused_and_status_says_so() {
+    let site = documents::site();
+    site.approve(update(PARENT));
+    let server = Running::with(&site, |options| options.bounds.computers_of_address = 1);
+    let mut honest = Session::new(server.address, "honest", "2.50");
+    site.fleet().assign("honest", &[UNASSIGNED_COMPUTERS]).unwrap();
+    assert_eq!(introduce(server.address, "new").as_deref(), Some("ServerBusy"));
+    honest.sync(&[], &[]);
+    Session::new(server.address, "honest", "2.50").sync(&[], &[]);
+    let entry = super::turned_away::noted(&site, "no-room", 1);
+    assert_eq!(entry.address, "127.0.0.1");
+    let computers = site.fleet().computers().unwrap();
+    assert_eq!(computers.len(), 1);
+    let text = String::from_utf8(run(site.data.root(), &["status"]).stdout).unwrap();
+    assert!(text.contains("1 time") && text.contains("there is no room"), "{text}");
+}
+
+#[test]
+fn the_bounds_are_those_of_the_configuration() {
+    let root = tempfile::tempdir().unwrap();
+    let config = "[bounds]\nnever-scanned-per-address = 3\nreports-per-computer = \"1MiB\"\n";
+    let program = Program::init(root.path(), "site", &["--site", "plant-7"], config);
+    let server = program.serve(&[]);
+    let address = server.said("/address").parse().unwrap();
+    for n in 0..10 {
+        assert_eq!(introduce(address, &format!("x{n}")), None);
+    }
+    assert_eq!(program.run(&["computers"]).as_array().unwrap().len(), 3);
+    let wrong = Program::init(
+        root.path(),
+        "wrong",
+        &["--site", "plant-7"],
+        "[bounds]\nreports = \"much\"\n",
+    );
+    let output = wrong.command(&["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(messages(&output).contains("[bounds] reports"), "{}", messages(&output));
 }
 
 #[test]

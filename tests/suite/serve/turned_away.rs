@@ -21,7 +21,7 @@ use crate::support::{
 
 /// Waits until the fleet has this entry so often.
 #[track_caller]
-fn noted(site: &Site, reason: &str, times: u64) -> TurnedAway {
+pub(super) fn noted(site: &Site, reason: &str, times: u64) -> TurnedAway {
     for _ in 0..600 {
         let found = site.fleet().turned_away().unwrap();
         if let Some(found) = found.iter().find(|one| one.reason == reason && one.times == times) {

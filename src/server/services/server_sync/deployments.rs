@@ -167,14 +167,10 @@ fn record(state: &ServerState, catalog: &Catalog) -> Result<(), Failure> {
 /// Declined updates that are known here, and those that the mirror has withdrawn altogether: the
 /// protocol has no other way to take an update back.
 fn hidden(catalog: &Catalog, declined: &[UpdateId]) -> Result<Vec<Uuid>, Failure> {
-    let mut hidden = Vec::new();
-    for update in declined {
-        if catalog.deployable(*update)?.is_some() {
-            hidden.push(update.0);
-        }
-    }
-    let withdrawn = catalog.withdrawn_updates()?;
-    hidden.extend(withdrawn.into_iter().map(|update| update.0));
+    let declined: HashSet<UpdateId> = declined.iter().copied().collect();
+    let mut updates = catalog.updates_and_withdrawal()?;
+    updates.retain(|(update, is_withdrawn)| *is_withdrawn || declined.contains(update));
+    let mut hidden: Vec<Uuid> = updates.into_iter().map(|(update, _)| update.0).collect();
     hidden.sort_unstable();
     Ok(hidden)
 }
