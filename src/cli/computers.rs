@@ -10,7 +10,7 @@ use tidegate::{
 use super::{
     Context, Outcome,
     output::{count, printable},
-    removal::{Answer, Removal, removed_lines},
+    removal::Removal,
 };
 
 /// Computers. Without a subcommand: list them.
@@ -71,34 +71,11 @@ impl Args {
                 })?;
             }
             Command::Remove { computer, removal } => {
-                remove(context, computer.as_deref(), &removal)?;
+                removal.run(context, "computer", computer.as_deref(), computers::remove)?;
             }
         }
         Ok(Outcome::Done)
     }
-}
-
-fn remove(context: &Context, computer: Option<&str>, removal: &Removal) -> anyhow::Result<()> {
-    let (ops, out) = (context.ops(), &context.out);
-    if let (Some(computer), None) = (computer, removal.filter(computer)?) {
-        let outcome = computers::remove(&ops, computer)?;
-        return out.data(&outcome, || format!("Forgot {}.", printable(computer)));
-    }
-    let Some(filter) = removal.filter(computer)? else { return Ok(()) };
-    let mut outcome = computers::remove_all(&ops, &filter, false)?;
-    let what = count(outcome.removed.len() as u64, "computer");
-    if !outcome.removed.is_empty() {
-        if !out.is_json() {
-            out.note(removed_lines(&outcome).trim_end());
-        }
-        if removal.ask(context, &what)? == Answer::Remove {
-            outcome = computers::remove_all(&ops, &filter, true)?;
-        }
-    }
-    out.data(&outcome, || match outcome.done {
-        true => format!("Forgot {}.", count(outcome.removed.len() as u64, "computer")),
-        false => format!("{what} would be forgotten."),
-    })
 }
 
 fn in_state(states: &[Compliance], state: ComplianceState) -> u64 {
@@ -120,11 +97,17 @@ fn line(entry: &ComputerEntry) -> String {
 }
 
 fn text(details: &ComputerDetails) -> String {
-    let ComputerDetails { computer, compliance, events, titles } = details;
+    let ComputerDetails { computer, compliance, events, groups_not_here, titles } = details;
     let mut text = format!("{} ({})\n", printable(&computer.dns_name), computer.id);
     if let Some(asked) = computer.requested_group.as_deref().filter(|asked| !asked.is_empty()) {
-        let asked = printable(asked);
-        text.push_str(&format!("  asks for {asked}; only groups that `groups list` has count\n"));
+        text.push_str(&format!("  asks for {}\n", printable(asked)));
+    }
+    if !groups_not_here.is_empty() {
+        let groups = groups_not_here.join("; ");
+        text.push_str(&format!(
+            "  not here: {}; `tidegate groups list` has the groups that there are\n",
+            printable(&groups)
+        ));
     }
     for state in compliance {
         let title = titles.get(&state.update).map(String::as_str);

@@ -12,7 +12,7 @@ use tidegate::{
 use super::{
     Context, Outcome, hierarchy,
     output::{count, printable},
-    removal::{Answer, Removal, removed_lines},
+    removal::Removal,
 };
 
 /// Downstream servers: WSUS servers and other mirrors that synchronize from this one. Without a
@@ -58,34 +58,11 @@ impl Args {
                 out.data(&details, || text(&details))?;
             }
             Command::Remove { server, removal } => {
-                remove(context, server.as_deref(), &removal)?;
+                removal.run(context, "server", server.as_deref(), servers::remove)?;
             }
         }
         Ok(Outcome::Done)
     }
-}
-
-fn remove(context: &Context, server: Option<&str>, removal: &Removal) -> anyhow::Result<()> {
-    let (ops, out) = (context.ops(), &context.out);
-    if let (Some(server), None) = (server, removal.filter(server)?) {
-        let outcome = servers::remove(&ops, server)?;
-        return out.data(&outcome, || format!("Forgot {}.", printable(&outcome.name)));
-    }
-    let Some(filter) = removal.filter(server)? else { return Ok(()) };
-    let mut outcome = servers::remove_all(&ops, &filter, false)?;
-    let what = count(outcome.removed.len() as u64, "server");
-    if !outcome.removed.is_empty() {
-        if !out.is_json() {
-            out.note(removed_lines(&outcome).trim_end());
-        }
-        if removal.ask(context, &what)? == Answer::Remove {
-            outcome = servers::remove_all(&ops, &filter, true)?;
-        }
-    }
-    out.data(&outcome, || match outcome.done {
-        true => format!("Forgot {}.", count(outcome.removed.len() as u64, "server")),
-        false => format!("{what} would be forgotten."),
-    })
 }
 
 fn text(details: &ServerDetails) -> String {

@@ -5,7 +5,7 @@ use serde_json::json;
 use tidegate::{
     catalog::SnapshotRow,
     data_dir::Side,
-    fleet::{Dropped, TurnedAway},
+    fleet::{Dropped, GroupNotHere, TurnedAway},
     ops::status::{self, StatusOutcome},
 };
 
@@ -17,6 +17,9 @@ use super::{
 
 /// Clients turned away that are shown one by one; the rest are in the JSON form.
 const TURNED_AWAY_SHOWN: usize = 20;
+
+/// Groups that do not exist that are shown one by one.
+const GROUPS_SHOWN: usize = 10;
 
 /// How this side stands: catalogue, content, snapshots, fleet, and the servers below it.
 #[derive(Debug, clap::Args)]
@@ -104,8 +107,26 @@ fn fleet(status: &StatusOutcome) -> String {
         let wanted = count(status.downstream_missing_files, "file");
         text.push_str(&format!("  {wanted} that downstream servers asked for missing here\n"));
     }
+    text.push_str(&groups_not_here(&status.groups_not_here));
     text.extend(status.dropped.iter().map(dropped));
     text.push_str(&turned_away(&status.turned_away));
+    text
+}
+
+/// Groups that computers ask for and that do not exist.
+fn groups_not_here(groups: &[GroupNotHere]) -> String {
+    let (shown, rest) = groups.split_at(groups.len().min(GROUPS_SHOWN));
+    let mut text = String::new();
+    for GroupNotHere { name, computers } in shown {
+        let computers = count(*computers, "computer");
+        text.push_str(&format!(
+            "Groups: there is no {:?}, which {computers} asked for: `tidegate groups add` makes it, or correct TargetGroup there\n",
+            printable(name)
+        ));
+    }
+    if !rest.is_empty() {
+        text.push_str(&format!("Groups: {} more that do not exist; see `--json`\n", rest.len()));
+    }
     text
 }
 

@@ -8,11 +8,10 @@ use uuid::Uuid;
 use super::{
     Result,
     context::Context,
-    error::OpsError,
-    removal::{RemovalFilter, RemovalOutcome, RemovedEntry},
+    removal::{self, Removable, RemovalChoice, RemovalOutcome, RemovedEntry, find},
 };
 use crate::{
-    fleet::{Compliance, Computer, Event},
+    fleet::{Compliance, Computer, Event, Fleet},
     update::UpdateId,
 };
 
@@ -37,6 +36,9 @@ pub struct ComputerDetails {
     pub compliance: Vec<Compliance>,
     /// Its newest events, the newest first.
     pub events: Vec<Event>,
+    /// The groups that it asks for and that do not exist.
+    #[serde(rename = "groups-not-here")]
+    pub groups_not_here: Vec<String>,
     /// Titles of the updates, as far as they are in the catalogue.
     #[serde(skip)]
     pub titles: HashMap<UpdateId, String>,
@@ -49,13 +51,6 @@ pub struct ComputerAssigned {
     pub computer: String,
     /// As named in the request.
     pub groups: Vec<String>,
-}
-
-/// A computer that was forgotten.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ComputerRemoved {
-    /// As named in the request.
-    pub removed: String,
 }
 
 /// All computers.
@@ -81,15 +76,7 @@ pub fn list(context: &Context<'_>) -> Result<Vec<ComputerEntry>> {
 /// When there is none, or a store fails.
 pub fn show(context: &Context<'_>, name_or_id: &str, events: u32) -> Result<ComputerDetails> {
     let (catalog, fleet) = context.catalog_and_fleet()?;
-    let names = |computer: &Computer| {
-        computer.id.eq_ignore_ascii_case(name_or_id)
-            || computer.dns_name.eq_ignore_ascii_case(name_or_id)
-    };
-    let Some(computer) = fleet.computers()?.into_iter().find(names) else {
-        return Err(OpsError::unfit(format!(
-            "there is no computer {name_or_id}: `tidegate computers` lists them"
-        )));
-    };
+    let computer = find(fleet.computers()?, name_or_id)?;
     let compliance = fleet.compliance(Some(&computer.id))?;
     let events = fleet.events(&computer.id, events)?;
     let mut titles = HashMap::new();
@@ -98,7 +85,9 @@ pub fn show(context: &Context<'_>, name_or_id: &str, events: u32) -> Result<Comp
             titles.insert(state.update, revision.title);
         }
     }
-    Ok(ComputerDetails { computer, compliance, events, titles })
+    let asked = computer.requested_group.as_deref().unwrap_or_default();
+    let groups_not_here = fleet.not_here_of(asked)?;
+    Ok(ComputerDetails { computer, compliance, events, groups_not_here, titles })
 }
 
 /// Puts a computer into exactly these groups; none means unassigned. All by name or id.
@@ -116,42 +105,50 @@ pub fn assign(
     Ok(ComputerAssigned { computer: computer.to_owned(), groups })
 }
 
-/// Forgets a computer; it is back when it calls again.
+/// Forgets a computer, or all that fit; without `really`, only says which. They are back when they call
+/// again.
 ///
 /// # Errors
-/// When there is none, or as [`list`].
-pub fn remove(context: &Context<'_>, name_or_id: &str) -> Result<ComputerRemoved> {
-    context.fleet_to_change()?.remove_computer(name_or_id)?;
-    Ok(ComputerRemoved { removed: name_or_id.to_owned() })
-}
-
-/// Forgets all computers that fit; without `really`, only says which.
-///
-/// # Errors
-/// As [`list`].
-pub fn remove_all(
+/// When none, or more than one, has the name, or as [`list`].
+pub fn remove(
     context: &Context<'_>,
-    filter: &RemovalFilter,
+    choice: &RemovalChoice<'_>,
     really: bool,
 ) -> Result<RemovalOutcome> {
     let now = context.now();
-    let mut fleet = context.fleet_to_change()?;
-    // What fits is asked again with each run: one that has reported meanwhile stays.
-    let removed = fleet.at_once(|fleet| {
+    removal::remove(context, really, |fleet| {
         let mut computers = fleet.computers()?;
-        computers.retain(|one| filter.fits(one.last_seen, one.last_report, now));
-        if really {
-            for computer in &computers {
-                fleet.remove_computer(&computer.id)?;
+        match choice {
+            RemovalChoice::Named(name) => return Ok(vec![find(computers, name)?]),
+            RemovalChoice::All(filter) => {
+                computers.retain(|one| filter.fits(one.last_seen, one.last_report, now));
             }
         }
-        Ok::<_, OpsError>(computers)
-    })?;
-    let removed = removed.into_iter().map(|computer| RemovedEntry {
-        id: computer.id,
-        name: computer.dns_name,
-        last_seen: computer.last_seen,
-        last_report: computer.last_report,
-    });
-    Ok(RemovalOutcome { done: really, removed: removed.collect() })
+        Ok(computers)
+    })
+}
+
+impl Removable for Computer {
+    const KIND: &'static str = "computer";
+
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.dns_name.eq_ignore_ascii_case(name)
+    }
+
+    fn entry(&self) -> RemovedEntry {
+        RemovedEntry {
+            id: self.id.clone(),
+            name: self.dns_name.clone(),
+            last_seen: self.last_seen,
+            last_report: self.last_report,
+        }
+    }
+
+    fn remove(&self, fleet: &mut Fleet) -> Result<()> {
+        Ok(fleet.remove_computer(&self.id)?)
+    }
 }

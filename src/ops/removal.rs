@@ -1,9 +1,19 @@
-//! Which computers or servers are removed together.
+//! Removing computers or servers: one by its name, or many together.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::approval::rules::Period;
+use super::{Result, context::Context, error::OpsError};
+use crate::{approval::rules::Period, fleet::Fleet};
+
+/// Which of them go.
+#[derive(Debug, Clone, Copy)]
+pub enum RemovalChoice<'a> {
+    /// The one of this name or id.
+    Named(&'a str),
+    /// All that fit.
+    All(RemovalFilter),
+}
 
 /// Those of whom all of this holds.
 #[derive(Debug, Clone, Copy)]
@@ -49,4 +59,62 @@ pub struct RemovedEntry {
     pub last_seen: Timestamp,
     /// When it reported last.
     pub last_report: Option<Timestamp>,
+}
+
+/// What can be removed from the fleet.
+pub(super) trait Removable {
+    /// What it is, in one word.
+    const KIND: &'static str;
+
+    /// Its id.
+    fn id(&self) -> String;
+
+    /// Whether this is its name.
+    fn is_called(&self, name: &str) -> bool;
+
+    /// As lists of removed ones show it.
+    fn entry(&self) -> RemovedEntry;
+
+    /// Removes it.
+    fn remove(&self, fleet: &mut Fleet) -> Result<()>;
+}
+
+/// Removes those that `choose` finds, all or none; without `really`, only says which.
+pub(super) fn remove<T: Removable>(
+    context: &Context<'_>,
+    really: bool,
+    choose: impl FnOnce(&Fleet) -> Result<Vec<T>>,
+) -> Result<RemovalOutcome> {
+    // What fits is asked again with each run: one that has reported meanwhile stays.
+    let removed = context.fleet_to_change()?.at_once(|fleet| {
+        let chosen = choose(fleet)?;
+        if really {
+            for one in &chosen {
+                one.remove(fleet)?;
+            }
+        }
+        Ok::<_, OpsError>(chosen)
+    })?;
+    Ok(RemovalOutcome { done: really, removed: removed.iter().map(Removable::entry).collect() })
+}
+
+/// The one of this id, else the only one of this name.
+pub(super) fn find<T: Removable>(all: Vec<T>, name_or_id: &str) -> Result<T> {
+    let (kind, is_it) = (T::KIND, |one: &T| one.id().eq_ignore_ascii_case(name_or_id));
+    let (mut found, others): (Vec<T>, Vec<T>) = all.into_iter().partition(is_it);
+    if found.is_empty() {
+        found.extend(others.into_iter().filter(|one| one.is_called(name_or_id)));
+    }
+    let ids: Vec<String> = found.iter().map(Removable::id).collect();
+    match (found.pop(), ids.len()) {
+        (Some(one), 1) => Ok(one),
+        (None, _) => Err(OpsError::unfit(format!(
+            "there is no {kind} {name_or_id:?}: see `tidegate {kind}s`"
+        ))),
+        _ => Err(OpsError::unfit(format!(
+            "{} {kind}s are called {name_or_id:?}: use one of the ids {}",
+            ids.len(),
+            ids.join(", ")
+        ))),
+    }
 }

@@ -8,9 +8,8 @@ use uuid::Uuid;
 use super::{
     Result,
     context::Context,
-    error::OpsError,
     hierarchy::{self, DownstreamEntry},
-    removal::{RemovalFilter, RemovalOutcome, RemovedEntry},
+    removal::{self, Removable, RemovalChoice, RemovalOutcome, RemovedEntry, find},
 };
 use crate::fleet::{Activity, Downstream, DownstreamComputer, Fleet};
 
@@ -34,16 +33,6 @@ pub struct ServerDetails {
     pub activity: Vec<Activity>,
 }
 
-/// A server that was forgotten.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ServerRemoved {
-    /// Its id.
-    pub removed: Uuid,
-    /// Its name, as it claimed.
-    #[serde(skip)]
-    pub name: String,
-}
-
 /// All servers, top first.
 ///
 /// # Errors
@@ -59,7 +48,7 @@ pub fn list(context: &Context<'_>) -> Result<ServerList> {
 /// When no server, or more than one, has this name or id, or the fleet cannot be read.
 pub fn show(context: &Context<'_>, name_or_id: &str) -> Result<ServerDetails> {
     let fleet = context.fleet()?;
-    let server = find(&fleet, name_or_id)?;
+    let server = find(fleet.downstreams()?, name_or_id)?;
     let mut computers = fleet.downstream_computers()?;
     computers.retain(|computer| computer.server == server.id);
     let mut states: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
@@ -70,75 +59,73 @@ pub fn show(context: &Context<'_>, name_or_id: &str) -> Result<ServerDetails> {
     Ok(ServerDetails { server, computers, states, activity })
 }
 
-/// Forgets a server, with those below it and their computers; it is back when it calls again.
+/// Forgets a server with those below it, or all that fit and have none below them that does not; their
+/// computers go with them. Without `really`, only says which. They are back when they call again.
 ///
 /// # Errors
 /// As [`show`].
-pub fn remove(context: &Context<'_>, name_or_id: &str) -> Result<ServerRemoved> {
-    let mut fleet = context.fleet_to_change()?;
-    let server = find(&fleet, name_or_id)?;
-    fleet.remove_downstream(server.id)?;
-    Ok(ServerRemoved { removed: server.id, name: server.name })
-}
-
-/// Forgets all servers that fit and have none below them that does not; without `really`, only says which.
-///
-/// # Errors
-/// As [`list`].
-pub fn remove_all(
+pub fn remove(
     context: &Context<'_>,
-    filter: &RemovalFilter,
+    choice: &RemovalChoice<'_>,
     really: bool,
 ) -> Result<RemovalOutcome> {
     let now = context.now();
-    let mut fleet = context.fleet_to_change()?;
-    let removed = fleet.at_once(|fleet| {
+    removal::remove(context, really, |fleet| {
         let mut servers = fleet.downstreams()?;
-        let fits = |one: &Downstream| filter.fits(one.last_contact, one.last_rollup, now);
-        let mut needed: HashSet<Uuid> =
-            servers.iter().filter(|one| !fits(one)).map(|one| one.id).collect();
-        // Who has a server below it that stays, stays too.
         let parents: HashMap<Uuid, Option<Uuid>> =
             servers.iter().map(|one| (one.id, one.parent)).collect();
-        for id in needed.clone() {
-            let mut next = parents.get(&id).copied().flatten();
-            while let Some(parent) = next
-                && needed.insert(parent)
-            {
-                next = parents.get(&parent).copied().flatten();
+        match choice {
+            RemovalChoice::Named(name) => {
+                let top = find(servers.clone(), name)?.id;
+                servers.retain(|one| with_parents(&parents, one.id).contains(&top));
+            }
+            RemovalChoice::All(filter) => {
+                let fits = |one: &Downstream| filter.fits(one.last_contact, one.last_rollup, now);
+                // Who has a server below it that stays, stays too.
+                let staying = servers.iter().filter(|one| !fits(one));
+                let stay: HashSet<Uuid> =
+                    staying.flat_map(|one| with_parents(&parents, one.id)).collect();
+                servers.retain(|one| !stay.contains(&one.id));
             }
         }
-        servers.retain(|one| !needed.contains(&one.id));
-        if really {
-            for server in &servers {
-                fleet.remove_downstream(server.id)?;
-            }
-        }
-        Ok::<_, OpsError>(servers)
-    })?;
-    let removed = removed.into_iter().map(|server| RemovedEntry {
-        id: server.id.to_string(),
-        name: server.name,
-        last_seen: server.last_contact,
-        last_report: server.last_rollup,
-    });
-    Ok(RemovalOutcome { done: really, removed: removed.collect() })
+        Ok(servers)
+    })
 }
 
-fn find(fleet: &Fleet, name_or_id: &str) -> Result<Downstream> {
-    let id = Uuid::try_parse(name_or_id).ok();
-    let mut found = fleet.downstreams()?;
-    found.retain(|server| Some(server.id) == id || server.name.eq_ignore_ascii_case(name_or_id));
-    let ids: Vec<String> = found.iter().map(|server| server.id.to_string()).collect();
-    match (found.pop(), ids.len()) {
-        (Some(server), 1) => Ok(server),
-        (None, _) => Err(OpsError::unfit(format!(
-            "there is no server {name_or_id:?}: see `tidegate servers`"
-        ))),
-        _ => Err(OpsError::unfit(format!(
-            "{} servers are called {name_or_id:?}: use one of the ids {}",
-            ids.len(),
-            ids.join(", ")
-        ))),
+/// A server and all above it. A circle of parents ends.
+fn with_parents(parents: &HashMap<Uuid, Option<Uuid>>, server: Uuid) -> HashSet<Uuid> {
+    let mut found = HashSet::new();
+    let mut next = Some(server);
+    while let Some(server) = next
+        && found.insert(server)
+    {
+        next = parents.get(&server).copied().flatten();
+    }
+    found
+}
+
+impl Removable for Downstream {
+    const KIND: &'static str = "server";
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    fn entry(&self) -> RemovedEntry {
+        RemovedEntry {
+            id: self.id.to_string(),
+            name: self.name.clone(),
+            last_seen: self.last_contact,
+            last_report: self.last_rollup,
+        }
+    }
+
+    fn remove(&self, fleet: &mut Fleet) -> Result<()> {
+        // It may have gone with the one above it.
+        Ok(fleet.remove_downstream(self.id).map(drop)?)
     }
 }

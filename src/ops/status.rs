@@ -11,7 +11,7 @@ use super::{
 use crate::{
     catalog::{Catalog, CatalogCounts, SnapshotRow},
     data_dir::Side,
-    fleet::{Dropped, Fleet, PolicyState, TurnedAway},
+    fleet::{Dropped, Fleet, GroupNotHere, PolicyState, TurnedAway},
     transfer,
 };
 
@@ -55,6 +55,8 @@ pub struct StatusOutcome {
     pub downstream_missing_files: u64,
     /// What computers and servers claimed and was not kept, because it was over a bound.
     pub dropped: Vec<Dropped>,
+    /// Groups that computers ask for and that do not exist, most wanted first.
+    pub groups_not_here: Vec<GroupNotHere>,
     /// Clients that the server turned away, the last one first.
     pub turned_away: Vec<TurnedAway>,
 }
@@ -80,7 +82,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         missing_files,
         missing_bytes,
         snapshots: catalog.snapshots()?,
-        computers: fleet.computers()?.len() as u64,
+        computers: fleet.computer_count()?,
         approvals: fleet.approvals()?.len() as u64,
         problems: transfer::store_problems(&data, &catalog, &fleet)?,
         waiting: waiting::summary(&catalog, &fleet)?,
@@ -90,6 +92,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         downstreams: hierarchy::entries(&fleet, &catalog, context.now())?,
         computers_of_downstreams: fleet.downstream_computer_count()?,
         dropped: fleet.dropped()?,
+        groups_not_here: fleet.groups_not_here()?,
         turned_away: fleet.turned_away()?,
         downstream_missing_files: count_missing_files(&catalog, &fleet)?,
     })

@@ -207,7 +207,11 @@ fn servers_below_are_listed_shown_and_forgotten() {
     assert_eq!(shown["server"]["summary"]["updates"], 42);
     assert_eq!(shown["computers"][0]["id"], "pc-1");
     ends_with(&data, &["servers", "show", "nobody"], 1, "nobody");
-    json(&["servers", "remove", &id.to_string()]);
+    let shown = json(&["servers", "remove", &id.to_string(), "--dry-run"]);
+    assert_eq!(shown["done"], false);
+    let gone = json(&["servers", "remove", &id.to_string()]);
+    assert_eq!((&gone["done"], &gone["removed"]), (&true.into(), &shown["removed"]));
+    assert_eq!(gone["removed"].as_array().unwrap().len(), 2, "with the one below it");
     assert_eq!(json(&["status"])["downstreams"], serde_json::json!([]), "with those below it");
 }
 
@@ -230,6 +234,10 @@ fn what_strangers_left_is_removed_in_one_command() {
     fleet.contact("old", Contact::Reported, long_ago).unwrap();
     fleet.note_downstream(Uuid::from_u128(99), "new", now).unwrap();
     drop(fleet);
+    // One by its name: the same form.
+    let one = |more: &[&str]| run_json(&data, &[&["computers", "remove", "new"], more].concat(), 0);
+    let shown = one(&["--dry-run"]);
+    assert_eq!((&shown["done"], &shown["removed"][0]["id"]), (&false.into(), &"new".into()));
     let which = ["--not-seen", "30d", "--never-reported"];
     for list in ["computers", "servers"] {
         let remove =
@@ -251,6 +259,10 @@ fn what_strangers_left_is_removed_in_one_command() {
     left.sort();
     assert_eq!(left, ["new", "old"], "what was seen lately, or reported once, stays");
     assert_eq!(fleet.downstreams().unwrap().len(), 1);
+    drop(fleet);
+    let gone = one(&[]);
+    assert_eq!((&gone["done"], &gone["removed"]), (&true.into(), &shown["removed"]));
+    ends_with(&data, &["computers", "remove", "new"], 1, "there is no computer");
 }
 
 /// Titles are foreign: they colour nothing, hide nothing and forge no line. JSON has them as they are.

@@ -38,6 +38,7 @@ mod download;
 mod faults;
 mod fleet;
 mod fleet_bounds;
+mod fleet_counters;
 mod fleet_replicated;
 mod house;
 mod kill;

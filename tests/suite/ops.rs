@@ -440,6 +440,8 @@ fn a_server_and_an_agent_meet() {
     same(&assigned, &side.data(), &["computers", "assign", &name, "Pilot"]);
     stop.send(()).unwrap();
     server.join().unwrap().unwrap();
-    let removed = computers::remove(&context, &name).unwrap();
-    assert_eq!(serde_json::to_value(&removed).unwrap(), json!({ "removed": name }));
+    let choice = tidegate::ops::removal::RemovalChoice::Named(&name);
+    let removed = computers::remove(&context, &choice, true).unwrap();
+    let removed = serde_json::to_value(&removed).unwrap();
+    assert_eq!((&removed["done"], &removed["removed"][0]["name"]), (&json!(true), &json!(name)));
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     fleet::{database::Fleet, error::FleetError},
-    sqlite::update_at,
+    sqlite::{u64_at, update_at},
     update::UpdateId,
 };
 
@@ -18,6 +18,18 @@ pub struct ComputerCounts {
 }
 
 impl Fleet {
+    /// How many computers there are.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn computer_count(&self) -> Result<u64, FleetError> {
+        self.read("count the computers", |db| {
+            Ok(db
+                .prepare_cached("SELECT computers FROM occupied_in_all WHERE whose = 'here'")?
+                .query_row([], |row| u64_at(row, 0))?)
+        })
+    }
+
     /// Counts the computers here, and calls `each` with the updates that any of them reported:
     /// whether some computer needs it, whether it failed on some.
     ///

@@ -41,10 +41,22 @@ fn authorization_cookie(
             }
             return Err(error.into());
         }
-        introduced => introduced?,
+        groups => say_not_here(state, call, &request.client, &groups?),
     }
     let expires = agent_cookie_end(call.now);
     let cookie = AuthorizationCookie { client: request.client, expires };
     let token = sealed(state.serving.get().cookies.seal_authorization(&cookie))?;
     Ok(Service::SimpleAuth.write(|w| write_authorization_cookie(&token, w)))
+}
+
+/// Says that a computer asks for groups that do not exist.
+fn say_not_here(state: &ServerState, call: &Call, computer: &str, groups: &[String]) {
+    if !groups.is_empty() && state.log_lines.allows(call.client()) {
+        let groups = groups.join("; ");
+        tracing::warn!(
+            computer,
+            groups,
+            "a computer asks for groups that do not exist: make them with `tidegate groups add`, or correct TargetGroup on the computer"
+        );
+    }
 }

@@ -48,22 +48,26 @@ struct NotedScans {
 }
 
 impl ContactNotes {
-    /// A computer says who it is. Blocking.
+    /// A computer says who it is. Gives the groups that it asks for and that do not exist, when it asks for
+    /// them the first time. Blocking.
     pub(crate) fn introduce(
         &self,
         stores: &Stores,
         introduction: Introduction,
         now: Timestamp,
-    ) -> Result<(), FleetError> {
+    ) -> Result<Vec<String>, FleetError> {
         let introduction = introduction.bounded()?;
         let (id, address) = (introduction.id.clone(), introduction.address.clone());
         let note = WaitingNote { address, seen: Some(now), ..WaitingNote::default() };
         if stores.read(|fleet| fleet.is_introduced(&introduction))? {
             self.note(&id, note);
-        } else if stores.try_write(|fleet| fleet.introduce_as(&introduction, now))?.is_none() {
+            return Ok(Vec::new());
+        }
+        let groups = introduction.requested_group.clone().unwrap_or_default();
+        if stores.try_write(|fleet| fleet.introduce_as(&introduction, now))?.is_none() {
             self.note(&id, WaitingNote { introduction: Some(introduction), ..note });
         }
-        Ok(())
+        stores.read(|fleet| fleet.not_here_of(&groups))
     }
 
     /// A computer says what it is. Blocking.
