@@ -20,6 +20,7 @@ mod rollup;
 mod server_sync;
 mod session;
 mod shares;
+mod strangers;
 mod switch;
 mod tls;
 mod turned_away;

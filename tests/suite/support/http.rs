@@ -41,6 +41,20 @@ impl Connection {
         Self { stream: BufReader::new(stream) }
     }
 
+    /// Connects from this address of the machine.
+    pub(crate) fn open_from(from: [u8; 4], to: SocketAddr) -> Self {
+        let connect = async {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(SocketAddr::from((from, 0))).unwrap();
+            socket.connect(to).await.unwrap().into_std().unwrap()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let stream = runtime.block_on(connect);
+        stream.set_nonblocking(false).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
     /// Sends bytes as they are.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).unwrap();
