@@ -97,13 +97,13 @@ fn line(entry: &ComputerEntry) -> String {
 }
 
 fn text(details: &ComputerDetails) -> String {
-    let ComputerDetails { computer, compliance, events, groups_not_here, titles } = details;
+    let ComputerDetails { computer, compliance, events, missing_groups, titles } = details;
     let mut text = format!("{} ({})\n", printable(&computer.dns_name), computer.id);
     if let Some(asked) = computer.requested_group.as_deref().filter(|asked| !asked.is_empty()) {
         text.push_str(&format!("  asks for {}\n", printable(asked)));
     }
-    if !groups_not_here.is_empty() {
-        let groups = groups_not_here.join("; ");
+    if !missing_groups.is_empty() {
+        let groups = missing_groups.join("; ");
         text.push_str(&format!(
             "  not here: {}; `tidegate groups list` has the groups that there are\n",
             printable(&groups)

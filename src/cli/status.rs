@@ -5,7 +5,7 @@ use serde_json::json;
 use tidegate::{
     catalog::SnapshotRow,
     data_dir::Side,
-    fleet::{Dropped, GroupNotHere, TurnedAway},
+    fleet::{Dropped, MissingGroup, TurnedAway},
     ops::status::{self, StatusOutcome},
 };
 
@@ -107,17 +107,17 @@ fn fleet(status: &StatusOutcome) -> String {
         let wanted = count(status.downstream_missing_files, "file");
         text.push_str(&format!("  {wanted} that downstream servers asked for missing here\n"));
     }
-    text.push_str(&groups_not_here(&status.groups_not_here));
+    text.push_str(&missing_groups(&status.missing_groups));
     text.extend(status.dropped.iter().map(dropped));
     text.push_str(&turned_away(&status.turned_away));
     text
 }
 
 /// Groups that computers ask for and that do not exist.
-fn groups_not_here(groups: &[GroupNotHere]) -> String {
+fn missing_groups(groups: &[MissingGroup]) -> String {
     let (shown, rest) = groups.split_at(groups.len().min(GROUPS_SHOWN));
     let mut text = String::new();
-    for GroupNotHere { name, computers } in shown {
+    for MissingGroup { name, computers } in shown {
         let computers = count(*computers, "computer");
         text.push_str(&format!(
             "Groups: there is no {:?}, which {computers} asked for: `tidegate groups add` makes it, or correct TargetGroup there\n",

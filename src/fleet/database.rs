@@ -124,6 +124,12 @@ impl Fleet {
         self.write("write", |db| Ok(set_value(db, "written", moment(now).as_bytes())?))
     }
 
+    /// Changes the database behind the back of everybody.
+    #[cfg(test)]
+    pub(crate) fn tamper(&mut self, sql: &str) -> Result<(), FleetError> {
+        self.write("tamper", |db| Ok(db.execute_batch(sql)?))
+    }
+
     /// Makes many changes with one transaction: all of them or, if `work` fails, none. Much faster
     /// than each by itself, which waits for the disk every time.
     ///

@@ -23,7 +23,7 @@ mod turned_away;
 
 pub use computers::compliance::{ComplianceState, Event};
 pub use computers::counts::ComputerCounts;
-pub use computers::groups_not_here::{GROUPS_NOT_HERE_LISTED, GroupNotHere};
+pub use computers::missing_groups::{MISSING_GROUPS_LISTED, MissingGroup};
 pub use computers::placement::{GROUPS_ASKED_FOR, SETS_ASKED_FOR};
 pub use computers::registration::{Computer, Contact, Introduction, bounded_details};
 pub use computers::reports::{Compliance, EVENTS_KEPT};

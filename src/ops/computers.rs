@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Result,
     context::Context,
-    removal::{self, Removable, RemovalChoice, RemovalOutcome, RemovedEntry, find},
+    removal::{self, RemovalChoice, RemovalOutcome, RemovalTarget, RemovedEntry, find},
 };
 use crate::{
     fleet::{Compliance, Computer, Event, Fleet},
@@ -37,8 +37,8 @@ pub struct ComputerDetails {
     /// Its newest events, the newest first.
     pub events: Vec<Event>,
     /// The groups that it asks for and that do not exist.
-    #[serde(rename = "groups-not-here")]
-    pub groups_not_here: Vec<String>,
+    #[serde(rename = "missing-groups")]
+    pub missing_groups: Vec<String>,
     /// Titles of the updates, as far as they are in the catalogue.
     #[serde(skip)]
     pub titles: HashMap<UpdateId, String>,
@@ -86,8 +86,8 @@ pub fn show(context: &Context<'_>, name_or_id: &str, events: u32) -> Result<Comp
         }
     }
     let asked = computer.requested_group.as_deref().unwrap_or_default();
-    let groups_not_here = fleet.not_here_of(asked)?;
-    Ok(ComputerDetails { computer, compliance, events, groups_not_here, titles })
+    let missing_groups = fleet.missing_groups_of(asked)?;
+    Ok(ComputerDetails { computer, compliance, events, missing_groups, titles })
 }
 
 /// Puts a computer into exactly these groups; none means unassigned. All by name or id.
@@ -128,7 +128,7 @@ pub fn remove(
     })
 }
 
-impl Removable for Computer {
+impl RemovalTarget for Computer {
     const KIND: &'static str = "computer";
 
     fn id(&self) -> String {

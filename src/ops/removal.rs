@@ -62,7 +62,7 @@ pub struct RemovedEntry {
 }
 
 /// What can be removed from the fleet.
-pub(super) trait Removable {
+pub(super) trait RemovalTarget {
     /// What it is, in one word.
     const KIND: &'static str;
 
@@ -80,7 +80,7 @@ pub(super) trait Removable {
 }
 
 /// Removes those that `choose` finds, all or none; without `really`, only says which.
-pub(super) fn remove<T: Removable>(
+pub(super) fn remove<T: RemovalTarget>(
     context: &Context<'_>,
     really: bool,
     choose: impl FnOnce(&Fleet) -> Result<Vec<T>>,
@@ -95,17 +95,17 @@ pub(super) fn remove<T: Removable>(
         }
         Ok::<_, OpsError>(chosen)
     })?;
-    Ok(RemovalOutcome { done: really, removed: removed.iter().map(Removable::entry).collect() })
+    Ok(RemovalOutcome { done: really, removed: removed.iter().map(RemovalTarget::entry).collect() })
 }
 
 /// The one of this id, else the only one of this name.
-pub(super) fn find<T: Removable>(all: Vec<T>, name_or_id: &str) -> Result<T> {
+pub(super) fn find<T: RemovalTarget>(all: Vec<T>, name_or_id: &str) -> Result<T> {
     let (kind, is_it) = (T::KIND, |one: &T| one.id().eq_ignore_ascii_case(name_or_id));
     let (mut found, others): (Vec<T>, Vec<T>) = all.into_iter().partition(is_it);
     if found.is_empty() {
         found.extend(others.into_iter().filter(|one| one.is_called(name_or_id)));
     }
-    let ids: Vec<String> = found.iter().map(Removable::id).collect();
+    let ids: Vec<String> = found.iter().map(RemovalTarget::id).collect();
     match (found.pop(), ids.len()) {
         (Some(one), 1) => Ok(one),
         (None, _) => Err(OpsError::unfit(format!(

@@ -9,7 +9,7 @@ use super::{
     Result,
     context::Context,
     hierarchy::{self, DownstreamEntry},
-    removal::{self, Removable, RemovalChoice, RemovalOutcome, RemovedEntry, find},
+    removal::{self, RemovalChoice, RemovalOutcome, RemovalTarget, RemovedEntry, find},
 };
 use crate::fleet::{Activity, Downstream, DownstreamComputer, Fleet};
 
@@ -104,7 +104,7 @@ fn with_parents(parents: &HashMap<Uuid, Option<Uuid>>, server: Uuid) -> HashSet<
     found
 }
 
-impl Removable for Downstream {
+impl RemovalTarget for Downstream {
     const KIND: &'static str = "server";
 
     fn id(&self) -> String {

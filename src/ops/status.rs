@@ -11,7 +11,7 @@ use super::{
 use crate::{
     catalog::{Catalog, CatalogCounts, SnapshotRow},
     data_dir::Side,
-    fleet::{Dropped, Fleet, GroupNotHere, PolicyState, TurnedAway},
+    fleet::{Dropped, Fleet, MissingGroup, PolicyState, TurnedAway},
     transfer,
 };
 
@@ -56,7 +56,7 @@ pub struct StatusOutcome {
     /// What computers and servers claimed and was not kept, because it was over a bound.
     pub dropped: Vec<Dropped>,
     /// Groups that computers ask for and that do not exist, most wanted first.
-    pub groups_not_here: Vec<GroupNotHere>,
+    pub missing_groups: Vec<MissingGroup>,
     /// Clients that the server turned away, the last one first.
     pub turned_away: Vec<TurnedAway>,
 }
@@ -92,7 +92,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         downstreams: hierarchy::entries(&fleet, &catalog, context.now())?,
         computers_of_downstreams: fleet.downstream_computer_count()?,
         dropped: fleet.dropped()?,
-        groups_not_here: fleet.groups_not_here()?,
+        missing_groups: fleet.missing_groups()?,
         turned_away: fleet.turned_away()?,
         downstream_missing_files: count_missing_files(&catalog, &fleet)?,
     })

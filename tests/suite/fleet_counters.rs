@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use serde_json::json;
 use tidegate::{
     fleet::{
-        ComplianceState, ComputerReport, Event, Fleet, FleetBounds, GroupNotHere, Introduction,
+        ComplianceState, ComputerReport, Event, Fleet, FleetBounds, Introduction, MissingGroup,
         ServerReport, StatusReport,
     },
     update::UpdateId,
@@ -73,7 +73,7 @@ fn introduction(n: u64, groups: Option<&str>) -> Introduction {
         id: format!("c{}", n % 40),
         dns_name: format!("c{}.example", n % 40),
         requested_group: groups.map(str::to_owned),
-        address: (n % 5 != 0).then(|| format!("192.0.2.{}", n % 7)),
+        address: (!n.is_multiple_of(5)).then(|| format!("192.0.2.{}", n % 7)),
     }
 }
 
@@ -87,7 +87,7 @@ fn event(n: u64) -> Event {
         update: None,
         hresult: 0,
         app_name: None,
-        strings: vec!["x".repeat((n % 900) as usize)],
+        strings: vec!["x".repeat(usize::try_from(n % 900).unwrap_or_default())],
         misc: vec![format!("U={}", UpdateId(Uuid::from_u128((n % 11 + 1).into())))],
         extended: json!({}),
     }
@@ -96,11 +96,12 @@ fn event(n: u64) -> Event {
 fn step(fleet: &mut Fleet, n: u64, groups: &[Uuid]) {
     let now = exactly_now() + SignedDuration::from_secs((n % 100_000) as i64);
     let name = format!("c{}", n % 40);
-    let group = groups[n as usize % groups.len()];
+    let at = |length: usize| usize::try_from(n).unwrap_or_default() % length;
+    let group = groups[at(groups.len())];
     let server = |n: u64| Uuid::from_u128((n % 6 + 1).into());
     match n % 9 {
         0 | 1 => {
-            let asked = ["A;B", "b; c", "A", "", "nowhere;A"][n as usize % 5];
+            let asked = ["A;B", "b; c", "A", "", "nowhere;A"][at(5)];
             fleet.introduce_as(&introduction(n, Some(asked)), now).unwrap();
         }
         2 => fleet.introduce_as(&introduction(n, None), now).unwrap(),
@@ -111,7 +112,7 @@ fn step(fleet: &mut Fleet, n: u64, groups: &[Uuid]) {
         // What does not exist is refused.
         5 => {
             let chosen = [group];
-            drop(fleet.assign(&name, &chosen[..(n % 2) as usize]));
+            drop(fleet.assign(&name, &chosen[..at(2)]));
         }
         6 => drop(fleet.remove_computer(&name)),
         7 => {
@@ -148,7 +149,7 @@ fn step(fleet: &mut Fleet, n: u64, groups: &[Uuid]) {
                 computer: format!("r{}", n % 13),
                 last_detection: None,
                 number: 1,
-                full: n % 2 == 0,
+                full: n.is_multiple_of(2),
                 updates,
             };
             (1..7).for_each(|id| {
@@ -218,21 +219,21 @@ fn groups_that_computers_ask_for_and_that_do_not_exist_are_named() {
     for (n, asked) in (1..).zip(["Pilto;PILOT", "pilto", "Gruppe Ö; pilot", "pilot", ""]) {
         fleet.introduce_as(&introduction(n, Some(asked)), exactly_now()).unwrap();
     }
-    let group = |name: &str, computers| GroupNotHere { name: name.to_owned(), computers };
-    let all = fleet.groups_not_here().unwrap();
+    let group = |name: &str, computers| MissingGroup { name: name.to_owned(), computers };
+    let all = fleet.missing_groups().unwrap();
     assert_eq!(all.iter().map(|group| group.computers).collect::<Vec<_>>(), [2, 1]);
     assert_eq!(all[1], group("Gruppe Ö", 1));
     assert!(all[0].name.eq_ignore_ascii_case("pilto"));
     let status = run_json(&data, &["status"], 0);
-    assert_eq!(status["groups-not-here"][0]["computers"], 2);
+    assert_eq!(status["missing-groups"][0]["computers"], 2);
     let text = |args: &[&str]| String::from_utf8(run(&data, args).stdout).unwrap();
     assert!(text(&["status"]).contains("\"Gruppe Ö\", which 1 computer asked for"));
     assert_eq!(
-        run_json(&data, &["computers", "show", "c1"], 0)["groups-not-here"],
+        run_json(&data, &["computers", "show", "c1"], 0)["missing-groups"],
         json!(["Pilto"])
     );
     assert!(text(&["computers", "show", "c1"]).contains("not here: Pilto;"));
     fleet.create_group("gruppe ö", None).unwrap();
     fleet.create_group("PILTO", None).unwrap();
-    assert_eq!(fleet.groups_not_here().unwrap(), []);
+    assert_eq!(fleet.missing_groups().unwrap(), []);
 }

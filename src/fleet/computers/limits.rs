@@ -18,28 +18,20 @@ const FREED: u64 = 5;
 /// When a bound was lowered, so many computers go for each that comes.
 const GONE_AT_ONCE: u64 = 1000;
 
-/// Makes room for a computer that comes to an address: a new one, or a known one that moves. False if there
-/// is none, because an administrator has placed all that are there.
+/// Makes room for a computer that is new, at an address and in all. False if there is none, because an
+/// administrator has placed all that are there.
 pub(super) fn make_room(
     db: &Connection,
-    comes: &Comes<'_>,
+    address: Option<&str>,
     bounds: &FleetBounds,
     now: Timestamp,
 ) -> Result<bool, WriteError> {
-    if let Some(address) = comes.address {
-        let there = occupied(db, address)?;
-        if comes.never_scanned {
-            let too_many = excess(there.never_scanned, bounds.never_scanned_of_address);
-            drop_computers(db, Some(address), too_many, now)?;
-        }
-        let there = occupied(db, address)?.computers;
-        let too_many = excess(there, bounds.computers_of_address);
-        let gone = drop_computers(db, Some(address), too_many, now)?;
-        if there - gone >= bounds.computers_of_address {
-            return Ok(false);
-        }
+    if let Some(address) = address
+        && !make_room_at(db, address, true, bounds, now)?
+    {
+        return Ok(false);
     }
-    let all = if comes.is_new { in_all(db)?.0 } else { 0 };
+    let all = in_all(db)?.0;
     let mut left = all;
     for _ in 0..excess(all, bounds.computers) {
         let Some(address) = who_gives_way(db)? else { break };
@@ -48,14 +40,24 @@ pub(super) fn make_room(
     Ok(left < bounds.computers)
 }
 
-/// A computer that comes to an address.
-pub(super) struct Comes<'a> {
-    /// The address, if it is known.
-    pub(super) address: Option<&'a str>,
-    /// It has only said its name so far.
-    pub(super) never_scanned: bool,
-    /// It was not here before.
-    pub(super) is_new: bool,
+/// Makes room at an address for a computer that comes there, and that has or has not scanned before. False
+/// if there is none.
+pub(super) fn make_room_at(
+    db: &Connection,
+    address: &str,
+    never_scanned: bool,
+    bounds: &FleetBounds,
+    now: Timestamp,
+) -> Result<bool, WriteError> {
+    if never_scanned {
+        let there = occupied(db, address)?.never_scanned;
+        let too_many = excess(there, bounds.never_scanned_of_address);
+        drop_computers(db, Some(address), too_many, now)?;
+    }
+    let there = occupied(db, address)?.computers;
+    let too_many = excess(there, bounds.computers_of_address);
+    let gone = drop_computers(db, Some(address), too_many, now)?;
+    Ok(there - gone < bounds.computers_of_address)
 }
 
 /// How many have to go so that there is room for one more, at most so many at once.

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `registration` | a computer introduces itself, registers, is removed |
 //! | `placement` | which groups it is in |
-//! | `groups_not_here` | groups that computers ask for and that do not exist |
+//! | `missing_groups` | groups that computers ask for and that do not exist |
 //! | `limits` | bounds on both |
 //! | `reports` | events, and the state of each update on each computer |
 //! | `outcomes` | pure: which state follows from which events |
@@ -16,8 +16,8 @@
 
 pub(super) mod compliance;
 pub(super) mod counts;
-pub(super) mod groups_not_here;
 mod limits;
+pub(super) mod missing_groups;
 pub(super) mod outcomes;
 pub(super) mod placement;
 pub(super) mod registration;

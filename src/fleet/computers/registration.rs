@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    limits::{Comes, make_room, trim_address},
+    limits::{make_room, make_room_at, trim_address},
     placement::{forget, memberships, place_as_requested, requested_groups, resolve},
 };
 use crate::{
@@ -355,8 +355,7 @@ fn note_seen_at(
         .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((before, never_scanned)) = known else {
-        let comes = Comes { address, never_scanned: true, is_new: true };
-        if !make_room(db, &comes, bounds, now)? {
+        if !make_room(db, address, bounds, now)? {
             return Err(WriteError::NoRoom);
         }
         db.prepare_cached(
@@ -368,13 +367,13 @@ fn note_seen_at(
     };
     db.prepare_cached("UPDATE computer SET last_seen = ?2 WHERE computer_id = ?1")?
         .execute([id, &moment(now)])?;
-    let moves_to = address.filter(|address| before.as_deref() != Some(address));
-    let comes = Comes { address: moves_to, never_scanned, is_new: false };
-    if moves_to.is_some() && make_room(db, &comes, bounds, now)? {
+    if let Some(address) = address.filter(|address| before.as_deref() != Some(address))
+        && make_room_at(db, address, never_scanned, bounds, now)?
+    {
         db.prepare_cached("UPDATE computer SET address = ?2 WHERE computer_id = ?1")?
-            .execute(params![id, moves_to])?;
+            .execute([id, address])?;
         // It brings along what it has reported.
-        trim_address(db, moves_to, bounds.bytes_of_address, now)?;
+        trim_address(db, Some(address), bounds.bytes_of_address, now)?;
     }
     Ok(())
 }

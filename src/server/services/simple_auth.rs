@@ -41,7 +41,7 @@ fn authorization_cookie(
             }
             return Err(error.into());
         }
-        groups => say_not_here(state, call, &request.client, &groups?),
+        groups => say_missing_groups(state, call, &request.client, &groups?),
     }
     let expires = agent_cookie_end(call.now);
     let cookie = AuthorizationCookie { client: request.client, expires };
@@ -50,7 +50,7 @@ fn authorization_cookie(
 }
 
 /// Says that a computer asks for groups that do not exist.
-fn say_not_here(state: &ServerState, call: &Call, computer: &str, groups: &[String]) {
+fn say_missing_groups(state: &ServerState, call: &Call, computer: &str, groups: &[String]) {
     if !groups.is_empty() && state.log_lines.allows(call.client()) {
         let groups = groups.join("; ");
         tracing::warn!(

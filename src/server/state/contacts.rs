@@ -67,7 +67,7 @@ impl ContactNotes {
         if stores.try_write(|fleet| fleet.introduce_as(&introduction, now))?.is_none() {
             self.note(&id, WaitingNote { introduction: Some(introduction), ..note });
         }
-        stores.read(|fleet| fleet.not_here_of(&groups))
+        stores.read(|fleet| fleet.missing_groups_of(&groups))
     }
 
     /// A computer says what it is. Blocking.
@@ -261,7 +261,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let side = Side::Isolated { site: "plant-7".to_owned() };
         let data = DataDir::init(folder.path(), side).unwrap();
-        let path = data.fleet();
         let stores = Stores::open(data, FleetBounds::default()).unwrap();
         let contacts = ContactNotes::default();
         let now = Timestamp::now();
@@ -277,18 +276,14 @@ mod tests {
             let computers = stores.read(Fleet::computers).unwrap();
             computers.into_iter().map(|computer| computer.id).collect::<Vec<_>>()
         };
-        let db = rusqlite::Connection::open(&path).unwrap();
-        let trigger = |name, when| {
-            let text = format!(
-                "CREATE TRIGGER {name} BEFORE INSERT ON computer {when}
-                 BEGIN SELECT RAISE(ABORT, 'test'); END"
-            );
-            db.execute_batch(&text).unwrap();
-        };
-        trigger("one", "WHEN NEW.computer_id = 'bad'");
+        let tamper = |sql| stores.write(|fleet| fleet.tamper(sql)).unwrap();
+        tamper(
+            "CREATE TRIGGER test BEFORE INSERT ON computer WHEN NEW.computer_id = 'bad'
+             BEGIN SELECT RAISE(ABORT, 'test'); END",
+        );
         contacts.flush(&stores);
         assert_eq!(names(), ["a", "c"]);
-        db.execute_batch("DROP TRIGGER one").unwrap();
+        tamper("DROP TRIGGER test");
         contacts.flush(&stores);
         assert_eq!(names(), ["a", "bad", "c"], "it was tried again");
     }

@@ -160,19 +160,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let side = Side::Isolated { site: "plant-7".to_owned() };
         let data = DataDir::init(folder.path(), side).unwrap();
-        let path = data.fleet();
         let stores = Stores::open(data, FleetBounds::default()).unwrap();
         let notes = TurnedAwayNotes::default();
         let client = ClientAddress::from(IpAddr::from(Ipv4Addr::LOCALHOST));
         notes.note(Some(client), TurnedAwayReason::OldAgent, Timestamp::UNIX_EPOCH);
-        let db = rusqlite::Connection::open(&path).unwrap();
-        db.execute_batch(
-            "CREATE TRIGGER test BEFORE INSERT ON turned_away BEGIN SELECT RAISE(ABORT, 'test'); END",
-        )
-        .unwrap();
+        let tamper = |sql| stores.write(|fleet| fleet.tamper(sql)).unwrap();
+        tamper(
+            "CREATE TRIGGER test BEFORE INSERT ON turned_away
+             BEGIN SELECT RAISE(ABORT, 'test'); END",
+        );
         notes.flush(&stores);
         assert_eq!(notes.lock().len(), 1);
-        db.execute_batch("DROP TRIGGER test").unwrap();
+        tamper("DROP TRIGGER test");
         notes.flush(&stores);
         assert_eq!(stores.read(crate::fleet::Fleet::turned_away).unwrap()[0].times, 1);
         assert!(notes.lock().is_empty());

@@ -13,14 +13,14 @@ use crate::fleet::{
 };
 
 /// Names that are listed: anybody on the network may ask for any.
-pub const GROUPS_NOT_HERE_LISTED: usize = 100;
+pub const MISSING_GROUPS_LISTED: usize = 100;
 /// Names that are looked at.
 const NAMES: usize = 10_000;
 
 /// A group that computers ask for and that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct GroupNotHere {
+pub struct MissingGroup {
     /// The name as the first of them has it.
     pub name: String,
     /// How many computers ask for it.
@@ -29,14 +29,14 @@ pub struct GroupNotHere {
 
 impl Fleet {
     /// The groups that computers ask for and that do not exist, most wanted first, at most
-    /// [`GROUPS_NOT_HERE_LISTED`].
+    /// [`MISSING_GROUPS_LISTED`].
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn groups_not_here(&self) -> Result<Vec<GroupNotHere>, FleetError> {
+    pub fn missing_groups(&self) -> Result<Vec<MissingGroup>, FleetError> {
         self.read("list the groups that computers ask for", |db| {
             let here = names_here(db)?;
-            let mut found: BTreeMap<String, GroupNotHere> = BTreeMap::new();
+            let mut found: BTreeMap<String, MissingGroup> = BTreeMap::new();
             let mut statement = db.prepare_cached(
                 "SELECT requested_group, count(*) FROM computer WHERE requested_group <> ''
                  GROUP BY requested_group",
@@ -51,29 +51,29 @@ impl Fleet {
                     if here.contains(&key) || is_new && found.len() >= NAMES {
                         continue;
                     }
-                    let group = found.entry(key).or_insert_with(|| GroupNotHere {
+                    let group = found.entry(key).or_insert_with(|| MissingGroup {
                         name: clip(name, NAME).to_owned(),
                         computers: 0,
                     });
                     group.computers += u64::from(computers);
                 }
             }
-            let mut found: Vec<GroupNotHere> = found.into_values().collect();
+            let mut found: Vec<MissingGroup> = found.into_values().collect();
             found.sort_by_key(|group| std::cmp::Reverse(group.computers));
-            found.truncate(GROUPS_NOT_HERE_LISTED);
+            found.truncate(MISSING_GROUPS_LISTED);
             Ok(found)
         })
     }
 
     /// Those of the groups that a computer asks for, divided by `;`, that do not exist, the first
-    /// [`GROUPS_NOT_HERE_LISTED`].
+    /// [`MISSING_GROUPS_LISTED`].
     ///
     /// # Errors
     /// When SQLite fails.
-    pub fn not_here_of(&self, asked: &str) -> Result<Vec<String>, FleetError> {
+    pub fn missing_groups_of(&self, asked: &str) -> Result<Vec<String>, FleetError> {
         self.read("look for the groups that a computer asks for", |db| {
             let mut missing = Vec::new();
-            for name in names(asked).take(GROUPS_NOT_HERE_LISTED) {
+            for name in names(asked).take(MISSING_GROUPS_LISTED) {
                 if by_name(db, name)?.is_none() {
                     missing.push(clip(name, NAME).to_owned());
                 }
