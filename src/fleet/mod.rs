@@ -22,10 +22,11 @@ mod schema;
 mod turned_away;
 
 pub use computers::compliance::{ComplianceState, Event};
+pub use computers::contacts::Contact;
 pub use computers::counts::ComputerCounts;
 pub use computers::missing_groups::{MISSING_GROUPS_LISTED, MissingGroup};
 pub use computers::placement::{GROUPS_ASKED_FOR, SETS_ASKED_FOR};
-pub use computers::registration::{Computer, Contact, Introduction, bounded_details};
+pub use computers::registration::{Computer, Introduction, bounded_details};
 pub use computers::reports::{Compliance, EVENTS_KEPT};
 pub use database::Fleet;
 pub use decisions::approvals::{Approval, ApprovalAction, ApprovingRule, NewApproval};

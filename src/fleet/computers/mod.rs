@@ -6,6 +6,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `registration` | a computer introduces itself, registers, is removed |
+//! | `contacts` | when it was here, and from where |
 //! | `placement` | which groups it is in |
 //! | `missing_groups` | groups that computers ask for and that do not exist |
 //! | `limits` | bounds on both |
@@ -15,6 +16,7 @@
 //! | `compliance` | the words for both: an event, a state |
 
 pub(super) mod compliance;
+pub(super) mod contacts;
 pub(super) mod counts;
 mod limits;
 pub(super) mod missing_groups;

@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    limits::{make_room, make_room_at, trim_address},
+    contacts::{note_seen_at, unfit_id},
     placement::{forget, memberships, place_as_requested, requested_groups, resolve},
 };
 use crate::{
     fleet::{
         database::Fleet,
         decisions::groups::UNASSIGNED_COMPUTERS,
-        error::{FleetError, WriteError},
-        limits::{DETAILS, FleetBounds, NAME, TEXT, clip, clip_json},
+        error::FleetError,
+        limits::{DETAILS, NAME, TEXT, clip, clip_json},
     },
-    sqlite::{moment, moment_at, optional_moment_at, uuid_at},
+    sqlite::{moment_at, optional_moment_at, uuid_at},
 };
 
 /// A computer as lists show it. All of it are claims of the computer.
@@ -56,17 +56,6 @@ pub struct Introduction {
     pub requested_group: Option<String>,
     /// Where it calls from.
     pub address: Option<String>,
-}
-
-/// What a computer just did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contact {
-    /// Anything but the following.
-    Seen,
-    /// SyncUpdates.
-    Synced,
-    /// ReportEventBatch.
-    Reported,
 }
 
 impl Fleet {
@@ -186,51 +175,6 @@ impl Fleet {
         })
     }
 
-    /// Whether a computer has registered, and called from this address last (a call without an address
-    /// comes from within this program). Not so of one that is not known, or of which nobody knows from
-    /// where it called.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn was_at(&self, id: &str, address: Option<&str>) -> Result<bool, FleetError> {
-        self.read("look up a computer", |db| {
-            Ok(db
-                .prepare_cached(
-                    "SELECT 1 FROM computer WHERE computer_id = ?1 AND details IS NOT NULL
-                        AND (?2 IS NULL OR address = ?2)",
-                )?
-                .exists(params![id, address])?)
-        })
-    }
-
-    /// Notes a contact.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn contact(
-        &mut self,
-        id: &str,
-        contact: Contact,
-        now: Timestamp,
-    ) -> Result<(), FleetError> {
-        self.contact_from(id, contact, None, now)
-    }
-
-    /// As [`Fleet::contact`], with the address.
-    ///
-    /// # Errors
-    /// When SQLite fails.
-    pub fn contact_from(
-        &mut self,
-        id: &str,
-        contact: Contact,
-        address: Option<&str>,
-        now: Timestamp,
-    ) -> Result<(), FleetError> {
-        let bounds = self.bounds();
-        self.write("note a contact", |db| note_contact(db, id, contact, address, &bounds, now))
-    }
-
     /// Whether RegisterComputer has been called for it.
     ///
     /// # Errors
@@ -303,12 +247,6 @@ impl Introduction {
     }
 }
 
-/// What is wrong with the id of a computer, if anything is.
-fn unfit_id(id: &str) -> Option<String> {
-    (id.is_empty() || id.len() > NAME)
-        .then(|| format!("a computer's id has 1 to {NAME} bytes, this one has {}", id.len()))
-}
-
 /// What is kept of the details of a computer.
 pub fn bounded_details(details: &serde_json::Value) -> serde_json::Value {
     clip_json(details, DETAILS)
@@ -317,65 +255,6 @@ pub fn bounded_details(details: &serde_json::Value) -> serde_json::Value {
 /// The details of a computer as they are stored.
 fn details_text(details: &serde_json::Value) -> serde_json::Result<String> {
     serde_json::to_string(&bounded_details(details))
-}
-
-/// Notes a contact.
-pub(crate) fn note_contact(
-    db: &Connection,
-    id: &str,
-    contact: Contact,
-    address: Option<&str>,
-    bounds: &FleetBounds,
-    now: Timestamp,
-) -> Result<(), WriteError> {
-    note_seen_at(db, id, address, bounds, now)?;
-    let sql = match contact {
-        Contact::Seen => return Ok(()),
-        Contact::Synced => "UPDATE computer SET last_sync = ?2 WHERE computer_id = ?1",
-        Contact::Reported => "UPDATE computer SET last_report = ?2 WHERE computer_id = ?1",
-    };
-    db.prepare_cached(sql)?.execute(params![id, moment(now)])?;
-    Ok(())
-}
-
-/// Notes that a computer came. One that was removed meanwhile is added again. One that comes from another
-/// address than before counts there from now on, unless there is no room.
-fn note_seen_at(
-    db: &Connection,
-    id: &str,
-    address: Option<&str>,
-    bounds: &FleetBounds,
-    now: Timestamp,
-) -> Result<(), WriteError> {
-    if let Some(what) = unfit_id(id) {
-        return Err(WriteError::Invalid(what));
-    }
-    let known: Option<(Option<String>, bool)> = db
-        .prepare_cached("SELECT address, never_scanned FROM computer WHERE computer_id = ?1")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((before, never_scanned)) = known else {
-        if !make_room(db, address, bounds, now)? {
-            return Err(WriteError::NoRoom);
-        }
-        db.prepare_cached(
-            "INSERT INTO computer (computer_id, dns_name, first_seen, last_seen, address)
-             VALUES (?1, '', ?2, ?2, ?3)",
-        )?
-        .execute(params![id, moment(now), address])?;
-        return Ok(());
-    };
-    db.prepare_cached("UPDATE computer SET last_seen = ?2 WHERE computer_id = ?1")?
-        .execute([id, &moment(now)])?;
-    if let Some(address) = address.filter(|address| before.as_deref() != Some(address))
-        && make_room_at(db, address, never_scanned, bounds, now)?
-    {
-        db.prepare_cached("UPDATE computer SET address = ?2 WHERE computer_id = ?1")?
-            .execute([id, address])?;
-        // It brings along what it has reported.
-        trim_address(db, Some(address), bounds.bytes_of_address, now)?;
-    }
-    Ok(())
 }
 
 fn computer(row: &Row<'_>, id: String, groups: Vec<Uuid>) -> rusqlite::Result<Computer> {

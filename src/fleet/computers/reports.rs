@@ -8,9 +8,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     compliance::{ComplianceState, Event, state_at, state_name},
+    contacts::{Contact, note_contact},
     limits::trim,
     outcomes::{UpdateState, UpdateStates, apply},
-    registration::{Contact, note_contact},
 };
 use crate::{
     fleet::{

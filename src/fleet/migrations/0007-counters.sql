@@ -136,8 +136,8 @@ CREATE TABLE group_set (
     computers INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 UPDATE computer SET group_set =
-    (SELECT group_concat(hex(group_id), ',' ORDER BY group_id) FROM membership m
-        WHERE m.computer_id = computer.computer_id);
+    (SELECT group_concat(hex(group_id), ',') FROM (SELECT group_id FROM membership m
+        WHERE m.computer_id = computer.computer_id ORDER BY group_id));
 INSERT INTO group_set SELECT group_set, count(*) FROM computer WHERE group_set IS NOT NULL GROUP BY 1;
 
 CREATE TRIGGER group_set_change AFTER UPDATE OF group_set ON computer
@@ -152,17 +152,17 @@ CREATE TRIGGER group_set_delete AFTER DELETE ON computer WHEN OLD.group_set IS N
     DELETE FROM group_set WHERE group_set = OLD.group_set AND computers = 0;
 END;
 CREATE TRIGGER membership_insert AFTER INSERT ON membership BEGIN
-    UPDATE computer SET group_set = (SELECT group_concat(hex(group_id), ',' ORDER BY group_id)
-            FROM membership WHERE computer_id = NEW.computer_id)
+    UPDATE computer SET group_set = (SELECT group_concat(hex(group_id), ',') FROM
+            (SELECT group_id FROM membership WHERE computer_id = NEW.computer_id ORDER BY group_id))
         WHERE computer_id = NEW.computer_id;
 END;
 CREATE TRIGGER membership_delete AFTER DELETE ON membership BEGIN
-    UPDATE computer SET group_set = (SELECT group_concat(hex(group_id), ',' ORDER BY group_id)
-            FROM membership WHERE computer_id = OLD.computer_id)
+    UPDATE computer SET group_set = (SELECT group_concat(hex(group_id), ',') FROM
+            (SELECT group_id FROM membership WHERE computer_id = OLD.computer_id ORDER BY group_id))
         WHERE computer_id = OLD.computer_id;
 END;
 CREATE TRIGGER membership_update AFTER UPDATE ON membership BEGIN
-    UPDATE computer SET group_set = (SELECT group_concat(hex(group_id), ',' ORDER BY group_id)
-            FROM membership WHERE computer_id = NEW.computer_id)
+    UPDATE computer SET group_set = (SELECT group_concat(hex(group_id), ',') FROM
+            (SELECT group_id FROM membership WHERE computer_id = NEW.computer_id ORDER BY group_id))
         WHERE computer_id = NEW.computer_id;
 END;
