@@ -349,7 +349,7 @@ fn who_writes_writes_alone() {
     busy(check(&mirror.data, now(), true, &()).unwrap_err());
     assert!(check(&mirror.data, now(), false, &()).unwrap().is_good());
     assert_eq!(mirror.catalog().snapshots().unwrap().len(), 1);
-    drop(lock);
+    lock.unlock().unwrap();
     assert!(check(&mirror.data, now(), true, &()).unwrap().is_good());
     assert!(seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap().new);
 }
