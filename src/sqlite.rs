@@ -146,17 +146,17 @@ impl Store {
     /// The schema number of the file, 0 for an empty one.
     fn check(&self, connection: &Connection) -> Result<u32, OpenError> {
         let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+        // The tables first: another process may be making them, and gives them its id in the same
+        // transaction.
+        let tables: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .map_err(sqlite("read its tables"))?;
         let application_id = pragma("application_id").map_err(sqlite("read its header"))?;
-        if application_id != self.application_id {
-            let tables: i64 = connection
-                .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-                .map_err(sqlite("read its tables"))?;
-            if application_id != 0 || tables != 0 {
-                let what = format!(
-                    "it is an SQLite database of another program (application id {application_id:#x})"
-                );
-                return Err(OpenError::Foreign { what });
-            }
+        if application_id != self.application_id && (application_id != 0 || tables != 0) {
+            let what = format!(
+                "it is an SQLite database of another program (application id {application_id:#x})"
+            );
+            return Err(OpenError::Foreign { what });
         }
         let found = pragma("user_version").map_err(sqlite("read its header"))?;
         let (found, known) = (u32::try_from(found).unwrap_or(u32::MAX), self.newest_schema());

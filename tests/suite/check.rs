@@ -234,3 +234,56 @@ fn signatures_and_trust_of_another_backup_are_named() {
         }
     }
 }
+
+/// One disc of two of the next snapshot has come.
+#[test]
+fn what_is_served_is_looked_at_beside_a_newer_snapshot() {
+    let sides = Sides::new();
+    sides.mirror.add(4, 100, &[bytes(4, 5000)]);
+    sides.mirror.export("plant-7");
+    sides.mirror.add(5, 100, &[bytes(5, 5000)]);
+    sides.site.import(&sides.mirror.export("plant-7").volumes).unwrap();
+    let data = sides.site.data.root();
+    assert_eq!(problems(data), Vec::<String>::new());
+    fs::remove_dir_all(data.join("snapshots/3")).unwrap();
+    for found in [problems(data), status(data)] {
+        assert!(found.iter().any(|problem| problem.contains("snapshot 3")), "{found:?}");
+    }
+}
+
+/// Sites would refuse the numbers that it gives.
+#[test]
+fn an_older_catalogue_is_not_sealed() {
+    let sides = Sides::new();
+    let folder = without_database(sides.mirror.data.root(), "catalog.sqlite");
+    let data = folder.path().join("data");
+    fs::copy(sides.earlier.path().join("mirror/catalog.sqlite"), data.join("catalog.sqlite"))
+        .unwrap();
+    let output = run(&data, &["seal"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(messages(&output).contains("older backup"), "{}", messages(&output));
+}
+
+/// A backup that decides the same takes nothing back.
+#[test]
+fn an_older_fleet_that_decides_the_same_is_in_order() {
+    let mirror = Mirror::new(7);
+    mirror.add(1, 100, &[bytes(1, 5000)]);
+    let data = mirror.data.root();
+    let earlier = tempfile::tempdir().unwrap();
+    mirror.export("plant-7");
+    copy_folder(data, &earlier.path().join("data"));
+    for args in [["groups", "add", "Plant"], ["groups", "remove", "Plant"]] {
+        assert!(run(data, &args).status.success(), "{args:?}");
+    }
+    mirror.add(2, 100, &[]);
+    assert!(run(data, &["seal"]).status.success());
+    let folder = without_database(data, "fleet.sqlite");
+    let data = folder.path().join("data");
+    fs::copy(earlier.path().join("data/fleet.sqlite"), data.join("fleet.sqlite")).unwrap();
+    assert_eq!(problems(&data), Vec::<String>::new());
+    for args in [&["seal"][..], &["groups", "add", "Plant"], &["seal"]] {
+        let output = run(&data, args);
+        assert!(output.status.success(), "{args:?}: {}", messages(&output));
+    }
+}

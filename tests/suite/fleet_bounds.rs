@@ -196,16 +196,28 @@ fn a_computer_that_moves_to_another_address_counts_there() {
 
 #[test]
 fn a_bound_that_was_lowered_is_reached_with_those_that_come() {
-    let (folder, mut fleet) = stores::fleet();
-    for n in 0..300 {
-        comes(&mut fleet, &format!("x{n}"), STRANGER, n);
+    // So many that not all go for one that comes.
+    for bounds in [
+        FleetBounds { computers: 50, ..FleetBounds::default() },
+        FleetBounds { computers_of_address: 50, ..FleetBounds::default() },
+    ] {
+        let (folder, fleet) = stores::fleet();
+        drop(fleet);
+        let path = folder.path().join("fleet.sqlite");
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .execute_batch(&format!(
+                "WITH RECURSIVE n (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n WHERE n < 2500)
+                 INSERT INTO computer (computer_id, dns_name, first_seen, last_seen, address)
+                 SELECT 'x' || n, '', '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z', '{HONEST}' FROM n"
+            ))
+            .unwrap();
+        let mut fleet = Fleet::open(&path).unwrap().with_bounds(bounds);
+        for n in 0..4 {
+            comes(&mut fleet, &format!("new{n}"), HONEST, 300 + n);
+        }
+        assert_eq!(names(&fleet).len(), 50);
     }
-    drop(fleet);
-    let path = folder.path().join("fleet.sqlite");
-    let fleet = Fleet::open(&path).unwrap();
-    let mut fleet = fleet.with_bounds(FleetBounds { computers: 50, ..FleetBounds::default() });
-    comes(&mut fleet, "new", HONEST, 300);
-    assert_eq!(names(&fleet).len(), 50);
 }
 
 #[test]

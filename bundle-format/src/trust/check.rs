@@ -215,9 +215,9 @@ fn judge_freshness(
         return Ok(Freshness::Same);
     }
     Err(TrustError::refused(format!(
-        "another snapshot with the same number {} was accepted before: the mirror has counted twice, \
-         for example after its data folder was restored from a backup; ask the connected side to \
-         seal again with a higher number",
+        "another snapshot with the same number {} was accepted before: the connected side was \
+         restored from an older backup, or runs twice; let it bring back its newest backup and export \
+         again",
         accepted.number
     )))
 }

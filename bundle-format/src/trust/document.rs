@@ -65,9 +65,10 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Signed<T>, Stri
 pub(super) fn parse_strict<T: Serialize + DeserializeOwned>(
     bytes: &[u8],
 ) -> Result<Signed<T>, String> {
-    let document = parse(bytes)?;
+    let document: Signed<T> = parse(bytes)?;
+    let is_sorted = document.signatures.is_sorted_by(|a, b| a.keyid.as_ref() < b.keyid.as_ref());
     match to_bytes(&document) {
-        Ok(form) if form == bytes && has_lower_hexadecimal(bytes) => Ok(document),
+        Ok(form) if form == bytes && is_sorted && has_lower_hexadecimal(bytes) => Ok(document),
         _ => Err("is not in the one form that a bundle may hold".to_owned()),
     }
 }

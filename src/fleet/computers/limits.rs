@@ -32,12 +32,18 @@ pub(super) fn make_room(
         return Ok(false);
     }
     let all = in_all(db)?.0;
-    let mut left = all;
+    let mut gone = 0;
     for _ in 0..excess(all, bounds.computers) {
         let Some(address) = who_gives_way(db)? else { break };
-        left -= drop_computers(db, address.as_deref(), 1, now)?;
+        gone += drop_computers(db, address.as_deref(), 1, now)?;
     }
-    Ok(left < bounds.computers)
+    Ok(has_room(all, gone, bounds.computers))
+}
+
+/// Whether one more may come. A bound that was lowered by much is reached with those that come: each
+/// takes the place of those that went.
+fn has_room(there: u64, gone: u64, bound: u64) -> bool {
+    gone > 0 || there < bound
 }
 
 /// Makes room at an address for a computer that comes there, and that has or has not scanned before. False
@@ -57,7 +63,7 @@ pub(super) fn make_room_at(
     let there = occupied(db, address)?.computers;
     let too_many = excess(there, bounds.computers_of_address);
     let gone = drop_computers(db, Some(address), too_many, now)?;
-    Ok(there - gone < bounds.computers_of_address)
+    Ok(has_room(there, gone, bounds.computers_of_address))
 }
 
 /// How many have to go so that there is room for one more, at most so many at once.

@@ -16,7 +16,7 @@ use super::{
     keys::{KeyFiles, later},
     new_segments::{RecordCounts, compact_lists, write_new_segments},
     seal_options::{SealOptions, SealOutcome, SealReason},
-    sealed_policy::note_policy,
+    sealed_policy::{note_fleet_change, note_older_fleet, note_policy, takes_decisions_back},
     signing::{count_signatures, has_roots, index_digest, sign},
 };
 use crate::{
@@ -28,12 +28,7 @@ use crate::{
         kill,
         policy::{gather::gather, unneeded::leave_out_declined},
         progress::Progress,
-        store::{
-            fleet_change::{is_older_fleet, note_fleet_change},
-            heads, segments,
-            side::require_connected,
-            trust as trust_state,
-        },
+        store::{heads, segments, side::require_connected, trust as trust_state},
     },
 };
 
@@ -94,10 +89,15 @@ pub(super) fn seal_locked(
     let left_out = writer.leave_out_contradicting()?;
     leave_out_declined(&mut writer, &fleet)?;
     let last = LastSnapshot::read(data, &writer)?;
+    refuse_older_catalog(data, last.as_ref())?;
     let mut draft = inputs.draft(&mut writer, last.as_ref(), progress)?;
     draft.left_out = left_out;
     match last {
-        Some(last) if draft.reasons.is_empty() => draft.unchanged(&last),
+        Some(last) if draft.reasons.is_empty() => {
+            drop(writer);
+            note_older_fleet(&mut catalog, &fleet)?;
+            draft.unchanged(&last)
+        }
         last => {
             inputs.check_date(last.as_ref())?;
             inputs.seal(writer, last, draft)
@@ -112,13 +112,28 @@ fn refuse_older_fleet(
     data: &DataDir,
     options: &SealOptions,
 ) -> Result<()> {
-    if options.older_fleet || !is_older_fleet(catalog, fleet)? {
+    if options.older_fleet || !takes_decisions_back(catalog, fleet)? {
         return Ok(());
     }
     Err(TransferError::Unfit {
         what: format!(
             "nothing is sealed: {} is older than at the last seal, and what was approved and declined since would be taken back at every site. Bring back the newest one, or, if there is none, look through `tidegate approve --list` and go on with --older-fleet",
             data.fleet().display()
+        ),
+    })
+}
+
+/// A catalogue from a backup would give new revisions the numbers of others, and every site would refuse
+/// what is sealed from it. One snapshot more is what a seal leaves that was killed.
+fn refuse_older_catalog(data: &DataDir, last: Option<&LastSnapshot>) -> Result<()> {
+    let (last, signed) = (last.map_or(0, |last| last.row.number), heads::newest(data)?);
+    if signed <= last + 1 {
+        return Ok(());
+    }
+    Err(TransferError::Unfit {
+        what: format!(
+            "nothing is sealed: {} ends with snapshot {last}, but snapshot {signed} has been signed here, so it came from an older backup, and sites would refuse what is sealed from it. Bring back the newest one, or make the connected side anew from the newest full bundle with `tidegate init --seed`",
+            data.catalog().display()
         ),
     })
 }

@@ -1,7 +1,11 @@
 //! A person decides on a policy: it takes effect, is refused, or local decisions are withdrawn. Every
 //! step is one transaction of the fleet.
 
-use bundle_format::policy::Policy;
+use bundle_format::{
+    limits::BundleLimits,
+    policy::Policy,
+    trust::{Expectation, check_head},
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -19,7 +23,7 @@ use crate::{
     fleet::{Fleet, PolicyState, StoredPolicy},
     transfer::{
         error::TransferError,
-        store::{side, trust},
+        store::{heads, side, trust},
     },
     update::UpdateId,
 };
@@ -47,12 +51,15 @@ pub fn policy_accept(
     choice: &PolicyChoice,
     now: Timestamp,
 ) -> Result<PolicyDecision> {
-    side::require_isolated(data)?;
+    let site = side::require_isolated(data)?;
     let _lock = trust::lock(data)?;
     let catalog = Catalog::open(&data.catalog())?;
     let mut fleet = Fleet::open(&data.fleet())?;
     fleet.at_once(|fleet| {
         let held = fleet.policy(PolicyState::Held)?;
+        if let Some(held) = &held {
+            refuse_revoked(data, site, held.snapshot, now)?;
+        }
         // Lapsed approvals can be taken back when nothing is held, too.
         let stored = match (held, choice.take_back) {
             (Some(held), _) => held,
@@ -64,6 +71,22 @@ pub fn policy_accept(
         let changes = require_changes(choice.pick(&all, Some(&catalog))?, choice)?;
         perform(fleet, &changes, now)?;
         conclude(fleet, stored, &policy, choice.is_all(), changes, now)
+    })
+}
+
+/// Refuses the policy of a snapshot that keys have signed which a root revokes that was seen since.
+fn refuse_revoked(data: &DataDir, site: &str, snapshot: u64, now: Timestamp) -> Result<()> {
+    let state = trust::load_state(data)?;
+    if state.before_newest_root().is_none() {
+        return Ok(());
+    }
+    let expect = Expectation { site: Some(site), now, refuse_expired: false };
+    let head = heads::load(data, snapshot)?;
+    check_head(&state, &head, &expect, &BundleLimits::default()).map(drop).map_err(|source| {
+        let what = format!(
+            "the policy that is held came with snapshot {snapshot}, whose keys the connected side has revoked since: nothing of it takes effect. Import a bundle that the new keys have signed"
+        );
+        TransferError::refused_by(&what, source)
     })
 }
 

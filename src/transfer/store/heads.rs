@@ -83,6 +83,20 @@ pub(crate) fn load(data: &DataDir, number: u64) -> Result<Head> {
     Ok(head)
 }
 
+/// The newest snapshot that was signed here; 0 when none was. (At a site the count may have begun anew.)
+pub(crate) fn newest(data: &DataDir) -> Result<u64> {
+    let folder = data.snapshots();
+    if !folder.exists() {
+        return Ok(0);
+    }
+    let mut newest = 0;
+    for entry in fs::read_dir(&folder).doing("list", &folder)? {
+        let name = entry.doing("list", &folder)?.file_name();
+        newest = name.to_str().and_then(|name| name.parse().ok()).unwrap_or(0).max(newest);
+    }
+    Ok(newest)
+}
+
 fn list_names(folder: &Path) -> std::io::Result<Vec<String>> {
     fs::read_dir(folder)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))

@@ -6,9 +6,7 @@
 //! | `trust` | newest root and rollback counters, and their lock | `trust/` |
 //! | `segments` | segments by SHA-256 | `segments/` |
 //! | `heads` | the signed beginnings of snapshots | `snapshots/` |
-//! | `fleet_change` | how far the fleet was when a snapshot was sealed | a note in the catalogue |
 
-pub(super) mod fleet_change;
 pub(super) mod heads;
 pub(super) mod segments;
 pub(super) mod side;

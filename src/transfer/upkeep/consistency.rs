@@ -1,20 +1,20 @@
 //! Do the stores of a data folder belong together? Numbers are compared, and no payload is hashed: quick
 //! enough for every look at the state.
 
-use std::{collections::BTreeSet, fs};
+use std::collections::BTreeSet;
 
 use bundle_format::{limits::BundleLimits, trust::inspect_for_signing};
 
+use super::snapshots::snapshots_in_use;
 use crate::{
-    catalog::{Catalog, SnapshotRow, SnapshotState},
+    catalog::{Catalog, SnapshotRow},
     data_dir::{DataDir, Side},
     error_chain::chain,
-    file_error::Doing as _,
     fleet::{Fleet, PolicyState},
     transfer::{
-        connected::keys::KeyFiles,
+        connected::{keys::KeyFiles, sealed_policy::takes_decisions_back},
         error::TransferError,
-        store::{fleet_change::is_older_fleet, heads, trust},
+        store::{heads, trust},
     },
 };
 
@@ -31,11 +31,11 @@ pub fn store_problems(
     fleet: Option<&Fleet>,
 ) -> Result<Vec<String>> {
     let mut problems = Vec::new();
-    let newest = catalog.snapshots()?.into_iter().max_by_key(|row| row.number);
-    if let Some(newest) = newest.as_ref().filter(|row| row.state != SnapshotState::Past) {
-        problems.extend(signature_problem(data, newest));
+    let newest = catalog.snapshots()?.iter().map(|row| row.number).max().unwrap_or(0);
+    for row in snapshots_in_use(catalog)? {
+        problems.extend(signature_problem(data, &row));
     }
-    let stores = Stores { data, catalog, fleet, newest: newest.map_or(0, |row| row.number) };
+    let stores = Stores { data, catalog, fleet, newest };
     match data.side() {
         Side::Connected { .. } => stores.connected_problems(&mut problems)?,
         Side::Isolated { .. } => stores.isolated_problems(&mut problems)?,
@@ -85,11 +85,11 @@ impl Stores<'_> {
     /// Nothing is older than what was signed last, and what signs is here.
     fn connected_problems(&self, problems: &mut Vec<String>) -> Result<()> {
         let &Self { data, catalog, fleet, newest } = self;
-        let signed = newest_signed(data)?;
+        let signed = heads::newest(data)?;
         // One more is what a seal leaves that was killed before it was done; the next one replaces it.
         if signed > newest + 1 {
             problems.push(format!(
-            "{} is older than the snapshots beside it: it ends with snapshot {newest}, but snapshot {signed} has been signed. It came from an older backup: bring back the newest one; sites would refuse what is sealed from this one",
+            "{} is older than the snapshots beside it: it ends with snapshot {newest}, but snapshot {signed} has been signed. It came from an older backup: bring back the newest one; nothing is sealed from this one, because sites would refuse it",
             data.catalog().display()
         ));
         }
@@ -97,7 +97,7 @@ impl Stores<'_> {
             problems.extend(key_problems(data));
         }
         if let Some(fleet) = fleet
-            && is_older_fleet(catalog, fleet)?
+            && takes_decisions_back(catalog, fleet)?
         {
             problems.push(format!(
             "{} is older than when snapshot {newest} was sealed: it came from an older backup. Bring back the newest one; the next snapshot would take back what was approved and declined since",
@@ -138,7 +138,7 @@ impl Stores<'_> {
             }
         }
         problems.push(format!(
-        "{} has no policy of snapshot {in_force}, which is served: it came from an older backup. Bring back the newest one, or import the bundle of snapshot {in_force} into a new data folder",
+        "{} has no policy of snapshot {in_force}, which is served: it came from an older backup. Bring back the newest one. Else the decisions of the connected side come again with its next snapshot; to have them now, import what `tidegate export --full` makes there into a new data folder",
         data.fleet().display()
     ));
         Ok(())
@@ -170,18 +170,4 @@ fn key_problems(data: &DataDir) -> Vec<String> {
         [&keys.content, &keys.policy].into_iter().chain(first).collect();
     let lost = needed.into_iter().map(|name| folder.join(name)).filter(|path| !path.exists());
     lost.map(|path| gone(format!("the key {} is gone", path.display()))).collect()
-}
-
-/// The newest snapshot that was signed here; 0 when none was. (At a site the count may have begun anew.)
-fn newest_signed(data: &DataDir) -> Result<u64> {
-    let folder = data.snapshots();
-    if !folder.exists() {
-        return Ok(0);
-    }
-    let mut newest = 0;
-    for entry in fs::read_dir(&folder).doing("list", &folder)? {
-        let name = entry.doing("list", &folder)?.file_name();
-        newest = name.to_str().and_then(|name| name.parse().ok()).unwrap_or(0).max(newest);
-    }
-    Ok(newest)
 }

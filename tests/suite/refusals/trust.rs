@@ -1,6 +1,9 @@
 //! Volumes of others, of before, and of keys that no longer count.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use bundle_format::{
     index::SegmentKind, policy::PolicyApproval, segment::Record, trust::TrustState,
@@ -9,8 +12,8 @@ use tidegate::{
     content::ContentStore,
     fleet::Fleet,
     transfer::{
-        Blame, ImportOptions, KeyRotation, KeysOptions, SealOptions, check, import, inspect_root,
-        keys_rotate, seal, trust_add,
+        Blame, ImportOptions, KeyRotation, KeysOptions, PolicyChoice, SealOptions, check, import,
+        inspect_root, keys_rotate, policy_accept, seal, trust_add,
     },
 };
 
@@ -338,4 +341,53 @@ fn volumes_of_revoked_keys_fill_no_disk() {
     let store = ContentStore::open(&site.data.content()).unwrap();
     assert!(!store.path(&digests(&payload).sha256).exists(), "{report:?}");
     assert!(report.skipped_objects > 0, "{report:?}");
+}
+
+/// A snapshot of a thief that lacks something: one payload that it names is on no volume.
+fn lacking(number: u64, stolen: &Path) -> (Vec<u8>, Vec<u8>) {
+    let (lost, there) = (bytes(78, 50_000), bytes(77, 50_000));
+    let records = [&there, &lost].map(|payload| Record::Payload(payload_record(payload)));
+    let forge = Forge::new(number).segment(SegmentKind::Payloads, &records);
+    (forge.payload(&there).volume(stolen), there)
+}
+
+/// What revoked keys have signed counts for nothing against what the new keys sign.
+#[test]
+fn a_pending_snapshot_of_revoked_keys_is_dropped() {
+    let (_mirror, site, stolen, [before, after]) = replaced_on_the_way();
+    let (thief, payload) = lacking(3, &stolen);
+    let thief = write_to(&site, "thief.tar", &thief);
+    let report = site.import(std::slice::from_ref(&thief)).unwrap();
+    assert_eq!((report.in_force, report.pending.len()), (Some(1), 1), "{report:?}");
+    // The real snapshot of the same number.
+    let report = site.import(&[before, after].concat()).unwrap();
+    assert_eq!((report.in_force, report.pending.len()), (Some(3), 0), "{report:?}");
+    assert!(report.warnings.iter().any(|w| w.contains("is dropped")), "{report:?}");
+    assert!(check(&site.data, now(), false, &()).unwrap().is_good());
+
+    // It asks for nothing any more either.
+    let (_mirror, site, stolen, [_, after]) = replaced_on_the_way();
+    let (thief, _) = lacking(9, &stolen);
+    let thief = write_to(&site, "thief.tar", &thief);
+    site.import(std::slice::from_ref(&thief)).unwrap();
+    let store = ContentStore::open(&site.data.content()).unwrap();
+    fs::remove_file(store.path(&digests(&payload).sha256)).unwrap();
+    site.import(&after).unwrap();
+    let named = ImportOptions { replaced_keys: Some(9), ..ImportOptions::new(now()) };
+    let taken = import(&site.data, std::slice::from_ref(&thief), &named, &());
+    assert!(taken.is_err(), "{taken:?}");
+    assert!(!store.path(&digests(&payload).sha256).exists());
+}
+
+#[test]
+fn a_held_policy_of_revoked_keys_is_not_accepted() {
+    let (_mirror, site, stolen, [_, after]) = replaced_on_the_way();
+    let mut forge = Forge::new(2);
+    forge.policy.groups.push("Thieves".to_owned());
+    let thief = write_to(&site, "thief.tar", &forge.volume(&stolen));
+    let hold = ImportOptions { hold_policy: true, ..ImportOptions::new(now()) };
+    assert!(import(&site.data, &[thief], &hold, &()).unwrap().policy_held);
+    site.import(&after).unwrap();
+    let refusal = policy_accept(&site.data, &PolicyChoice::default(), now()).unwrap_err();
+    assert!(refusal.to_string().contains("revoked"), "{refusal}");
 }

@@ -84,6 +84,14 @@ fn the_timestamp_has_one_form() {
     longer.files.insert("metadata/timestamp.json".to_owned(), bytes.into());
     refused(check(&mirror.pin(), &longer), "room for its signatures");
 
+    // The same two signatures in another order.
+    let swapped = |text: String| {
+        let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        document["signatures"].as_array_mut().unwrap().reverse();
+        serde_json::to_string_pretty(&document).unwrap()
+    };
+    refused(check(&mirror.pin(), &rewrite(&head, &swapped)), "one form");
+
     // One of two signatures would do. The other may not be altered for all that.
     let second = |text: String| {
         let at = text.rfind("\"sig\": \"").unwrap() + 8;

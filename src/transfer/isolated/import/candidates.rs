@@ -6,7 +6,7 @@ use bundle_format::trust::{Freshness, Head, VerifiedHead};
 use uuid::Uuid;
 
 use super::{checked::CheckedVolumes, context::ImportContext};
-use crate::catalog::SnapshotState;
+use crate::{catalog::SnapshotState, error_chain::chain};
 
 /// A snapshot that may be switched to.
 pub(super) struct Candidate {
@@ -65,6 +65,11 @@ impl Candidates {
 
     fn add_pending(&mut self, context: &ImportContext<'_>, checked: &CheckedVolumes) {
         let site = &checked.site;
+        self.warnings.extend(site.revoked.iter().map(|(number, refusal)| {
+            format!(
+                "snapshot {number}, which was pending, is dropped: its signatures do not hold ({refusal}). What newer snapshots need of it stays"
+            )
+        }));
         // Numbers from before the count began anew mean nothing any more.
         if self.list.iter().any(|candidate| site.starts_over(&candidate.verified)) {
             return;
@@ -80,8 +85,9 @@ impl Candidates {
                     self.list.push(Candidate { verified, head, set, pending: true });
                 }
                 Err(e) => self.warnings.push(format!(
-                    "the pending snapshot {} is left out, because its stored signatures do not hold: {e}",
-                    row.number
+                    "the pending snapshot {} is left out, because its stored signatures cannot be read: {}",
+                    row.number,
+                    chain(&e)
                 )),
             }
         }

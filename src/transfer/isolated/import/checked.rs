@@ -7,8 +7,9 @@ use bundle_format::trust::{Expectation, Freshness};
 use super::{context::ImportContext, site_state::SiteState};
 use crate::{
     catalog::Catalog,
+    error_chain::chain,
     transfer::{
-        error::TransferError,
+        error::{Blame, TransferError},
         volume::read::{self, Volume},
     },
 };
@@ -50,7 +51,13 @@ pub(super) fn check_volumes(
     volumes.sort_by_key(|v| (v.verified.index.snapshot, v.note.set, v.note.volume));
     let path = context.data.catalog();
     let catalog = if path.exists() { Some(Catalog::open(&path)?) } else { None };
-    let mut site = SiteState::read(catalog.as_ref(), context.trust.snapshot())?;
+    let mut site =
+        SiteState::read(catalog.as_ref(), context.trust.snapshot(), &|number| match context
+            .check_stored_head(number)
+        {
+            Err(e) if e.blame() == Blame::Refused => Some(chain(&e)),
+            _ => None,
+        })?;
     site.ask_for_gaps_of(&volumes);
     site.check_admission(&volumes, catalog.as_ref())?;
     Ok(CheckedVolumes { volumes, site, catalog })

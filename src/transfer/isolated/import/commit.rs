@@ -57,7 +57,8 @@ impl Committed {
 pub(super) fn commit(context: &ImportContext<'_>, mut taken: TakenVolumes) -> Result<Committed> {
     let candidates = find_candidates(context, &taken.checked);
     let mut warnings = candidates.warnings;
-    if taken.stage.is_empty() && candidates.list.is_empty() {
+    let nothing_comes = taken.stage.is_empty() && candidates.list.is_empty();
+    if nothing_comes && taken.checked.site.revoked.is_empty() {
         return Ok(Committed { taken, switched: None, pending: Vec::new(), warnings });
     }
     context.progress.phase("switching", None);
@@ -100,6 +101,9 @@ fn run_transaction(
     let search = switch_to_newest(context, site, &taken.stage, &mut writer, candidates)?;
     if context.options.dry_run {
         return Ok(search);
+    }
+    for (number, _) in &site.revoked {
+        writer.forget_snapshot(*number)?;
     }
     if let Some(switched) = &search.switched {
         retire_older(&mut writer, site, &switched.verified)?;

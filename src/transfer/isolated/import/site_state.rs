@@ -19,6 +19,9 @@ type Result<T> = std::result::Result<T, TransferError>;
 #[derive(Default)]
 pub(super) struct SiteState {
     pub(super) snapshots: Vec<SnapshotRow>,
+    /// Pending ones that count no more, and why: keys signed them that were revoked since, or their
+    /// stored signatures are damaged.
+    pub(super) revoked: Vec<(u64, String)>,
     /// The snapshot that is served.
     pub(super) in_force: Option<u64>,
     /// The newest snapshot of the trust state.
@@ -31,12 +34,22 @@ pub(super) struct SiteState {
 }
 
 impl SiteState {
-    /// Reads it from the catalogue, if there is one. `trusted` is the trust state's newest snapshot.
-    pub(super) fn read(catalog: Option<&Catalog>, trusted: Option<u64>) -> Result<Self> {
+    /// Reads it from the catalogue, if there is one. `trusted` is the trust state's newest snapshot;
+    /// `refusal` says why the stored signatures of a snapshot do not hold, if they do not.
+    pub(super) fn read(
+        catalog: Option<&Catalog>,
+        trusted: Option<u64>,
+        refusal: &dyn Fn(u64) -> Option<String>,
+    ) -> Result<Self> {
         let mut site = Self { trusted, ..Self::default() };
         let Some(catalog) = catalog else { return Ok(site) };
-        let snapshots = catalog.snapshots()?;
-        for snapshot in &snapshots {
+        for snapshot in catalog.snapshots()? {
+            if snapshot.state == SnapshotState::Pending
+                && let Some(refusal) = refusal(snapshot.number)
+            {
+                site.revoked.push((snapshot.number, refusal));
+                continue;
+            }
             let segments = match snapshot.state {
                 SnapshotState::InForce => {
                     site.in_force = Some(snapshot.number);
@@ -44,11 +57,11 @@ impl SiteState {
                     site.served.clone()
                 }
                 SnapshotState::Pending => catalog.segments_of(snapshot.number)?,
-                SnapshotState::Sealed | SnapshotState::Past => continue,
+                SnapshotState::Sealed | SnapshotState::Past => Vec::new(),
             };
             site.ask_for(&segments);
+            site.snapshots.push(snapshot);
         }
-        site.snapshots = snapshots;
         Ok(site)
     }
 
@@ -93,7 +106,7 @@ impl SiteState {
                 || first.is_some_and(|other| other.verified.index_digest != digest)
             {
                 return Err(volume.refused(format!(
-                    "there is another snapshot with the number {}: the mirror was restored from a backup, or runs twice. Seal there until its number is higher, then export again",
+                    "there is another snapshot with the number {}: the connected side was restored from an older backup, or runs twice. Let it bring back its newest backup (`tidegate check` there says more) and export again",
                     index.snapshot
                 )));
             }
