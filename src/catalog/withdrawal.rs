@@ -64,15 +64,12 @@ impl Catalog {
         Ok(gone.difference(revisions).copied().collect())
     }
 
-    /// Whether the last snapshot offers a revision.
+    /// Whether a snapshot has offered a revision: sites may have it.
     ///
     /// # Errors
     /// When SQLite fails.
     pub fn is_sealed(&self, identity: &UpdateIdentity) -> Result<bool, CatalogError> {
-        let sql = format!(
-            "SELECT 1 FROM revision r WHERE {HAS_IDENTITY} AND r.sealed IS NOT NULL
-             AND r.withdrawal_sealed IS NULL"
-        );
+        let sql = format!("SELECT 1 FROM revision r WHERE {HAS_IDENTITY} AND r.sealed IS NOT NULL");
         let params = params![identity.id.0.as_bytes(), identity.revision];
         self.exists("look whether a revision is sealed", &sql, params)
     }

@@ -216,7 +216,7 @@ fn groups_that_computers_ask_for_and_that_do_not_exist_are_named() {
     assert!(run(&data, &["init", "--site", "plant-7"]).status.success());
     let mut fleet = Fleet::open(&data.join("fleet.sqlite")).unwrap();
     fleet.create_group("Pilot", None).unwrap();
-    for (n, asked) in (1..).zip(["Pilto;PILOT", "pilto", "Gruppe Ö; pilot", "pilot", ""]) {
+    for (n, asked) in (1..).zip(["Pilto;PILOT;pilto", "pilto", "Gruppe Ö; pilot", "pilot", ""]) {
         fleet.introduce_as(&introduction(n, Some(asked)), exactly_now()).unwrap();
     }
     let group = |name: &str, computers| MissingGroup { name: name.to_owned(), computers };

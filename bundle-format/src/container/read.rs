@@ -315,6 +315,13 @@ fn describe(found: &[u8; 512]) -> String {
     if found.iter().all(|byte| *byte == 0) {
         return "the end of an archive".to_owned();
     }
+    if found.starts_with(&[0x1f, 0x8b]) || found.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        return "a compressed file, which has to be unpacked first".to_owned();
+    }
+    if found.trim_ascii_start().starts_with(b"{") {
+        return "a JSON file, which is no volume (`tidegate trust add` takes root files)"
+            .to_owned();
+    }
     let header = tar::Header::from_byte_slice(found);
     let name: String = String::from_utf8_lossy(&header.path_bytes()).chars().take(200).collect();
     let kind = match header.entry_type() {
@@ -329,5 +336,23 @@ fn describe(found: &[u8; 512]) -> String {
     match header.entry_size() {
         Ok(size) => format!("{kind} {name:?} of {size} bytes, or one with other attributes"),
         Err(_) => format!("{kind} {name:?} or no header at all"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_volume_is_said_to_be_what_it_is() {
+        for (bytes, says) in [
+            (&b"{\n  \"signatures\": []"[..], "trust add"),
+            (&[0x1f, 0x8b, 8, 0], "unpacked first"),
+        ] {
+            let file = [bytes, &[b' '; 600]].concat();
+            let opened = VolumeReader::open(&file[..], &BundleLimits::default());
+            let refusal = opened.map(|_| ()).unwrap_err().to_string();
+            assert!(refusal.contains(says), "{refusal}");
+        }
     }
 }

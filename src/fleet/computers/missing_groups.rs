@@ -83,9 +83,11 @@ impl Fleet {
     }
 }
 
-/// The names in what a computer asks for.
+/// The names in what a computer asks for, each once.
 fn names(asked: &str) -> impl Iterator<Item = &str> {
-    asked.split(';').map(str::trim).filter(|name| !name.is_empty())
+    let mut seen = HashSet::new();
+    let all = asked.split(';').map(str::trim).filter(|name| !name.is_empty());
+    all.filter(move |name| seen.insert(name.to_lowercase()))
 }
 
 fn names_here(db: &Connection) -> rusqlite::Result<HashSet<String>> {

@@ -86,7 +86,7 @@ fn the_timestamp_has_one_form() {
 
     // The same two signatures in another order.
     let swapped = |text: String| {
-        let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mut document: Value = serde_json::from_str(&text).unwrap();
         document["signatures"].as_array_mut().unwrap().reverse();
         serde_json::to_string_pretty(&document).unwrap()
     };
