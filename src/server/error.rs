@@ -46,7 +46,7 @@ pub enum ServerError {
     #[error("cannot open the fleet to serve")]
     Fleet(#[from] FleetError),
     /// The view could not be loaded.
-    #[error("cannot load what is to be served")]
+    #[error(transparent)]
     View(#[from] ViewError),
     /// A value that the server keeps in the fleet is damaged.
     #[error("the value {key:?} in the fleet database is damaged: restore it from a backup")]

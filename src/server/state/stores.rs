@@ -34,6 +34,8 @@ pub(crate) struct Stores {
     writer: Mutex<Option<Fleet>>,
     /// When writing failed last, if the last attempt did.
     failed: Mutex<Option<Instant>>,
+    /// Values of [`Stores::value_or_insert`] that are still to be written.
+    unwritten: Mutex<Vec<(String, Vec<u8>)>>,
     /// Whether the disk was found too full for reports.
     short_of_space: Mutex<bool>,
     /// What computers and servers may occupy.
@@ -57,6 +59,7 @@ impl Stores {
             writer: Mutex::default(),
             readers: Mutex::default(),
             failed: Mutex::default(),
+            unwritten: Mutex::default(),
             short_of_space: Mutex::default(),
             bounds,
         };
@@ -133,8 +136,16 @@ impl Stores {
         if lock(&self.failed).is_some_and(|at| at.elapsed() < TRY_EVERY) {
             return Ok(None);
         }
-        match self.write(write) {
+        let values = lock(&self.unwritten).clone();
+        let written = self.write(|fleet| {
+            for (key, value) in &values {
+                fleet.value_or_insert(key, value)?;
+            }
+            write(fleet)
+        });
+        match written {
             Ok(value) => {
+                lock(&self.unwritten).retain(|one| !values.contains(one));
                 if lock(&self.failed).take().is_some() {
                     lock(&self.readers).clear();
                     tracing::warn!("the fleet database can be written again");
@@ -158,14 +169,23 @@ impl Stores {
         }
     }
 
-    /// A value that the servers of a site share; `new` if it is not there yet. Blocking.
+    /// A value that the servers of a site share; `new` if it is not there yet. Where the fleet cannot be
+    /// written at present, this server goes by `new`, and it is written as soon as that is possible.
+    /// Blocking.
     ///
     /// # Errors
-    /// When it is not there, and cannot be written.
+    /// When the fleet cannot be read, or writing fails for another reason.
     pub(super) fn value_or_insert(&self, key: &str, new: &[u8]) -> Result<Vec<u8>, FleetError> {
         match self.read(|fleet| fleet.value(key))? {
             Some(value) => Ok(value),
-            None => self.write(|fleet| fleet.value_or_insert(key, new)),
+            None => match self.write(|fleet| fleet.value_or_insert(key, new)) {
+                Err(error) if error.is_unwritable() => {
+                    self.note_failure(&error);
+                    lock(&self.unwritten).push((key.to_owned(), new.to_vec()));
+                    Ok(new.to_vec())
+                }
+                written => written,
+            },
         }
     }
 

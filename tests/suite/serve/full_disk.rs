@@ -85,6 +85,36 @@ fn a_server_starts_on_a_full_disk() {
     scan_and_download(address(&server), "pc-new");
 }
 
+/// As after a change of the configuration: what a server keeps of itself is not there yet.
+#[test]
+fn a_server_that_has_something_to_note_starts_on_a_full_disk() {
+    let Some(library) = library() else { return };
+    let site = site();
+    let database = rusqlite::Connection::open(site.data.fleet()).unwrap();
+    let count = "SELECT count(*) FROM meta WHERE key IN ('cookie-key', 'server-id')";
+    let count = || database.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count(), 2);
+    let forget = "DELETE FROM meta WHERE key IN ('cookie-key', 'server-id') OR key LIKE 'config%'";
+    database.execute(forget, []).unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let mut program = Program::at(root.path(), "data");
+    program.data = site.data.root().to_owned();
+    let full = root.path().join("full");
+    fs::write(&full, "").unwrap();
+    let server = serve(&program, library, &full);
+    scan_and_download(address(&server), "pc-new");
+    assert_eq!(count(), 0);
+    fs::remove_file(&full).unwrap();
+    let mut left = 600;
+    while count() < 2 {
+        left -= 1;
+        assert!(left > 0, "nothing was noted");
+        thread::sleep(Duration::from_millis(100));
+    }
+    // The server goes by the same values.
+    scan_and_download(address(&server), "pc-new");
+}
+
 #[test]
 fn a_full_disk_stops_no_scan_and_what_was_said_is_noted_later() {
     let Some(library) = library() else { return };
