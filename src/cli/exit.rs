@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_3_wherever_it_stands_in_the_chain() {
-        let refused = TrustError::Refused { what: "x".into(), source: None };
+        let refused = TrustError::Refused { what: "x".into() };
         assert_eq!(code(&anyhow::Error::new(refused).context("importing")), 3);
         let volume = VolumeError::Refused { at: 0, what: "x".into() };
         assert_eq!(code(&anyhow::Error::new(volume)), 3);

@@ -151,8 +151,8 @@ pub(super) fn open_index(
     let version = version.and_then(|version| u32::try_from(version).ok());
     index::check_version("bundle", version.unwrap_or_default())
         .map_err(|e| TrustError::refused(e.to_string()))?;
-    let custom: Custom = serde_json::from_value(object.into()).map_err(|e| {
-        TrustError::refused_because("its targets do not say for which site and mirror it is", e)
+    let custom: Custom = serde_json::from_value(object.into()).map_err(|_| {
+        TrustError::refused("its targets do not say for which site and mirror it is")
     })?;
     index::check_version("bundle", custom.format_version)
         .map_err(|e| TrustError::refused(e.to_string()))?;

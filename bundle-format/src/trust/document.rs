@@ -58,7 +58,9 @@ pub(super) fn to_slot<T: Serialize>(
 
 /// Parses a document; the error is a plain clause.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Signed<T>, String> {
-    serde_json::from_slice(bytes).map_err(|e| format!("does not parse ({e})"))
+    // Only the place: the parser's text names types of this program.
+    serde_json::from_slice(bytes)
+        .map_err(|e| format!("does not parse (line {}, column {})", e.line(), e.column()))
 }
 
 /// Parses a document that must be in its one form, so that no byte of it can change unnoticed.

@@ -13,11 +13,9 @@ pub enum TrustError {
     /// The bundle must not be trusted: exit code 3.
     #[error("refused: {what}")]
     Refused {
-        /// What is wrong and what to do about it.
+        /// What is wrong and what to do about it, in our words: the TUF library's are for nobody
+        /// who carries a bundle.
         what: String,
-        /// What the TUF client said.
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// Our own trust state is damaged: exit code 3, nothing is accepted before it is repaired.
     #[error("the trust state is damaged: {what}")]
@@ -38,14 +36,7 @@ pub enum TrustError {
 
 impl TrustError {
     pub(super) fn refused(what: impl Into<String>) -> Self {
-        Self::Refused { what: what.into(), source: None }
-    }
-
-    pub(super) fn refused_because(
-        what: impl Into<String>,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> Self {
-        Self::Refused { what: what.into(), source: Some(Box::new(source)) }
+        Self::Refused { what: what.into() }
     }
 
     pub(super) fn machine(
@@ -76,11 +67,12 @@ pub(super) fn is_rollback(error: &Error) -> bool {
 /// What the TUF client's refusal means to the one who carries the bundle.
 pub(super) fn explain(error: Error) -> TrustError {
     if is_scratch_copy(&error) {
-        return TrustError::machine(
-            "the scratch copy of the trust state cannot be read or written; is the temporary \
-             folder full?",
-            error,
-        );
+        return TrustError::Machine {
+            what: "the scratch copy of the trust state cannot be read or written; is the \
+                   temporary folder full?"
+                .to_owned(),
+            source: disk_error(&error).map(Into::into),
+        };
     }
     let what = match &error {
         Error::VerifyMetadata { role, source, .. } => signatures(&role.to_string(), source),
@@ -127,9 +119,16 @@ pub(super) fn explain(error: Error) -> TrustError {
         Error::InvalidPath { .. } => {
             "its policy role names a target that it has no say over".to_owned()
         }
-        _ => "its metadata are not as they must be".to_owned(),
+        _ => format!("its metadata are not as they must be: {DAMAGED}"),
     };
-    TrustError::refused_because(what, error)
+    TrustError::refused(what)
+}
+
+/// What the disk said, without what the TUF client said around it.
+fn disk_error(error: &Error) -> Option<std::io::Error> {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let disk = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).next()?;
+    Some(std::io::Error::new(disk.kind(), disk.to_string()))
 }
 
 /// Whether the TUF client could not read or write its copy of the trust state.
@@ -158,7 +157,7 @@ fn missing_or_damaged(file: &str, source: &TransportError) -> String {
         _ if source.kind() == TransportErrorKind::FileNotFound => {
             format!("{file} is missing from it: files of two bundles are mixed, or {DAMAGED}")
         }
-        _ => format!("{file} cannot be read from it"),
+        _ => format!("{file} cannot be read from it: {DAMAGED}"),
     }
 }
 
@@ -177,9 +176,9 @@ pub(super) fn signatures(role: &str, error: &schema::Error) -> String {
              with `tidegate sign`"
         ),
         schema::Error::DuplicateKeyId { .. } => {
-            format!("its {role} metadata are signed twice with the same key")
+            format!("its {role} metadata are signed twice with the same key: {DAMAGED}")
         }
         schema::Error::MissingRole { .. } => format!("the trusted root names no key for {role}"),
-        _ => format!("the signatures of its {role} metadata do not hold"),
+        _ => format!("the signatures of its {role} metadata do not hold: {DAMAGED}"),
     }
 }

@@ -250,7 +250,7 @@ fn signed_target(
         .get(&target_name(name)?)
         .ok_or_else(|| TrustError::refused(format!("its metadata do not name {name}")))?;
     let digest = Sha256::from_slice(&target.hashes.sha256)
-        .map_err(|e| TrustError::refused_because(format!("the digest of {name} is none"), e))?;
+        .map_err(|e| TrustError::refused(format!("the digest of {name} is none: {e}")))?;
     let part = part(digest);
     let bytes = file(head, part)?;
     if Sha256::hash(bytes) != digest || bytes.len() as u64 != target.length {

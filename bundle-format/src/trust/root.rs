@@ -108,11 +108,10 @@ pub(super) fn check_chain<'a>(
             return Err(refuse(format!("it says that it is version {}", root.signed.version)));
         }
         if let Some(before) = chain.last() {
-            before.signed.verify_role(&root).map_err(|e| {
-                TrustError::refused_because(
-                    format!("{number}.root.json is not signed by the keys of the root before it"),
-                    e,
-                )
+            before.signed.verify_role(&root).map_err(|_| {
+                TrustError::refused(format!(
+                    "{number}.root.json is not signed by the keys of the root before it"
+                ))
             })?;
         }
         // No digest covers a root: a signature that counts for nothing could come and go unnoticed.

@@ -309,6 +309,10 @@ pub fn whole_check(
     let (mut reader, note, head) = VolumeReader::open(volume, &limits).map_err(by_volume)?;
     let verified = check_head(state, &head, expect, &limits).map_err(|error| {
         assert!(matches!(error, TrustError::Refused { .. }), "no refusal: {error:?}");
+        assert!(std::error::Error::source(&error).is_none(), "a library speaks: {error:?}");
+        for foreign in ["tough", "PhantomData", "bundle:///", "Transport"] {
+            assert!(!error.to_string().contains(foreign), "{error}");
+        }
         Refusal { by: "trust", what: error.to_string() }
     })?;
     note.check_against(&verified.index).map_err(by_volume)?;

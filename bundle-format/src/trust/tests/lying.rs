@@ -27,6 +27,38 @@ fn every_altered_byte_of_the_head_is_refused() {
 }
 
 #[test]
+fn what_the_library_says_is_said_in_our_words() {
+    let mirror = Mirror::new(1, 1);
+    let head = mirror.seal(3);
+    let altered = |part: &str, change: &dyn Fn(&mut Value)| {
+        let mut head = head.clone();
+        let name = head.files.keys().find(|name| name.ends_with(part)).unwrap().clone();
+        let mut value: Value = serde_json::from_slice(&head.files[&name]).unwrap();
+        change(&mut value);
+        head.files.insert(name, serde_json::to_vec_pretty(&value).unwrap().into());
+        check(&mirror.pin(), &head)
+    };
+    let doubled = altered("timestamp.json", &|value| {
+        let signature = value["signatures"][0].clone();
+        value["signatures"] = json!([signature, signature]);
+    });
+    refused(doubled, "signed twice with the same key");
+    for part in ["3.snapshot.json", "3.targets.json", "policy.json"] {
+        let longer = altered(part, &|value| value["signed"]["more"] = json!("x".repeat(900)));
+        refused(longer, "is longer than the");
+    }
+    for part in [".root.json", "timestamp.json"] {
+        for form in ["signed", "signatures"] {
+            refused(altered(part, &|value| value[form] = json!(1)), "pars");
+        }
+    }
+    let mut other = head.clone();
+    let by_stranger = Mirror::new(1, 1).seal(3).files["metadata/timestamp.json"].clone();
+    other.files.insert("metadata/timestamp.json".to_owned(), by_stranger);
+    refused(check(&mirror.pin(), &other), "none of the 1 signatures");
+}
+
+#[test]
 fn a_head_with_files_missing_or_mixed_is_refused() {
     let mirror = Mirror::new(1, 1);
     let (three, four) = (mirror.seal(3), mirror.seal(4));

@@ -173,7 +173,21 @@ fn check_at(
     now: Timestamp,
 ) -> Result<VerifiedHead, TrustError> {
     let expect = Expectation { site: Some(site), now, refuse_expired: false };
-    check_head(state, head, &expect, &BundleLimits::default())
+    let result = check_head(state, head, &expect, &BundleLimits::default());
+    result.inspect_err(|error| in_our_words(error))
+}
+
+/// No text of a library is in an error or its causes: every head that is refused here is looked at.
+#[track_caller]
+fn in_our_words(error: &TrustError) {
+    let first: &dyn std::error::Error = error;
+    for cause in std::iter::successors(Some(first), |cause| cause.source()) {
+        let text = cause.to_string();
+        for foreign in ["tough", "PhantomData", "bundle:///", "Transport", "struct", "threshold of"]
+        {
+            assert!(!text.contains(foreign), "{foreign:?} is in: {text}");
+        }
+    }
 }
 
 /// The refusal, which must be the bundle's fault and hold `part`.
