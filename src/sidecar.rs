@@ -13,6 +13,10 @@ const NAMES: [&str; 6] = [
     "thumbs.db",
 ];
 
+/// What systems make among hidden files, in lower case; `._…` and `.trash…` besides.
+const HIDDEN: [&str; 6] =
+    [".apdisk", ".directory", ".ds_store", ".fseventsd", ".spotlight-v100", ".temporaryitems"];
+
 /// Whether a name in a folder is passed over: hidden ones (`._X.tar` of a Mac, `.Trash`), and those of
 /// [`NAMES`].
 pub(crate) fn is_sidecar(name: &OsStr) -> bool {
@@ -30,11 +34,18 @@ pub fn is_free(folder: &Path) -> io::Result<bool> {
         entries => entries?,
     };
     for entry in entries {
-        if !is_sidecar(&entry?.file_name()) {
+        if !is_of_system(&entry?.file_name()) {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Whether a system made it: a hidden file of people is something, too.
+fn is_of_system(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_lowercase();
+    let is_trash = name.starts_with("._") || name.starts_with(".trash");
+    is_trash || NAMES.contains(&name.as_str()) || HIDDEN.contains(&name.as_str())
 }
 
 #[cfg(test)]
@@ -48,8 +59,11 @@ mod tests {
         fs::create_dir(folder.path().join("System Volume Information")).unwrap();
         fs::write(folder.path().join(".DS_Store"), b"x").unwrap();
         assert!(is_free(folder.path()).unwrap());
-        fs::write(folder.path().join("letter.txt"), b"x").unwrap();
-        assert!(!is_free(folder.path()).unwrap());
+        for name in ["letter.txt", ".git"] {
+            fs::write(folder.path().join(name), b"x").unwrap();
+            assert!(!is_free(folder.path()).unwrap(), "{name}");
+            fs::remove_file(folder.path().join(name)).unwrap();
+        }
     }
 
     #[test]

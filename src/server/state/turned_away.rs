@@ -125,6 +125,9 @@ impl TurnedAwayNotes {
         }
         let mut waiting = self.lock();
         for (key, (times, first, last)) in notes {
+            if waiting.len() as u64 >= TURNED_AWAY_KEPT && !waiting.contains_key(&key) {
+                continue;
+            }
             let later = waiting.entry(key).or_insert((0, first, last));
             *later = (later.0 + times, first, later.2);
         }
