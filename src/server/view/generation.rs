@@ -1,6 +1,6 @@
 //! What comes from the catalogue and stays the same until it changes.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use bundle_format::digest::{Sha1, Sha256};
 
@@ -41,8 +41,8 @@ pub(super) struct Generation {
     /// Licence texts that are here: few files that many documents name.
     eulas: HashMap<Sha1, ViewFile>,
     categories: HashMap<UpdateId, String>,
-    /// Payloads are gone that the catalogue says are here.
-    lacks_payloads: bool,
+    /// What was there, where payloads are gone that the catalogue says are here.
+    existing: Option<ExistingPayloads>,
 }
 
 impl Generation {
@@ -58,11 +58,10 @@ impl Generation {
         let mut files: HashMap<RevisionId, Box<[ViewFile]>> = HashMap::new();
         let mut eulas = HashMap::new();
         let existing = ExistingPayloads::list(&data.content(), catalog.counts()?.present);
-        let mut lacks_payloads = false;
+        let mut lacking = Vec::new();
         catalog.nodes(&mut |mut node| {
             if existing.note_missing(&mut node) {
-                tracing::error!(update = %node.identity, "files of an update are gone: run `tidegate check`");
-                lacks_payloads = true;
+                lacking.push(node.identity);
             }
             let texts = std::mem::take(&mut node.eulas).into_iter().map(view_file);
             eulas.extend(texts.filter(|text| text.present).map(|text| (text.sha1, text)));
@@ -72,6 +71,11 @@ impl Generation {
             }
             revisions.push(revision);
         })?;
+        if let Some(update) = lacking.first() {
+            let updates = lacking.len();
+            tracing::error!(updates, %update, "files of updates are gone, this one's among them: run `tidegate check`");
+        }
+        let existing = (!lacking.is_empty()).then_some(existing);
         let wanted: Vec<_> = revisions.iter().map(|r| (r.id, r.identity)).collect();
         let (packs, refused) =
             Packs::load(&data.packs(), &wanted, limits, &mut |id| catalog.document(id))?;
@@ -94,12 +98,13 @@ impl Generation {
             }
         })?;
         let by_sha1 = by_sha1(&files);
-        Ok(Self { change, packs, by_sha1, eulas, files, graph, categories, lacks_payloads })
+        Ok(Self { change, packs, by_sha1, eulas, files, graph, categories, existing })
     }
 
-    /// Whether it is still what the catalogue says; not where payloads were gone, which may be back.
-    pub(super) fn is_current(&self, change: u64) -> bool {
-        self.change == change && !self.lacks_payloads
+    /// Whether it is still what the catalogue and the folder of payloads say.
+    pub(super) fn is_current(&self, change: u64, content: &Path) -> bool {
+        let is_same = |existing: &ExistingPayloads| *existing == ExistingPayloads::list(content, 0);
+        self.change == change && self.existing.as_ref().is_none_or(is_same)
     }
 
     pub(super) fn files(&self, id: RevisionId) -> &[ViewFile] {

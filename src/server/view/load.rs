@@ -56,7 +56,7 @@ impl View {
         let catalog_change = catalog.change()?;
         let fleet_change = fleet.change()?;
         let generation = match previous {
-            Some(view) if view.generation.is_current(catalog_change) => {
+            Some(view) if view.generation.is_current(catalog_change, &data.content()) => {
                 Arc::clone(&view.generation)
             }
             _ => Arc::new(Generation::load(&catalog, catalog_change, data, &options.limits)?),

@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// Which payloads have bytes.
+#[derive(Debug, PartialEq, Eq)]
 pub struct ExistingPayloads(Option<HashSet<Sha256>>);
 
 impl ExistingPayloads {
