@@ -22,6 +22,9 @@ pub use side::{Side, check_site};
 /// The beginning of the name that `tidegate.json` has until it is written.
 const NEW: &str = ".tidegate-init-";
 
+/// The file in a data folder that [`DataDir::begin_sync`] locks.
+pub(crate) const SYNC_LOCK: &str = "sync.lock";
+
 /// A data folder that `init` has made.
 #[derive(Debug, Clone)]
 pub struct DataDir {
@@ -177,7 +180,7 @@ impl DataDir {
     /// # Errors
     /// When another process holds it, or the disk fails.
     pub fn begin_sync(&self) -> Result<FolderLock, DataDirError> {
-        let path = self.root.join("sync.lock");
+        let path = self.root.join(SYNC_LOCK);
         FolderLock::new(&path).doing("lock", &path)?.ok_or(DataDirError::Busy { path })
     }
 

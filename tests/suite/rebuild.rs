@@ -120,7 +120,19 @@ fn a_mirror_that_was_lost_goes_on_numbering_from_its_own_bundle() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("data");
     let options = ImportOptions::new(now());
+    // Left by a killed run; and one that is at work.
+    let left = |name: &str| {
+        let folder = folder.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("sync.lock"), b"").unwrap();
+        folder
+    };
+    let (killed, at_work) = (left(".tidegate-seed-killed"), left(".tidegate-seed-at-work"));
+    let lock = fs::File::open(at_work.join("sync.lock")).unwrap();
+    lock.lock().unwrap();
     let report = seed(&target, &full.volumes, &lost.root, None, &options, &()).unwrap();
+    assert!(!killed.exists() && at_work.exists());
+    fs::remove_dir_all(&at_work).unwrap();
     assert_eq!((report.mirror_id, report.snapshot, report.revisions), (Uuid::from_u128(7), 2, 3));
     let data = DataDir::open(&target).unwrap();
     assert_eq!(*data.side(), Side::Connected { mirror_id: Uuid::from_u128(7) });

@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
+    io,
     path::Path,
 };
 
@@ -14,13 +15,21 @@ use super::{
 };
 use crate::{file_error::Doing as _, update::UpdateIdentity};
 
-/// Makes the folder and locks it until the file is dropped.
-pub(super) fn lock(folder: &Path) -> Result<File, PackError> {
-    fs::create_dir_all(folder).doing("make the folder", folder)?;
+/// Makes the folder and locks it until the file is dropped. `None` on a file system that is read-only:
+/// nobody writes there.
+pub(super) fn lock(folder: &Path) -> Result<Option<File>, PackError> {
+    let is_read_only = |error: &io::Error| error.kind() == io::ErrorKind::ReadOnlyFilesystem;
+    match fs::create_dir_all(folder) {
+        Err(error) if is_read_only(&error) && folder.is_dir() => return Ok(None),
+        made => made.doing("make the folder", folder)?,
+    }
     let path = folder.join("lock");
-    let lock = File::create(&path).doing("make", &path)?;
+    let lock = match File::create(&path) {
+        Err(error) if is_read_only(&error) => return Ok(None),
+        made => made.doing("make", &path)?,
+    };
     fs4::FileExt::lock(&lock).doing("lock", &path)?;
-    Ok(lock)
+    Ok(Some(lock))
 }
 
 /// Opens all packs in the order of their numbers; removes damaged ones and what killed runs left.

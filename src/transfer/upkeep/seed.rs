@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     catalog::Catalog,
-    data_dir::{DataDir, Side},
+    data_dir::{DataDir, DataDirError, FolderLock, SYNC_LOCK, Side},
     durable,
     file_error::Doing as _,
     fleet::Fleet,
@@ -33,6 +33,9 @@ use crate::{
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
+
+/// The beginning of the name that the new data folder has until it is whole.
+const NEW: &str = ".tidegate-seed-";
 
 /// What a rebuilt connected side has.
 #[derive(Debug, Clone, Serialize)]
@@ -68,10 +71,12 @@ pub fn seed(
     let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
     fs::create_dir_all(parent).doing("make", parent)?;
-    let folder = tempfile::Builder::new().prefix(".tidegate-seed-").tempdir_in(parent);
+    sweep(parent).doing("clear", parent)?;
+    let folder = tempfile::Builder::new().prefix(NEW).tempdir_in(parent);
     let folder: TempDir = folder.doing("make a folder in", parent)?;
-    let made = |e: crate::data_dir::DataDirError| TransferError::Unfit { what: e.to_string() };
+    let made = |e: DataDirError| TransferError::Unfit { what: e.to_string() };
     let data = DataDir::init(folder.path(), Side::Isolated { site }).map_err(made)?;
+    let _in_use = data.begin_sync().map_err(made)?;
     trust_add(&data, root, fingerprint)?;
     let imported = import(&data, bundles, options, progress)?;
     let (Some(snapshot), true) = (imported.in_force, imported.pending.is_empty()) else {
@@ -87,6 +92,21 @@ pub fn seed(
     data.become_connected(report.mirror_id).and_then(DataDir::with_databases).map_err(made)?;
     move_into_place(folder, target)?;
     Ok(report)
+}
+
+/// Removes the folders of killed runs: those whose lock nobody has any more.
+fn sweep(parent: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(parent)? {
+        let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
+        let lock = path.join(SYNC_LOCK);
+        if name.to_string_lossy().starts_with(NEW)
+            && lock.exists()
+            && FolderLock::new(&lock)?.is_some()
+        {
+            fs::remove_dir_all(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// An empty folder gives way; one in which a system keeps something of its own is filled.

@@ -85,6 +85,24 @@ fn a_server_starts_on_a_full_disk() {
     scan_and_download(address(&server), "pc-new");
 }
 
+#[test]
+fn a_server_starts_on_a_file_system_that_is_read_only() {
+    let Some(library) = library() else { return };
+    let site = site();
+    let root = tempfile::tempdir().unwrap();
+    let mut program = Program::at(root.path(), "data");
+    program.data = site.data.root().to_owned();
+    let server = program.serve_with(&[], |command| {
+        command
+            .env("LD_PRELOAD", library)
+            .env("FAULTS_BELOW", &program.data)
+            .env("FAULTS_READ_ONLY", "1")
+            .stderr(fs::File::create(root.path().join("log")).unwrap());
+    });
+    scan_and_download(address(&server), "pc-new");
+    assert_eq!(report(address(&server), "pc-new").as_deref(), Some("ServerBusy"));
+}
+
 /// As after a change of the configuration: what a server keeps of itself is not there yet.
 #[test]
 fn a_server_that_has_something_to_note_starts_on_a_full_disk() {
