@@ -44,6 +44,9 @@ enum Command {
         /// The policy key
         #[arg(long)]
         policy: bool,
+        /// Go on although the date is before that of the newest keys
+        #[arg(long)]
+        clock_is_right: bool,
     },
 }
 
@@ -60,8 +63,8 @@ impl Args {
                     NewKeys { passphrase, root_keys, root_threshold, countersigners, threshold };
                 keys::init(&ops, new)?
             }
-            Command::Rotate { passphrase, root, content, policy } => {
-                let which = KeyRotation { root, content, policy };
+            Command::Rotate { passphrase, root, content, policy, clock_is_right } => {
+                let which = KeyRotation { root, content, policy, clock_is_right };
                 keys::rotate(&ops, which, passphrase.read()?.as_deref())?
             }
         };

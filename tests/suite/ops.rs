@@ -385,7 +385,8 @@ fn refusals_are_those_of_the_program() {
     refused(nobody, Concern::Machine, &data, 1, &["computers", "show", "nobody"]);
     let nowhere = servers::show(&context, "nowhere");
     refused(nowhere, Concern::Machine, &data, 1, &["servers", "show", "nowhere"]);
-    let nothing = keys::KeyRotation { root: false, content: false, policy: false };
+    let nothing =
+        keys::KeyRotation { root: false, content: false, policy: false, clock_is_right: false };
     let rotated = keys::rotate(&context, nothing, None);
     refused(rotated, Concern::Caller, &data, 2, &["keys", "rotate"]);
     let from = Some("https://wsus.example".to_owned());

@@ -407,7 +407,7 @@ fn a_root_is_trusted_once_and_its_successors_follow_by_themselves() {
     assert!(trust_add(&site.data, &other.root, None).is_err());
 
     site.import(&mirror.export("plant-7").volumes).unwrap();
-    let all = KeyRotation { root: true, content: true, policy: true };
+    let all = KeyRotation { root: true, content: true, policy: true, clock_is_right: false };
     let rotated = keys_rotate(&mirror.data, all, None, now()).unwrap();
     let exported = mirror.export("plant-7");
     assert_eq!(reasons(&exported.sealed), json!(["the root changed"]));

@@ -28,6 +28,9 @@ type Result<T> = std::result::Result<T, TransferError>;
 /// A root is good for this many days if nothing else is asked for.
 const ROOT_DAYS: i64 = 3653;
 
+/// A clock may be set back by so much without a question: it was corrected.
+pub(super) const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(1);
+
 /// The beginning of the name of the folder in which the first keys are made.
 const SCRATCH: &str = "keys.";
 
@@ -108,6 +111,8 @@ pub struct KeyRotation {
     pub content: bool,
     /// The policy key.
     pub policy: bool,
+    /// Whoever asks says that the date is right, although that of the newest keys is later.
+    pub clock_is_right: bool,
 }
 
 /// Makes the keys and the first root of a connected side, all or nothing.
@@ -174,7 +179,7 @@ pub fn keys_init(data: &DataDir, options: &KeysOptions) -> Result<KeysReport> {
 /// after. The next seal uses them; bundles carry the whole chain of roots.
 ///
 /// # Errors
-/// When a root key file is not here, or the disk fails.
+/// When a root key file is not here, the date is before that of the newest keys, or the disk fails.
 pub fn keys_rotate(
     data: &DataDir,
     which: KeyRotation,
@@ -185,6 +190,9 @@ pub fn keys_rotate(
     let _lock = lock_and_sweep(data)?;
     let folder = data.keys();
     let old = KeyFiles::load(&folder)?;
+    if !which.clock_is_right {
+        check_date(&old.roots(&folder)?, now)?;
+    }
     let more_signers = old.load_all(&folder, &old.root, passphrase)?;
     let version = old.root_version.checked_add(1).unwrap_or(NonZeroU64::MAX);
     let mut new = KeyFiles { root_version: version, ..old.clone() };
@@ -350,6 +358,18 @@ impl KeyFiles {
 pub(crate) fn later(now: Timestamp, days: i64) -> Timestamp {
     let then = now.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX);
     Timestamp::from_second(then.as_second()).unwrap_or(then)
+}
+
+/// A root dated before the one that it follows would expire too early, or has expired already.
+fn check_date(roots: &[Vec<u8>], now: Timestamp) -> Result<()> {
+    match KeyFiles::made(roots) {
+        Some(made) if made.duration_since(now) > CLOCK_STEP => Err(TransferError::Unfit {
+            what: format!(
+                "no keys are replaced: the new ones would be dated {now:.0}, but the newest keys were made at {made}; set the clock right, or, if that date is the wrong one, go on with --clock-is-right"
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// One at a time changes the keys; what killed runs left, secret keys perhaps, is removed.

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::{
-    keys::{KeyFiles, later},
+    keys::{CLOCK_STEP, KeyFiles, later},
     new_segments::{RecordCounts, compact_lists, write_new_segments},
     seal_options::{SealOptions, SealOutcome, SealReason},
     sealed_policy::note_policy,
@@ -38,9 +38,6 @@ use crate::{
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
-
-/// A clock may be set back by so much without a question: it was corrected.
-const CLOCK_STEP: SignedDuration = SignedDuration::from_hours(1);
 
 /// A snapshot whose signatures end sooner is sealed anew.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(24 * 90);

@@ -53,7 +53,7 @@ impl Scenario {
         mirror.add(4, 1, &[]);
         approve(4);
         fleet.decline(update(1), Origin::Local, now()).unwrap();
-        let all = KeyRotation { root: true, content: true, policy: true };
+        let all = KeyRotation { root: true, content: true, policy: true, clock_is_right: false };
         keys_rotate(&mirror.data, all, None, now()).unwrap();
         let second = mirror.export("plant-7").volumes;
         let site = Site::new("plant-7", &mirror.root);
