@@ -45,7 +45,7 @@ pub enum TlsFailure {
     },
     /// The certificate is for another name.
     #[error(
-        "the certificate that answers at {host} is for {}: use a name that it has, or have one made for {host}", named(.names)
+        "the certificate that answers at {host} is for {}: use a name that it has, or have one made for {}", named(.names), without_port(.host)
     )]
     OtherName {
         /// Who was asked.
@@ -206,6 +206,19 @@ fn on(at: &Option<Timestamp>) -> String {
     at.map_or_else(String::new, |at| format!(" {at}"))
 }
 
+/// A certificate has names and addresses, but no port.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port))
+            if port.bytes().all(|b| b.is_ascii_digit())
+                && (!name.contains(':') || name.ends_with(']')) =>
+        {
+            name
+        }
+        _ => host,
+    }
+}
+
 /// Names come from the peer, and before it has proved anything.
 fn named(names: &[String]) -> String {
     if names.is_empty() {
@@ -220,4 +233,23 @@ fn named(names: &[String]) -> String {
         text.push("…".to_owned());
     }
     text.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_made_for_a_name_without_a_port() {
+        for (host, name) in [
+            ("127.0.0.1:19199", "127.0.0.1"),
+            ("wsus.example", "wsus.example"),
+            ("[::1]:8531", "[::1]"),
+            ("[::1]", "[::1]"),
+        ] {
+            let failure = TlsFailure::OtherName { host: host.to_owned(), names: Vec::new() };
+            let said = failure.to_string();
+            assert!(said.ends_with(&format!("have one made for {name}")), "{said}");
+        }
+    }
 }

@@ -66,7 +66,7 @@ impl Args {
             ..ProbeOptions::default()
         };
         let outcome = probe::probe(&self.url, options, &context.display)?;
-        context.out.data(&outcome, || text(&outcome.report))?;
+        context.out.data(&outcome, || text(&outcome.report, outcome.failure.is_none()))?;
         if let Some(failure) = outcome.failure {
             return Err(failure.into());
         }
@@ -75,7 +75,8 @@ impl Args {
     }
 }
 
-fn text(report: &ProbeReport) -> String {
+/// What was found; `whole`: the scan came to its end, so that there is a verdict.
+fn text(report: &ProbeReport, whole: bool) -> String {
     let mut text = format!(
         "{}: {} in {}, {} seen.\n",
         report.server,
@@ -109,8 +110,22 @@ fn text(report: &ProbeReport) -> String {
     }
     let errors = report.with_severity(Severity::Error).count() as u64;
     text.push_str(&match errors {
+        0 if !whole => "There is no verdict: the scan did not come to its end.\n".to_owned(),
         0 => "A real agent would find nothing to stumble over.\n".to_owned(),
         n => format!("A real agent would stumble over {}.\n", count(n, "finding")),
     });
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scan_that_broke_off_gives_no_verdict() {
+        let report = ProbeReport::default();
+        assert!(text(&report, true).contains("nothing to stumble over"));
+        let broken = text(&report, false);
+        assert!(!broken.contains("stumble") && broken.contains("no verdict"), "{broken}");
+    }
 }

@@ -149,13 +149,14 @@ fn prune_payloads(
     let content = ContentStore::open(&data.content())?;
     let mut found = Vec::new();
     content.list(&mut |sha256, size| found.push((sha256, size)))?;
+    let left_out: BTreeSet<Sha256> = catalog.left_out()?.into_iter().map(|one| one.0).collect();
     for (sha256, size) in found {
         let path = content.path(&sha256);
-        // What was left out and is still here: a killed run did not come to it.
         let row = catalog.payload(&sha256)?;
-        let is_left_out = row.as_ref().is_some_and(|row| !row.present)
-            && catalog.left_out()?.iter().any(|(left_out, _)| *left_out == sha256);
-        if (row.is_none() || is_left_out) && is_old(&path, options.now)? {
+        // What was left out and is still here: a killed run did not come to it, and no other fetches it.
+        let is_left_out =
+            row.as_ref().is_some_and(|row| !row.present) && left_out.contains(&sha256);
+        if is_left_out || (row.is_none() && is_old(&path, options.now)?) {
             remove_file(&path, options.dry_run)?;
             report.payloads.push((sha256, size));
         }

@@ -1,8 +1,12 @@
 //! Payloads of declined, superseded and replaced updates: shown, freed when asked, left out of exports,
 //! and wanted again.
 
+use std::fs;
+
+use tidegate::content::ContentStore;
+
 use super::*;
-use crate::support::program::messages;
+use crate::support::{file_server::digests, program::messages};
 
 /// What `prune --payloads` finds, as reasons with sizes, and whether it frees it.
 fn unneeded(side: &Program, args: &[&str]) -> Vec<(String, u64)> {
@@ -68,6 +72,13 @@ fn files_that_nobody_needs_are_freed_when_asked_and_come_back() {
     let would = side.run(&["prune", "--payloads", "--dry-run"]);
     assert_eq!(would["sites"], serde_json::json!(["plant-7"]), "{would:#}");
     assert_eq!(unneeded(side, &["--yes"]), expected);
+    // As a run leaves it that was killed before the files went.
+    let content = ContentStore::open(&side.data.join("content")).unwrap();
+    let left = content.path(&digests(b"declined").sha256);
+    fs::write(&left, "declined").unwrap();
+    let again = side.run(&["prune", "--payloads", "--yes"]);
+    assert_eq!(again["payloads"].as_array().unwrap().len(), 1, "{again:#}");
+    assert!(!left.exists());
     assert_eq!(unneeded(side, &["--yes"]), []);
     assert_eq!(side.run(&["status"])["catalogue"]["present"], 5);
     assert_eq!(side.run(&["status"])["missing-files"], 0);
