@@ -7,9 +7,9 @@ use serde_json::Value;
 use tidegate::content::ContentStore;
 
 use crate::support::{
-    file_server::digests,
     program::{messages, run, run_json, utf8},
     sides::{Mirror, Site, bytes, copy_folder},
+    stores::digests,
 };
 
 /// A mirror that sealed three snapshots, and a site that took them in; beside each how it was after the

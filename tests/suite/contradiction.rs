@@ -5,9 +5,9 @@ use bundle_format::digest::{PayloadDigests, Sha256};
 use serde_json::Value;
 
 use crate::support::{
-    file_server::digests,
     program::{messages, number, text},
     sides::{bytes, document, update},
+    stores::digests,
     two_sides::{TwoSides, listed},
 };
 

@@ -5,9 +5,9 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::{
-    file_server::digests,
     program::{messages, number, text, utf8},
     sides::{bytes, document, update},
+    stores::digests,
     two_sides::{TwoSides, listed},
 };
 

@@ -19,8 +19,9 @@ use tidegate::{
 
 use crate::support::{
     clock::now,
-    file_server::{Asked, Body, FileServer, Reply, digests},
+    file_server::{Asked, Body, FileServer, Reply},
     sides::{Mirror, bytes, document, update},
+    stores::digests,
 };
 
 /// Bytes of a payload: more than a cut has to bring for the same place to be asked again.

@@ -23,10 +23,11 @@ use tidegate::{
 use super::{Side, options};
 use crate::support::{
     clock::now,
-    file_server::{Body, FileServer, Reply, digests},
+    file_server::{Body, FileServer, Reply},
     program::{messages, run, tidegate},
     server::{Running, Site},
     sides::{bytes, copy_folder, document},
+    stores::digests,
 };
 
 const SIZE: usize = 3 * 1024 * 1024;

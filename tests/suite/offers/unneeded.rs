@@ -6,7 +6,7 @@ use std::fs;
 use tidegate::content::ContentStore;
 
 use super::*;
-use crate::support::{file_server::digests, program::messages};
+use crate::support::{program::messages, stores::digests};
 
 /// What `prune --payloads` finds, as reasons with sizes, and whether it frees it.
 fn unneeded(side: &Program, args: &[&str]) -> Vec<(String, u64)> {

@@ -12,8 +12,6 @@ use std::{
     time::Duration,
 };
 
-use bundle_format::digest::{PayloadDigests, PayloadHasher};
-
 /// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -215,11 +213,4 @@ fn answer(
     }
     out.flush()?;
     out.shutdown(Shutdown::Both)
-}
-
-/// The digests of a payload.
-pub(crate) fn digests(bytes: &[u8]) -> PayloadDigests {
-    let mut hasher = PayloadHasher::new();
-    hasher.update(bytes);
-    hasher.finish()
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bundle_format::digest::{PayloadDigests, PayloadHasher};
 use tempfile::TempDir;
 use tidegate::{catalog::Catalog, content::ContentStore, fleet::Fleet};
 
@@ -41,4 +42,11 @@ impl Stores {
         let content = ContentStore::open(&folder.path().join("content")).unwrap();
         Self { folder, catalog, content }
     }
+}
+
+/// The digests of a payload.
+pub(crate) fn digests(bytes: &[u8]) -> PayloadDigests {
+    let mut hasher = PayloadHasher::new();
+    hasher.update(bytes);
+    hasher.finish()
 }
