@@ -153,15 +153,19 @@ impl ContactNotes {
             })?;
             Ok(failed)
         });
-        let (left, error) = match written {
-            Ok(Some(failed)) => again(&mut notes, failed),
+        let (left, failure) = match written {
+            Ok(Some(failed)) => {
+                let (left, given_up) = again(&mut notes, failed);
+                (left, given_up.map(|error| (error, "some are left out")))
+            }
             Ok(None) => (notes.into_iter().collect(), None),
-            Err(error) => (notes.into_iter().collect(), Some(error)),
+            Err(error) => (notes.into_iter().collect(), Some((error, "it is tried again"))),
         };
-        let was_failing = self.failing.swap(error.is_some(), Ordering::Relaxed);
-        if let Some(error) = error.filter(|_| !was_failing) {
+        // Once while it lasts: anybody can cause it.
+        let was_failing = self.failing.swap(failure.is_some(), Ordering::Relaxed);
+        if let Some((error, next)) = failure.filter(|_| !was_failing) {
             let error = chain(&error);
-            tracing::error!(error, "computers that were here cannot be noted; it is tried again");
+            tracing::error!(error, "computers that were here cannot be noted; {next}");
         }
         let mut waiting = lock(&self.waiting);
         for (id, note) in left {

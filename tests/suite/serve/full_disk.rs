@@ -27,6 +27,14 @@ fn site() -> Site {
     site
 }
 
+/// The program on a site, and a folder beside it.
+fn program(site: &Site) -> (tempfile::TempDir, Program) {
+    let root = tempfile::tempdir().unwrap();
+    let mut program = Program::at(root.path(), "data");
+    program.data = site.data.root().to_owned();
+    (root, program)
+}
+
 /// The program on a site; the disk below its folder is full while the file exists.
 fn serve(program: &Program, library: &std::path::Path, full: &std::path::Path) -> Server {
     program.serve_with(&[], |command| {
@@ -76,9 +84,7 @@ fn report(address: SocketAddr, computer: &str) -> Option<String> {
 fn a_server_starts_on_a_full_disk() {
     let Some(library) = library() else { return };
     let site = site();
-    let root = tempfile::tempdir().unwrap();
-    let mut program = Program::at(root.path(), "data");
-    program.data = site.data.root().to_owned();
+    let (root, program) = program(&site);
     let full = root.path().join("full");
     fs::write(&full, "").unwrap();
     let server = serve(&program, library, &full);
@@ -89,9 +95,7 @@ fn a_server_starts_on_a_full_disk() {
 fn a_server_starts_on_a_file_system_that_is_read_only() {
     let Some(library) = library() else { return };
     let site = site();
-    let root = tempfile::tempdir().unwrap();
-    let mut program = Program::at(root.path(), "data");
-    program.data = site.data.root().to_owned();
+    let (root, program) = program(&site);
     let server = program.serve_with(&[], |command| {
         command
             .env("LD_PRELOAD", library)
@@ -114,9 +118,7 @@ fn a_server_that_has_something_to_note_starts_on_a_full_disk() {
     assert_eq!(count(), 2);
     let forget = "DELETE FROM meta WHERE key IN ('cookie-key', 'server-id') OR key LIKE 'config%'";
     database.execute(forget, []).unwrap();
-    let root = tempfile::tempdir().unwrap();
-    let mut program = Program::at(root.path(), "data");
-    program.data = site.data.root().to_owned();
+    let (root, program) = program(&site);
     let full = root.path().join("full");
     fs::write(&full, "").unwrap();
     let server = serve(&program, library, &full);
@@ -138,9 +140,7 @@ fn a_full_disk_stops_no_scan_and_what_was_said_is_noted_later() {
     let Some(library) = library() else { return };
     let site = site();
     site.fleet().introduce("pc-old", "pc-old", None, jiff::Timestamp::now()).unwrap();
-    let root = tempfile::tempdir().unwrap();
-    let mut program = Program::at(root.path(), "data");
-    program.data = site.data.root().to_owned();
+    let (root, program) = program(&site);
     let full = root.path().join("full");
     let server = serve(&program, library, &full);
     let address = address(&server);
