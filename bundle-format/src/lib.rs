@@ -13,6 +13,7 @@
 //! | [`segment`] | record streams: revisions, withdrawals, payload tables |
 //! | [`policy`] | the policy: approvals and declines that travel, under their own role |
 //! | [`container`] | volumes: writing, and strict reading |
+//! | [`needs`] | what a site lacks, on its way back to the connected side |
 //! | [`trust`] | roots, signing, the trust state, checking a volume's head |
 //! | [`keys`] | key files |
 //!
@@ -23,6 +24,7 @@ pub mod digest;
 pub mod index;
 pub mod keys;
 pub mod limits;
+pub mod needs;
 mod packed;
 pub mod policy;
 pub mod segment;

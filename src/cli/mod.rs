@@ -22,6 +22,7 @@ mod hierarchy;
 mod import;
 mod init;
 mod keys;
+mod needs;
 mod output;
 mod passphrase;
 mod policy;
@@ -125,6 +126,8 @@ enum Command {
     Verify(verify::Args),
     /// Isolated: check a bundle and take it in
     Import(import::Args),
+    /// Isolated: what is missing here, for the connected side
+    Needs(needs::Args),
     /// Be a WSUS to Windows Update Agents
     Serve(serve::Args),
     /// Ask a WSUS as a Windows Update Agent would, and judge its answers
@@ -200,6 +203,7 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Trust(args) => args.run(context),
         Command::Verify(args) => args.run(context),
         Command::Import(args) => args.run(context),
+        Command::Needs(args) => args.run(context),
         Command::Serve(args) => args.run(context),
         #[cfg(feature = "probe")]
         Command::Probe(args) => args.run(context),

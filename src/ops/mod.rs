@@ -22,6 +22,7 @@
 //! | `servers.rs`, `hierarchy.rs` | downstream servers, and how they stand |
 //! | `keys.rs`, `seal.rs`, `sign.rs`, `export.rs` | connected: from the mirror to a bundle |
 //! | `trust.rs`, `verify.rs`, `import.rs` | isolated: from a bundle into the stores |
+//! | `needs.rs` | isolated: what is missing, for the connected side |
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
 //! | `waiting.rs` | what is approved and not offered, and why |
 //! | `status.rs`, `check.rs`, `can_sync/`, `prune.rs` | how this side stands, and keeping it in order |
@@ -43,6 +44,7 @@ pub mod hierarchy;
 pub mod import;
 pub mod init;
 pub mod keys;
+pub mod needs;
 pub mod policy;
 #[cfg(feature = "probe")]
 pub mod probe;

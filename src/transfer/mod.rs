@@ -39,6 +39,7 @@ pub use isolated::import::{
     options::ImportOptions,
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},
 };
+pub use isolated::needs::needs;
 pub use isolated::switch::{Changes, MissingObjects};
 pub use policy::{
     change::{PolicyChange, PolicyChangeKind, PriorApproval},

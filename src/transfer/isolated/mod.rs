@@ -5,8 +5,10 @@
 //! |---|---|---|
 //! | `import/` | one import from the first byte to the last | through the others |
 //! | `intake/` | objects, hashed while they are copied | `incoming/`, then `segments/`, `content/`, `parts/` |
+//! | `needs` | what is missing, for the connected side | nothing |
 //! | `switch` | a complete snapshot becomes the one that is served | the catalogue |
 
 pub(super) mod import;
 pub(super) mod intake;
+pub(super) mod needs;
 pub(super) mod switch;
