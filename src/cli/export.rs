@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use tidegate::ops::export::{self, ExportOptions, ExportReport, ExportRequest};
+use tidegate::ops::{
+    export::{self, ExportOptions, ExportReport, ExportRequest, ExportSelection},
+    seal::{SealOptions, SealOutcome},
+};
 
 use super::{
     Context, Outcome,
@@ -16,14 +19,24 @@ use super::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The isolated network that it is for
-    #[arg(long, value_name = "NAME")]
-    site: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "needs")]
+    site: Option<String>,
     /// Folder for the volumes
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Everything, whatever was packed for the site before
     #[arg(long)]
     full: bool,
+    /// What came after this snapshot, which the site has
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "full")]
+    since: Option<u64>,
+    /// Exactly what the site lacks, as `tidegate needs` has written it there: the file, or its short
+    /// code in a file (- for the standard input). Seals nothing and needs no key
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["full", "since"])]
+    needs: Option<PathBuf>,
+    /// The site is a new one, although its name is nearly that of another
+    #[arg(long)]
+    new_site: bool,
     /// No volume larger than this: 4.7GB, 700M, 1GiB, or a medium: cd, dvd, bd, fat32
     #[arg(long, value_name = "SIZE", value_parser = super::size::parse)]
     volume_size: Option<u64>,
@@ -37,23 +50,34 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         let asked = self.volume_size;
-        let options = ExportOptions {
-            full: self.full,
-            volume_size: self.volume_size,
-            seal: self.sealing.options(None)?,
+        let selection = self.selection()?;
+        let seal = match selection {
+            ExportSelection::Needs(_) => SealOptions::default(),
+            _ => self.sealing.options(None)?,
         };
-        let (site, out, created) = (self.site, self.out, self.created);
-        let request = ExportRequest { site, out, created, options };
+        let options = ExportOptions { selection, volume_size: self.volume_size, seal };
+        let (site, new_site, out, created) = (self.site, self.new_site, self.out, self.created);
+        let request = ExportRequest { site, new_site, out, created, options };
         let report = export::export(&context.ops(), &request)?;
         context
             .out
             .data(&report, || text(&report.done, asked) + &waiting::count_line(&report.waiting))?;
-        Ok(Outcome::complete(report.done.sealed.is_complete()))
+        let sealed = report.done.sealed.as_ref().is_none_or(SealOutcome::is_complete);
+        Ok(Outcome::complete(sealed && report.done.unanswered.is_empty()))
+    }
+
+    fn selection(&self) -> anyhow::Result<ExportSelection> {
+        Ok(match (&self.needs, self.since) {
+            (Some(path), _) => ExportSelection::Needs(export::read_needs(path)?),
+            (None, Some(since)) => ExportSelection::Since(since),
+            (None, None) if self.full => ExportSelection::Full,
+            (None, None) => ExportSelection::Unpacked,
+        })
     }
 }
 
 fn text(report: &ExportReport, asked: Option<u64>) -> String {
-    let mut text = seal::text(&report.sealed);
+    let mut text = report.sealed.as_ref().map(seal::text).unwrap_or_default();
     text.push_str(&format!(
         "Packed snapshot {} for {}: {}, {} ({}), {} in all.\n",
         report.snapshot,

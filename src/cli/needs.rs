@@ -73,7 +73,8 @@ fn text(needs: &Needs, out: Option<&std::path::Path>) -> String {
     for payload in needs.payloads.iter().take(NAMED) {
         let name = payload.file.clone().unwrap_or_else(|| payload.sha256.to_string());
         let updates: Vec<String> = payload.updates.iter().map(|t| format!("\"{t}\"")).collect();
-        let of = if updates.is_empty() { String::new() } else { format!(" of {}", updates.join(", ")) };
+        let of =
+            if updates.is_empty() { String::new() } else { format!(" of {}", updates.join(", ")) };
         text.push_str(&format!("  {name} ({}){of}\n", human_bytes(payload.size)));
     }
     if let Some(more) = needs.payloads.len().checked_sub(NAMED).filter(|more| *more > 0) {

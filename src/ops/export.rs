@@ -1,7 +1,12 @@
 //! Pack what a site lacks into a bundle.
 
-use std::path::PathBuf;
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
+use bundle_format::needs::{NEEDS_BYTES, NeedsRequest};
 use jiff::Timestamp;
 
 use super::{
@@ -12,14 +17,24 @@ use super::{
     seal::{self, with_waiting},
     waiting::WaitingOutcome,
 };
-pub use crate::transfer::{ExportOptions, ExportReport, LARGEST_ON_FAT};
-use crate::{data_dir, transfer};
+pub use crate::transfer::{ExportOptions, ExportReport, ExportSelection, LARGEST_ON_FAT};
+use crate::{
+    catalog::Catalog,
+    data_dir::{self, DataDir, Side},
+    file_error::Doing as _,
+    transfer::{self, TransferError},
+};
+
+/// Names that differ in no more letters are most likely meant to be one.
+const SLIP: usize = 2;
 
 /// For whom to pack, and how.
 #[derive(Debug, Clone)]
 pub struct ExportRequest {
-    /// The isolated network.
-    pub site: String,
+    /// The isolated network; the needs name it themselves.
+    pub site: Option<String>,
+    /// The site may be a new one, although its name is nearly that of another.
+    pub new_site: bool,
     /// Folder for the volumes.
     pub out: PathBuf,
     /// When a new snapshot shall say to be sealed; now if not given.
@@ -28,7 +43,8 @@ pub struct ExportRequest {
     pub options: ExportOptions,
 }
 
-/// Packs what a site lacks into a bundle; seals first if the mirror has changed.
+/// Packs what a site lacks into a bundle; seals first if the mirror has changed, but for the needs of a
+/// site.
 ///
 /// # Errors
 /// When the name of the site is not usable, this is an isolated side, keys do not open, another run
@@ -38,11 +54,103 @@ pub fn export(
     request: &ExportRequest,
 ) -> Result<WaitingOutcome<ExportReport>> {
     let data = context.data_dir()?;
-    let ExportRequest { site, out, created, options } = request;
-    data_dir::check_site(site).map_err(|error| OpsError::usage(error.to_string()))?;
+    let ExportRequest { out, created, options, .. } = request;
+    let site = site_of(request)?;
+    announce_site(context, &data, site, request.new_site)?;
+    let made = !out.exists();
     let created = seal::date(context, *created);
     let phases = TransferPhases::new(context.observer());
     let report = transfer::export(&data, site, out, created, options, &phases)?;
-    seal::warn_of_left_out(context, &report.sealed.left_out);
+    drop(phases);
+    if made {
+        context.observer().warn(&format!(
+            "{} was not there and was made: if it should be on a medium, look whether that is mounted",
+            out.display()
+        ));
+    }
+    if let Some(sealed) = &report.sealed {
+        seal::warn_of_left_out(context, &sealed.left_out);
+    }
+    for unanswered in &report.unanswered {
+        context.observer().warn(&format!("not packed: {unanswered}"));
+    }
+    warn_of_earlier_volumes(context, out, &report.volumes);
     with_waiting(context, &data, report)
+}
+
+/// Reads what a site needs: the file, or the short code in a file; `-` is the standard input.
+///
+/// # Errors
+/// When it cannot be read, or is not what `tidegate needs` writes.
+pub fn read_needs(path: &Path) -> Result<NeedsRequest> {
+    let from_stdin = path == Path::new("-");
+    let opened: io::Result<Box<dyn Read>> = match from_stdin {
+        true => Ok(Box::new(io::stdin())),
+        false => File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+    };
+    let named = if from_stdin { Path::new("the standard input") } else { path };
+    let mut bytes = Vec::new();
+    opened
+        .and_then(|from| from.take(NEEDS_BYTES + 1).read_to_end(&mut bytes))
+        .doing("read the needs from", named)
+        .map_err(TransferError::from)?;
+    NeedsRequest::parse(&bytes).map_err(|error| OpsError::unfit(error.to_string()))
+}
+
+/// The site that is given, or that asks.
+fn site_of(request: &ExportRequest) -> Result<&str> {
+    let asking = match &request.options.selection {
+        ExportSelection::Needs(needs) => Some(needs.site.as_str()),
+        _ => None,
+    };
+    let given = request.site.as_deref();
+    if let (Some(asking), Some(given)) = (asking, given)
+        && asking != given
+    {
+        return Err(OpsError::usage(format!(
+            "these needs are of the site {asking}, not of {given}"
+        )));
+    }
+    let site = asking.or(given).ok_or_else(|| OpsError::usage("no site is named".to_owned()))?;
+    data_dir::check_site(site).map_err(|error| OpsError::usage(error.to_string()))?;
+    Ok(site)
+}
+
+/// Says that a site is new. A name that is nearly that of another is most likely a slip of the pen.
+fn announce_site(context: &Context<'_>, data: &DataDir, site: &str, new_site: bool) -> Result<()> {
+    let sites = match data.side() {
+        Side::Connected { .. } => Catalog::open(&data.catalog())?.sites()?,
+        Side::Isolated { .. } => return Ok(()),
+    };
+    if sites.is_empty() || sites.iter().any(|other| other == site) {
+        return Ok(());
+    }
+    let near = sites.iter().find(|other| strsim::damerau_levenshtein(other, site) <= SLIP);
+    if let Some(near) = near.filter(|_| !new_site) {
+        return Err(OpsError::usage(format!(
+            "there is no site {site} yet, but {near}: if {site} is another one, say so with --new-site"
+        )));
+    }
+    context.observer().warn(&format!("{site} is a new site (until now: {})", sites.join(", ")));
+    Ok(())
+}
+
+/// Names volumes that were in the folder before, so that nobody carries them by mistake.
+fn warn_of_earlier_volumes(context: &Context<'_>, out: &Path, written: &[PathBuf]) {
+    let names = fs::read_dir(out).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut earlier: Vec<String> = names
+        .filter(|path| !written.contains(path))
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .filter(|name| name.starts_with("tidegate-") && name.ends_with(".tar"))
+        .collect();
+    earlier.sort();
+    let Some(first) = earlier.first() else { return };
+    let more = match earlier.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    context.observer().warn(&format!(
+        "{} also holds {first}{more} of earlier exports; an import takes in what it is given, in any order",
+        out.display()
+    ));
 }

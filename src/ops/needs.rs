@@ -10,5 +10,5 @@ use crate::transfer;
 /// # Errors
 /// On a connected side, before the first import, and when a store fails.
 pub fn needs(context: &Context<'_>) -> Result<Needs> {
-    Ok(transfer::needs(&context.data_dir()?, &context.limits())?)
+    Ok(transfer::needs(&context.data_dir()?, context.now(), &context.limits())?)
 }

@@ -32,6 +32,7 @@ pub use connected::keys::{KeyFiles, KeyRotation, KeysOptions, KeysReport, keys_i
 pub use connected::medium::LARGEST_ON_FAT;
 pub use connected::seal::seal;
 pub use connected::seal_options::{SealOptions, SealOutcome, SealReason};
+pub use connected::selection::ExportSelection;
 pub use error::{Blame, TransferError};
 pub use isolated::import::{
     finish::{finish_import, unfinished_import},

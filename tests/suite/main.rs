@@ -54,6 +54,7 @@ mod layers;
 mod medium;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod mutants;
+mod needs;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod offers;
 #[cfg(feature = "upstream")]

@@ -296,7 +296,8 @@ fn a_bundle_crosses() {
     same(&inspected, &data, &["sign", "--key", &key, "--dry-run"]);
     let out = side.folder.path().join("out");
     let request = export::ExportRequest {
-        site: SITE.to_owned(),
+        site: Some(SITE.to_owned()),
+        new_site: false,
         out: out.clone(),
         created: None,
         options: ExportOptions::default(),

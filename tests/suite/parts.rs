@@ -21,7 +21,10 @@ use bundle_format::{
 use tidegate::{
     catalog::Catalog,
     content::ContentStore,
-    transfer::{Blame, ExportOptions, TransferError, VerifyAgainst, VerifyOptions, check, verify},
+    transfer::{
+        Blame, ExportOptions, ExportSelection, TransferError, VerifyAgainst, VerifyOptions, check,
+        verify,
+    },
 };
 use uuid::Uuid;
 
@@ -309,7 +312,7 @@ fn discs_are_taken_one_at_a_time_in_any_order() {
 fn parts_of_two_exports_fit_together() {
     let (mirror, volumes) = discs();
     let options = ExportOptions {
-        full: true,
+        selection: ExportSelection::Full,
         volume_size: Some(2 * CHUNK_SIZE + 300_000),
         ..ExportOptions::default()
     };

@@ -22,7 +22,7 @@ use tidegate::{
 
 use crate::support::{
     clock::{days, now},
-    sides::{Mirror, Site, bytes, document, served, tree, update},
+    sides::{Mirror, Site, bytes, document, sealed, served, tree, update},
 };
 
 fn options() -> VerifyOptions {
@@ -106,7 +106,7 @@ fn after_no_change_an_export_carries_little_more_than_the_signatures() {
     let mirror = mirror();
     mirror.export("plant-7");
     let second = mirror.export("plant-7");
-    assert!(!second.sealed.new, "{:?}", second.sealed.reasons);
+    assert!(!sealed(&second).new, "{:?}", sealed(&second).reasons);
     assert_eq!((second.snapshot, second.segments, second.payloads), (1, 0, 0));
     assert!(second.bytes < 16 * 1024, "{}", second.bytes);
 
@@ -122,7 +122,7 @@ fn the_same_mirror_packs_the_same_bytes() {
     let (a, b) = (one.export_full("plant-7"), one.export_full("plant-7"));
     assert_eq!(a.volumes, b.volumes, "the same set has the same name");
     // Another mirror with the same numbering seals the same index; only the keys differ.
-    assert_eq!(a.sealed.index, two.export_full("plant-7").sealed.index);
+    assert_eq!(sealed(&a).index, sealed(&two.export_full("plant-7")).index);
     let first = fs::read(&a.volumes[0]).unwrap();
     fs::remove_file(&a.volumes[0]).unwrap();
     let c = one.export_full("plant-7");
@@ -309,7 +309,7 @@ fn approvals_travel_and_what_was_decided_here_stays() {
         .approve(update(2), ALL_COMPUTERS, ApprovalAction::Uninstall, None, Origin::Local, now())
         .unwrap();
     let exported = mirror.export("plant-7");
-    assert_eq!(reasons(&exported.sealed), json!(["approvals, declines or groups changed"]));
+    assert_eq!(reasons(sealed(&exported)), json!(["approvals, declines or groups changed"]));
     assert_eq!((exported.segments, exported.payloads), (0, 0));
     let dry = site.dry_run(&exported.volumes).unwrap();
     let report = site.import(&exported.volumes).unwrap();
@@ -345,7 +345,7 @@ fn compaction_keeps_the_list_short_and_sites_follow() {
             mirror.add(2, 100, &[]);
         }
         let exported = mirror.export_compacting("plant-7", 4);
-        assert!(exported.sealed.segments <= 10, "{}", exported.sealed.segments);
+        assert!(sealed(&exported).segments <= 10, "{}", sealed(&exported).segments);
         let report = site.import(&exported.volumes).unwrap();
         assert_eq!(report.in_force, Some(u64::from(n) + 2));
         let switched = report.switched.unwrap();
@@ -410,7 +410,7 @@ fn a_root_is_trusted_once_and_its_successors_follow_by_themselves() {
     let all = KeyRotation { root: true, content: true, policy: true, ..KeyRotation::default() };
     let rotated = keys_rotate(&mirror.data, all, None, now()).unwrap();
     let exported = mirror.export("plant-7");
-    assert_eq!(reasons(&exported.sealed), json!(["the root changed"]));
+    assert_eq!(reasons(sealed(&exported)), json!(["the root changed"]));
     let report = site.import(&exported.volumes).unwrap();
     assert_eq!(report.in_force, Some(2));
     // A new site pins the newest root.
@@ -549,7 +549,7 @@ fn an_expired_bundle_warns_or_is_refused() {
     // The mirror seals anew in time, although nothing else has changed.
     let again =
         export(&mirror.data, "plant-7", &mirror.out(), days(700), &ExportOptions::default(), &());
-    assert_eq!(reasons(&again.unwrap().sealed), json!(["the signatures expire soon"]));
+    assert_eq!(reasons(sealed(&again.unwrap())), json!(["the signatures expire soon"]));
 }
 
 #[test]
@@ -558,7 +558,7 @@ fn another_site_gets_its_own_deltas() {
     mirror.export("plant-7");
     let first = mirror.export("plant-8");
     assert_eq!((first.snapshot, first.payloads), (2, 3));
-    assert_eq!(first.sealed.sites, ["plant-7", "plant-8"]);
+    assert_eq!(sealed(&first).sites, ["plant-7", "plant-8"]);
     let site = Site::new("plant-8", &mirror.root);
     assert_eq!(site.import(&first.volumes).unwrap().in_force, Some(2));
     assert!(served(site.data.root()).contains("Update 2"));

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{NamePrefix, Needs, NeedsError, NeedsRequest};
+use super::{Needs, NeedsError, NeedsRequest, ObjectPrefix};
 use crate::{
     digest::Sha256,
     index::{MAX_SNAPSHOT, is_site},
@@ -45,7 +45,7 @@ fn put_names(bytes: &mut Vec<u8>, names: impl ExactSizeIterator<Item = Sha256>) 
     let count = u16::try_from(names.len()).unwrap_or(u16::MAX);
     bytes.extend(count.to_be_bytes());
     for name in names.take(usize::from(count)) {
-        bytes.extend(name.as_bytes().iter().take(NamePrefix::SHORT));
+        bytes.extend(name.as_bytes().iter().take(ObjectPrefix::SHORT));
     }
 }
 
@@ -85,10 +85,12 @@ fn read_row(line: &str) -> Result<(usize, Vec<u8>), NeedsError> {
     let row = usize::from(row);
     let wrong = || NeedsError::Row { row };
     let letters: Vec<u8> = letters.bytes().filter(|b| !b" -\t\r".contains(b)).collect();
-    let (data, check) = letters.split_at_checked(letters.len().saturating_sub(2)).ok_or_else(wrong)?;
+    let (data, check) =
+        letters.split_at_checked(letters.len().saturating_sub(2)).ok_or_else(wrong)?;
     let bytes = from_letters(data).filter(|bytes| (1..=ROW).contains(&bytes.len()));
     let bytes = bytes.ok_or_else(wrong)?;
-    let same = check_letters(row, &bytes).bytes().map(value_of).eq(check.iter().map(|b| value_of(*b)));
+    let same =
+        check_letters(row, &bytes).bytes().map(value_of).eq(check.iter().map(|b| value_of(*b)));
     if row == 0 || !same {
         return Err(wrong());
     }
@@ -137,8 +139,8 @@ fn decode(bytes: &[u8]) -> Result<NeedsRequest, NeedsError> {
     let mut names = || {
         let count = <[u8; 2]>::try_from(take(2)?).map_err(|_| short())?;
         (0..u16::from_be_bytes(count))
-            .map(|_| NamePrefix::short(take(NamePrefix::SHORT)?).ok_or_else(short))
-            .collect::<Result<Vec<NamePrefix>, NeedsError>>()
+            .map(|_| ObjectPrefix::short(take(ObjectPrefix::SHORT)?).ok_or_else(short))
+            .collect::<Result<Vec<ObjectPrefix>, NeedsError>>()
     };
     let (segments, payloads) = (names()?, names()?);
     if !rest.is_empty() {

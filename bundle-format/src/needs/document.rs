@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{NEEDS_BYTES, NamePrefix, NeedsError, NeedsRequest, code};
+use super::{NEEDS_BYTES, NeedsError, NeedsRequest, ObjectPrefix, code};
 use crate::{
     digest::Sha256,
     index::{MAX_SNAPSHOT, SegmentKind, is_site},
@@ -25,15 +25,15 @@ pub struct Needs {
     /// The snapshot that lacks the objects, or the one in force; 0 before the first one.
     pub snapshot: u64,
     /// Parts of the catalogue.
-    pub segments: Vec<NeededSegment>,
+    pub segments: Vec<MissingSegment>,
     /// Files of updates.
-    pub payloads: Vec<NeededPayload>,
+    pub payloads: Vec<MissingPayload>,
 }
 
 /// A segment that is not at the site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct NeededSegment {
+pub struct MissingSegment {
     /// Its name.
     pub sha256: Sha256,
     /// What it holds.
@@ -45,7 +45,7 @@ pub struct NeededSegment {
 /// A payload that is not at the site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct NeededPayload {
+pub struct MissingPayload {
     /// Its name.
     pub sha256: Sha256,
     /// In bytes.
@@ -109,7 +109,9 @@ impl Needs {
     /// Bytes of all that is missing.
     pub fn bytes(&self) -> u64 {
         let segments = self.segments.iter().map(|segment| segment.size);
-        segments.chain(self.payloads.iter().map(|payload| payload.size)).fold(0, u64::saturating_add)
+        segments
+            .chain(self.payloads.iter().map(|payload| payload.size))
+            .fold(0, u64::saturating_add)
     }
 
     /// Whether nothing is missing.
@@ -124,8 +126,8 @@ impl Needs {
             site: self.site.clone(),
             mirror,
             snapshot: self.snapshot,
-            segments: self.segments.iter().map(|s| NamePrefix::whole(s.sha256)).collect(),
-            payloads: self.payloads.iter().map(|p| NamePrefix::whole(p.sha256)).collect(),
+            segments: self.segments.iter().map(|s| ObjectPrefix::whole(s.sha256)).collect(),
+            payloads: self.payloads.iter().map(|p| ObjectPrefix::whole(p.sha256)).collect(),
         }
     }
 }

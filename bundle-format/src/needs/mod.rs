@@ -9,10 +9,12 @@
 mod code;
 mod document;
 
+use std::ops::RangeInclusive;
+
 use uuid::Uuid;
 
 use crate::digest::Sha256;
-pub use document::{Needs, NeededPayload, NeededSegment};
+pub use document::{MissingPayload, MissingSegment, Needs};
 
 /// The largest file of needs that is read, in bytes (endless file).
 pub const NEEDS_BYTES: u64 = 256 * 1024 * 1024;
@@ -22,7 +24,9 @@ pub const NEEDS_BYTES: u64 = 256 * 1024 * 1024;
 #[non_exhaustive]
 pub enum NeedsError {
     /// A newer format: nothing is wrong with it, this program is too old.
-    #[error("these needs have format version {version}, and this program reads {known}; update Tidegate on this side first")]
+    #[error(
+        "these needs have format version {version}, and this program reads {known}; update Tidegate on this side first"
+    )]
     Version {
         /// The version that they have.
         version: u64,
@@ -36,7 +40,9 @@ pub enum NeedsError {
         what: String,
     },
     /// One row of the short form was misread.
-    #[error("row {row} of the code does not fit its check letters: compare it with the original, letter by letter")]
+    #[error(
+        "row {row} of the code does not fit its check letters: compare it with the original, letter by letter"
+    )]
     Row {
         /// Which, from 1.
         row: usize,
@@ -53,12 +59,12 @@ pub enum NeedsError {
 
 /// The beginning of an object's name, long enough to find it among those of one mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NamePrefix {
+pub struct ObjectPrefix {
     bytes: [u8; Sha256::LEN],
     length: usize,
 }
 
-impl NamePrefix {
+impl ObjectPrefix {
     /// How many bytes of a name the short form has.
     pub const SHORT: usize = 6;
 
@@ -76,16 +82,20 @@ impl NamePrefix {
 
     /// Whether a name begins so.
     pub fn matches(&self, name: &Sha256) -> bool {
-        name.as_bytes().get(..self.length) == self.bytes.get(..self.length)
+        self.range().contains(name)
     }
 
-    /// The smallest name that begins so: in a sorted list, names that match stand from here on.
-    pub fn first(&self) -> Sha256 {
-        Sha256::from_bytes(self.bytes)
+    /// The smallest and the largest name that begin so.
+    pub fn range(&self) -> RangeInclusive<Sha256> {
+        let mut largest = [0xff; Sha256::LEN];
+        for (to, from) in largest.iter_mut().zip(self.bytes).take(self.length) {
+            *to = from;
+        }
+        Sha256::from_bytes(self.bytes)..=Sha256::from_bytes(largest)
     }
 }
 
-impl std::fmt::Display for NamePrefix {
+impl std::fmt::Display for ObjectPrefix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&hex::encode(self.bytes.get(..self.length).unwrap_or_default()))
     }
@@ -101,9 +111,9 @@ pub struct NeedsRequest {
     /// The snapshot that lacks the objects, or the one in force; 0 before the first one.
     pub snapshot: u64,
     /// Segments, in the order in which they were written down.
-    pub segments: Vec<NamePrefix>,
+    pub segments: Vec<ObjectPrefix>,
     /// Payloads, in the order in which they were written down.
-    pub payloads: Vec<NamePrefix>,
+    pub payloads: Vec<ObjectPrefix>,
 }
 
 impl NeedsRequest {

@@ -6,10 +6,14 @@ use crate::index::SegmentKind;
 fn needs(segments: u8, payloads: u8) -> Needs {
     let mut needs = Needs::new(Uuid::from_u128(0x1234_5678 << 96), "plant-7".to_owned(), 12);
     needs.segments = (0..segments)
-        .map(|n| NeededSegment { sha256: Sha256::hash(&[n]), kind: SegmentKind::Catalogue, size: 5 })
+        .map(|n| MissingSegment {
+            sha256: Sha256::hash(&[n]),
+            kind: SegmentKind::Catalogue,
+            size: 5,
+        })
         .collect();
     needs.payloads = (0..payloads)
-        .map(|n| NeededPayload {
+        .map(|n| MissingPayload {
             sha256: Sha256::hash(&[n, 1]),
             size: 7,
             file: Some("a.cab".to_owned()),
@@ -25,16 +29,21 @@ fn both_forms_ask_for_the_same() {
         let needs = needs(segments, payloads);
         let file = NeedsRequest::parse(&needs.to_json()).unwrap();
         let code = NeedsRequest::parse(needs.to_code().join("\n").as_bytes()).unwrap();
-        assert_eq!((&file.site, file.mirror, file.snapshot), (&code.site, code.mirror, code.snapshot));
+        assert_eq!(
+            (&file.site, file.mirror, file.snapshot),
+            (&code.site, code.mirror, code.snapshot)
+        );
         assert!(file.is_of(needs.mirror_id) && !file.is_of(Uuid::nil()));
-        let names = |list: &[NamePrefix], of: &NeedsRequest| -> usize {
+        let names = |list: &[ObjectPrefix], of: &NeedsRequest| -> usize {
             assert_eq!(of.is_empty(), needs.is_empty());
             list.len()
         };
         assert_eq!(names(&code.segments, &code), usize::from(segments));
         assert_eq!(names(&code.payloads, &code), usize::from(payloads));
         for (short, whole) in code.payloads.iter().zip(&file.payloads) {
-            assert!(short.matches(&whole.first()) && !short.matches(&Sha256::hash(b"other")));
+            assert!(
+                short.matches(whole.range().start()) && !short.matches(&Sha256::hash(b"other"))
+            );
         }
     }
 }

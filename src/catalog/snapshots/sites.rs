@@ -1,5 +1,7 @@
 //! The tables `site` and `packed`: the sites, and what export has packed for them.
 
+use std::ops::RangeInclusive;
+
 use bundle_format::digest::Sha256;
 use rusqlite::params;
 
@@ -46,6 +48,31 @@ impl Catalog {
     pub fn is_packed(&self, site: &str, object: &Sha256) -> Result<bool, CatalogError> {
         let sql = "SELECT 1 FROM packed WHERE site = ?1 AND sha256 = ?2";
         self.exists("look up what was packed", sql, params![site, object.as_bytes()])
+    }
+
+    /// The snapshots with which objects of these names were packed for `site` last.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn packed_with(
+        &self,
+        site: &str,
+        names: &RangeInclusive<Sha256>,
+    ) -> Result<Vec<u64>, CatalogError> {
+        let sql = "SELECT DISTINCT snapshot FROM packed
+             WHERE site = ?1 AND sha256 BETWEEN ?2 AND ?3 ORDER BY snapshot";
+        let params = params![site, names.start().as_bytes(), names.end().as_bytes()];
+        self.rows("look up what was packed", sql, params, |row| u64_at(row, 0))
+    }
+
+    /// The objects that were packed for `site` last with this snapshot.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn packed_in(&self, site: &str, snapshot: u64) -> Result<Vec<Sha256>, CatalogError> {
+        let sql = "SELECT sha256 FROM packed WHERE site = ?1 AND snapshot = ?2 ORDER BY sha256";
+        let params = params![site, int(snapshot)];
+        self.rows("list what was packed", sql, params, |row| sha256_at(row, 0))
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use bundle_format::{
     container::{self, ObjectEntry, VolumeNote, VolumeWriter},
     digest::Sha256,
-    index::SegmentKind,
+    needs::NeedsRequest,
     trust::Head,
 };
 use jiff::Timestamp;
@@ -22,6 +22,8 @@ use super::{
     medium,
     seal::seal_locked,
     seal_options::{SealOptions, SealOutcome},
+    selection::{Answer, ExportSelection, answer, objects_to_pack},
+    signing::count_signatures,
 };
 use crate::{
     catalog::Catalog,
@@ -42,8 +44,8 @@ type Result<T> = std::result::Result<T, TransferError>;
 /// How to export.
 #[derive(Debug, Clone, Default)]
 pub struct ExportOptions {
-    /// Everything that the snapshot names, whatever was packed before.
-    pub full: bool,
+    /// What to pack.
+    pub selection: ExportSelection,
     /// No volume larger than so many bytes.
     pub volume_size: Option<u64>,
     /// How to seal first.
@@ -78,13 +80,15 @@ pub struct ExportReport {
     pub not_carried: u64,
     /// Their bytes.
     pub not_carried_bytes: u64,
-    /// What sealing did first.
-    pub sealed: SealOutcome,
+    /// What sealing did first; nothing is sealed for the needs of a site.
+    pub sealed: Option<SealOutcome>,
+    /// What the site asked for and cannot get.
+    pub unanswered: Vec<String>,
 }
 
-/// Seals if the mirror has changed, and packs for `site` what it has not been given yet into
-/// volumes in the folder `out`. The same snapshot, record of what was packed, and options give the
-/// same bytes.
+/// Packs for `site` what the selection says into volumes in the folder `out`; seals first if the mirror
+/// has changed, but for the needs of a site. The same snapshot, record of what was packed, and options
+/// give the same bytes.
 ///
 /// # Errors
 /// When sealing fails, a countersignature is missing, `out` has no room, or a payload on this side
@@ -97,20 +101,79 @@ pub fn export(
     options: &ExportOptions,
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
-    let sealing = SealOptions { add_site: Some(site.to_owned()), ..options.seal.clone() };
-    require_connected(data)?;
+    let mirror = require_connected(data)?;
     // Held until the packed objects are noted: a snapshot sealed in between would carry others.
     let _lock = trust::lock(data)?;
-    let sealed = seal_locked(data, created, &sealing, progress)?;
-    require_signatures(&sealed)?;
-    let head = heads::load(data, sealed.snapshot)?;
-    let mut catalog = Catalog::open(&data.catalog())?;
-    let objects = objects_to_pack(&catalog, site, sealed.snapshot, options.full)?;
+    let plan = match &options.selection {
+        ExportSelection::Needs(needs) => Plan::to_answer(data, mirror, needs)?,
+        selection => Plan::to_pack(data, site, created, selection, &options.seal, progress)?,
+    };
+    pack(data, site, out, plan, options.volume_size, progress)
+}
+
+/// What is to be packed, of which snapshot.
+struct Plan {
+    catalog: Catalog,
+    head: Head,
+    snapshot: u64,
+    index: Sha256,
+    objects: Vec<Object>,
+    sealed: Option<SealOutcome>,
+    unanswered: Vec<String>,
+}
+
+impl Plan {
+    /// Seals, and finds what the site lacks.
+    fn to_pack(
+        data: &DataDir,
+        site: &str,
+        created: Timestamp,
+        selection: &ExportSelection,
+        sealing: &SealOptions,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let sealing = SealOptions { add_site: Some(site.to_owned()), ..sealing.clone() };
+        let sealed = seal_locked(data, created, &sealing, progress)?;
+        let (snapshot, index) = (sealed.snapshot, sealed.index);
+        require_signatures(snapshot, sealed.signatures)?;
+        let catalog = Catalog::open(&data.catalog())?;
+        let objects = objects_to_pack(data, &catalog, site, snapshot, selection)?;
+        let head = heads::load(data, snapshot)?;
+        let (sealed, unanswered) = (Some(sealed), Vec::new());
+        Ok(Self { catalog, head, snapshot, index, objects, sealed, unanswered })
+    }
+
+    /// Finds what a site asks for, in what was sealed before.
+    fn to_answer(data: &DataDir, mirror: Uuid, needs: &NeedsRequest) -> Result<Self> {
+        let catalog = Catalog::open(&data.catalog())?;
+        let Answer { snapshot: row, objects, unanswered, .. } =
+            answer(data, &catalog, mirror, needs)?;
+        if objects.is_empty() {
+            let what = format!("nothing can be packed: {}", unanswered.join("; "));
+            return Err(TransferError::Unfit { what });
+        }
+        let head = heads::load(data, row.number)?;
+        require_signatures(row.number, count_signatures(&head)?)?;
+        let (snapshot, index) = (row.number, row.index_sha256);
+        Ok(Self { catalog, head, snapshot, index, objects, sealed: None, unanswered })
+    }
+}
+
+/// Writes the volumes, and notes what is on them.
+fn pack(
+    data: &DataDir,
+    site: &str,
+    out: &Path,
+    plan: Plan,
+    volume_size: Option<u64>,
+    progress: &dyn Progress,
+) -> Result<ExportReport> {
+    let Plan { mut catalog, head, snapshot, index, objects, sealed, unanswered } = plan;
     fs::create_dir_all(out).doing("make", out)?;
     // A stick says itself what it cannot take; a size that was given stays, when it is smaller.
     let (volume_size, limited_by_medium) =
-        medium::volume_limit(options.volume_size, medium::largest_file(out));
-    let notes = lay_out(&head, sealed.index, site, sealed.snapshot, &objects, volume_size)?;
+        medium::volume_limit(volume_size, medium::largest_file(out));
+    let notes = lay_out(&head, index, site, snapshot, &objects, volume_size)?;
     let bytes = notes.iter().map(|note| container::volume_size(note, &head)).sum();
     let free = fs4::available_space(out).doing("ask for the free space of", out)?;
     if free < bytes {
@@ -128,7 +191,7 @@ pub fn export(
     medium::sync_folder(out).doing("sync", out)?;
     let mut writer = catalog.write()?;
     for object in &objects {
-        writer.mark_packed(site, &object.sha256, sealed.snapshot)?;
+        writer.mark_packed(site, &object.sha256, snapshot)?;
     }
     writer.commit()?;
     let (not_carried, not_carried_bytes) = catalog.left_out_here()?;
@@ -136,7 +199,7 @@ pub fn export(
     Ok(ExportReport {
         volumes,
         site: site.to_owned(),
-        snapshot: sealed.snapshot,
+        snapshot,
         set: notes.first().map(|note| note.set).unwrap_or_default(),
         bytes,
         volume_size,
@@ -147,44 +210,19 @@ pub fn export(
         not_carried,
         not_carried_bytes,
         sealed,
+        unanswered,
     })
 }
 
-fn require_signatures(sealed: &SealOutcome) -> Result<()> {
-    let (there, needed) = sealed.signatures;
+fn require_signatures(snapshot: u64, (there, needed): (u64, u64)) -> Result<()> {
     if there < needed {
         return Err(TransferError::Unfit {
             what: format!(
-                "snapshot {} has {there} of {needed} signatures: have it countersigned with `tidegate sign` first",
-                sealed.snapshot
+                "snapshot {snapshot} has {there} of {needed} signatures: have it countersigned with `tidegate sign` first"
             ),
         });
     }
     Ok(())
-}
-
-/// What the site lacks: segments in the order of the index, then payloads by name, ascending. A
-/// volume may have no other order.
-fn objects_to_pack(
-    catalog: &Catalog,
-    site: &str,
-    snapshot: u64,
-    full: bool,
-) -> Result<Vec<Object>> {
-    let mut objects = Vec::new();
-    for segment in catalog.segments_of(snapshot)? {
-        if full || !catalog.is_packed(site, &segment.sha256)? {
-            let kind = match segment.kind {
-                SegmentKind::Payloads => ObjectKind::Table,
-                _ => ObjectKind::Catalogue,
-            };
-            objects.push(Object { sha256: segment.sha256, size: segment.size, kind });
-        }
-    }
-    catalog.payloads_to_pack(site, full, &mut |sha256, size| {
-        objects.push(Object { sha256, size, kind: ObjectKind::Payload });
-    })?;
-    Ok(objects)
 }
 
 /// Writes one volume under a temporary name; when it is whole and synced, it gets its final name.

@@ -11,6 +11,7 @@
 //! | `countersign` | a second person signs it | `snapshots/` |
 //! | `compact` | small segments become one | `segments/` |
 //! | `export` | the volumes of a bundle | the medium |
+//! | `selection` | what an export packs | nothing |
 //! | `layout` | which object goes on which volume | nothing |
 //! | `medium` | what the file system of a medium can take | nothing |
 
@@ -24,4 +25,5 @@ mod new_segments;
 pub(super) mod seal;
 pub(super) mod seal_options;
 pub(super) mod sealed_policy;
+pub(super) mod selection;
 mod signing;

@@ -10,9 +10,12 @@ use bundle_format::{
     digest::{Sha1, Sha256},
     index::{SegmentKind, SegmentRef},
     limits::BundleLimits,
-    needs::{NeededPayload, NeededSegment, Needs},
+    needs::{MissingPayload, MissingSegment, Needs},
     segment::{PayloadRecord, Record},
+    trust::{Expectation, check_head},
 };
+use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::{
     catalog::{Catalog, SnapshotState},
@@ -20,7 +23,7 @@ use crate::{
     data_dir::DataDir,
     transfer::{
         error::TransferError,
-        store::{segments, side::require_isolated},
+        store::{heads, segments, side::require_isolated, trust},
         volume::payload_table::{expect_payload, payload_segments},
     },
     update::{DocumentLimits, UpdateDocument},
@@ -35,10 +38,12 @@ const TITLES: usize = 3;
 ///
 /// # Errors
 /// On a connected side, before the first import, and when a store fails.
-pub fn needs(data: &DataDir, documents: &DocumentLimits) -> Result<Needs> {
+pub fn needs(data: &DataDir, now: Timestamp, documents: &DocumentLimits) -> Result<Needs> {
     let site = require_isolated(data)?;
-    let nothing = || TransferError::Unfit {
+    let nothing = || {
+        TransferError::Unfit {
         what: "nothing was imported here yet, so there is no snapshot that could lack something: bring a first bundle (`tidegate export --full` on the connected side)".to_owned(),
+    }
     };
     if !data.catalog().exists() {
         return Err(nothing());
@@ -49,7 +54,10 @@ pub fn needs(data: &DataDir, documents: &DocumentLimits) -> Result<Needs> {
     let (in_force, pending) = (newest(SnapshotState::InForce), newest(SnapshotState::Pending));
     let pending = pending.filter(|pending| in_force.is_none_or(|in_force| in_force < *pending));
     let snapshot = pending.or(in_force).ok_or_else(nothing)?;
-    let mirror = catalog.mirror_id()?.ok_or_else(nothing)?;
+    let mirror = match catalog.mirror_id()? {
+        Some(mirror) => mirror,
+        None => mirror_of(data, snapshot, now)?,
+    };
     let search = Search {
         data,
         catalog: &catalog,
@@ -61,7 +69,7 @@ pub fn needs(data: &DataDir, documents: &DocumentLimits) -> Result<Needs> {
     let segments = catalog.segments_of(snapshot)?;
     for segment in segments.iter().filter(|segment| !search.is_here(segment)) {
         let SegmentRef { sha256, kind, size, .. } = *segment;
-        found.segments.push(NeededSegment { sha256, kind, size });
+        found.segments.push(MissingSegment { sha256, kind, size });
     }
     if pending.is_some() {
         search.add_missing(&segments, &mut payloads)?;
@@ -71,10 +79,19 @@ pub fn needs(data: &DataDir, documents: &DocumentLimits) -> Result<Needs> {
     Ok(found)
 }
 
+/// The mirror that has signed a snapshot, which is the first one that came here.
+fn mirror_of(data: &DataDir, snapshot: u64, now: Timestamp) -> Result<Uuid> {
+    let (state, head) = (trust::load_state(data)?, heads::load(data, snapshot)?);
+    let expect = Expectation { site: None, now, refuse_expired: false };
+    let verified = check_head(&state, &head, &expect, &BundleLimits::default())
+        .map_err(|source| TransferError::Trust { path: data.snapshot(snapshot), source })?;
+    Ok(verified.index.mirror_id)
+}
+
 /// A payload that is not here.
 struct Missing {
     sha1: Option<Sha1>,
-    needed: NeededPayload,
+    needed: MissingPayload,
 }
 
 struct Search<'a> {
@@ -122,7 +139,7 @@ impl Search<'_> {
             }
         }
         let sha1 = self.catalog.payload(&sha256)?.map(|row| row.sha1);
-        Ok(Missing { sha1, needed: NeededPayload { sha256, size, file, updates } })
+        Ok(Missing { sha1, needed: MissingPayload { sha256, size, file, updates } })
     }
 
     /// Adds the payloads that the tables of a pending snapshot name and that are not here.
@@ -193,7 +210,8 @@ fn name_files(
 ) {
     let mut seen = HashSet::new();
     for file in document.files.iter().filter(|file| seen.insert(file.sha1)) {
-        let Some(missing) = by_sha1.get(&file.sha1).and_then(|sha256| missing.get_mut(sha256)) else {
+        let Some(missing) = by_sha1.get(&file.sha1).and_then(|sha256| missing.get_mut(sha256))
+        else {
             continue;
         };
         let needed = &mut missing.needed;

@@ -14,8 +14,8 @@ use tidegate::{
     content::ContentStore,
     data_dir::{DataDir, Side},
     transfer::{
-        ExportOptions, ExportReport, ImportOptions, ImportReport, KeysOptions, SealOptions,
-        TransferError, export, import, keys_init, trust_add,
+        ExportOptions, ExportReport, ExportSelection, ImportOptions, ImportReport, KeysOptions,
+        SealOptions, SealOutcome, TransferError, export, import, keys_init, trust_add,
     },
     update::{DocumentLimits, UpdateDocument, UpdateId, UpdateIdentity},
 };
@@ -133,7 +133,11 @@ impl Mirror {
 
     /// Exports everything.
     pub(crate) fn export_full(&self, site: &str) -> ExportReport {
-        self.export_with(site, &ExportOptions { full: true, ..ExportOptions::default() }).unwrap()
+        self.export_with(
+            site,
+            &ExportOptions { selection: ExportSelection::Full, ..ExportOptions::default() },
+        )
+        .unwrap()
     }
 
     /// Exports with these options.
@@ -319,4 +323,9 @@ fn dump(connection: &Connection, sql: &str, out: &mut String) {
         *out += "\n";
     }
     *out += "--\n";
+}
+
+/// What was sealed for an export.
+pub(crate) fn sealed(report: &ExportReport) -> &SealOutcome {
+    report.sealed.as_ref().unwrap()
 }
