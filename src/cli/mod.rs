@@ -3,6 +3,7 @@
 //! stdout is data (text, or JSON with `--json`), stderr is progress and messages.
 
 mod approve;
+mod bundle;
 mod can_sync;
 mod check;
 mod computers;
@@ -120,6 +121,8 @@ enum Command {
     Sign(sign::Args),
     /// Connected: pack what a site lacks into a bundle
     Export(export::Args),
+    /// Divide a finished bundle into other volumes; needs no key
+    Bundle(bundle::Args),
     /// Isolated: the root that bundles are checked against
     Trust(trust::Args),
     /// Check a bundle; needs only the trusted root
@@ -200,6 +203,7 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Seal(args) => args.run(context),
         Command::Sign(args) => args.run(context),
         Command::Export(args) => args.run(context),
+        Command::Bundle(args) => args.run(context),
         Command::Trust(args) => args.run(context),
         Command::Verify(args) => args.run(context),
         Command::Import(args) => args.run(context),

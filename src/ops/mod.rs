@@ -21,6 +21,7 @@
 //! | `groups.rs`, `computers.rs` | target groups and computers |
 //! | `servers.rs`, `hierarchy.rs` | downstream servers, and how they stand |
 //! | `keys.rs`, `seal.rs`, `sign.rs`, `export.rs` | connected: from the mirror to a bundle |
+//! | `bundle.rs` | a finished bundle, divided anew |
 //! | `trust.rs`, `verify.rs`, `import.rs` | isolated: from a bundle into the stores |
 //! | `needs.rs` | isolated: what is missing, for the connected side |
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
@@ -28,6 +29,7 @@
 //! | `status.rs`, `check.rs`, `can_sync/`, `prune.rs` | how this side stands, and keeping it in order |
 
 pub mod approve;
+pub mod bundle;
 pub mod can_sync;
 pub mod check;
 #[cfg(feature = "upstream")]

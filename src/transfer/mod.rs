@@ -12,7 +12,7 @@
 //! | `connected/` | keys, seal, export | `policy/`, `volume/`, `store/` |
 //! | `isolated/` | import: intake and switch | `policy/`, `volume/`, `store/` |
 //! | `policy/` | decisions ↔ the policy of a bundle | `volume/`, `store/` |
-//! | `volume/` | reading and verifying volumes | `store/` |
+//! | `volume/` | reading, verifying and writing volumes | `store/` |
 //! | `store/` | trust state, segments, signed beginnings of snapshots | the files below |
 //! | `error`, `progress`, `kill` | errors, progress, points at which tests kill the program | nothing |
 
@@ -29,7 +29,6 @@ mod volume;
 pub use connected::countersign::{countersign, inspect_for_signing};
 pub use connected::export::{ExportOptions, ExportReport, export};
 pub use connected::keys::{KeyFiles, KeyRotation, KeysOptions, KeysReport, keys_init, keys_rotate};
-pub use connected::medium::LARGEST_ON_FAT;
 pub use connected::seal::seal;
 pub use connected::seal_options::{SealOptions, SealOutcome, SealReason};
 pub use connected::selection::ExportSelection;
@@ -56,4 +55,6 @@ pub use upkeep::check::{CheckReport, check};
 pub use upkeep::consistency::store_problems;
 pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};
 pub use upkeep::seed::{SeedReport, seed};
+pub use volume::medium::LARGEST_ON_FAT;
+pub use volume::repack::{RepackReport, repack};
 pub use volume::verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};

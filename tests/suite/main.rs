@@ -67,6 +67,7 @@ mod prune;
 mod publish;
 mod rebuild;
 mod refusals;
+mod repack;
 #[cfg(feature = "upstream")]
 mod replica;
 mod reports;

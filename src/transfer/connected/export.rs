@@ -3,23 +3,16 @@
 
 use std::{
     fs,
-    io::{BufWriter, Cursor, IntoInnerError, Read},
+    io::{Cursor, Read},
     path::{Path, PathBuf},
 };
 
-use bundle_format::{
-    container::{self, ObjectEntry, VolumeNote, VolumeWriter},
-    digest::Sha256,
-    needs::NeedsRequest,
-    trust::Head,
-};
+use bundle_format::{container::ObjectEntry, digest::Sha256, needs::NeedsRequest, trust::Head};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    layout::{Object, ObjectKind, lay_out},
-    medium,
     seal::seal_locked,
     seal_options::{SealOptions, SealOutcome},
     selection::{Answer, ExportSelection, answer, objects_to_pack},
@@ -29,13 +22,16 @@ use crate::{
     catalog::Catalog,
     content::ContentStore,
     data_dir::DataDir,
-    durable,
     file_error::Doing as _,
     transfer::{
         error::TransferError,
-        kill,
         progress::Progress,
         store::{heads, side::require_connected, trust},
+        volume::{
+            layout::{Object, ObjectKind, lay_out},
+            medium,
+            write::{size_of, write_volumes},
+        },
     },
 };
 
@@ -174,21 +170,9 @@ fn pack(
     let (volume_size, limited_by_medium) =
         medium::volume_limit(volume_size, medium::largest_file(out));
     let notes = lay_out(&head, index, site, snapshot, &objects, volume_size)?;
-    let bytes = notes.iter().map(|note| container::volume_size(note, &head)).sum();
-    let free = fs4::available_space(out).doing("ask for the free space of", out)?;
-    if free < bytes {
-        let path = out.to_owned();
-        return Err(TransferError::NoSpace { path, needed: bytes, free, what: "the volumes" });
-    }
-
-    progress.phase("packing", Some(bytes));
-    remove_leftovers(out)?;
     let content = ContentStore::open(&data.content())?;
-    let mut volumes = Vec::new();
-    for note in &notes {
-        volumes.push(write_volume(data, &content, &head, note, out, progress)?);
-    }
-    medium::sync_folder(out).doing("sync", out)?;
+    let open = |entry: &ObjectEntry| open_object(data, &content, entry);
+    let volumes = write_volumes(&notes, &head, out, &open, progress)?;
     let mut writer = catalog.write()?;
     for object in &objects {
         writer.mark_packed(site, &object.sha256, snapshot)?;
@@ -201,7 +185,7 @@ fn pack(
         site: site.to_owned(),
         snapshot,
         set: notes.first().map(|note| note.set).unwrap_or_default(),
-        bytes,
+        bytes: size_of(&notes, &head),
         volume_size,
         limited_by_medium,
         segments: (objects.len() - payloads().count()) as u64,
@@ -223,72 +207,6 @@ fn require_signatures(snapshot: u64, (there, needed): (u64, u64)) -> Result<()> 
         });
     }
     Ok(())
-}
-
-/// Writes one volume under a temporary name; when it is whole and synced, it gets its final name.
-fn write_volume(
-    data: &DataDir,
-    content: &ContentStore,
-    head: &Head,
-    note: &VolumeNote,
-    out: &Path,
-    progress: &dyn Progress,
-) -> Result<PathBuf> {
-    let path = out.join(file_name(note));
-    let failed = |source| TransferError::Export { path: path.clone(), source };
-    let file = tempfile::Builder::new()
-        .prefix(".tidegate-")
-        .suffix(".partial")
-        .tempfile_in(out)
-        .doing("write in", out)?;
-    // The lock says that this file is still being written. Not every medium can lock.
-    let _ = file.as_file().try_lock_shared();
-    let mut writer =
-        VolumeWriter::new(BufWriter::with_capacity(1 << 20, file), note, head).map_err(failed)?;
-    for entry in &note.objects {
-        let source = open_object(data, content, entry)?;
-        writer.object(&mut ProgressReader { source, progress }).map_err(failed)?;
-    }
-    kill::step("objects packed");
-    let file = writer.finish().map_err(failed)?;
-    let file = file.into_inner().map_err(IntoInnerError::into_error).doing("write", &path)?;
-    medium::make_readable(file.path()).doing("set the permissions of", &path)?;
-    durable::rename(file, &path).doing("keep", &path)?;
-    kill::step("volume renamed");
-    Ok(path)
-}
-
-/// Removes half-written volumes of killed exports from the folder.
-fn remove_leftovers(out: &Path) -> Result<()> {
-    for entry in fs::read_dir(out).doing("list", out)? {
-        let path = entry.doing("list", out)?.path();
-        let ours = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .is_some_and(|name| name.starts_with(".tidegate-") && name.ends_with(".partial"));
-        if !ours {
-            continue;
-        }
-        let file = fs::File::open(&path).doing("open the leftover", &path)?;
-        if file.try_lock().is_ok() {
-            fs::remove_file(&path).doing("remove the leftover", &path)?;
-        }
-    }
-    Ok(())
-}
-
-/// The file name of a volume, which sorts by site and snapshot:
-/// `tidegate-plant-7-000012-1a2b3c4d-1of1.tar`.
-fn file_name(note: &VolumeNote) -> String {
-    let set = note.set.simple().to_string();
-    format!(
-        "tidegate-{}-{:06}-{}-{}of{}.tar",
-        note.site,
-        note.snapshot,
-        set.get(..8).unwrap_or_default(),
-        note.volume,
-        note.of
-    )
 }
 
 fn open_object(
@@ -314,17 +232,4 @@ fn open_object(
 
 fn object_name(sha256: &Sha256) -> PathBuf {
     PathBuf::from(sha256.to_string())
-}
-
-struct ProgressReader<'a> {
-    source: Box<dyn Read>,
-    progress: &'a dyn Progress,
-}
-
-impl Read for ProgressReader<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.source.read(buf)?;
-        self.progress.advance(n as u64);
-        Ok(n)
-    }
 }

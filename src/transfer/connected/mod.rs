@@ -12,15 +12,11 @@
 //! | `compact` | small segments become one | `segments/` |
 //! | `export` | the volumes of a bundle | the medium |
 //! | `selection` | what an export packs | nothing |
-//! | `layout` | which object goes on which volume | nothing |
-//! | `medium` | what the file system of a medium can take | nothing |
 
 mod compact;
 pub(super) mod countersign;
 pub(super) mod export;
 pub(super) mod keys;
-mod layout;
-pub(super) mod medium;
 mod new_segments;
 pub(super) mod seal;
 pub(super) mod seal_options;

@@ -10,7 +10,6 @@ use bundle_format::{
     needs::{NeedsRequest, ObjectPrefix},
 };
 
-use super::layout::{Object, ObjectKind};
 use crate::{
     catalog::{Catalog, SnapshotRow, SnapshotState},
     content::ContentStore,
@@ -18,7 +17,10 @@ use crate::{
     transfer::{
         error::TransferError,
         store::{heads, segments},
-        volume::payload_table::{expect_payload, payload_segments},
+        volume::{
+            layout::{Object, ObjectKind},
+            payload_table::{expect_payload, payload_segments},
+        },
     },
 };
 

@@ -9,12 +9,12 @@ pub const LARGEST_ON_FAT: u64 = 4_294_967_295;
 
 /// Lets everybody read a volume, if that can be said on the medium: a temporary file can be read by its
 /// owner alone.
-pub(super) fn make_readable(volume: &Path) -> io::Result<()> {
+pub(crate) fn make_readable(volume: &Path) -> io::Result<()> {
     if_allowed(durable::permit(volume, 0o644))
 }
 
 /// Makes the names in a folder of the medium durable, if that can be done there.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if_allowed(durable::sync_folder(folder))
 }
 
@@ -28,7 +28,7 @@ fn if_allowed(result: io::Result<()>) -> io::Result<()> {
 
 /// Bytes of the largest file that fits into the file system of `folder`, if it has a limit that matters
 /// and the system says which file system it is (Linux).
-pub(super) fn largest_file(folder: &Path) -> Option<u64> {
+pub(crate) fn largest_file(folder: &Path) -> Option<u64> {
     let folder = folder.canonicalize().ok()?;
     let mounts = fs::read("/proc/self/mounts").ok()?;
     limit_of(&mounts, folder.as_os_str().as_encoded_bytes())
@@ -36,7 +36,7 @@ pub(super) fn largest_file(folder: &Path) -> Option<u64> {
 
 /// The size that volumes are cut at: what was asked for, unless the medium takes less. And whether the
 /// medium decides.
-pub(super) fn volume_limit(asked: Option<u64>, medium: Option<u64>) -> (Option<u64>, bool) {
+pub(crate) fn volume_limit(asked: Option<u64>, medium: Option<u64>) -> (Option<u64>, bool) {
     match (asked, medium) {
         (Some(asked), Some(medium)) => (Some(asked.min(medium)), medium < asked),
         (asked, medium) => (asked.or(medium), asked.is_none() && medium.is_some()),

@@ -1,0 +1,133 @@
+//! Writing the volumes of a bundle: each under a temporary name, and under its own when it is whole.
+
+use std::{
+    fs,
+    io::{BufWriter, IntoInnerError, Read},
+    path::{Path, PathBuf},
+};
+
+use bundle_format::{
+    container::{self, ObjectEntry, VolumeNote, VolumeWriter},
+    trust::Head,
+};
+
+use super::medium;
+use crate::{
+    durable,
+    file_error::Doing as _,
+    transfer::{error::TransferError, kill, progress::Progress},
+};
+
+type Result<T> = std::result::Result<T, TransferError>;
+
+/// Gives the bytes of an object, or of a part of one.
+pub(crate) type ObjectSource<'a> = &'a dyn Fn(&ObjectEntry) -> Result<Box<dyn Read>>;
+
+/// Bytes that these volumes take together.
+pub(crate) fn size_of(notes: &[VolumeNote], head: &Head) -> u64 {
+    notes.iter().map(|note| container::volume_size(note, head)).sum()
+}
+
+/// Writes the volumes into the folder, which is there. Gives their paths, in order.
+///
+/// # Errors
+/// When the folder has no room for all of them, the disk fails, or an object is not what its name says.
+pub(crate) fn write_volumes(
+    notes: &[VolumeNote],
+    head: &Head,
+    out: &Path,
+    source: ObjectSource<'_>,
+    progress: &dyn Progress,
+) -> Result<Vec<PathBuf>> {
+    let bytes = size_of(notes, head);
+    let free = fs4::available_space(out).doing("ask for the free space of", out)?;
+    if free < bytes {
+        let path = out.to_owned();
+        return Err(TransferError::NoSpace { path, needed: bytes, free, what: "the volumes" });
+    }
+    progress.phase("packing", Some(bytes));
+    remove_leftovers(out)?;
+    let mut volumes = Vec::new();
+    for note in notes {
+        volumes.push(write_volume(note, head, out, source, progress)?);
+    }
+    medium::sync_folder(out).doing("sync", out)?;
+    Ok(volumes)
+}
+
+fn write_volume(
+    note: &VolumeNote,
+    head: &Head,
+    out: &Path,
+    source: ObjectSource<'_>,
+    progress: &dyn Progress,
+) -> Result<PathBuf> {
+    let path = out.join(file_name(note));
+    let failed = |source| TransferError::Export { path: path.clone(), source };
+    let file = tempfile::Builder::new()
+        .prefix(".tidegate-")
+        .suffix(".partial")
+        .tempfile_in(out)
+        .doing("write in", out)?;
+    // The lock says that this file is still being written. Not every medium can lock.
+    let _ = file.as_file().try_lock_shared();
+    let mut writer =
+        VolumeWriter::new(BufWriter::with_capacity(1 << 20, file), note, head).map_err(failed)?;
+    for entry in &note.objects {
+        let source = source(entry)?;
+        writer.object(&mut ProgressReader { source, progress }).map_err(failed)?;
+    }
+    kill::step("objects packed");
+    let file = writer.finish().map_err(failed)?;
+    let file = file.into_inner().map_err(IntoInnerError::into_error).doing("write", &path)?;
+    medium::make_readable(file.path()).doing("set the permissions of", &path)?;
+    durable::rename(file, &path).doing("keep", &path)?;
+    kill::step("volume renamed");
+    Ok(path)
+}
+
+/// Removes half-written volumes of killed runs from the folder.
+fn remove_leftovers(out: &Path) -> Result<()> {
+    for entry in fs::read_dir(out).doing("list", out)? {
+        let path = entry.doing("list", out)?.path();
+        let ours = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with(".tidegate-") && name.ends_with(".partial"));
+        if !ours {
+            continue;
+        }
+        let file = fs::File::open(&path).doing("open the leftover", &path)?;
+        if file.try_lock().is_ok() {
+            fs::remove_file(&path).doing("remove the leftover", &path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The file name of a volume, which sorts by site and snapshot:
+/// `tidegate-plant-7-000012-1a2b3c4d-1of1.tar`.
+fn file_name(note: &VolumeNote) -> String {
+    let set = note.set.simple().to_string();
+    format!(
+        "tidegate-{}-{:06}-{}-{}of{}.tar",
+        note.site,
+        note.snapshot,
+        set.get(..8).unwrap_or_default(),
+        note.volume,
+        note.of
+    )
+}
+
+struct ProgressReader<'a> {
+    source: Box<dyn Read>,
+    progress: &'a dyn Progress,
+}
+
+impl Read for ProgressReader<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.source.read(buf)?;
+        self.progress.advance(n as u64);
+        Ok(n)
+    }
+}
