@@ -11,6 +11,7 @@
 //! | [`limits`] | every bound on input, with the attack that it stops |
 //! | [`index`] | the snapshot index, the TUF target |
 //! | [`segment`] | record streams: revisions, withdrawals, payload tables |
+//! | [`parity`] | files that make good lost volumes and bad sectors |
 //! | [`policy`] | the policy: approvals and declines that travel, under their own role |
 //! | [`container`] | volumes: writing, and strict reading |
 //! | [`needs`] | what a site lacks, on its way back to the connected side |
@@ -26,6 +27,7 @@ pub mod keys;
 pub mod limits;
 pub mod needs;
 mod packed;
+pub mod parity;
 pub mod policy;
 pub mod segment;
 pub mod trust;

@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// No volume larger than this: 4.7GB, 700M, 1GiB, or a medium: cd, dvd, bd, fat32
     #[arg(long, value_name = "SIZE", value_parser = super::size::parse)]
     volume_size: Option<u64>,
+    /// Also write so many parity files: each makes good one volume that is lost or damaged
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64))]
+    parity: u32,
     #[command(flatten)]
     sealing: Sealing,
     /// When a new snapshot shall say to be sealed
@@ -55,7 +58,8 @@ impl Args {
             ExportSelection::Needs(_) => SealOptions::default(),
             _ => self.sealing.options(None)?,
         };
-        let options = ExportOptions { selection, volume_size: self.volume_size, seal };
+        let options =
+            ExportOptions { selection, volume_size: self.volume_size, parity: self.parity, seal };
         let (site, new_site, out, created) = (self.site, self.new_site, self.out, self.created);
         let request = ExportRequest { site, new_site, out, created, options };
         let report = export::export(&context.ops(), &request)?;
@@ -97,8 +101,15 @@ fn text(report: &ExportReport, asked: Option<u64>) -> String {
     if let Some(size) = report.volume_size.filter(|_| report.limited_by_medium) {
         text.push_str(&limited(size, asked, report.volumes.len()));
     }
-    for volume in &report.volumes {
+    for volume in report.volumes.iter().chain(&report.parity.files) {
         text.push_str(&format!("{}\n", volume.display()));
+    }
+    if !report.parity.files.is_empty() {
+        text.push_str(&format!(
+            "{} ({}): `tidegate bundle repair` restores as many lost or damaged volumes.\n",
+            count(report.parity.files.len() as u64, "parity file"),
+            human_bytes(report.parity.bytes)
+        ));
     }
     text
 }

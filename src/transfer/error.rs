@@ -3,7 +3,8 @@
 use std::{io, path::PathBuf};
 
 use bundle_format::{
-    container::VolumeError, keys::KeyError, segment::SegmentError, trust::TrustError,
+    container::VolumeError, keys::KeyError, parity::ParityError, segment::SegmentError,
+    trust::TrustError,
 };
 
 use crate::{
@@ -89,6 +90,17 @@ pub enum TransferError {
         free: u64,
         /// For what.
         what: &'static str,
+    },
+    /// Parity files cannot be made, or do not help.
+    #[error("cannot {doing} {path}")]
+    Parity {
+        /// What was attempted.
+        doing: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ParityError,
     },
     /// The disk failed.
     #[error(transparent)]
@@ -189,6 +201,7 @@ impl TransferError {
             }
             Self::OtherRoot { .. } => Blame::Refused,
             Self::NoSpace { .. }
+            | Self::Parity { .. }
             | Self::File(_)
             | Self::Busy { .. }
             | Self::Unfit { .. }

@@ -56,5 +56,7 @@ pub use upkeep::consistency::store_problems;
 pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};
 pub use upkeep::seed::{SeedReport, seed};
 pub use volume::medium::LARGEST_ON_FAT;
+pub use volume::parity::{ParityReport, add_parity};
 pub use volume::repack::{RepackReport, repack};
+pub use volume::repair::{DamagedVolume, RepairReport, repair};
 pub use volume::verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};

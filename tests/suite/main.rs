@@ -59,6 +59,7 @@ mod needs;
 mod offers;
 #[cfg(feature = "upstream")]
 mod ops;
+mod parity;
 mod parts;
 mod policy_hold;
 #[cfg(unix)]

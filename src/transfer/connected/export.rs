@@ -30,6 +30,7 @@ use crate::{
         volume::{
             layout::{Object, ObjectKind, lay_out},
             medium,
+            parity::{ParityReport, lay_out_with_parity, write_parity},
             write::{size_of, write_volumes},
         },
     },
@@ -44,6 +45,8 @@ pub struct ExportOptions {
     pub selection: ExportSelection,
     /// No volume larger than so many bytes.
     pub volume_size: Option<u64>,
+    /// How many parity files beside the volumes.
+    pub parity: u32,
     /// How to seal first.
     pub seal: SealOptions,
 }
@@ -54,6 +57,8 @@ pub struct ExportOptions {
 pub struct ExportReport {
     /// The finished volumes, in order.
     pub volumes: Vec<PathBuf>,
+    /// The parity files beside them.
+    pub parity: ParityReport,
     /// For which site.
     pub site: String,
     /// Of which snapshot.
@@ -104,7 +109,7 @@ pub fn export(
         ExportSelection::Needs(needs) => Plan::to_answer(data, mirror, needs)?,
         selection => Plan::to_pack(data, site, created, selection, &options.seal, progress)?,
     };
-    pack(data, site, out, plan, options.volume_size, progress)
+    pack(data, site, out, plan, options, progress)
 }
 
 /// What is to be packed, of which snapshot.
@@ -161,18 +166,24 @@ fn pack(
     site: &str,
     out: &Path,
     plan: Plan,
-    volume_size: Option<u64>,
+    options: &ExportOptions,
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
     let Plan { mut catalog, head, snapshot, index, objects, sealed, unanswered } = plan;
     fs::create_dir_all(out).doing("make", out)?;
     // A stick says itself what it cannot take; a size that was given stays, when it is smaller.
     let (volume_size, limited_by_medium) =
-        medium::volume_limit(volume_size, medium::largest_file(out));
-    let notes = lay_out(&head, index, site, snapshot, &objects, volume_size)?;
+        medium::volume_limit(options.volume_size, medium::largest_file(out));
+    let notes = lay_out_with_parity(&head, volume_size, options.parity, &|most| {
+        lay_out(&head, index, site, snapshot, &objects, most)
+    })?;
     let content = ContentStore::open(&data.content())?;
     let open = |entry: &ObjectEntry| open_object(data, &content, entry);
     let volumes = write_volumes(&notes, &head, out, &open, progress)?;
+    let parity = match options.parity {
+        0 => ParityReport::default(),
+        parity => write_parity(&volumes, out, parity, progress)?,
+    };
     let mut writer = catalog.write()?;
     for object in &objects {
         writer.mark_packed(site, &object.sha256, snapshot)?;
@@ -182,6 +193,7 @@ fn pack(
     let payloads = || objects.iter().filter(|object| object.kind == ObjectKind::Payload);
     Ok(ExportReport {
         volumes,
+        parity,
         site: site.to_owned(),
         snapshot,
         set: notes.first().map(|note| note.set).unwrap_or_default(),

@@ -38,30 +38,49 @@ pub(crate) fn find_volumes(bundles: &[PathBuf]) -> Result<Vec<PathBuf>> {
             found.push(bundle.clone());
             continue;
         }
-        let before = found.len();
-        for entry in fs::read_dir(bundle).doing("list", bundle)? {
-            let entry = entry.doing("list", bundle)?;
-            if is_sidecar(&entry.file_name()) {
-                continue;
-            }
-            let path = entry.path();
-            if path.is_file() && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tar")) {
-                found.push(path);
-            }
-        }
-        if found.len() == before {
+        let inside = files_in(bundle, "tar")?;
+        if inside.is_empty() {
             return Err(TransferError::Unfit {
                 what: format!("there is no volume (*.tar) in {}", bundle.display()),
             });
         }
-        if let Some(new) = found.get_mut(before..) {
-            new.sort();
-        }
+        found.extend(inside);
     }
     if found.is_empty() {
         return Err(TransferError::Unfit { what: "no volume was named".to_owned() });
     }
     Ok(found)
+}
+
+/// The files with this extension that were named, or lie in folders that were named.
+pub(super) fn files_named(bundles: &[PathBuf], extension: &str) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for bundle in bundles {
+        if bundle.is_dir() {
+            found.extend(files_in(bundle, extension)?);
+        } else if has_extension(bundle, extension) {
+            found.push(bundle.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// The files with this extension in a folder, by name.
+fn files_in(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).doing("list", folder)? {
+        let entry = entry.doing("list", folder)?;
+        let path = entry.path();
+        if !is_sidecar(&entry.file_name()) && path.is_file() && has_extension(&path, extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
 /// A volume whose head has been checked.

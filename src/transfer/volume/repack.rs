@@ -9,11 +9,11 @@ use std::{
 };
 
 use bundle_format::{
-    container::{ObjectEntry, VolumeNote, VolumeReader},
+    container::ObjectEntry,
     digest::Sha256,
     index::{Index, SegmentKind},
     limits::BundleLimits,
-    trust::{Expectation, Head, TrustState, VerifiedHead, check_head},
+    trust::{Expectation, TrustState, VerifiedHead, check_head},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::{
     layout::{Object, ObjectKind, lay_out},
     medium,
-    read::find_volumes,
+    source::{Source, read_whole},
     write::{size_of, write_volumes},
 };
 use crate::{
@@ -66,14 +66,10 @@ pub fn repack(
     progress: &dyn Progress,
 ) -> Result<RepackReport> {
     let limits = BundleLimits::default();
-    let paths = find_volumes(bundles)?;
-    let total = paths.iter().filter_map(|path| fs::metadata(path).ok()).map(|m| m.len()).sum();
-    progress.phase("verifying", Some(total));
-    let sources = paths
-        .into_iter()
-        .map(|path| Source::read(path, &limits, progress))
-        .collect::<Result<Vec<Source>>>()?;
-    let first = whole_set(&sources)?;
+    let sources = read_whole(bundles, progress)?;
+    let Some(first) = sources.first() else {
+        return Err(TransferError::Unfit { what: "no volume was named".to_owned() });
+    };
     let verified = check_itself(first, now, &limits)?;
     let extents = Extents::of(&sources)?;
     let objects = extents.in_order(&verified.index);
@@ -93,74 +89,6 @@ pub fn repack(
         site: note.site.clone(),
         bytes: size_of(&notes, head),
     })
-}
-
-/// A volume, all bytes of which agree with what it says of itself.
-struct Source {
-    path: PathBuf,
-    note: VolumeNote,
-    head: Head,
-    /// Where in the file the bytes of each object begin.
-    places: Vec<u64>,
-}
-
-impl Source {
-    fn read(path: PathBuf, limits: &BundleLimits, progress: &dyn Progress) -> Result<Self> {
-        let file = File::open(&path).doing("open the volume", &path)?;
-        let failed = |source| TransferError::Volume { path: path.clone(), source };
-        let (mut reader, note, head) = VolumeReader::open(file, limits).map_err(failed)?;
-        let mut places = Vec::new();
-        let mut reached = 0;
-        while reader.next_object().map_err(failed)?.is_some() {
-            places.push(reader.position());
-            let mut block = vec![0; 1 << 20];
-            while reader.read(&mut block).map_err(|e| failed(e.into()))? > 0 {
-                progress.advance(reader.position() - reached);
-                reached = reader.position();
-            }
-        }
-        progress.advance(reader.position() - reached);
-        Ok(Self { path, note, head, places })
-    }
-
-    fn name(&self) -> std::path::Display<'_> {
-        self.path.display()
-    }
-}
-
-/// The first volume of a set that is whole and of one kind.
-fn whole_set(sources: &[Source]) -> Result<&Source> {
-    let unfit = |what: String| Err(TransferError::Unfit { what });
-    let Some(first) = sources.first() else { return unfit("no volume was named".to_owned()) };
-    let mut here: BTreeMap<u32, &Source> = BTreeMap::new();
-    for source in sources {
-        let (note, is) = (&source.note, first.note.set);
-        if note.set != is || note.of != first.note.of {
-            return unfit(format!(
-                "{} and {} are of two different bundles: name the volumes of one",
-                first.name(),
-                source.name()
-            ));
-        }
-        if source.head != first.head {
-            return unfit(format!(
-                "{} has other signatures than {}: countersign all volumes, or none",
-                source.name(),
-                first.name()
-            ));
-        }
-        here.insert(note.volume, source);
-    }
-    let missing: Vec<String> =
-        (1..=first.note.of).filter(|n| !here.contains_key(n)).map(|n| n.to_string()).collect();
-    if !missing.is_empty() {
-        return unfit(format!(
-            "a bundle is divided anew as a whole, and of its {} volumes these are missing: {}",
-            first.note.of,
-            missing.join(", ")
-        ));
-    }
-    Ok(first)
 }
 
 /// Whether the signatures hold under the first root of the volumes themselves. That says that they are

@@ -11,10 +11,12 @@ use bundle_format::{
     trust::Head,
 };
 
+use tempfile::NamedTempFile;
+
 use super::medium;
 use crate::{
     durable,
-    file_error::Doing as _,
+    file_error::{Doing as _, FileError},
     transfer::{error::TransferError, kill, progress::Progress},
 };
 
@@ -64,13 +66,7 @@ fn write_volume(
 ) -> Result<PathBuf> {
     let path = out.join(file_name(note));
     let failed = |source| TransferError::Export { path: path.clone(), source };
-    let file = tempfile::Builder::new()
-        .prefix(".tidegate-")
-        .suffix(".partial")
-        .tempfile_in(out)
-        .doing("write in", out)?;
-    // The lock says that this file is still being written. Not every medium can lock.
-    let _ = file.as_file().try_lock_shared();
+    let file = temporary(out)?;
     let mut writer =
         VolumeWriter::new(BufWriter::with_capacity(1 << 20, file), note, head).map_err(failed)?;
     for entry in &note.objects {
@@ -80,10 +76,28 @@ fn write_volume(
     kill::step("objects packed");
     let file = writer.finish().map_err(failed)?;
     let file = file.into_inner().map_err(IntoInnerError::into_error).doing("write", &path)?;
-    medium::make_readable(file.path()).doing("set the permissions of", &path)?;
-    durable::rename(file, &path).doing("keep", &path)?;
+    keep(file, &path)?;
     kill::step("volume renamed");
     Ok(path)
+}
+
+/// A file in a folder of a medium that gets its name when it is whole.
+pub(super) fn temporary(out: &Path) -> std::result::Result<NamedTempFile, FileError> {
+    let file = tempfile::Builder::new()
+        .prefix(".tidegate-")
+        .suffix(".partial")
+        .tempfile_in(out)
+        .doing("write in", out)?;
+    // The lock says that this file is still being written. Not every medium can lock.
+    let _ = file.as_file().try_lock_shared();
+    Ok(file)
+}
+
+/// Gives such a file its name; everybody may read it.
+pub(super) fn keep(file: NamedTempFile, path: &Path) -> std::result::Result<(), FileError> {
+    medium::make_readable(file.path()).doing("set the permissions of", path)?;
+    durable::rename(file, path).doing("keep", path)?;
+    Ok(())
 }
 
 /// Removes half-written volumes of killed runs from the folder.
