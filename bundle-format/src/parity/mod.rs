@@ -16,7 +16,7 @@ use std::io;
 
 pub use encode::make_parity;
 pub use preamble::{BlockDigest, ParityFile, ParityNote, ParityVolume, parity_size};
-pub use restore::{BeginOutputs, Damage, Outputs, restore_volumes};
+pub use restore::{Damage, Outputs, RepairOutputs, restore_volumes};
 
 /// Volumes are divided into blocks of so many bytes; the last one is filled with zeros. A block is what is
 /// found damaged, and restored.

@@ -85,7 +85,7 @@ impl<R: Read + Seek> Blocks<'_, R> {
 pub type Outputs<W> = BTreeMap<usize, W>;
 
 /// Is told what is damaged, and makes the files for it.
-pub type BeginOutputs<'a, W> = &'a mut dyn FnMut(&[Damage]) -> Result<Outputs<W>, ParityError>;
+pub type RepairOutputs<'a, W> = &'a mut dyn FnMut(&[Damage]) -> Result<Outputs<W>, ParityError>;
 
 /// Restores the volumes that are damaged or missing. `volumes` are in the order of the note, `None` where
 /// one is missing; a parity file is one as it was read, and the file. `damaged` gets what is wrong, and
@@ -98,7 +98,7 @@ pub type BeginOutputs<'a, W> = &'a mut dyn FnMut(&[Damage]) -> Result<Outputs<W>
 pub fn restore_volumes<R: Read + Seek, W: Write>(
     parity: &mut [(ParityFile, R)],
     volumes: &mut [Option<R>],
-    damaged: BeginOutputs<'_, W>,
+    damaged: RepairOutputs<'_, W>,
     each: &mut dyn FnMut(u64),
 ) -> Result<Outputs<W>, ParityError> {
     let (note, digests) = match parity.first() {
