@@ -4,6 +4,9 @@ use uuid::Uuid;
 
 use super::{error::CatalogError, reader::Catalog, writer::CatalogWriter};
 
+/// The note of the last time that numbers of revisions were taken back.
+const RENUMBERED: &str = "renumbered";
+
 impl Catalog {
     /// A counter that grows with every commit that changed something.
     ///
@@ -22,6 +25,19 @@ impl Catalog {
         let Some(text) = self.meta("mirror-id")? else { return Ok(None) };
         let id = Uuid::try_parse(&text);
         id.map(Some).map_err(|_| self.damaged(format!("its mirror id is {text:?}")))
+    }
+
+    /// Which numbering of revisions agents see: that of the mirror, until numbers had to be taken back.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn numbering(&self) -> Result<Option<Uuid>, CatalogError> {
+        let renumbered = self.meta(RENUMBERED)?;
+        let mirror = self.mirror_id()?;
+        Ok(mirror.map(|mirror| match renumbered {
+            Some(since) => Uuid::new_v5(&mirror, since.as_bytes()),
+            None => mirror,
+        }))
     }
 
     /// A note that sealing or switching left.
@@ -64,6 +80,15 @@ impl Catalog {
 }
 
 impl CatalogWriter<'_> {
+    /// Notes that numbers of revisions were taken back that agents may have seen, so that they begin anew:
+    /// `since` is different each time.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn set_renumbered(&mut self, since: &str) -> Result<(), CatalogError> {
+        self.set_meta(RENUMBERED, since)
+    }
+
     /// Says which mirror numbers the revisions.
     ///
     /// # Errors

@@ -116,6 +116,26 @@ impl CatalogWriter<'_> {
         Ok(rows as u64)
     }
 
+    /// Removes revisions of the mirror that cannot be beside this one: another one with its number, and the
+    /// same one with another number or other bytes. Returns how many.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn drop_contradicting(&mut self, record: &RevisionRecord) -> Result<u64, CatalogError> {
+        let sql = "DELETE FROM revision WHERE NOT local
+             AND (revision_id = ?1 OR (update_id = ?2 AND revision_number = ?3))
+             AND NOT (revision_id = ?1 AND update_id = ?2 AND revision_number = ?3
+                      AND document_sha256 = ?4)";
+        let digest = Sha256::hash(&record.xml);
+        let params = params![
+            record.revision_id,
+            record.update_id.as_bytes(),
+            record.revision_number,
+            digest.as_bytes()
+        ];
+        Ok(self.execute_change("remove what replaced keys have signed", sql, params)? as u64)
+    }
+
     /// Whether a revision is here with this number and these bytes, and is offered.
     ///
     /// # Errors

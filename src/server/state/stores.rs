@@ -228,12 +228,12 @@ impl Stores {
         Ok(catalog)
     }
 
-    /// The mirror that numbers the revisions, once known. Blocking.
+    /// Which numbering of revisions agents see, once known. Blocking.
     pub(super) fn numbering(&self) -> Result<Option<Uuid>, CatalogError> {
         if let Side::Connected { mirror_id } = self.data.side() {
             return Ok(Some(*mirror_id));
         }
-        self.catalog()?.mirror_id()
+        self.catalog()?.numbering()
     }
 }
 

@@ -34,6 +34,9 @@ pub struct Changes {
     pub revisions_differing: u64,
     /// Revisions that the snapshot no longer names.
     pub revisions_removed: u64,
+    /// Revisions that only replaced keys have signed, and that contradicted this snapshot: it has its own in
+    /// their place.
+    pub revisions_replaced: u64,
     /// Payload rows that are new or changed.
     pub payloads_changed: u64,
     /// Payload rows that the snapshot no longer names.
@@ -67,6 +70,9 @@ pub(crate) struct Switch<'a> {
     pub(crate) stage: &'a Stage,
     /// The segments of what is served.
     pub(crate) served: &'a [SegmentRef],
+    /// What is served was signed with keys that were replaced since: nothing of it counts against the
+    /// snapshot.
+    pub(crate) keys_replaced: bool,
     pub(crate) limits: &'a BundleLimits,
     pub(crate) documents: &'a update::DocumentLimits,
     pub(crate) now: Timestamp,
@@ -87,8 +93,8 @@ impl Switch<'_> {
             .cloned()
             .collect();
         let (segments_to_read, replace) = match self.appended_segments(index) {
-            Some(new) => (new, false),
-            None => (index.segments.iter().collect(), true),
+            Some(new) if !self.keys_replaced => (new, false),
+            _ => (index.segments.iter().collect(), true),
         };
         if replace {
             writer.start_list()?;
@@ -108,11 +114,18 @@ impl Switch<'_> {
             }));
         }
         writer.set_mirror_id(index.mirror_id).map_err(blame_bundle)?;
+        if self.keys_replaced {
+            changes.revisions_replaced = self.drop_contradicting(writer, &segments_to_read)?;
+        }
         self.put_revisions(writer, &segments_to_read, replace, &mut changes)?;
         self.put_keys_and_driver_sets(writer, &segments_to_read, replace, &mut changes)?;
         if replace {
             changes.revisions_removed = writer.drop_unlisted_revisions()?;
             writer.drop_unlisted_extras()?;
+        }
+        if self.keys_replaced && changes.revisions_replaced + changes.revisions_removed > 0 {
+            // Agents may have seen numbers that mean something else now, or will in a later snapshot.
+            writer.set_renumbered(&format!("{} {}", index.snapshot, self.now))?;
         }
         if let Some(first) = writer.contradictions()?.first() {
             return Err(TransferError::refused(format!(
@@ -208,6 +221,24 @@ impl Switch<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Removes what only replaced keys have signed and what cannot be beside this snapshot's revisions.
+    fn drop_contradicting(
+        &self,
+        writer: &mut CatalogWriter<'_>,
+        segments: &[&SegmentRef],
+    ) -> Result<u64> {
+        let mut dropped = 0;
+        for segment in segments.iter().filter(|s| s.kind == SegmentKind::Catalogue) {
+            let Some(path) = self.stage.find_segment(segment) else { continue };
+            for record in segments::open(&path, segment, self.limits, segments::refused)? {
+                if let Record::Revision(record) = record.map_err(segments::refused)? {
+                    dropped += writer.drop_contradicting(&record)?;
+                }
+            }
+        }
+        Ok(dropped)
     }
 
     fn put_keys_and_driver_sets(

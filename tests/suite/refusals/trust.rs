@@ -9,6 +9,7 @@ use bundle_format::{
     index::SegmentKind, policy::PolicyApproval, segment::Record, trust::TrustState,
 };
 use tidegate::{
+    catalog::Catalog,
     content::ContentStore,
     fleet::Fleet,
     transfer::{
@@ -20,10 +21,10 @@ use tidegate::{
 use super::{
     super::support::{
         clock::now,
-        sides::{Mirror, Site, bytes, copy_folder, update},
+        sides::{Mirror, Site, bytes, copy_folder, document, update},
     },
     MIRROR, Start,
-    forge::{Forge, digests, payload_record, volume},
+    forge::{Forge, digests, payload_record, revision_record, volume},
     refused_by, refused_path, start, write_to,
 };
 
@@ -390,4 +391,67 @@ fn a_held_policy_of_revoked_keys_is_not_accepted() {
     site.import(&after).unwrap();
     let refusal = policy_accept(&site.data, &PolicyChoice::default(), now()).unwrap_err();
     assert!(refusal.to_string().contains("revoked"), "{refusal}");
+}
+
+/// What the thief's snapshot says of numbers and documents does not stand in the way of the mirror's, and
+/// agents that may have seen it begin anew. Killed before the commit, nothing has changed.
+#[test]
+fn revisions_of_the_thief_make_room_for_the_mirrors() {
+    for number in [2, 50] {
+        let (mirror, site, stolen) = stolen_keys();
+        let numbering = || Catalog::open(&site.data.catalog()).unwrap().numbering().unwrap();
+        let before = numbering();
+        // The mirror's own first update with other words, and the number that its second one will have.
+        let first = document(1, 1, &[]).replace("Update 1", "Update one");
+        let records = [revision_record(1, 1, &first), revision_record(9, 2, &document(9, 1, &[]))];
+        let only_second = number == 50;
+        let records = if only_second { &records[1..] } else { &records[..] };
+        let forged = Forge::new(number).segment(SegmentKind::Catalogue, records);
+        let path = write_to(&site, "thief.tar", &forged.volume(&stolen));
+        assert_eq!(site.import(&[path]).unwrap().in_force, Some(number));
+        assert_eq!(numbering(), before);
+        mirror.add(2, 1, &[bytes(2, 3000)]);
+        replace_keys(&mirror);
+        let volumes = mirror.export_full("plant-7").volumes;
+        let dry = site.dry_run(&volumes).unwrap();
+        assert_eq!(dry.in_force, Some(2));
+        assert_eq!(numbering(), before);
+        let report = site.import(&volumes).unwrap();
+        let changes = report.switched.unwrap();
+        assert!(changes.revisions_replaced > 0, "{changes:?}");
+        assert!(report.warnings.iter().any(|w| w.contains("agents begin anew")));
+        let twin = Site::new("plant-7", &mirror.root);
+        twin.import(&volumes).unwrap();
+        assert_eq!(revisions(&site), revisions(&twin));
+        let renumbered = numbering();
+        assert_ne!(renumbered, before);
+        assert!(check(&site.data, now(), false, &()).unwrap().is_good());
+        // The next ones are as always.
+        mirror.add(3, 1, &[]);
+        site.import(&mirror.export("plant-7").volumes).unwrap();
+        assert_eq!(numbering(), renumbered);
+    }
+}
+
+/// Who replaces keys and was not robbed keeps the numbering: no agent begins anew for it.
+#[test]
+fn replaced_keys_alone_renumber_nothing() {
+    let (mirror, site, _) = stolen_keys();
+    let numbering = || Catalog::open(&site.data.catalog()).unwrap().numbering().unwrap();
+    let before = numbering();
+    replace_keys(&mirror);
+    mirror.add(2, 1, &[bytes(2, 3000)]);
+    let report = site.import(&mirror.export("plant-7").volumes).unwrap();
+    assert_eq!((report.in_force, report.switched.unwrap().revisions_added), (Some(2), 1));
+    assert_eq!(numbering(), before);
+}
+
+/// Number, update and digest of every revision.
+fn revisions(site: &Site) -> Vec<String> {
+    let connection = rusqlite::Connection::open(site.data.catalog()).unwrap();
+    let sql =
+        "SELECT revision_id || ' ' || hex(update_id) || ' ' || hex(document_sha256) || withdrawn
+               FROM revision ORDER BY revision_id";
+    let mut rows = connection.prepare(sql).unwrap();
+    rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }

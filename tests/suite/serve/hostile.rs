@@ -269,6 +269,16 @@ fn another_numbering_is_server_changed() {
     let session = Session { address: server.address, ..session };
     let text = session.with_cookie("SyncUpdates", "<parameters/>");
     assert_eq!(error_code(&text).as_deref(), Some("ServerChanged"));
+    // Or when numbers had to be taken back.
+    let session = Session::new(server.address, "pc-1", "2.90");
+    drop(server);
+    let mut writer = catalog.write().unwrap();
+    writer.set_renumbered("3 2026-01-01").unwrap();
+    writer.commit().unwrap();
+    let server = Running::new(&site);
+    let session = Session { address: server.address, ..session };
+    let text = session.with_cookie("SyncUpdates", "<parameters/>");
+    assert_eq!(error_code(&text).as_deref(), Some("ServerChanged"));
 }
 
 #[test]

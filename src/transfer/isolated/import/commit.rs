@@ -155,6 +155,7 @@ fn switch_to_newest(
         let switch = Switch {
             stage,
             served: &site.served,
+            keys_replaced: context.trust.before_newest_root().is_some(),
             limits: &context.options.limits,
             documents: &context.options.documents,
             now: context.options.now,
@@ -177,6 +178,12 @@ fn switch_to_newest(
                     search.warnings.push(format!(
                         "{} revisions of snapshot {snapshot} are here already with other bytes than the mirror's; those that were here stay. Import into a new data folder to have the mirror's",
                         changes.revisions_differing
+                    ));
+                }
+                if changes.revisions_replaced > 0 {
+                    search.warnings.push(format!(
+                        "{} revisions of the snapshot that replaced keys had signed contradicted the mirror's: the mirror's have taken their place, and agents begin anew",
+                        changes.revisions_replaced
                     ));
                 }
                 let verified = candidate.verified.clone();
