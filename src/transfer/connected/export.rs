@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufWriter, Cursor, IntoInnerError, Read},
+    io::{self, BufWriter, Cursor, IntoInnerError, Read},
     path::{Path, PathBuf},
 };
 
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     layout::{Object, ObjectKind, lay_out},
-    medium,
+    medium::{self, LARGEST_ON_FAT},
     seal::seal_locked,
     seal_options::{SealOptions, SealOutcome},
 };
@@ -28,6 +28,7 @@ use crate::{
     content::ContentStore,
     data_dir::DataDir,
     durable,
+    error_chain::causes,
     file_error::Doing as _,
     transfer::{
         error::TransferError,
@@ -123,7 +124,8 @@ pub fn export(
     let content = ContentStore::open(&data.content())?;
     let mut volumes = Vec::new();
     for note in &notes {
-        volumes.push(write_volume(data, &content, &head, note, out, progress)?);
+        let written = write_volume(data, &content, &head, note, out, progress);
+        volumes.push(written.map_err(|error| too_large(error, note, &head, out))?);
     }
     medium::sync_folder(out).doing("sync", out)?;
     let mut writer = catalog.write()?;
@@ -220,6 +222,20 @@ fn write_volume(
     Ok(path)
 }
 
+/// Says which size to give when the file system takes no volume as large as this one.
+fn too_large(error: TransferError, note: &VolumeNote, head: &Head, out: &Path) -> TransferError {
+    let is_limit = |cause: &io::Error| cause.kind() == io::ErrorKind::FileTooLarge;
+    if !causes(&error).filter_map(|cause| cause.downcast_ref()).any(is_limit) {
+        return error;
+    }
+    let size = container::volume_size(note, head);
+    let give = match size > LARGEST_ON_FAT {
+        true => "`--volume-size fat32` (4 GiB)".to_owned(),
+        false => format!("a `--volume-size` that it takes, below {size}"),
+    };
+    TransferError::VolumeTooLarge { out: out.to_owned(), size, give }
+}
+
 /// Removes half-written volumes of killed exports from the folder.
 fn remove_leftovers(out: &Path) -> Result<()> {
     for entry in fs::read_dir(out).doing("list", out)? {
@@ -284,7 +300,7 @@ struct ProgressReader<'a> {
 }
 
 impl Read for ProgressReader<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.source.read(buf)?;
         self.progress.advance(n as u64);
         Ok(n)
