@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::{
-    program::{messages, number, text, utf8},
+    program::{messages, number, run, text, utf8},
     sides::{bytes, document, update},
     stores::digests,
     two_sides::{TwoSides, listed},
@@ -150,4 +150,39 @@ fn it_says_whether_sites_are_concerned() {
     sides.export(&[], 0);
     let said = say(&["--yes"]);
     assert!(said.contains("sites follow with the next bundle"), "{said}");
+}
+
+/// Bundle 3 of update 1 or 4, and only 1 has its files here: the bundle stays in the mirror, with its
+/// approval, and is offered to nobody.
+#[test]
+fn bundles_that_lose_their_last_alternative_with_files_are_named_before_it_happens() {
+    let sides = sides();
+    let program = &sides.connected;
+    let (one, three) = (update(1).to_string(), update(3).to_string());
+    sides.put("5.xml", document(5, 1, &[digests(&bytes(5, 600))]));
+    sides.put("6.xml", bundle(6, &[1, 5]));
+    sides.sync(&[], 0);
+    let six = update(6).to_string();
+    program.run(&["approve", &three, &six, "--group", "All Computers"]);
+    for how in ["--dry-run", "--yes"] {
+        let outcome = program.run(&["withdraw", &one, how]);
+        assert_eq!(outcome["approvals"], Value::Array(vec![]), "{outcome:#}");
+        let named = outcome["no-longer-offered"].as_array().unwrap();
+        assert_eq!(named.len(), 1, "3 has the files of 4: {outcome:#}");
+        assert_eq!(text(&outcome, "/no-longer-offered/0/update"), six);
+    }
+    let said = run(&program.data, &["withdraw", &one, "--dry-run"]);
+    assert!(
+        String::from_utf8_lossy(&said.stdout).contains("Nothing to withdraw"),
+        "{}",
+        String::from_utf8_lossy(&said.stdout)
+    );
+    program.run(&["withdraw", &one, "--undo"]);
+    let said = run(&program.data, &["withdraw", &one, "--dry-run"]);
+    let expected = format!("\"Update 6\" ({six}): approved, and no longer offered");
+    assert!(
+        String::from_utf8_lossy(&said.stdout).contains(&expected),
+        "{}",
+        String::from_utf8_lossy(&said.stdout)
+    );
 }
