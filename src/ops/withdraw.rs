@@ -9,7 +9,7 @@ use super::{
     Result,
     context::Context,
     error::OpsError,
-    waiting::{self, NamedUpdate},
+    waiting::{self, reasons::NamedUpdate},
 };
 use crate::{
     catalog::{Catalog, RevisionSummary},

@@ -128,7 +128,7 @@ fn what_is_left_out_is_shown_until_it_is_withdrawn() {
         sides.carry(4);
     }
     assert_eq!(listed(&sides.isolated), [1]);
-    let output = crate::support::program::run(&side.data, &["status"]);
+    let output = run(&side.data, &["status"]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("Left out of snapshots: 1 revision"), "{said}");
     let removed = side.run(&["approve", "--remove", &id, "--group", "All Computers"]);

@@ -124,8 +124,7 @@ pub fn export(
     let content = ContentStore::open(&data.content())?;
     let mut volumes = Vec::new();
     for note in &notes {
-        let written = write_volume(data, &content, &head, note, out, progress);
-        volumes.push(written.map_err(|error| too_large(error, note, &head, out))?);
+        volumes.push(write_volume(data, &content, &head, note, out, progress)?);
     }
     medium::sync_folder(out).doing("sync", out)?;
     let mut writer = catalog.write()?;
@@ -191,6 +190,18 @@ fn objects_to_pack(
 
 /// Writes one volume under a temporary name; when it is whole and synced, it gets its final name.
 fn write_volume(
+    data: &DataDir,
+    content: &ContentStore,
+    head: &Head,
+    note: &VolumeNote,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<PathBuf> {
+    try_volume(data, content, head, note, out, progress)
+        .map_err(|error| too_large(error, note, head, out))
+}
+
+fn try_volume(
     data: &DataDir,
     content: &ContentStore,
     head: &Head,
