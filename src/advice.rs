@@ -9,7 +9,7 @@ use crate::sqlite::{SqliteFailure, sqlite_failure};
 pub fn advice(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     if cause.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::FileTooLarge) {
         return Some(
-            "the file system there takes no file as large as that: export again with `--volume-size fat32` (4 GiB), or a smaller size",
+            "the file system there takes no file as large as that: use one that does (ext4, NTFS, exFAT), or raise the limit of the shell (`ulimit -f`)",
         );
     }
     let failure = match cause.downcast_ref::<io::Error>().map(io::Error::kind) {

@@ -33,6 +33,16 @@ pub struct Contradiction {
     pub what: String,
 }
 
+impl Contradiction {
+    /// What becomes of the revision on the connected side, and what to do.
+    pub fn notice(&self) -> String {
+        format!(
+            "left out of snapshots: {self}. Its publisher has to correct it; `tidegate withdraw {}` takes it out for good",
+            self.identity.id
+        )
+    }
+}
+
 /// A whole sentence, with the update that it is about.
 impl fmt::Display for Contradiction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -32,7 +32,13 @@ fn reason(summary: &ReasonSummary) -> String {
         summary.examples.iter().map(|named| printable(&named.title)).collect();
     let more = summary.updates.saturating_sub(titles.len() as u64);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("  {} ({}): {}{more}\n", cause(summary.reason), summary.updates, titles.join(", "))
+    format!(
+        "  {} ({}): {}{more}\n    {}\n",
+        cause(summary.reason),
+        summary.updates,
+        titles.join(", "),
+        summary.advice
+    )
 }
 
 /// What a reason means.
@@ -44,9 +50,7 @@ fn cause(reason: WaitingReason) -> &'static str {
         WaitingReason::ContradictingDigest => {
             "the document names another size or SHA-256 than the files that are here have"
         }
-        WaitingReason::LicenceNotAccepted => {
-            "the licence is not accepted (`tidegate approve UPDATE --accept-eula` accepts it)"
-        }
+        WaitingReason::LicenceNotAccepted => "the licence is not accepted",
         WaitingReason::SupersededRing => {
             "approved updates supersede each other, and agents take none of them"
         }
@@ -93,7 +97,7 @@ fn sentence(details: &ReasonDetails) -> String {
 }
 
 /// An update by its title, and its id where that is not all that is known.
-fn named(update: &NamedUpdate) -> String {
+pub(super) fn named(update: &NamedUpdate) -> String {
     let (id, title) = (update.update.to_string(), printable(&update.title));
     if id == title { id } else { format!("\"{title}\" ({id})") }
 }

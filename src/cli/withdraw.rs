@@ -1,13 +1,20 @@
 //! `tidegate withdraw`
 
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::{
+    io::{self, BufRead as _, IsTerminal as _},
+    slice,
+};
 
 use tidegate::{
     ops::withdraw::{self, NamedRevision, WithdrawOutcome, WithdrawRequest},
     update::UpdateId,
 };
 
-use super::{Context, Outcome, exit, output::count};
+use super::{
+    Context, Outcome, exit,
+    output::{count, printable},
+    waiting,
+};
 
 /// Take updates out of the mirror: the next snapshot does not have them, and no source brings them
 /// again.
@@ -39,17 +46,11 @@ impl Args {
         let request = WithdrawRequest { updates, revision, dry_run };
         if undo {
             let offered = withdraw::offer_again(&context.ops(), &request)?;
-            context.out.data(&offered, || {
-                let verb = match (dry_run, offered.len()) {
-                    (_, 0) => return "Nothing to offer again: it is not withdrawn.".to_owned(),
-                    (true, _) => "would be offered",
-                    (false, 1) => "is offered",
-                    (false, _) => "are offered",
-                };
-                let number = count(offered.len() as u64, "revision");
-                format!("{}{number} {verb} again.", lines(&offered, ""))
+            context.out.data(&offered, || match offered.is_empty() {
+                true => "Nothing to offer again: it is not withdrawn.".to_owned(),
+                false => offered_again(&offered, dry_run),
             })?;
-            return Ok(Outcome::Done);
+            return Ok(Outcome::complete(offered.iter().all(|one| one.left_out.is_none())));
         }
         if !dry_run && !yes {
             let shown = WithdrawRequest { dry_run: true, ..request.clone() };
@@ -63,6 +64,28 @@ impl Args {
         context.out.data(&outcome, || text(&outcome))?;
         Ok(Outcome::Done)
     }
+}
+
+/// What is offered again, or would be, and what stays out of snapshots for another reason.
+fn offered_again(revisions: &[NamedRevision], dry_run: bool) -> String {
+    let mut text = String::new();
+    let mut offered = 0;
+    for one in revisions {
+        text.push_str(&lines(slice::from_ref(one), ""));
+        match &one.left_out {
+            None => offered += 1,
+            Some(why) => text.push_str(&format!(
+                "    not offered: it {}. It is left out of snapshots until its publisher corrects it\n",
+                printable(why)
+            )),
+        }
+    }
+    let verb = match (dry_run, offered) {
+        (true, _) => "would be offered",
+        (false, 1) => "is offered",
+        (false, _) => "are offered",
+    };
+    format!("{text}{} {verb} again.", count(offered, "revision"))
 }
 
 /// Nothing is withdrawn unasked.
@@ -86,6 +109,12 @@ fn text(outcome: &WithdrawOutcome) -> String {
     for one in &outcome.approvals {
         text.push_str(&format!("approval of {} for \"{}\"\n", one.update, one.group_name));
     }
+    for one in &outcome.no_longer_offered {
+        text.push_str(&format!(
+            "{}: approved, and no longer offered without what is withdrawn\n",
+            waiting::named(one)
+        ));
+    }
     text.push_str(&format!(
         "{}, {} and {} {}.",
         count(outcome.revisions.len() as u64, "revision"),
@@ -101,6 +130,7 @@ fn text(outcome: &WithdrawOutcome) -> String {
 }
 
 fn lines(revisions: &[NamedRevision], what: &str) -> String {
-    let line = |one: &NamedRevision| format!("{} ({}){what}\n", one.title, one.identity);
+    let line =
+        |one: &NamedRevision| format!("{} ({}){what}\n", printable(&one.title), one.identity);
     revisions.iter().map(line).collect()
 }

@@ -64,9 +64,6 @@ pub(super) fn with_waiting<T>(
 /// Names what snapshots do not get.
 pub(super) fn warn_of_left_out(context: &Context<'_>, left_out: &[Contradiction]) {
     for one in left_out {
-        context.observer().warn(&format!(
-            "left out of snapshots: {}. Its publisher has to correct it; `tidegate withdraw {}` takes it out for good",
-            one, one.identity.id
-        ));
+        context.observer().warn(&one.notice());
     }
 }

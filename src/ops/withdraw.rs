@@ -5,7 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Result, context::Context, error::OpsError};
+use super::{
+    Result,
+    context::Context,
+    error::OpsError,
+    waiting::{self, reasons::NamedUpdate},
+};
 use crate::{
     catalog::{Catalog, RevisionSummary},
     fleet::Fleet,
@@ -35,6 +40,9 @@ pub struct NamedRevision {
     pub identity: UpdateIdentity,
     /// Its title.
     pub title: String,
+    /// Why no snapshot gets it, if it contradicts a payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
 }
 
 /// An approval that goes with its update.
@@ -59,6 +67,9 @@ pub struct WithdrawOutcome {
     pub bundles: Vec<NamedRevision>,
     /// Approvals of updates of which nothing is offered any more: taken back.
     pub approvals: Vec<WithdrawnApproval>,
+    /// Approved updates that are offered now and would not be without them, although they stay: no other
+    /// alternative of a bundle has its files here.
+    pub no_longer_offered: Vec<NamedUpdate>,
     /// A snapshot has some of these revisions: sites follow with the next bundle.
     pub in_snapshots: bool,
     /// Nothing was changed, because only that was asked for.
@@ -81,7 +92,7 @@ pub fn withdraw(context: &Context<'_>, request: &WithdrawRequest) -> Result<With
     let (data, _) = context.connected_side(ONLY_THE_MIRROR)?;
     let mut catalog = Catalog::open(&data.catalog())?;
     let mut fleet = Fleet::open(&data.fleet())?;
-    let outcome = plan(&catalog, &fleet, request)?;
+    let outcome = plan(context, &catalog, &fleet, request)?;
     if request.dry_run || outcome.is_empty() {
         return Ok(outcome);
     }
@@ -100,27 +111,39 @@ pub fn withdraw(context: &Context<'_>, request: &WithdrawRequest) -> Result<With
     Ok(outcome)
 }
 
-/// Offers withdrawn updates again; gives the revisions for which that changed anything. Bundles that
-/// were withdrawn with them have to be named too; approvals do not come back.
+/// Offers withdrawn updates again; gives the revisions for which that changed anything. One that
+/// contradicts a payload stays out of snapshots, and says so. Bundles that were withdrawn with them have
+/// to be named too; approvals do not come back.
 ///
 /// # Errors
 /// As [`withdraw`].
 pub fn offer_again(context: &Context<'_>, request: &WithdrawRequest) -> Result<Vec<NamedRevision>> {
     let (data, _) = context.connected_side(ONLY_THE_MIRROR)?;
     let mut catalog = Catalog::open(&data.catalog())?;
-    let chosen: Vec<_> =
+    let mut chosen: Vec<_> =
         chosen(&catalog, request)?.into_iter().filter(|revision| revision.withdrawn).collect();
-    if !request.dry_run {
-        let mut writer = catalog.write()?;
-        for revision in &chosen {
-            writer.offer_again(&revision.identity)?;
+    let mut writer = catalog.write()?;
+    for revision in &chosen {
+        writer.offer_again(&revision.identity)?;
+    }
+    for one in writer.leave_out_contradicting()? {
+        for revision in chosen.iter_mut().filter(|revision| revision.identity == one.identity) {
+            revision.left_out = Some(one.what.clone());
         }
+    }
+    // Without a commit nothing is changed.
+    if !request.dry_run {
         writer.commit()?;
     }
     Ok(chosen.into_iter().map(named).collect())
 }
 
-fn plan(catalog: &Catalog, fleet: &Fleet, request: &WithdrawRequest) -> Result<WithdrawOutcome> {
+fn plan(
+    context: &Context<'_>,
+    catalog: &Catalog,
+    fleet: &Fleet,
+    request: &WithdrawRequest,
+) -> Result<WithdrawOutcome> {
     let chosen = chosen(catalog, request)?;
     let mut gone: BTreeSet<UpdateIdentity> = chosen.iter().map(|r| r.identity).collect();
     let bundled = catalog.bundles_without(&gone)?;
@@ -138,12 +161,15 @@ fn plan(catalog: &Catalog, fleet: &Fleet, request: &WithdrawRequest) -> Result<W
         }
     }
     let approvals = approvals_without(catalog, fleet, &gone)?;
+    let taken_back: BTreeSet<UpdateId> = approvals.iter().map(|one| one.update).collect();
+    let mut no_longer_offered = waiting::no_longer_offered(context, catalog, fleet, &gone)?;
+    no_longer_offered.retain(|one| !taken_back.contains(&one.update));
     let mut in_snapshots = false;
     for one in revisions.iter().chain(&bundles) {
         in_snapshots |= catalog.is_sealed(&one.identity)?;
     }
     let dry_run = request.dry_run;
-    Ok(WithdrawOutcome { revisions, bundles, approvals, in_snapshots, dry_run })
+    Ok(WithdrawOutcome { revisions, bundles, approvals, no_longer_offered, in_snapshots, dry_run })
 }
 
 /// The revisions that are asked for, withdrawn ones too.
@@ -194,5 +220,6 @@ fn approvals_without(
 }
 
 fn named(revision: RevisionSummary) -> NamedRevision {
-    NamedRevision { identity: revision.identity, title: revision.title }
+    let RevisionSummary { identity, title, left_out, .. } = revision;
+    NamedRevision { identity, title, left_out }
 }

@@ -159,6 +159,18 @@ pub enum TransferError {
         #[source]
         source: SegmentError,
     },
+    /// The file system of the medium has a limit for files.
+    #[error(
+        "cannot write the volumes in {out}: the file system there takes no file of {size} bytes; export again with {give}"
+    )]
+    VolumeTooLarge {
+        /// The folder.
+        out: PathBuf,
+        /// Bytes of the volume.
+        size: u64,
+        /// Which size to give, for people.
+        give: String,
+    },
     /// Writing a volume failed.
     #[error("cannot write the volume {path}")]
     Export {
@@ -209,6 +221,7 @@ impl TransferError {
             | Self::Sign { .. }
             | Self::Segment { .. }
             | Self::Export { .. }
+            | Self::VolumeTooLarge { .. }
             | Self::Key(_)
             | Self::Catalog(_)
             | Self::Content(_)

@@ -5,7 +5,7 @@ use bundle_format::digest::{PayloadDigests, Sha256};
 use serde_json::Value;
 
 use crate::support::{
-    program::{messages, number, text},
+    program::{messages, number, run, text},
     sides::{bytes, document, update},
     stores::digests,
     two_sides::{TwoSides, listed},
@@ -128,7 +128,7 @@ fn what_is_left_out_is_shown_until_it_is_withdrawn() {
         sides.carry(4);
     }
     assert_eq!(listed(&sides.isolated), [1]);
-    let output = crate::support::program::run(&side.data, &["status"]);
+    let output = run(&side.data, &["status"]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("Left out of snapshots: 1 revision"), "{said}");
     let removed = side.run(&["approve", "--remove", &id, "--group", "All Computers"]);
@@ -188,4 +188,36 @@ fn a_bundle_of_what_is_left_out_says_what_it_lacks() {
     }
     let shown = sides.connected.run(&["updates", &update(3).to_string()]);
     assert_eq!(text(&shown, "/waiting/0/updates/0/title"), "Update 2", "{shown:#}");
+}
+
+/// Offering it again does not bring it into snapshots, and nothing says that it does.
+#[test]
+fn what_contradicts_is_not_said_to_be_offered_again() {
+    let sides = TwoSides::new();
+    let side = &sides.connected;
+    let id = update(2).to_string();
+    let [lie, ..] = lies(&bytes(1, 500));
+    sides.put("b.xml", document(2, 1, &[lie]));
+    sides.put("a.xml", document(1, 1, &[digests(&bytes(1, 500))]));
+    sides.put("payload", bytes(1, 500));
+    sides.sync(&[], 4);
+    side.run(&["withdraw", &id, "--yes"]);
+    for how in [&["--dry-run"][..], &[]] {
+        let offered = side.run_to(&[&["withdraw", &id, "--undo"], how].concat(), 4);
+        assert!(text(&offered, "/0/left-out").contains("names the file"), "{offered:#}");
+    }
+    assert_eq!(text(&side.run(&["status"]), "/left-out/0/identity/id"), id);
+    let report = side.run_to(&["check"], 1);
+    let found = text(&report, "/problems/0");
+    assert!(
+        found.contains("left out of snapshots") && found.contains("`tidegate withdraw"),
+        "{found}"
+    );
+    side.run(&["withdraw", &id, "--yes"]);
+    let said = run(&side.data, &["withdraw", &id, "--undo"]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(
+        said.contains("not offered: it names") && said.contains("0 revisions are off"),
+        "{said}"
+    );
 }

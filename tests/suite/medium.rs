@@ -142,19 +142,26 @@ fn a_date_to_come_is_warned_of_and_told_by_status() {
 /// A file system with a limit for files, as `ulimit` makes one.
 #[cfg(unix)]
 #[test]
-fn a_volume_that_is_too_large_names_the_size_to_give() {
+fn a_volume_that_is_too_large_is_told_a_size_that_helps() {
     let mirror = Mirror::new(7);
     mirror.add(1, 100, &[bytes(1, 900_000)]);
     let out = mirror.folder.path().join("stick");
-    let script = format!(
-        "trap '' XFSZ; ulimit -f 700; exec '{}' --data '{}' export --site plant-7 --out '{}'",
-        env!("CARGO_BIN_EXE_tidegate"),
-        mirror.data.root().display(),
-        out.display()
-    );
-    let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("--volume-size fat32"), "{said}");
+    let export = |size: &str| {
+        let script = format!(
+            "trap '' XFSZ; ulimit -f 700; exec '{}' --data '{}' export --site plant-7 --out '{}' {size}",
+            env!("CARGO_BIN_EXE_tidegate"),
+            mirror.data.root().display(),
+            out.display()
+        );
+        let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        said
+    };
+    for size in ["", "--volume-size fat32", "--volume-size 2MB"] {
+        let said = export(size);
+        assert!(said.contains("takes no file of ") && said.contains(", below "), "{said}");
+        assert!(!said.contains("fat32"), "no volume is as large as that: {said}");
+    }
     assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "nothing is left on the stick");
 }

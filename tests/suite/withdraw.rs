@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::{
-    program::{messages, number, text, utf8},
+    program::{messages, number, run, text, utf8},
     sides::{bytes, document, update},
     stores::digests,
     two_sides::{TwoSides, listed},
@@ -139,7 +139,7 @@ fn it_says_whether_sites_are_concerned() {
     let data = &sides.connected.data;
     let one = update(4).to_string();
     let say = |args: &[&str]| {
-        let output = crate::support::program::run(data, &[&["withdraw", &one], args].concat());
+        let output = run(data, &[&["withdraw", &one], args].concat());
         assert!(output.status.success(), "{}", messages(&output));
         String::from_utf8(output.stdout).unwrap()
     };
@@ -150,4 +150,35 @@ fn it_says_whether_sites_are_concerned() {
     sides.export(&[], 0);
     let said = say(&["--yes"]);
     assert!(said.contains("sites follow with the next bundle"), "{said}");
+}
+
+/// Bundle 6 is of an English or a German member, and only English is carried: without the English one the
+/// bundle stays in the mirror, with its approval, and is offered to nobody.
+#[test]
+fn bundles_that_lose_their_last_alternative_with_files_are_named_before_it_happens() {
+    let sides = sides();
+    let program = &sides.connected;
+    let member = |n: u64, language: &str| {
+        let properties = format!("><Language>{language}</Language></Properties><Localized");
+        let whole = document(n.into(), 1, &[digests(&bytes(n, 600))]);
+        whole.replacen(" /><Localized", &properties, 1)
+    };
+    sides.put("5.xml", member(5, "de"));
+    sides.put("7.xml", member(7, "en"));
+    sides.put("7.bin", bytes(7, 600));
+    sides.put("6.xml", bundle(6, &[7, 5]));
+    sides.sync(&["--languages", "en"], 0);
+    let (three, six, seven) = (update(3).to_string(), update(6).to_string(), update(7).to_string());
+    program.run(&["approve", &three, &six, "--group", "All Computers"]);
+    let said = run(&program.data, &["withdraw", &seven, "--dry-run"]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    let expected = format!("\"Update 6\" ({six}): approved, and no longer offered");
+    assert!(said.contains(&expected), "{said}");
+    for how in ["--dry-run", "--yes"] {
+        let outcome = program.run(&["withdraw", &seven, how]);
+        assert_eq!(outcome["approvals"], Value::Array(vec![]), "{outcome:#}");
+        let named = outcome["no-longer-offered"].as_array().unwrap();
+        assert_eq!(named.len(), 1, "3 is as before: {outcome:#}");
+        assert_eq!(text(&outcome, "/no-longer-offered/0/update"), six);
+    }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 pub use reasons::{NamedUpdate, ReasonDetails, WaitingReason, WaitingUpdate};
 
 use super::{Result, context::Context};
-use crate::{catalog::Catalog, fleet::Fleet};
+use crate::{catalog::Catalog, fleet::Fleet, update::UpdateIdentity};
 
 /// More updates are counted, but not named.
 const NAMED: usize = 3;
@@ -43,6 +43,8 @@ pub struct WaitingOutcome<T> {
 pub struct ReasonSummary {
     /// The reason.
     pub reason: WaitingReason,
+    /// What to do about it, for people.
+    pub advice: String,
     /// How many updates.
     pub updates: u64,
     /// The first few.
@@ -68,8 +70,35 @@ pub(super) fn summary(
     }
     let summed = by_reason.into_iter().map(|(reason, updates)| ReasonSummary {
         reason,
+        advice: advice_of(reason, &updates),
         updates: updates.len() as u64,
         examples: updates.iter().take(NAMED).map(|one| NamedUpdate::from(*one)).collect(),
     });
     Ok(WaitingSummary { updates: waiting.len() as u64, reasons: summed.collect() })
+}
+
+/// What to do about a reason; as for the first of the updates that have it.
+fn advice_of(reason: WaitingReason, updates: &[&WaitingUpdate]) -> String {
+    let mut details = updates.iter().flat_map(|update| &update.reasons);
+    let advice = details.find(|details| details.reason == reason);
+    advice.and_then(|details| details.advice.clone()).unwrap_or_default()
+}
+
+/// The approved updates that are offered now, and would not be without these revisions.
+///
+/// # Errors
+/// When a store fails.
+pub(super) fn no_longer_offered(
+    context: &Context<'_>,
+    catalog: &Catalog,
+    fleet: &Fleet,
+    gone: &BTreeSet<UpdateIdentity>,
+) -> Result<Vec<NamedUpdate>> {
+    let mut after = obstacles::waiting_without(context, catalog, fleet, gone)?;
+    if !after.is_empty() {
+        let before = obstacles::waiting(context, catalog, fleet)?;
+        let before: BTreeSet<_> = before.into_iter().map(|waiting| waiting.update).collect();
+        after.retain(|waiting| !before.contains(&waiting.update));
+    }
+    Ok(after.iter().map(NamedUpdate::from).collect())
 }

@@ -31,6 +31,19 @@ pub(in crate::ops) fn waiting(
     catalog: &Catalog,
     fleet: &Fleet,
 ) -> Result<Vec<WaitingUpdate>> {
+    waiting_without(context, catalog, fleet, &BTreeSet::new())
+}
+
+/// As [`waiting`], as it would be if the catalogue did not have the revisions in `without`.
+///
+/// # Errors
+/// When a store fails.
+pub(super) fn waiting_without(
+    context: &Context<'_>,
+    catalog: &Catalog,
+    fleet: &Fleet,
+    without: &BTreeSet<UpdateIdentity>,
+) -> Result<Vec<WaitingUpdate>> {
     let mut approved: BTreeMap<UpdateId, BTreeSet<Decision>> = BTreeMap::new();
     for approval in fleet.approvals()? {
         if !matches!(approval.action, ApprovalAction::Detect | ApprovalAction::Block) {
@@ -40,7 +53,7 @@ pub(in crate::ops) fn waiting(
     if approved.is_empty() {
         return Ok(Vec::new());
     }
-    let view = Approved::load(context, catalog)?;
+    let view = Approved::load(context, catalog, without)?;
     let superseded = approved.keys().map(|update| (*update, view.superseded(*update))).collect();
     let rings = rings(&superseded);
     let decisions = decisions(fleet)?;
@@ -62,12 +75,15 @@ pub(in crate::ops) fn waiting(
         }
         if !reasons.is_empty() {
             let title = view.title(*update)?;
-            let reasons = reasons.into_iter().collect();
+            let reasons = reasons.into_iter().map(|reason| view.advised(reason)).collect();
             found.push(WaitingUpdate { update: *update, title, reasons });
         }
     }
     Ok(found)
 }
+
+/// What brings files that were removed from a site by choice.
+const REMOVED_HERE: &str = "they were removed here: `tidegate export --full` on the connected side brings those that it has";
 
 /// The catalogue around what is approved.
 struct Approved<'a> {
@@ -85,13 +101,19 @@ struct Approved<'a> {
 }
 
 impl<'a> Approved<'a> {
-    fn load(context: &Context<'_>, catalog: &'a Catalog) -> Result<Self> {
+    fn load(
+        context: &Context<'_>,
+        catalog: &'a Catalog,
+        without: &BTreeSet<UpdateIdentity>,
+    ) -> Result<Self> {
         let data = context.data_dir()?;
         let existing = ExistingPayloads::list(&data.content(), catalog.counts()?.present);
         let mut nodes = HashMap::new();
         catalog.nodes(&mut |mut node| {
             existing.note_missing(&mut node);
-            nodes.insert(node.identity, node);
+            if !without.contains(&node.identity) {
+                nodes.insert(node.identity, node);
+            }
         })?;
         let is_isolated = matches!(data.side(), Side::Isolated { .. });
         let languages = match catalog.carried_languages()? {
@@ -165,15 +187,17 @@ impl<'a> Approved<'a> {
             }
         }
         by_reason.remove(&WaitingReason::Language);
-        let advice = self.advice(left_out);
         let mut reasons: Vec<ReasonDetails> = by_reason
             .into_iter()
             .filter_map(|(reason, files)| ReasonDetails::of_files(reason, files))
-            .map(|reason| match reason.reason {
-                WaitingReason::ContradictingDigest => reason,
-                _ => ReasonDetails { advice: Some(advice.to_owned()), ..reason },
-            })
             .collect();
+        if self.is_isolated && left_out {
+            for reason in
+                reasons.iter_mut().filter(|one| one.reason != WaitingReason::ContradictingDigest)
+            {
+                reason.advice = Some(REMOVED_HERE.to_owned());
+            }
+        }
         reasons.extend(self.members_not_here(update, false)?);
         if reasons.is_empty() {
             let languages = languages.into_iter().collect();
@@ -201,17 +225,10 @@ impl<'a> Approved<'a> {
         })
     }
 
-    /// What brings missing files.
-    fn advice(&self, left_out: bool) -> &'static str {
-        match (self.is_isolated, left_out) {
-            (true, true) => {
-                "they were removed here: `tidegate export --full` on the connected side brings those that it has"
-            }
-            (true, false) => {
-                "bring them to the connected side (`tidegate download`) and export again; `tidegate check` finds what was lost here, and `tidegate export --full` brings it again"
-            }
-            (false, _) => "`tidegate download`, or `tidegate sync` from a folder, brings them",
-        }
+    /// A reason with what to do about it.
+    fn advised(&self, details: ReasonDetails) -> ReasonDetails {
+        let general = || details.reason.advice(self.is_isolated).to_owned();
+        ReasonDetails { advice: Some(details.advice.clone().unwrap_or_else(general)), ..details }
     }
 
     /// The newest revision of an update and all that it bundles.

@@ -41,6 +41,52 @@ pub enum WaitingReason {
     NotInstallable,
 }
 
+impl WaitingReason {
+    /// What to do about it on this side, for people, where nothing more special is known.
+    pub(super) fn advice(self, is_isolated: bool) -> &'static str {
+        match (self, is_isolated) {
+            (Self::MissingFile | Self::NotCarried, false) => {
+                "`tidegate download`, or `tidegate sync` from a folder, brings them"
+            }
+            (Self::MissingFile | Self::NotCarried, true) => {
+                "bring them to the connected side (`tidegate download`) and export again; `tidegate check` finds what was lost here, and `tidegate export --full` brings it again"
+            }
+            (Self::Language, false) => {
+                "if computers need them, `tidegate sync --languages` with all languages that are wanted, then `tidegate download`"
+            }
+            (Self::Language, true) => {
+                "if computers need them, the connected side takes them too (`tidegate sync --languages`, `tidegate download`) and exports again"
+            }
+            (Self::ContradictingDigest, false) => {
+                "its publisher has to correct it; `tidegate withdraw UPDATE` takes it out for good"
+            }
+            (Self::ContradictingDigest, true) => {
+                "its publisher has to correct it; the connected side takes in what is corrected (`tidegate sync`), and exports again"
+            }
+            (Self::LicenceNotAccepted, _) => "`tidegate approve UPDATE --accept-eula` accepts it",
+            (Self::SupersededRing, _) => {
+                "take back the approvals of all of them but one (`tidegate approve --remove`)"
+            }
+            (Self::UnfitClause | Self::UnreadableDocument, _) => {
+                "its publisher has to correct it; until then take the approval back (`tidegate approve --remove`)"
+            }
+            (Self::PrerequisiteNotHere | Self::MemberNotHere | Self::NotInCatalogue, false) => {
+                "`tidegate sync` from a source that has them (of a server: with their products and classifications), or take the approval back (`tidegate approve --remove`)"
+            }
+            (Self::PrerequisiteNotHere | Self::MemberNotHere | Self::NotInCatalogue, true) => {
+                "the connected side has to take them in (`tidegate sync`) and export again; or take the approval back (`tidegate approve --remove`)"
+            }
+            (Self::Expired, _) => {
+                "approve what replaces it, and take this approval back (`tidegate approve --remove`)"
+            }
+            (Self::Declined, _) => "`tidegate decline --undo UPDATE` takes that back",
+            (Self::NotInstallable, _) => {
+                "approve updates that belong to it, and take this approval back (`tidegate approve --remove`)"
+            }
+        }
+    }
+}
+
 /// An update with its title.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -126,5 +172,40 @@ pub struct WaitingUpdate {
 impl From<&WaitingUpdate> for NamedUpdate {
     fn from(waiting: &WaitingUpdate) -> Self {
         Self { update: waiting.update, title: waiting.title.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_says_what_to_do_on_either_side() {
+        let all = [
+            MissingFile,
+            NotCarried,
+            Language,
+            ContradictingDigest,
+            LicenceNotAccepted,
+            SupersededRing,
+            UnfitClause,
+            PrerequisiteNotHere,
+            MemberNotHere,
+            UnreadableDocument,
+            Expired,
+            Declined,
+            NotInCatalogue,
+            NotInstallable,
+        ];
+        assert_eq!(all.len(), NotInstallable as usize + 1, "one is missing here");
+        for reason in all {
+            for is_isolated in [false, true] {
+                let advice = reason.advice(is_isolated);
+                assert!(advice.contains("`tidegate "), "{reason:?}: {advice}");
+                let only_connected = ["tidegate withdraw", "`tidegate sync` from"];
+                let is_wrong = |command: &&str| is_isolated && advice.contains(command);
+                assert!(!only_connected.iter().any(|one| is_wrong(&one)), "{reason:?}: {advice}");
+            }
+        }
     }
 }

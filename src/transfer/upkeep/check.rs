@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{consistency::store_problems, snapshots::snapshots_in_use};
 use crate::{
-    catalog::{Catalog, NamedFile, PayloadRow, SnapshotState},
+    catalog::{Catalog, Contradiction, NamedFile, PayloadRow, SnapshotState},
     content::ContentStore,
     data_dir::{DataDir, Side},
     error_chain::chain,
@@ -88,8 +88,15 @@ pub fn check(
     };
     report.add("catalogue: ", catalog.integrity());
     report.add("", store_problems(data, &catalog, fleet.as_ref()));
-    let contradictions = catalog.contradictions();
-    report.add("", contradictions.map(|all| all.iter().map(ToString::to_string).collect()));
+    let is_isolated = matches!(data.side(), Side::Isolated { .. });
+    let said = |one: &Contradiction| match is_isolated {
+        true => format!(
+            "{one}. The next bundle takes it back if the connected side has found that too; until then `tidegate decline {}` offers it to nobody",
+            one.identity.id
+        ),
+        false => one.notice(),
+    };
+    report.add("", catalog.contradictions().map(|all| all.iter().map(said).collect()));
     let checked = check_payloads(data, &catalog, &mut report, progress);
     report.failed(checked);
     let checked = check_segments(data, &catalog, &mut report);

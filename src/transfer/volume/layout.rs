@@ -58,26 +58,33 @@ pub(crate) fn lay_out(
     };
     let base = volume_size(&empty, head).saturating_add(4096);
     let most = most.unwrap_or(u64::MAX);
-    let space = most.checked_sub(base).ok_or_else(|| too_small(most, base))?;
-    let tables: Vec<&Object> = objects.iter().filter(|o| o.kind == ObjectKind::Table).collect();
-    let volumes = match divide_over_volumes(objects, &tables, space) {
-        Ok(volumes) => volumes,
-        // The tables take too much room: each is on one volume only.
-        Err(_) => divide_over_volumes(objects, &[], space)
-            .map_err(|needed| too_small(most, base + needed))?,
+    let least = base.saturating_add(least_space(objects));
+    let Some(space) = most.checked_sub(base).filter(|_| most >= least) else {
+        return Err(TransferError::Unfit {
+            what: format!(
+                "a volume of {most} bytes is too small for this bundle: use at least {least}"
+            ),
+        });
     };
+    let tables: Vec<&Object> = objects.iter().filter(|o| o.kind == ObjectKind::Table).collect();
+    let volumes = divide_over_volumes(objects, &tables, space)
+        // The tables take too much room: each is on one volume only.
+        .or_else(|| divide_over_volumes(objects, &[], space))
+        .ok_or_else(|| TransferError::Unfit {
+            what: "a part of the catalogue is too large for any volume".to_owned(),
+        })?;
     number_volumes(empty, index, volumes)
 }
 
 /// Divides objects over volumes with room for `space` bytes each; `tables` are on each volume with
-/// payloads. The error is the number of bytes that would be enough.
+/// payloads. `None` when that takes more room; without tables, [`least_space`] is enough.
 fn divide_over_volumes(
     objects: &[Object],
     tables: &[&Object],
     space: u64,
-) -> std::result::Result<Vec<Vec<ObjectEntry>>, u64> {
+) -> Option<Vec<Vec<ObjectEntry>>> {
     if packed_size(tables) > space / 8 {
-        return Err(packed_size(tables).saturating_mul(8));
+        return None;
     }
     let (mut volumes, mut volume, mut room) = (Vec::new(), Vec::new(), space);
     // `is_fresh`: the volume holds nothing but tables. `has_tables`: it holds all of them.
@@ -117,8 +124,7 @@ fn divide_over_volumes(
                     break;
                 }
             } else if is_fresh {
-                let needed = if payload { CHUNK_SIZE } else { object.size };
-                return Err(packed_size(tables) + MEMBER_COST + needed);
+                return None;
             } else {
                 volumes.push(std::mem::take(&mut volume));
                 (room, is_fresh, has_tables) = (space, true, false);
@@ -126,7 +132,16 @@ fn divide_over_volumes(
         }
     }
     volumes.push(volume);
-    Ok(volumes)
+    Some(volumes)
+}
+
+/// Bytes of a volume that are enough for what cannot be cut: a segment, or a chunk of a payload.
+fn least_space(objects: &[Object]) -> u64 {
+    let uncut = |object: &Object| match object.kind {
+        ObjectKind::Payload => object.size.min(CHUNK_SIZE),
+        ObjectKind::Catalogue | ObjectKind::Table => object.size,
+    };
+    objects.iter().map(|object| uncut(object).saturating_add(MEMBER_COST)).max().unwrap_or(0)
 }
 
 fn missing_tables<'a>(tables: &[&'a Object], volume: &[ObjectEntry]) -> Vec<&'a Object> {
@@ -168,14 +183,6 @@ fn number_volumes(
         .zip(volumes)
         .map(|(volume, objects)| VolumeNote { set, volume, of, objects, ..empty.clone() })
         .collect())
-}
-
-fn too_small(most: u64, needed: u64) -> TransferError {
-    TransferError::Unfit {
-        what: format!(
-            "a volume of {most} bytes is too small for this bundle: use at least {needed}"
-        ),
-    }
 }
 
 #[cfg(test)]
@@ -241,6 +248,27 @@ mod tests {
     fn a_segment_that_fits_no_volume_is_an_error() {
         assert!(lay(&[object(1, 100_000_000, false)], Some(50_000_000)).is_err());
         assert!(lay(&[], Some(100)).is_err());
+    }
+
+    #[test]
+    fn the_size_that_a_refusal_names_is_enough_at_once_and_the_least() {
+        let table = |name, size| Object { kind: ObjectKind::Table, ..object(name, size, false) };
+        let bundles = [
+            vec![],
+            vec![object(1, 3_000_000, false), object(2, 40_000_000, true)],
+            vec![table(1, 900_000), object(2, 700, false), object(3, 2 * CHUNK_SIZE, true)],
+            vec![object(1, 10_000, false), table(2, 9_000), object(3, 800, true)],
+            vec![object(1, CHUNK_SIZE, true), object(2, 5, true)],
+        ];
+        for objects in bundles {
+            for tried in [1, 5000, 9000, 20_000] {
+                let Err(error) = lay(&objects, Some(tried)) else { continue };
+                let said = error.to_string();
+                let named: u64 = said.rsplit(' ').next().unwrap().parse().unwrap();
+                assert!(lay(&objects, Some(named)).is_ok(), "{said}");
+                assert!(lay(&objects, Some(named - 1)).is_err(), "{said}");
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufWriter, IntoInnerError, Read},
+    io::{self, BufWriter, IntoInnerError, Read},
     path::{Path, PathBuf},
 };
 
@@ -13,9 +13,10 @@ use bundle_format::{
 
 use tempfile::NamedTempFile;
 
-use super::medium;
+use super::medium::{self, LARGEST_ON_FAT};
 use crate::{
     durable,
+    error_chain::causes,
     file_error::{Doing as _, FileError},
     transfer::{error::TransferError, kill, progress::Progress},
 };
@@ -64,6 +65,16 @@ fn write_volume(
     source: ObjectSource<'_>,
     progress: &dyn Progress,
 ) -> Result<PathBuf> {
+    try_volume(note, head, out, source, progress).map_err(|error| too_large(error, note, head, out))
+}
+
+fn try_volume(
+    note: &VolumeNote,
+    head: &Head,
+    out: &Path,
+    source: ObjectSource<'_>,
+    progress: &dyn Progress,
+) -> Result<PathBuf> {
     let path = out.join(file_name(note));
     let failed = |source| TransferError::Export { path: path.clone(), source };
     let file = temporary(out)?;
@@ -79,6 +90,20 @@ fn write_volume(
     keep(file, &path)?;
     kill::step("volume renamed");
     Ok(path)
+}
+
+/// Says which size to give when the file system takes no volume as large as this one.
+fn too_large(error: TransferError, note: &VolumeNote, head: &Head, out: &Path) -> TransferError {
+    let is_limit = |cause: &io::Error| cause.kind() == io::ErrorKind::FileTooLarge;
+    if !causes(&error).filter_map(|cause| cause.downcast_ref()).any(is_limit) {
+        return error;
+    }
+    let size = container::volume_size(note, head);
+    let give = match size > LARGEST_ON_FAT {
+        true => "`--volume-size fat32` (4 GiB)".to_owned(),
+        false => format!("a `--volume-size` that it takes, below {size}"),
+    };
+    TransferError::VolumeTooLarge { out: out.to_owned(), size, give }
 }
 
 /// A file in a folder of a medium that gets its name when it is whole.
@@ -139,7 +164,7 @@ struct ProgressReader<'a> {
 }
 
 impl Read for ProgressReader<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.source.read(buf)?;
         self.progress.advance(n as u64);
         Ok(n)

@@ -14,11 +14,11 @@ use super::{
     problems::Problems, selection::FileSelection,
 };
 use crate::{
-    catalog::{Catalog, FileRow, PayloadState, RevisionFilter},
+    catalog::{Catalog, FileRow, PayloadState, RevisionFilter, RevisionSummary},
     content::{ContentStore, ExpectedPayload},
     file_error::Doing as _,
     fleet::{ApprovalAction, Fleet},
-    update::{RevisionId, UpdateId},
+    update::{RevisionId, UpdateId, kb_number},
     upstream::wsus::upstream_record::known_upstreams,
 };
 
@@ -270,34 +270,43 @@ fn roots(
         FileSelection::Updates(updates) => {
             for update in updates {
                 match catalog.newest_known(*update)? {
-                    Some(newest) => match &newest.left_out {
-                        None => drop(revisions.insert(newest.revision_id)),
-                        Some(why) => {
-                            problems.add(&newest.title, &format!("no snapshot gets it: it {why}"));
-                        }
-                    },
+                    Some(newest) => add_root(&newest, &mut revisions, problems),
                     None => problems.add(&update.to_string(), "it is not in the catalogue"),
                 }
             }
         }
         FileSelection::Kb(kb) => {
-            let digits = kb.trim_start_matches(['K', 'k', 'B', 'b']).to_owned();
             let filter = RevisionFilter {
-                kb: Some(digits),
+                kb: Some(kb_number(kb).to_owned()),
                 newest: true,
                 deployable: true,
+                left_out: true,
                 ..RevisionFilter::default()
             };
+            let mut is_known = false;
             catalog.find(&filter, &mut |found| {
-                revisions.insert(found.revision_id);
+                is_known = true;
+                add_root(&found, &mut revisions, problems);
             })?;
-            if revisions.is_empty() {
+            if !is_known {
                 problems.add(kb, "no update of this KB article is in the catalogue");
             }
         }
         FileSelection::Needs(_) => {}
     }
     Ok(revisions)
+}
+
+/// Adds a revision that was chosen, unless no snapshot gets it.
+fn add_root(
+    revision: &RevisionSummary,
+    revisions: &mut BTreeSet<RevisionId>,
+    problems: &mut Problems,
+) {
+    match &revision.left_out {
+        None => drop(revisions.insert(revision.revision_id)),
+        Some(why) => problems.add(&revision.title, &format!("no snapshot gets it: it {why}")),
+    }
 }
 
 /// Whether the mirror carries a payload that is for `languages`; none: for all.
