@@ -204,7 +204,7 @@ mod tests {
                 assert!(advice.contains("`tidegate "), "{reason:?}: {advice}");
                 let only_connected = ["tidegate withdraw", "`tidegate sync` from"];
                 let is_wrong = |command: &&str| is_isolated && advice.contains(command);
-                assert!(!only_connected.iter().any(|one| is_wrong(one)), "{reason:?}: {advice}");
+                assert!(!only_connected.iter().any(is_wrong), "{reason:?}: {advice}");
             }
         }
     }
