@@ -177,7 +177,7 @@ impl From<&WaitingUpdate> for NamedUpdate {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::WaitingReason::*;
 
     #[test]
     fn every_reason_says_what_to_do_on_either_side() {
@@ -204,7 +204,7 @@ mod tests {
                 assert!(advice.contains("`tidegate "), "{reason:?}: {advice}");
                 let only_connected = ["tidegate withdraw", "`tidegate sync` from"];
                 let is_wrong = |command: &&str| is_isolated && advice.contains(command);
-                assert!(!only_connected.iter().any(|one| is_wrong(&one)), "{reason:?}: {advice}");
+                assert!(!only_connected.iter().any(is_wrong), "{reason:?}: {advice}");
             }
         }
     }
