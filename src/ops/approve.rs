@@ -85,7 +85,10 @@ pub struct ApprovalEntry {
 /// # Errors
 /// When nothing is selected, there is no such group, or a store fails.
 pub fn approve(context: &Context<'_>, request: &ApproveRequest) -> Result<ApproveOutcome> {
-    let (mut catalog, mut fleet) = context.catalog_and_fleet_to_change()?;
+    let (mut catalog, mut fleet) = match request.dry_run {
+        true => context.catalog_and_fleet()?,
+        false => context.catalog_and_fleet_to_change()?,
+    };
     let group = fleet.group(&request.group)?;
     let ApproveRequest { selection, action, deadline, accept_eulas, dry_run, .. } = request;
     let request = Request {

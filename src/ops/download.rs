@@ -44,9 +44,8 @@ impl DownloadPlan {
 /// When this is an isolated side, the options contradict what is here, or a store fails.
 pub fn plan(context: &Context<'_>, options: &DownloadOptions) -> Result<DownloadPlan> {
     let (data, _) = context.connected_side(NO_DOWNLOAD)?;
-    let catalog = Catalog::open(&data.catalog())?;
-    let fleet = Fleet::open(&data.fleet())?;
-    let content = ContentStore::open(&data.content())?;
+    let (catalog, fleet) = context.catalog_and_fleet()?;
+    let content = ContentStore::for_reading(&data.content());
     let report = upstream::forecast(&catalog, &fleet, &content, options)?;
     warn_about(context.observer(), &report);
     let has_problems = !report.problems.is_empty();

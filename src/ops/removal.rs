@@ -85,17 +85,19 @@ pub(super) fn remove<T: RemovalTarget>(
     really: bool,
     choose: impl FnOnce(&Fleet) -> Result<Vec<T>>,
 ) -> Result<RemovalOutcome> {
+    if !really {
+        let removed = choose(&context.fleet()?)?.iter().map(RemovalTarget::entry).collect();
+        return Ok(RemovalOutcome { done: false, removed });
+    }
     // What fits is asked again with each run: one that has reported meanwhile stays.
     let removed = context.fleet_to_change()?.at_once(|fleet| {
         let chosen = choose(fleet)?;
-        if really {
-            for one in &chosen {
-                one.remove(fleet)?;
-            }
+        for one in &chosen {
+            one.remove(fleet)?;
         }
         Ok::<_, OpsError>(chosen)
     })?;
-    Ok(RemovalOutcome { done: really, removed: removed.iter().map(RemovalTarget::entry).collect() })
+    Ok(RemovalOutcome { done: true, removed: removed.iter().map(RemovalTarget::entry).collect() })
 }
 
 /// The one of this id, else the only one of this name.

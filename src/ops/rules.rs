@@ -169,7 +169,8 @@ pub fn order(context: &Context<'_>, names: &[String]) -> Result<RuleOrder> {
 /// # Errors
 /// When a rule cannot be read, or as [`list`].
 pub fn run(context: &Context<'_>, options: RunOptions) -> Result<RuleChanges> {
-    let (data, mut fleet) = open(context, Fleet::open)?;
+    let how = if options.dry_run { Fleet::open_to_look } else { Fleet::open };
+    let (data, mut fleet) = open(context, how)?;
     let catalog = Catalog::open_to_look(&data.catalog())?;
     run_in(context, &catalog, &mut fleet, options)
 }

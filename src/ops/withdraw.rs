@@ -90,10 +90,14 @@ impl WithdrawOutcome {
 /// When this is an isolated side, there is no such update or revision, or a store fails.
 pub fn withdraw(context: &Context<'_>, request: &WithdrawRequest) -> Result<WithdrawOutcome> {
     let (data, _) = context.connected_side(ONLY_THE_MIRROR)?;
+    if request.dry_run {
+        let (catalog, fleet) = context.catalog_and_fleet()?;
+        return plan(context, &catalog, &fleet, request);
+    }
     let mut catalog = Catalog::open(&data.catalog())?;
     let mut fleet = Fleet::open(&data.fleet())?;
     let outcome = plan(context, &catalog, &fleet, request)?;
-    if request.dry_run || outcome.is_empty() {
+    if outcome.is_empty() {
         return Ok(outcome);
     }
     let mut writer = catalog.write()?;

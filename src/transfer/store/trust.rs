@@ -135,6 +135,18 @@ pub(crate) fn lock(data: &DataDir) -> Result<FolderLock> {
     Ok(lock)
 }
 
+/// As [`lock`], for who only looks: on a file system that cannot be written nobody is at work.
+pub(crate) fn lock_to_look(data: &DataDir) -> Result<Option<FolderLock>> {
+    match lock(data) {
+        Err(TransferError::File(error)) if is_unwritable(&error.source) => Ok(None),
+        locked => locked.map(Some),
+    }
+}
+
+fn is_unwritable(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+}
+
 fn read_root(path: &Path) -> Result<Vec<u8>> {
     Ok(fs::read(path).doing("read the root", path)?)
 }

@@ -102,8 +102,12 @@ pub fn prune(data: &DataDir, options: &PruneOptions) -> Result<PruneReport> {
     if !data.catalog().exists() {
         return Ok(report);
     }
-    let _lock = trust::lock(data)?;
-    let mut catalog = Catalog::open(&data.catalog())?;
+    let looks = options.dry_run;
+    let _lock = if looks { trust::lock_to_look(data)? } else { Some(trust::lock(data)?) };
+    let mut catalog = match looks {
+        true => Catalog::open_to_look(&data.catalog())?,
+        false => Catalog::open(&data.catalog())?,
+    };
     let (heads, segments) = needed_by_snapshots(&catalog)?;
     for (number, path) in list_named(&data.snapshots(), |name| name.parse::<u64>().ok())? {
         if !heads.contains(&number) {
@@ -146,7 +150,7 @@ fn prune_payloads(
     options: &PruneOptions,
     report: &mut PruneReport,
 ) -> Result<()> {
-    let content = ContentStore::open(&data.content())?;
+    let content = ContentStore::for_reading(&data.content());
     let mut found = Vec::new();
     content.list(&mut |sha256, size| found.push((sha256, size)))?;
     let left_out: BTreeSet<Sha256> = catalog.left_out()?.into_iter().map(|one| one.0).collect();
@@ -172,12 +176,12 @@ fn prune_unneeded(
     options: &PruneOptions,
     report: &mut PruneReport,
 ) -> Result<()> {
-    let content = ContentStore::open(&data.content())?;
+    let content = ContentStore::for_reading(&data.content());
     // Without a fleet nothing was decided; looking must not make one.
     if !data.fleet().exists() {
         return Ok(());
     }
-    let found = Unneeded::find(catalog, &Fleet::open(&data.fleet())?)?;
+    let found = Unneeded::find(catalog, &Fleet::open_to_look(&data.fleet())?)?;
     catalog.payloads(&mut |row| {
         if let Some(reason) = found.reason(&row.sha1).filter(|_| row.present) {
             let (sha256, size) = (row.sha256, row.size);
