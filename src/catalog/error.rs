@@ -44,7 +44,9 @@ pub enum CatalogError {
         known: u32,
     },
     /// The file is something else.
-    #[error("{path} is not a Tidegate catalogue: {what}; move it away or choose another --data")]
+    #[error(
+        "{path} is no Tidegate catalogue ({what}): it is damaged, or another file was put in its place. Bring it back from a backup"
+    )]
     Foreign {
         /// The file.
         path: PathBuf,

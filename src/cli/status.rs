@@ -81,9 +81,10 @@ fn lost(lost: &GonePayloads) -> String {
     let more = lost.payloads.saturating_sub(names.len() as u64);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!(
-        "Lost: {} gone from the disk, so that their updates are not offered: {}{more}. Run `tidegate check --put-aside`; then `tidegate download` \
+        "Lost: {} ({}) gone from the disk, so that their updates are not offered: {}{more}. Run `tidegate check --put-aside`; then `tidegate download` \
          (connected side), or `tidegate export --full` there and `tidegate import` here (isolated side), brings them again\n",
         count(lost.payloads, "payload"),
+        human_bytes(lost.bytes),
         names.join(", ")
     )
 }

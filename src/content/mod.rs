@@ -20,4 +20,4 @@ pub use error::ContentError;
 pub use files::hash_file;
 pub use incoming::Incoming;
 pub use partial::{ExpectedPayload, Partial, Partials};
-pub use store::ContentStore;
+pub use store::{ContentStore, REPORT_RESERVE};

@@ -19,6 +19,9 @@ use crate::{
     file_error::{Doing, FileError},
 };
 
+/// So many bytes stay free for imports and downloads: with less, reports of computers are refused.
+pub const REPORT_RESERVE: u64 = 256 * 1024 * 1024;
+
 /// The folder of payloads.
 #[derive(Debug, Clone)]
 pub struct ContentStore {

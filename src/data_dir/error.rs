@@ -39,7 +39,7 @@ pub enum DataDirError {
     /// The catalogue or the fleet has gone. A new catalogue would number updates afresh, and agents keep
     /// these numbers; a new fleet would have no approvals, and the next snapshot would take all back.
     #[error(
-        "{path} is missing or empty, although it was made here: bring it back from a backup, or begin anew in another folder with `tidegate init`"
+        "{path} is missing, empty or cut off, although it was made here: bring it back from a backup, or begin anew in another folder with `tidegate init`"
     )]
     StoreLost {
         /// Where it should be.

@@ -22,6 +22,9 @@ pub use side::{Side, check_site};
 /// The beginning of the name that `tidegate.json` has until it is written.
 const NEW: &str = ".tidegate-init-";
 
+/// Bytes of the smallest database: SQLite takes what is shorter for an empty one.
+const SMALLEST: u64 = 512;
+
 /// The file in a data folder that [`DataDir::begin_sync`] locks.
 pub(crate) const SYNC_LOCK: &str = "sync.lock";
 
@@ -140,7 +143,7 @@ impl DataDir {
             || data.snapshots().read_dir().is_ok_and(|mut entries| entries.next().is_some());
         // A database that is lost or empty would be made anew, and nobody would see that it is.
         for path in [data.catalog(), data.fleet()] {
-            let is_lost = fs::metadata(&path).map_or(true, |found| found.len() == 0);
+            let is_lost = fs::metadata(&path).map_or(true, |found| found.len() < SMALLEST);
             if is_lost && (data.record.databases || has_snapshots()) {
                 return Err(DataDirError::StoreLost { path });
             }

@@ -36,7 +36,7 @@ pub enum FleetError {
     },
     /// The file is something else.
     #[error(
-        "{path} is not a Tidegate fleet database: {what}; move it away or choose another --data"
+        "{path} is no Tidegate fleet database ({what}): it is damaged, or another file was put in its place. Bring it back from a backup"
     )]
     Foreign {
         /// The file.

@@ -75,6 +75,8 @@ pub struct StatusOutcome {
 pub struct GonePayloads {
     /// How many.
     pub payloads: u64,
+    /// Their bytes.
+    pub bytes: u64,
     /// What updates call the first few.
     pub examples: Vec<NamedFile>,
 }
@@ -87,7 +89,11 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
     let data = context.data_dir()?;
     let catalog = Catalog::open_to_look(&data.catalog())?;
     let fleet = Fleet::open_to_look(&data.fleet())?;
-    let catalogue = catalog.counts()?;
+    let mut catalogue = catalog.counts()?;
+    let lost = lost(&data, &catalog, catalogue.present)?;
+    // What is gone is not here.
+    catalogue.present = catalogue.present.saturating_sub(lost.payloads);
+    catalogue.present_bytes = catalogue.present_bytes.saturating_sub(lost.bytes);
     let (mut missing_files, mut missing_bytes) = (0_u64, 0_u64);
     catalog.missing_files(&mut |_, _, size, _| {
         missing_files += 1;
@@ -100,11 +106,11 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         left_out: catalog.left_out_revisions()?,
         missing_files,
         missing_bytes,
-        lost: lost(&data, &catalog, catalogue.present)?,
+        lost,
         snapshots: catalog.snapshots()?,
         computers: fleet.computer_count()?,
         approvals: fleet.approvals()?.len() as u64,
-        problems: transfer::store_problems(&data, &catalog, Some(&fleet))?,
+        problems: transfer::store_problems(&data, &catalog, Some(&fleet), context.now())?,
         waiting: waiting::summary(context, &catalog, &fleet)?,
         replica_of: fleet.replica_of()?,
         unfinished_import: transfer::unfinished_import(&data)?,
@@ -121,13 +127,14 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
 /// Which payloads are gone. Names are compared, nothing is hashed.
 fn lost(data: &DataDir, catalog: &Catalog, present: u64) -> Result<GonePayloads> {
     let existing = ExistingPayloads::list(&data.content(), present);
-    let mut gone = Vec::new();
+    let (mut gone, mut bytes) = (Vec::new(), 0);
     catalog.payloads(&mut |row| {
         if row.present && !existing.has(&row.sha256) {
             gone.push(row.sha256);
+            bytes += row.size;
         }
     })?;
-    let mut lost = GonePayloads { payloads: gone.len() as u64, ..GonePayloads::default() };
+    let mut lost = GonePayloads { payloads: gone.len() as u64, bytes, examples: Vec::new() };
     for sha256 in gone.iter().take(LOST_NAMED) {
         lost.examples.extend(catalog.names_of_payload(sha256)?.into_iter().next());
     }

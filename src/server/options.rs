@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use uuid::Uuid;
 
 use super::view::query::ViewOptions;
-use crate::fleet::FleetBounds;
+use crate::{content::REPORT_RESERVE, fleet::FleetBounds};
 
 /// How a server serves.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ impl ServeOptions {
             handshake: Duration::from_secs(20),
             grace: Duration::from_secs(30),
             downstreams: None,
-            report_reserve: 256 * 1024 * 1024,
+            report_reserve: REPORT_RESERVE,
             bounds: FleetBounds::default(),
         }
     }

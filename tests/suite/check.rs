@@ -287,3 +287,61 @@ fn an_older_fleet_that_decides_the_same_is_in_order() {
         assert!(output.status.success(), "{args:?}: {}", messages(&output));
     }
 }
+
+/// Whatever happened to a database of ours, every command says what it is, and that a backup helps.
+#[test]
+fn a_database_that_was_overwritten_is_told_as_what_it_is() {
+    let sides = Sides::new();
+    for root in [sides.mirror.data.root(), sides.site.data.root()] {
+        for (name, other) in
+            [("catalog.sqlite", "fleet.sqlite"), ("fleet.sqlite", "catalog.sqlite")]
+        {
+            let whole = fs::read(root.join(name)).unwrap();
+            let header = [&[0xa5; 100], whole.get(100..).unwrap()].concat();
+            let damages = [
+                ("random bytes", vec![0xa5; 5000]),
+                ("a header of rubbish", header),
+                ("one byte", vec![b'S']),
+                ("the header alone", whole[..100].to_vec()),
+                ("one byte less than a page", whole[..4095].to_vec()),
+                ("the other database", fs::read(root.join(other)).unwrap()),
+            ];
+            for (what, bytes) in damages {
+                let folder = without_database(root, name);
+                let data = folder.path().join("data");
+                fs::write(data.join(name), bytes).unwrap();
+                for args in [&["status"][..], &["check"], &["groups", "list"], &["updates"]] {
+                    let output = run(&data, args);
+                    let reads = args != ["groups", "list"] || name == "fleet.sqlite";
+                    let said = messages(&output) + &String::from_utf8_lossy(&output.stdout);
+                    if !reads || (args == ["updates"] && name == "fleet.sqlite") {
+                        continue;
+                    }
+                    assert_eq!(output.status.code(), Some(1), "{what} {name} {args:?}: {said}");
+                    assert!(said.contains(name), "{what} {name} {args:?}: {said}");
+                    assert!(said.contains("backup"), "{what} {name} {args:?}: {said}");
+                    assert!(!said.contains("catalogue: catalogue"), "{what} {args:?}: {said}");
+                }
+            }
+        }
+    }
+}
+
+/// A clock that is behind is said by both.
+#[test]
+fn a_date_that_is_to_come_is_said_by_check_and_status() {
+    let sides = Sides::new();
+    for root in [sides.mirror.data.root(), sides.site.data.root()] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        copy_folder(root, &data);
+        let database = rusqlite::Connection::open(data.join("catalog.sqlite")).unwrap();
+        let sql = "UPDATE snapshot SET created = '2999-01-01T00:00:00Z' WHERE number = 3";
+        assert_eq!(database.execute(sql, []).unwrap(), 1);
+        drop(database);
+        for said in [problems(&data), status(&data)] {
+            let about = said.iter().filter(|one| one.contains("which is to come")).count();
+            assert_eq!(about, 1, "{said:?}");
+        }
+    }
+}

@@ -15,7 +15,8 @@ use crate::{
     catalog::{Catalog, Contradiction, NamedFile, PayloadRow, SnapshotState},
     content::ContentStore,
     data_dir::{DataDir, Side},
-    error_chain::chain,
+    advice::advice,
+    error_chain::{causes, chain},
     file_error::{Doing as _, FileError},
     fleet::Fleet,
     transfer::{
@@ -87,7 +88,7 @@ pub fn check(
         return Ok(CheckReport { put_aside: false, ..report });
     };
     report.add("catalogue: ", catalog.integrity());
-    report.add("", store_problems(data, &catalog, fleet.as_ref()));
+    report.add("", store_problems(data, &catalog, fleet.as_ref(), now));
     let is_isolated = matches!(data.side(), Side::Isolated { .. });
     let said = |one: &Contradiction| match is_isolated {
         true => format!(
@@ -112,7 +113,7 @@ pub fn check(
 impl CheckReport {
     /// What can be opened; why it cannot is a problem.
     fn opened<T, E: Error + 'static>(&mut self, opened: std::result::Result<T, E>) -> Option<T> {
-        opened.map_err(|e| self.problems.push(chain(&e))).ok()
+        opened.map_err(|e| self.problems.push(with_advice(&e))).ok()
     }
 
     /// Problems that were found, or why they could not be looked for.
@@ -121,8 +122,12 @@ impl CheckReport {
         before: &str,
         found: std::result::Result<Vec<String>, E>,
     ) {
-        let found = found.unwrap_or_else(|e| vec![chain(&e)]);
-        self.problems.extend(found.into_iter().map(|what| format!("{before}{what}")));
+        match found {
+            Ok(found) => {
+                self.problems.extend(found.into_iter().map(|what| format!("{before}{what}")));
+            }
+            Err(e) => self.problems.push(with_advice(&e)),
+        }
     }
 
     /// A payload that is damaged or gone, if one is, and what it belongs to.
@@ -136,6 +141,14 @@ impl CheckReport {
     /// Why a part could not be checked to its end.
     fn failed(&mut self, checked: Result<()>) {
         self.opened(checked);
+    }
+}
+
+/// Why something failed, and what to do about it.
+fn with_advice(error: &(dyn Error + 'static)) -> String {
+    match causes(error).find_map(advice) {
+        Some(advice) => format!("{}; {advice}", chain(error)),
+        None => chain(error),
     }
 }
 

@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 
 use bundle_format::{limits::BundleLimits, trust::inspect_for_signing};
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::snapshots::snapshots_in_use;
 use crate::{
     catalog::{Catalog, SnapshotRow},
+    content::{ContentStore, REPORT_RESERVE},
     data_dir::{DataDir, Side},
     error_chain::chain,
     fleet::{Fleet, PolicyState},
@@ -17,6 +20,9 @@ use crate::{
         store::{heads, trust},
     },
 };
+
+/// A clock that is further behind is wrong.
+const AHEAD: SignedDuration = SignedDuration::from_hours(1);
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -29,18 +35,46 @@ pub fn store_problems(
     data: &DataDir,
     catalog: &Catalog,
     fleet: Option<&Fleet>,
+    now: Timestamp,
 ) -> Result<Vec<String>> {
-    let mut problems = Vec::new();
-    let newest = catalog.snapshots()?.iter().map(|row| row.number).max().unwrap_or(0);
+    let snapshots = catalog.snapshots()?;
+    let newest = snapshots.iter().map(|row| row.number).max().unwrap_or(0);
+    let mut problems: Vec<String> =
+        snapshots.iter().filter_map(|row| date_problem(row, now)).collect();
     for row in snapshots_in_use(catalog)? {
         problems.extend(signature_problem(data, &row));
     }
+    let content = ContentStore::for_reading(&data.content());
+    problems.extend(content.free_space().ok().and_then(|free| space_problem(data, free)));
     let stores = Stores { data, catalog, fleet, newest };
     match data.side() {
         Side::Connected { .. } => stores.connected_problems(&mut problems)?,
         Side::Isolated { .. } => stores.isolated_problems(&mut problems)?,
     }
     Ok(problems)
+}
+
+/// A disk that is nearly full keeps things back.
+fn space_problem(data: &DataDir, free: u64) -> Option<String> {
+    const MIB: u64 = 1024 * 1024;
+    (free < REPORT_RESERVE).then(|| {
+        format!(
+            "the disk of {} has {} MiB free: below {} MiB what computers report is refused, and imports and downloads have no room. Free space there",
+            data.root().display(),
+            free / MIB,
+            REPORT_RESERVE / MIB
+        )
+    })
+}
+
+/// A date that is to come is wrong, or the clock here is.
+fn date_problem(row: &SnapshotRow, now: Timestamp) -> Option<String> {
+    (row.created.duration_since(now) > AHEAD).then(|| {
+        format!(
+            "snapshot {} is dated {:.0}, which is to come: that date is wrong, or the clock here ({now:.0}) is behind. Set the clock",
+            row.number, row.created
+        )
+    })
 }
 
 /// What is compared.
@@ -170,4 +204,19 @@ fn key_problems(data: &DataDir) -> Vec<String> {
         [&keys.content, &keys.policy].into_iter().chain(first).collect();
     let lost = needed.into_iter().map(|name| folder.join(name)).filter(|path| !path.exists());
     lost.map(|path| gone(format!("the key {} is gone", path.display()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let side = Side::Isolated { site: "plant-7".to_owned() };
+        let data = DataDir::init(&folder.path().join("data"), side).unwrap();
+        assert_eq!(space_problem(&data, REPORT_RESERVE), None);
+        let said = space_problem(&data, REPORT_RESERVE - 1).unwrap();
+        assert!(said.contains("255 MiB free") && said.contains("256 MiB"), "{said}");
+    }
 }

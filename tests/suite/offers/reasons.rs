@@ -154,6 +154,7 @@ fn the_language_is_the_reason_only_where_it_is() {
     // The files of one are lost.
     let lost = bundle_format::digest::Sha256::hash(b"english").to_string();
     for side in [&sides.connected, &sides.isolated] {
+        let here = side.run(&["status"])["catalogue"]["present"].as_u64().unwrap();
         std::fs::remove_file(side.data.join("content").join(&lost[..2]).join(&lost)).unwrap();
         for after in [false, true] {
             if after {
@@ -161,7 +162,10 @@ fn the_language_is_the_reason_only_where_it_is() {
             }
             assert_eq!(names(side, 10), ["missing-file"], "put aside: {after}");
             assert_eq!(waiting(side, 10)[0]["files"], serde_json::json!(["en.cab"]));
-            assert_eq!(side.run(&["status"])["lost"]["payloads"], u64::from(!after));
+            let status = side.run(&["status"]);
+            assert_eq!(status["lost"]["payloads"], u64::from(!after));
+            assert_eq!(status["lost"]["bytes"], if after { 0 } else { 7 });
+            assert_eq!(status["catalogue"]["present"], here - 1, "put aside: {after}");
             assert_eq!(offered(side, sides.root()), ids(&[20, 30]), "put aside: {after}");
         }
     }
@@ -188,7 +192,7 @@ fn a_lost_file_is_named() {
     std::fs::remove_file(side.data.join("content").join(&lost[..2]).join(&lost)).unwrap();
     let output = crate::support::program::run(&side.data, &["status"]);
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("Lost: 1 payload gone"), "{said}");
+    assert!(said.contains("Lost: 1 payload (4 B) gone"), "{said}");
     assert!(said.contains("a.cab of \"Update 1\""), "{said}");
 }
 
