@@ -284,7 +284,57 @@ fn mistake(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let at = error.span().map_or(0, |span| span.start);
     let before = text.as_bytes().iter().take(at);
     let line = 1 + before.filter(|byte| **byte == b'\n').count();
-    ConfigError::Mistake { path: path.to_owned(), line, what: error.message().to_owned() }
+    let key = text.lines().nth(line - 1).and_then(key_of).unwrap_or_default();
+    ConfigError::Mistake { path: path.to_owned(), line, what: in_words(key, error.message()) }
+}
+
+/// The key of a line.
+fn key_of(line: &str) -> Option<&str> {
+    let key = line.split_once('=')?.0.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    (!key.is_empty() && key.chars().all(plain)).then_some(key)
+}
+
+/// What the parser says, without the value, which may be a secret.
+fn in_words(key: &str, message: &str) -> String {
+    let quoted = |text: &str| -> Vec<String> {
+        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    if let Some(rest) = message.strip_prefix("unknown field `") {
+        let mut names = quoted(&format!("`{rest}")).into_iter();
+        let (unknown, there_are) = (names.next().unwrap_or_default(), names.collect::<Vec<_>>());
+        return format!("there is no setting {unknown:?} here; there are {}", there_are.join(", "));
+    }
+    let Some((what, expected)) = message.rsplit_once("expected ") else {
+        let of_ours = message.contains("is no address with a port");
+        return match message {
+            message if of_ours => message.to_owned(),
+            message if message.contains("UUID") => {
+                format!("{key} must be a list of ids of servers, as `tidegate servers` shows them")
+            }
+            message if message.contains("socket address") => {
+                format!("{key} must be an address with a port, such as 0.0.0.0:8531")
+            }
+            message if message.starts_with("duplicate") => format!("{key} stands there twice"),
+            _ => "the line is not of the form `key = value` (text in quotation marks)".to_owned(),
+        };
+    };
+    let kind = match expected {
+        _ if what.starts_with("unknown variant") => quoted(expected).join(" or "),
+        expected if expected.starts_with("a nonzero") => "a whole number from 1".to_owned(),
+        "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
+        "a string" | "path string" => "a text in quotation marks".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a sequence" => "a list in brackets".to_owned(),
+        expected if expected.starts_with("struct") => "a section, `[name]`".to_owned(),
+        _ => {
+            return "the line is not of the form `key = value` (text in quotation marks)".to_owned();
+        }
+    };
+    match key {
+        "" => format!("there must be {kind}"),
+        key => format!("{key} must be {kind}"),
+    }
 }
 
 #[cfg(test)]
@@ -301,6 +351,34 @@ mod tests {
         );
         let error = toml::from_str::<Config>("[import]\nrefuse-expird = true\n").unwrap_err();
         assert!(error.to_string().contains("refuse-expird"), "{error}");
+    }
+
+    #[test]
+    fn mistakes_are_told_without_the_parsers_words() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (text, says) in [
+            ("[bounds]\ncomputers = 0\n", "line 2: computers must be a whole number from 1"),
+            ("[bounds]\ncomputers = -4\n", "computers must be a whole number from 1"),
+            ("[bounds]\nreports = 5\n", "reports must be a text in quotation marks"),
+            ("[import]\npolicy = \"holt\"\n", "policy must be apply or hold"),
+            ("[import]\nrefuse-expired = 1\n", "refuse-expired must be true or false"),
+            (
+                "[import]\nrefuse = true\n",
+                "there is no setting \"refuse\" here; there are refuse-expired, policy",
+            ),
+            ("[serve]\nlisten = \"8530\"\n", "is no address with a port"),
+            ("[serve]\ntls-listen = \"8531\"\n", "tls-listen must be an address with a port"),
+            ("[serve]\ndownstreams = [\"a\"]\n", "downstreams must be a list of ids"),
+            ("[serve]\ndownstreams = \"a\"\n", "downstreams must be a list in brackets"),
+            ("serve = 4\n", "serve must be a section"),
+            ("data = /srv\n", "form `key = value`"),
+            ("[serve\n", "form `key = value`"),
+            ("[limits]\ndocument-bytes = -1\n", "document-bytes must be a whole number"),
+        ] {
+            std::fs::write(file.path(), text).unwrap();
+            let said = Config::load(Some(file.path())).unwrap_err().to_string();
+            assert!(said.contains(says), "{text}: {said}");
+        }
     }
 
     #[test]

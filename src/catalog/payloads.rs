@@ -61,7 +61,10 @@ pub struct NamedFile {
 /// For people: the file, and what it belongs to.
 impl fmt::Display for NamedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of \"{}\"", self.file, self.title)
+        match self.title.trim() {
+            "" => write!(f, "{} of the update {}", self.file, self.update.id),
+            title => write!(f, "{} of \"{title}\"", self.file),
+        }
     }
 }
 

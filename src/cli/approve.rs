@@ -13,7 +13,7 @@ use tidegate::{
 
 use super::{
     Context, Outcome, exit,
-    output::{count, printable},
+    output::{count, printable, titled},
     waiting,
 };
 
@@ -138,7 +138,7 @@ impl Args {
                 for one in &outcome.waiting {
                     text.push_str(&format!(
                         "  {} ({})\n{}",
-                        printable(&one.title),
+                        titled(&one.title),
                         one.update,
                         waiting::reasons(&one.reasons)
                     ));
@@ -160,7 +160,7 @@ fn line(decided: &SelectedUpdate, group: &str, dry_run: bool) -> String {
         ApprovalOutcome::Approved { changed: false } => format!("is approved for {group} already"),
         ApprovalOutcome::Skipped { why } => format!("not approved: {why}"),
     };
-    let title = printable(title);
+    let title = titled(title);
     let superseded = if *superseded { " (superseded)" } else { "" };
     let declined = match (no_longer_declined, dry_run) {
         (false, _) => "",
@@ -177,7 +177,7 @@ fn entry(entry: &ApprovalEntry) -> String {
     format!(
         "{}  {}: {}{deadline} for {}{}\n{}",
         approval.update,
-        title.as_deref().map_or("(not in the catalogue)".to_owned(), printable),
+        title.as_deref().map_or("(not in the catalogue)".to_owned(), titled),
         approval.action.name(),
         group_name.as_deref().map_or("?".to_owned(), printable),
         by.unwrap_or_default(),

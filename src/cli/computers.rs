@@ -9,7 +9,7 @@ use tidegate::{
 
 use super::{
     Context, Outcome,
-    output::{count, printable},
+    output::{count, printable, titled},
     removal::Removal,
 };
 
@@ -116,7 +116,7 @@ fn text(details: &ComputerDetails) -> String {
             "  {:<15} {}  {}\n",
             name.as_str().unwrap_or_default(),
             state.update,
-            title.map(printable).unwrap_or_default()
+            title.map(titled).unwrap_or_default()
         ));
     }
     text.push_str(&format!("{}, newest first:\n", count(events.len() as u64, "event")));

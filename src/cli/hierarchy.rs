@@ -12,11 +12,13 @@ pub(super) fn text(entries: &[DownstreamEntry]) -> String {
     let late = entries.iter().filter(|entry| entry.late).count() as u64;
     let all = count(entries.len() as u64, "downstream server");
     let late = if late == 0 { String::new() } else { format!(", {late} late") };
-    let lines = entries.iter().map(line);
+    let named = |name: &str| entries.iter().filter(|entry| entry.server.name == name).count();
+    let lines = entries.iter().map(|entry| line(entry, named(&entry.server.name) > 1));
     format!("Hierarchy: {all}{late}\n{}", lines.collect::<String>())
 }
 
-fn line(entry: &DownstreamEntry) -> String {
+/// `is_doubled`: another one has the same name, so that only the id tells them apart.
+fn line(entry: &DownstreamEntry, is_doubled: bool) -> String {
     let server = &entry.server;
     let mut about = vec![match server.replica {
         Some(true) => "replica".to_owned(),
@@ -37,7 +39,10 @@ fn line(entry: &DownstreamEntry) -> String {
         (Some(false), true) => "LATE: does not have all",
         (_, true) => "LATE: was not heard of for a week",
     };
-    let name = printable(&server.name);
+    let mut name = printable(&server.name);
+    if is_doubled {
+        name.push_str(&format!(" {}", server.id));
+    }
     let indent = "  ".repeat(entry.depth + 1);
     format!("{indent}{name} ({}): {synchronized}, {state}\n", about.join(", "))
 }

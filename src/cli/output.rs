@@ -70,6 +70,14 @@ impl Output {
     }
 }
 
+/// The title of an update, which may have none.
+pub(super) fn titled(title: &str) -> String {
+    match title.trim() {
+        "" => "(no title)".to_owned(),
+        title => printable(title),
+    }
+}
+
 /// A size as people read it.
 pub(super) fn human_bytes(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Context, Outcome,
-    output::{count, human_bytes, printable},
+    output::{count, human_bytes, titled},
 };
 
 /// Ask a WSUS (ours or another) as a Windows 11 agent would, and judge every answer.
@@ -88,7 +88,7 @@ fn text(report: &ProbeReport, whole: bool) -> String {
         text.push_str(&format!(
             "{}: {} ({}, {})",
             offered.action,
-            printable(&offered.title),
+            titled(&offered.title),
             count(offered.files as u64, "file"),
             human_bytes(offered.bytes)
         ));

@@ -11,7 +11,7 @@ use tidegate::{
 use super::{
     Context, Outcome,
     approve::Action,
-    output::{count, printable},
+    output::{count, printable, titled},
 };
 
 /// Connected: rules that approve updates by themselves. Without a subcommand: list them.
@@ -270,7 +270,7 @@ fn rule_text(rule: &RuleDifference, difference: &RuleChanges) -> String {
         text.push_str(&format!(
             "  skipped  {}  {} for {}: {}\n",
             skipped.update,
-            printable(&skipped.title),
+            titled(&skipped.title),
             printable(&skipped.group_name),
             skipped.why
         ));
@@ -283,7 +283,7 @@ fn item_text(item: &RuleApproval) -> String {
     format!(
         "{}  {}: {}{deadline} for {}",
         item.update,
-        printable(&item.title),
+        titled(&item.title),
         item.action.name(),
         printable(&item.group_name)
     )

@@ -59,7 +59,7 @@ impl Args {
 pub(super) fn text(sealed: &SealOutcome) -> String {
     let mut text = if sealed.new {
         format!(
-            "Sealed snapshot {}: {}, {}, {} new.\n",
+            "Sealed snapshot {}: {}, {}, {} new or changed.\n",
             sealed.snapshot,
             count(sealed.revisions, "revision"),
             count(sealed.withdrawals, "withdrawal"),

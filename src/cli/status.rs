@@ -62,7 +62,8 @@ fn text(status: &StatusOutcome) -> String {
     ));
     text.push_str(&lost(&status.lost));
     text.push_str(&left_out(&status.left_out));
-    text.extend(status.snapshots.iter().map(snapshot));
+    let is_unfinished = |row: &SnapshotRow| status.unfinished_import == Some(row.number);
+    text.extend(status.snapshots.iter().map(|row| snapshot(row, is_unfinished(row))));
     text.extend(status.problems.iter().map(|problem| format!("Problem: {problem}\n")));
     if let Some(snapshot) = status.unfinished_import {
         text.push_str(&unfinished(snapshot));
@@ -113,12 +114,13 @@ fn unfinished(snapshot: u64) -> String {
     )
 }
 
-fn snapshot(snapshot: &SnapshotRow) -> String {
+fn snapshot(snapshot: &SnapshotRow, is_unfinished: bool) -> String {
     let age = Timestamp::now().duration_since(snapshot.created).as_hours() / 24;
     let state = json!(snapshot.state);
     let state = match state.as_str().unwrap_or_default() {
         // Of its own side: the date says it.
         "sealed" => String::new(),
+        _ if is_unfinished => "import not finished, ".to_owned(),
         other => format!("{other}, "),
     };
     let (number, created, age) = (snapshot.number, snapshot.created, in_words(age));

@@ -15,7 +15,7 @@ use super::{
     connection::Connection,
     download,
     downstream::{self, Downstream},
-    output::{count, human_bytes, printable},
+    output::{count, human_bytes, titled},
     rules,
 };
 
@@ -145,7 +145,7 @@ impl List {
                 .map(|category| {
                     let mark = if category.chosen { '*' } else { ' ' };
                     let indent = "  ".repeat(category.depth);
-                    format!("{} {mark} {indent}{}\n", category.id, printable(&category.title))
+                    format!("{} {mark} {indent}{}\n", category.id, titled(&category.title))
                 })
                 .collect()
         })?;

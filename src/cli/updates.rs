@@ -7,7 +7,11 @@ use tidegate::{
     update::{UpdateId, UpdateType},
 };
 
-use super::{Context, Outcome, output::printable, waiting};
+use super::{
+    Context, Outcome,
+    output::{printable, titled},
+    waiting,
+};
 
 /// List updates (those that can be approved, if nothing else is said), or show one.
 #[derive(Debug, clap::Args)]
@@ -98,6 +102,6 @@ fn line(revision: &RevisionSummary) -> String {
         notes.push("withdrawn".into());
     }
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
-    let title = printable(&revision.title);
+    let title = titled(&revision.title);
     format!("{}  r{}  {title}{notes}\n", revision.identity.id, revision.identity.revision)
 }

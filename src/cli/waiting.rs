@@ -5,7 +5,7 @@ use tidegate::{
     ops::waiting::{NamedUpdate, ReasonDetails, ReasonSummary, WaitingReason, WaitingSummary},
 };
 
-use super::output::{count, printable};
+use super::output::{count, printable, titled};
 
 /// Lines for `status` and outcomes; empty if nothing waits.
 pub(super) fn summary(waiting: &WaitingSummary) -> String {
@@ -28,8 +28,7 @@ pub(super) fn count_line(waiting: &WaitingSummary) -> String {
 }
 
 fn reason(summary: &ReasonSummary) -> String {
-    let titles: Vec<String> =
-        summary.examples.iter().map(|named| printable(&named.title)).collect();
+    let titles: Vec<String> = summary.examples.iter().map(|named| titled(&named.title)).collect();
     let more = summary.updates.saturating_sub(titles.len() as u64);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!(
@@ -68,7 +67,7 @@ fn cause(reason: WaitingReason) -> &'static str {
 /// A line with what is wrong with a revision that the mirror leaves out of its snapshots; none of another.
 pub(super) fn left_out(revision: &RevisionSummary) -> String {
     let Some(why) = &revision.left_out else { return String::new() };
-    format!("    \"{}\" ({}) {}\n", printable(&revision.title), revision.identity, printable(why))
+    format!("    \"{}\" ({}) {}\n", titled(&revision.title), revision.identity, printable(why))
 }
 
 /// A line for each reason of one update.
@@ -98,6 +97,6 @@ fn sentence(details: &ReasonDetails) -> String {
 
 /// An update by its title, and its id where that is not all that is known.
 pub(super) fn named(update: &NamedUpdate) -> String {
-    let (id, title) = (update.update.to_string(), printable(&update.title));
+    let (id, title) = (update.update.to_string(), titled(&update.title));
     if id == title { id } else { format!("\"{title}\" ({id})") }
 }

@@ -12,7 +12,7 @@ use tidegate::{
 
 use super::{
     Context, Outcome, exit,
-    output::{count, printable},
+    output::{count, printable, titled},
     waiting,
 };
 
@@ -130,7 +130,6 @@ fn text(outcome: &WithdrawOutcome) -> String {
 }
 
 fn lines(revisions: &[NamedRevision], what: &str) -> String {
-    let line =
-        |one: &NamedRevision| format!("{} ({}){what}\n", printable(&one.title), one.identity);
+    let line = |one: &NamedRevision| format!("{} ({}){what}\n", titled(&one.title), one.identity);
     revisions.iter().map(line).collect()
 }

@@ -31,6 +31,13 @@ pub(super) const NO_SOURCES: &str = "it takes in bundles (`tidegate import`), no
 /// More notes than these are counted, but not told.
 const NOTES_TOLD: usize = 20;
 
+/// The languages that updates are for, as a WSUS lists them.
+const LANGUAGES: [&str; 38] = [
+    "ar", "bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "he", "hi", "hr", "hu", "it",
+    "ja", "ja-nec", "ko", "lt", "lv", "nl", "no", "pl", "pt", "pt-br", "ro", "ru", "sk", "sl",
+    "sr", "sv", "th", "tr", "uk", "zh-cn", "zh-hk", "zh-tw",
+];
+
 /// What to synchronize, and what to do afterwards.
 #[derive(Debug, Clone)]
 pub struct SyncOptions {
@@ -115,6 +122,7 @@ pub fn sync(context: &Context<'_>, options: SyncOptions) -> Result<SyncOutcome> 
     let source = Source::detect(&options.from)?;
     if source.server(&options.upstream.connection).is_none() {
         refuse_choices(&options.upstream.selection)?;
+        refuse_strange_languages(&options.upstream.selection)?;
     }
     let _one_at_a_time = data.begin_sync()?;
     let mut fleet = Fleet::open(&data.fleet())?;
@@ -131,8 +139,9 @@ pub fn sync(context: &Context<'_>, options: SyncOptions) -> Result<SyncOutcome> 
         upstream: options.upstream,
         ..upstream::SyncOptions::new(context.now())
     };
-    carry_languages(&mut catalog, &upstream_options)?;
     let synced = fetch(context, &data, &source, &mut catalog, &upstream_options)?;
+    // A server may not have one of them, and then nothing is chosen.
+    carry_languages(&mut catalog, &upstream_options)?;
     let replica = if is_replica && !upstream_options.upstream.selection.categories_only {
         replica::replicate(context, &source, &catalog, &mut fleet, &upstream_options)?
     } else {
@@ -175,6 +184,20 @@ fn refuse_choices(selection: &SyncSelection) -> Result<()> {
             "{option} is for servers: of a folder or a package all that it holds is taken in; leave the option out"
         ))),
     }
+}
+
+/// A server says itself which languages it has; of a folder or a package one that no update has would leave
+/// out every file that is for a language.
+fn refuse_strange_languages(selection: &SyncSelection) -> Result<()> {
+    let names = upstream::carried_languages(selection).flatten().unwrap_or_default();
+    let strange = names.iter().find(|name| !LANGUAGES.contains(&name.as_str()));
+    let Some(strange) = strange else { return Ok(()) };
+    let near = LANGUAGES.iter().find(|known| strange.starts_with(**known));
+    let near = near.map(|known| format!(" Do you mean {known}?")).unwrap_or_default();
+    Err(OpsError::usage(format!(
+        "updates have no language {strange:?}.{near} There are: all, {}",
+        LANGUAGES.join(", ")
+    )))
 }
 
 /// Tells what is good to know: the first few, the rest is in the report.

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::support::program::{run, run_json, tidegate};
+use crate::support::program::{run, run_json, tidegate, utf8};
 
 #[track_caller]
 fn ends_with(data: &Path, args: &[&str], code: i32, says: &str) {
@@ -54,6 +54,17 @@ fn exit_codes_are_as_documented() {
     let root = keys["root"].as_str().unwrap();
     ends_with(&isolated, &["trust", "add", root, "--fingerprint", "no such words"], 3, "");
     ends_with(&isolated, &["trust", "add", root], 2, "--fingerprint");
+    for (bytes, says) in [
+        (&b"VOLUME.json\0\0\0"[..], "is a bundle (`tidegate import` takes it in)"),
+        (b"-----BEGIN ENCRYPTED PRIVATE KEY-----", "is a key"),
+        (b"MZ\x90", "is something else"),
+        (b"", "is something else"),
+    ] {
+        let other = isolated.join("other");
+        fs::write(&other, bytes).unwrap();
+        ends_with(&isolated, &["trust", "add", utf8(&other), "--yes"], 3, says);
+        fs::remove_file(&other).unwrap();
+    }
     ends_with(&isolated, &["trust", "add", root, "--yes"], 0, "");
     ends_with(&isolated, &["import", rubbish.to_str().unwrap()], 3, "rubbish.tar");
 

@@ -98,7 +98,12 @@ fn an_empty_folder_and_choices_for_servers_are_said() {
         let said = messages(&output);
         assert!(said.contains(choice[0]) && said.contains("for servers"), "{said}");
     }
-    run_json(&data, &["sync", "--from", utf8(&empty), "--languages", "en"], 0);
+    run_json(&data, &["sync", "--from", utf8(&empty), "--languages", "en,zh-TW"], 0);
+    for (language, says) in [("deutsch", "Do you mean de?"), ("dd", "There are: all, ar")] {
+        let output = run(&data, &["sync", "--from", utf8(&empty), "--languages", language]);
+        assert_eq!(output.status.code(), Some(2), "{language}");
+        assert!(messages(&output).contains(says), "{}", messages(&output));
+    }
 }
 
 /// The document is the same, however it was saved.

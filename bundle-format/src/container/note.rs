@@ -89,11 +89,9 @@ impl VolumeNote {
             format_version: u32,
         }
         // The version first and alone: in a newer format the rest may look otherwise.
-        let version: Preamble =
-            serde_json::from_slice(bytes).map_err(|e| format!("it does not parse ({e})"))?;
+        let version: Preamble = serde_json::from_slice(bytes).map_err(unreadable)?;
         check_version("volume", version.format_version).map_err(|e| e.to_string())?;
-        let note: Self =
-            serde_json::from_slice(bytes).map_err(|e| format!("it does not parse ({e})"))?;
+        let note: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
         note.check(limits)?;
         if note.to_bytes()? != bytes {
             return Err("it is not in the one form that a volume may hold".to_owned());
@@ -134,6 +132,11 @@ impl VolumeNote {
         }
         Ok(())
     }
+}
+
+/// Where it cannot be read; what the library says is for nobody.
+fn unreadable(error: serde_json::Error) -> String {
+    format!("it cannot be read (line {}, column {}): {DAMAGED}", error.line(), error.column())
 }
 
 impl ObjectEntry {

@@ -1,9 +1,16 @@
 //! What the isolated side trusts: one record with a digest in `trust/state`, written durably, and
 //! the lock that keeps two imports apart.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::Path,
+};
 
-use bundle_format::trust::{Fingerprint, TrustError, TrustState};
+use bundle_format::{
+    limits::BundleLimits,
+    trust::{Fingerprint, TrustError, TrustState},
+};
 use serde::Serialize;
 
 use super::side;
@@ -148,7 +155,31 @@ fn is_unwritable(error: &io::Error) -> bool {
 }
 
 fn read_root(path: &Path) -> Result<Vec<u8>> {
-    Ok(fs::read(path).doing("read the root", path)?)
+    let mut root = Vec::new();
+    let file = fs::File::open(path).doing("read the root", path)?;
+    file.take(BundleLimits::default().metadata_bytes + 1)
+        .read_to_end(&mut root)
+        .doing("read the root", path)?;
+    match kind_of(&root) {
+        None => Ok(root),
+        Some(kind) => Err(TransferError::refused(format!(
+            "{} is {kind}, and no root file: `tidegate keys init` makes that on the connected side, and shows where (N.root.json)",
+            path.display()
+        ))),
+    }
+}
+
+/// What a file that is no root is, as far as its beginning says.
+fn kind_of(bytes: &[u8]) -> Option<&'static str> {
+    let begins = |with: &str| bytes.starts_with(with.as_bytes());
+    if begins("VOLUME.json") {
+        return Some("a bundle (`tidegate import` takes it in)");
+    }
+    if begins("-----BEGIN") {
+        return Some("a key, which must stay where it is");
+    }
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    (first != Some(&b'{')).then_some("something else")
 }
 
 fn pin_root(path: &Path, root: &[u8]) -> Result<TrustState> {

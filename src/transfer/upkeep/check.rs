@@ -12,10 +12,10 @@ use serde::Serialize;
 
 use super::{consistency::store_problems, snapshots::snapshots_in_use};
 use crate::{
+    advice::advice,
     catalog::{Catalog, Contradiction, NamedFile, PayloadRow, SnapshotState},
     content::ContentStore,
     data_dir::{DataDir, Side},
-    advice::advice,
     error_chain::{causes, chain},
     file_error::{Doing as _, FileError},
     fleet::Fleet,

@@ -202,8 +202,13 @@ impl Fetcher {
         if let Some(failure) = permanent_failure(error, url, &self.connection) {
             return ReceiveOutcome::gone(chain(&failure), false);
         }
+        let why = ConnectionFailure::of(error);
+        if why == ConnectionFailure::NotHttp {
+            let advice = why.advice(url.scheme() == "https");
+            return ReceiveOutcome::gone(format!("{why}. {advice}"), false);
+        }
         ReceiveOutcome::Passing {
-            why: ConnectionFailure::of(error).to_string(),
+            why: why.to_string(),
             after: None,
             unreachable: error.is_connect() || error.is_request(),
         }

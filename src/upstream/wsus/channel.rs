@@ -196,6 +196,12 @@ impl Channel {
     /// How long to wait before the same again; `None` when that is of no use.
     fn wait(&self, attempt: u32, error: &UpstreamError) -> Option<Duration> {
         let requested = match error {
+            // What never spoke HTTP will not at the next attempt: it is another port.
+            UpstreamError::Connection { why: ConnectionFailure::NotHttp, .. }
+                if lock(&self.last_facts).is_none() =>
+            {
+                None
+            }
             UpstreamError::Connection { .. } => Some(None),
             UpstreamError::Status { status: 408 | 425 | 429 | 500..=599, retry_after, .. } => {
                 Some(*retry_after)
