@@ -53,7 +53,7 @@ impl Args {
         let selection = self.selection()?;
         let seal = match selection {
             ExportSelection::Needs(_) => SealOptions::default(),
-            _ => self.sealing.options(None)?,
+            _ => self.sealing.options(context, None)?,
         };
         let options = ExportOptions { selection, volume_size: self.volume_size, seal };
         let (site, new_site, out, created) = (self.site, self.new_site, self.out, self.created);

@@ -31,6 +31,7 @@ mod probe;
 mod progress;
 mod prune;
 mod publish;
+mod question;
 mod removal;
 mod rules;
 mod seal;

@@ -34,7 +34,10 @@ impl Args {
         let after = if self.dry_run {
             before
         } else {
-            sign::countersign(&ops, &self.key, self.passphrase.read()?.as_deref())?
+            {
+                let passphrase = self.passphrase.open(context, || Ok(vec![self.key.clone()]))?;
+                sign::countersign(&ops, &self.key, passphrase.as_deref())?
+            }
         };
         context.out.data(&after, || {
             format!("It has {} of {} signatures.", after.signatures, after.needed)

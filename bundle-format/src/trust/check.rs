@@ -9,6 +9,7 @@ use super::{
     error::is_rollback,
     head::{Head, POLICY_ROLE, Part},
     load::{LoadError, Loaded, load},
+    roles::RootRoles,
     root::{check_chain, same_mirror},
     shape::{check_shape, policy_role},
     signers::{valid_policy_signers, valid_signers},
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     digest::Sha256,
     index::{self, Index},
+    keys::KeyRole,
     limits::BundleLimits,
     policy::Policy,
 };
@@ -62,6 +64,28 @@ pub struct VerifiedHead {
     pub warnings: Vec<String>,
     /// Key ids that signed, by role, for the record.
     pub signers: Vec<(String, Vec<String>)>,
+}
+
+impl VerifiedHead {
+    /// Who signed the snapshot, for people: what each key is for, and its name.
+    pub fn signed_by(&self) -> Vec<String> {
+        let Ok(roles) = RootRoles::from_root(&self.next_state.root) else { return Vec::new() };
+        let mut signers: Vec<String> = Vec::new();
+        for wanted in ["targets", "timestamp", POLICY_ROLE] {
+            let ids = self.signers.iter().filter(|(role, _)| role == wanted);
+            for id in ids.flat_map(|(_, ids)| ids) {
+                let role = match wanted {
+                    POLICY_ROLE => KeyRole::Policy,
+                    _ => roles.role_of_signer(id),
+                };
+                let signer = format!("{role} key {}", roles.describe(id));
+                if !signers.contains(&signer) {
+                    signers.push(signer);
+                }
+            }
+        }
+        signers
+    }
 }
 
 /// Checks a volume's head: signatures from the newest stored root on, rollback, site, mirror,

@@ -33,6 +33,9 @@ pub struct RootRoles {
     pub snapshot_threshold: u64,
     /// The keys, by role.
     pub keys: Vec<RoleKey>,
+    /// What people call keys, by key id; also of keys that have no role in the root.
+    #[serde(skip)]
+    pub names: BTreeMap<String, KeyName>,
 }
 
 /// A key in a role.
@@ -51,11 +54,15 @@ pub struct RoleKey {
 impl std::fmt::Display for RoleKey {
     /// The beginning of its id and, where it is known, its name.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.key_id.get(..8).unwrap_or(&self.key_id))?;
-        match &self.name {
-            Some(name) => write!(f, " ({})", name.as_str()),
-            None => Ok(()),
-        }
+        f.write_str(&describe(&self.key_id, self.name.as_ref()))
+    }
+}
+
+fn describe(key_id: &str, name: Option<&KeyName>) -> String {
+    let short = key_id.get(..8).unwrap_or(key_id);
+    match name {
+        Some(name) => format!("{short} ({})", name.as_str()),
+        None => short.to_owned(),
     }
 }
 
@@ -84,7 +91,21 @@ impl RootRoles {
             root_threshold: threshold(RoleType::Root).map_err(TrustError::refused)?,
             snapshot_threshold: threshold(RoleType::Timestamp).map_err(TrustError::refused)?,
             keys,
+            names,
         })
+    }
+
+    /// A key for people: the beginning of its id, and its name where the root has one.
+    pub fn describe(&self, key_id: &str) -> String {
+        describe(key_id, self.names.get(key_id))
+    }
+
+    /// What a key that signs snapshots is for.
+    pub fn role_of_signer(&self, key_id: &str) -> KeyRole {
+        match self.of(KeyRole::Content).any(|key| key.key_id == key_id) {
+            true => KeyRole::Content,
+            false => KeyRole::Countersigner,
+        }
     }
 
     /// The keys of a role.
@@ -110,14 +131,14 @@ impl RootRoles {
                     list(&gained)
                 )),
                 (false, true) => {
-                    changes.extend(lost.iter().map(|key| {
-                        format!("the {role} key {key} counts no more")
-                    }));
+                    changes.extend(
+                        lost.iter().map(|key| format!("the {role} key {key} counts no more")),
+                    );
                 }
                 (true, false) => {
-                    changes.extend(gained.iter().map(|key| {
-                        format!("the {role} key {key} counts from now on")
-                    }));
+                    changes.extend(
+                        gained.iter().map(|key| format!("the {role} key {key} counts from now on")),
+                    );
                 }
             }
         }
@@ -129,6 +150,9 @@ impl RootRoles {
             if before != after {
                 changes.push(format!("a {what} needs {after} signature{s}, before {before}"));
             }
+        }
+        if changes.is_empty() && self.fingerprint != newer.fingerprint {
+            changes.push(format!("the keys stay, until {:.0}", newer.expires));
         }
         changes
     }
@@ -179,9 +203,8 @@ impl RootSpec {
 /// What people call the keys, as a field of the root. Without names there is no such field.
 pub(super) fn names_for_people(spec: &RootSpec) -> HashMap<String, serde_json::Value> {
     let keys = spec.root.iter().chain(&spec.timestamp).chain([&spec.content]).chain(&spec.policy);
-    let names: serde_json::Map<String, serde_json::Value> = keys
-        .filter_map(|key| Some((key.key_id(), key.name.as_ref()?.as_str().into())))
-        .collect();
+    let names: serde_json::Map<String, serde_json::Value> =
+        keys.filter_map(|key| Some((key.key_id(), key.name.as_ref()?.as_str().into()))).collect();
     match names.is_empty() {
         true => HashMap::new(),
         false => HashMap::from([(NAMES.to_owned(), names.into())]),

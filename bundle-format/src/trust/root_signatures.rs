@@ -82,8 +82,7 @@ pub fn gather_signatures(
     let roots: Vec<&Root> =
         [Some(&root), before.as_ref()].into_iter().flatten().map(|root| &root.signed).collect();
     let counts = |signature: &tough::schema::Signature| {
-        let alone =
-            Signed { signed: root.signed.clone(), signatures: vec![signature.clone()] };
+        let alone = Signed { signed: root.signed.clone(), signatures: vec![signature.clone()] };
         invalid_signatures(&roots, &alone) == 0
     };
     let mut signatures: Vec<_> =

@@ -2,7 +2,7 @@
 //!
 //! | file | what it owns | writes |
 //! |---|---|---|
-//! | `keys` | key files, roots, rotation | `keys/` |
+//! | `keys/` | key files, roots, rotation | `keys/` |
 //! | `seal` | a snapshot, made and signed | `snapshots/`, the catalogue's snapshot tables |
 //! | `seal_options` | how it is made, and what came of it | nothing |
 //! | `new_segments` | what has changed since the last snapshot | `segments/` |

@@ -72,8 +72,7 @@ fn seals_that_cannot_hold_are_not_made() {
     };
     seal(&good).unwrap();
     assert!(seal(&Seal { roots: &[], ..good }).is_err());
-    let third =
-        make_root(&mirror.spec(1), NonZeroU64::new(3).unwrap(), &[&mirror.root]).unwrap();
+    let third = make_root(&mirror.spec(1), NonZeroU64::new(3).unwrap(), &[&mirror.root]).unwrap();
     let gap = [mirror.roots[0].clone(), third];
     let error = seal(&Seal { roots: &gap, ..good }).unwrap_err().to_string();
     assert!(error.contains("it says that it is version 3"), "{error}");
