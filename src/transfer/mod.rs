@@ -26,7 +26,9 @@ mod store;
 mod upkeep;
 mod volume;
 
-pub use connected::countersign::{countersign, inspect_for_signing};
+pub use connected::countersign::{
+    countersign, countersign_volumes, inspect_for_signing, inspect_volumes_for_signing,
+};
 pub use connected::export::{ExportOptions, ExportReport, export};
 pub use connected::keys::{
     elsewhere::{MadeKey, RootToSign, inspect_root_to_sign, make_key_file, sign_root_file},
@@ -40,6 +42,9 @@ pub use connected::medium::LARGEST_ON_FAT;
 pub use connected::seal::seal;
 pub use connected::seal_options::{SealOptions, SealOutcome, SealReason};
 pub use connected::selection::ExportSelection;
+pub use connected::to_sign::{
+    DecisionToSign, DecisionToSignKind, ListToSign, SnapshotToSign, UpdateToSign,
+};
 pub use error::{Blame, TransferError};
 pub use isolated::import::{
     finish::{finish_import, unfinished_import},

@@ -60,6 +60,7 @@ mod offers;
 #[cfg(feature = "upstream")]
 mod ops;
 mod parts;
+mod people;
 mod policy_hold;
 #[cfg(unix)]
 mod privacy;

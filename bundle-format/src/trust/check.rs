@@ -18,7 +18,6 @@ use super::{
 use crate::{
     digest::Sha256,
     index::{self, Index},
-    keys::KeyRole,
     limits::BundleLimits,
     policy::Policy,
 };
@@ -69,22 +68,8 @@ pub struct VerifiedHead {
 impl VerifiedHead {
     /// Who signed the snapshot, for people: what each key is for, and its name.
     pub fn signed_by(&self) -> Vec<String> {
-        let Ok(roles) = RootRoles::from_root(&self.next_state.root) else { return Vec::new() };
-        let mut signers: Vec<String> = Vec::new();
-        for wanted in ["targets", "timestamp", POLICY_ROLE] {
-            let ids = self.signers.iter().filter(|(role, _)| role == wanted);
-            for id in ids.flat_map(|(_, ids)| ids) {
-                let role = match wanted {
-                    POLICY_ROLE => KeyRole::Policy,
-                    _ => roles.role_of_signer(id),
-                };
-                let signer = format!("{role} key {}", roles.describe(id));
-                if !signers.contains(&signer) {
-                    signers.push(signer);
-                }
-            }
-        }
-        signers
+        let roles = RootRoles::from_root(&self.next_state.root);
+        roles.map(|roles| roles.describe_signers(&self.signers)).unwrap_or_default()
     }
 }
 
@@ -297,7 +282,7 @@ fn next_state(index: &Index, head: &Head, loaded: &Loaded) -> Result<TrustState,
 }
 
 /// The key ids with a valid signature, by role.
-fn signers(loaded: &Loaded) -> Vec<(String, Vec<String>)> {
+pub(super) fn signers(loaded: &Loaded) -> Vec<(String, Vec<String>)> {
     let root = &loaded.root.signed;
     let policy = policy_role(&loaded.targets.signed).and_then(|role| role.targets.as_ref());
     let delegations = loaded.targets.signed.delegations.as_ref();

@@ -8,6 +8,7 @@ use tough::schema::{RoleType, Root, key::Key};
 
 use super::{
     TrustError, document,
+    head::POLICY_ROLE,
     root::{Fingerprint, RootSpec},
 };
 use crate::keys::{KeyName, KeyRole, PublicKey};
@@ -100,12 +101,26 @@ impl RootRoles {
         describe(key_id, self.names.get(key_id))
     }
 
-    /// What a key that signs snapshots is for.
-    pub fn role_of_signer(&self, key_id: &str) -> KeyRole {
-        match self.of(KeyRole::Content).any(|key| key.key_id == key_id) {
-            true => KeyRole::Content,
-            false => KeyRole::Countersigner,
+    /// Who signed a snapshot, for people: what each key is for, and its name. `signers` are key ids by
+    /// role of the metadata.
+    pub(super) fn describe_signers(&self, signers: &[(String, Vec<String>)]) -> Vec<String> {
+        let mut described: Vec<String> = Vec::new();
+        for wanted in ["targets", "timestamp", POLICY_ROLE] {
+            let ids = signers.iter().filter(|(role, _)| role == wanted);
+            for id in ids.flat_map(|(_, ids)| ids) {
+                let is_content = self.of(KeyRole::Content).any(|key| key.key_id == *id);
+                let role = match wanted {
+                    POLICY_ROLE => KeyRole::Policy,
+                    _ if is_content => KeyRole::Content,
+                    _ => KeyRole::Countersigner,
+                };
+                let signer = format!("{role} key {}", self.describe(id));
+                if !described.contains(&signer) {
+                    described.push(signer);
+                }
+            }
         }
+        described
     }
 
     /// The keys of a role.
