@@ -56,7 +56,7 @@ impl Args {
         let selection = self.selection()?;
         let seal = match selection {
             ExportSelection::Needs(_) => SealOptions::default(),
-            _ => self.sealing.options(None)?,
+            _ => self.sealing.options(context, None)?,
         };
         let options =
             ExportOptions { selection, volume_size: self.volume_size, parity: self.parity, seal };

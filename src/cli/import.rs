@@ -76,6 +76,10 @@ fn text(report: &ImportReport) -> String {
             report.held_objects
         )
     };
+    for change in &report.key_changes {
+        let would = if report.dry_run { "would take" } else { "took" };
+        text.push_str(&format!("A newer root {would} effect: {change}.\n"));
+    }
     match (report.in_force, &report.switched) {
         (Some(number), Some(changes)) => text.push_str(&format!(
             "Snapshot {number} {}: {} added, {} withdrawn, {} removed.\n",

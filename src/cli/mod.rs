@@ -32,6 +32,7 @@ mod probe;
 mod progress;
 mod prune;
 mod publish;
+mod question;
 mod removal;
 mod rules;
 mod seal;

@@ -1,7 +1,10 @@
 //! `tidegate seal`
 
 use jiff::Timestamp;
-use tidegate::ops::seal::{self, SealOptions, SealOutcome};
+use tidegate::ops::{
+    keys,
+    seal::{self, SealOptions, SealOutcome},
+};
 
 use super::{Context, Outcome, output::count, passphrase::Passphrase, waiting};
 
@@ -35,9 +38,14 @@ pub(super) struct Sealing {
 }
 
 impl Sealing {
-    pub(super) fn options(&self, add_site: Option<String>) -> anyhow::Result<SealOptions> {
+    pub(super) fn options(
+        &self,
+        context: &Context,
+        add_site: Option<String>,
+    ) -> anyhow::Result<SealOptions> {
+        let files = || keys::secret_files(&context.ops());
         Ok(SealOptions {
-            passphrase: self.passphrase.read()?,
+            passphrase: self.passphrase.open(context, files)?,
             add_site,
             days: self.days,
             clock_is_right: self.clock_is_right,
@@ -49,7 +57,7 @@ impl Sealing {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let options = self.options.options(self.site)?;
+        let options = self.options.options(context, self.site)?;
         let sealed = seal::seal(&context.ops(), self.created, &options)?;
         context.out.data(&sealed, || text(&sealed.done) + &waiting::count_line(&sealed.waiting))?;
         Ok(Outcome::complete(sealed.done.is_complete()))

@@ -37,8 +37,10 @@ impl Args {
 }
 
 fn text(volume: &VerifiedVolume) -> String {
+    let change = |change: &String| format!("  It brings a newer root: {change}.\n");
+    let key_changes: String = volume.key_changes.iter().map(change).collect();
     format!(
-        "{}: {}. Snapshot {} of mirror {}, sealed {:.0}, for {}; {}, {} ({}).\n",
+        "{}: {}. Snapshot {} of mirror {}, sealed {:.0}, for {}; {}, {} ({}).\n  Signed by {}.\n{}",
         volume.path.display(),
         if volume.uncheckable == 0 { "good" } else { "good as far as it can be checked alone" },
         volume.snapshot,
@@ -48,5 +50,7 @@ fn text(volume: &VerifiedVolume) -> String {
         count(volume.segments_here, "segment"),
         count(volume.payloads_here, "payload"),
         human_bytes(volume.bytes),
+        volume.signed_by.join(", "),
+        key_changes,
     )
 }

@@ -1,17 +1,25 @@
-//! Countersign the newest snapshot.
+//! Countersign the newest snapshot of a data folder, or finished volumes in place.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use bundle_format::trust::SealSummary;
-use jiff::Timestamp;
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::{Result, context::Context};
 use crate::transfer;
+pub use crate::transfer::{
+    DecisionToSign, DecisionToSignKind, ListToSign, SnapshotToSign, UpdateToSign,
+};
 
-/// The newest snapshot, and its signatures. More is in it for people who are about to sign.
+/// What is signed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignRequest {
+    /// Finished volumes, or folders of them; if none are named, the newest snapshot of the data folder.
+    pub bundles: Vec<PathBuf>,
+}
+
+/// A snapshot that was signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct SignOutcome {
     /// Its number.
     pub snapshot: u64,
@@ -19,49 +27,45 @@ pub struct SignOutcome {
     pub signatures: u64,
     /// How many it needs.
     pub needed: u64,
-    /// The mirror.
-    #[serde(skip)]
-    pub mirror_id: Uuid,
-    /// When it was sealed.
-    #[serde(skip)]
-    pub created: Timestamp,
-    /// The sites that it is for.
-    #[serde(skip)]
-    pub sites: Vec<String>,
-    /// How many segments it has.
-    #[serde(skip)]
-    pub segments: u64,
+    /// The volumes that have the signature now.
+    pub volumes: Vec<PathBuf>,
 }
 
-/// The snapshot that would be signed.
+/// The snapshot that would be signed, with what it changes.
 ///
 /// # Errors
-/// When nothing is sealed yet, or what is sealed cannot be read.
-pub fn inspect(context: &Context<'_>) -> Result<SignOutcome> {
-    Ok(outcome(transfer::inspect_for_signing(&context.data_dir()?)?))
+/// When nothing is sealed yet, or what is to be signed cannot be read.
+pub fn inspect(context: &Context<'_>, request: &SignRequest) -> Result<SnapshotToSign> {
+    Ok(match request.bundles.as_slice() {
+        [] => transfer::inspect_for_signing(&context.data_dir()?)?,
+        bundles => transfer::inspect_volumes_for_signing(bundles)?,
+    })
 }
 
-/// Adds the signature of a second person.
+/// Adds the signature of a second person to what was shown. What the key has signed on volumes already
+/// stays as it is.
 ///
 /// # Errors
-/// When the key does not open, may not sign or has done so, or the disk fails.
+/// When the key does not open, may not sign or has signed the snapshot of the data folder already, or the
+/// disk fails.
 pub fn countersign(
     context: &Context<'_>,
+    shown: &SnapshotToSign,
     key: &Path,
     passphrase: Option<&str>,
 ) -> Result<SignOutcome> {
-    Ok(outcome(transfer::countersign(&context.data_dir()?, key, passphrase)?))
-}
-
-fn outcome(summary: SealSummary) -> SignOutcome {
-    let SealSummary { index, signatures: (signatures, needed), .. } = summary;
-    SignOutcome {
-        snapshot: index.snapshot,
-        signatures,
-        needed,
-        mirror_id: index.mirror_id,
-        created: index.created,
-        segments: index.segments.len() as u64,
-        sites: index.sites,
+    if shown.volumes.is_empty() {
+        let summary = transfer::countersign(&context.data_dir()?, key, passphrase)?;
+        let (signatures, needed) = summary.signatures;
+        let snapshot = summary.index.snapshot;
+        return Ok(SignOutcome { snapshot, signatures, needed, volumes: Vec::new() });
     }
+    transfer::countersign_volumes(&shown.volumes, key, passphrase)?;
+    let after = transfer::inspect_volumes_for_signing(&shown.volumes)?;
+    Ok(SignOutcome {
+        snapshot: after.snapshot,
+        signatures: after.signatures,
+        needed: after.needed,
+        volumes: after.volumes,
+    })
 }

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::{Result, context::Context};
 use crate::transfer;
-pub use crate::transfer::{RootSummary, TrustAdded};
+pub use crate::transfer::{RootOrigin, RootRecord, TrustAdded, TrustOverview, TrustReplaced};
+pub use bundle_format::trust::RootRoles;
 
 /// A root that is trusted from now on.
 #[derive(Debug, Clone, Serialize)]
@@ -14,14 +15,14 @@ pub struct TrustOutcome {
     /// Whether that is new.
     pub trust: TrustAdded,
     /// The root.
-    pub root: RootSummary,
+    pub root: RootRoles,
 }
 
-/// Reads a root file, to show its fingerprint; trusts nothing.
+/// Reads a root file, to show its fingerprint and keys; trusts nothing.
 ///
 /// # Errors
 /// When it cannot be read or is no valid root.
-pub fn inspect(root: &Path) -> Result<RootSummary> {
+pub fn inspect(root: &Path) -> Result<RootRoles> {
     Ok(transfer::inspect_root(root)?)
 }
 
@@ -29,7 +30,7 @@ pub fn inspect(root: &Path) -> Result<RootSummary> {
 ///
 /// # Errors
 /// When there is no data folder, or as [`inspect`].
-pub fn preview(context: &Context<'_>, root: &Path) -> Result<RootSummary> {
+pub fn preview(context: &Context<'_>, root: &Path) -> Result<RootRoles> {
     context.data_dir()?;
     inspect(root)
 }
@@ -44,4 +45,32 @@ pub fn add(context: &Context<'_>, root: &Path, fingerprint: Option<&str>) -> Res
     let summary = transfer::inspect_root(root)?;
     let trust = transfer::trust_add(&data, root, fingerprint)?;
     Ok(TrustOutcome { trust, root: summary })
+}
+
+/// What is trusted now: the root, its keys, and the newest snapshot accepted.
+///
+/// # Errors
+/// When this is no isolated side, nothing is trusted, or the record is damaged.
+pub fn show(context: &Context<'_>) -> Result<TrustOverview> {
+    Ok(transfer::trust_show(&context.data_dir()?)?)
+}
+
+/// What [`replace`] would do.
+///
+/// # Errors
+/// As [`replace`].
+pub fn preview_replace(
+    context: &Context<'_>,
+    root: &Path,
+    fingerprint: &str,
+) -> Result<TrustReplaced> {
+    Ok(transfer::preview_replace(&context.data_dir()?, root, fingerprint)?)
+}
+
+/// Trusts a root in the place of one whose keys are lost. Catalogue, computers and approvals stay.
+///
+/// # Errors
+/// When this is no isolated side, nothing was trusted, the fingerprint differs, or the disk fails.
+pub fn replace(context: &Context<'_>, root: &Path, fingerprint: &str) -> Result<TrustReplaced> {
+    Ok(transfer::trust_replace(&context.data_dir()?, root, fingerprint)?)
 }

@@ -26,12 +26,24 @@ mod store;
 mod upkeep;
 mod volume;
 
-pub use connected::countersign::{countersign, inspect_for_signing};
+pub use connected::countersign::{
+    countersign, countersign_volumes, inspect_for_signing, inspect_volumes_for_signing,
+};
 pub use connected::export::{ExportOptions, ExportReport, export};
-pub use connected::keys::{KeyFiles, KeyRotation, KeysOptions, KeysReport, keys_init, keys_rotate};
+pub use connected::keys::{
+    elsewhere::{MadeKey, RootToSign, inspect_root_to_sign, make_key_file, sign_root_file},
+    files::KeyFiles,
+    first::{BroughtKeys, KeysOptions, keys_init},
+    list::{KeysOverview, ListedKey, WaitingRoot, keys_list},
+    next_root::{KeysReport, keys_take_root},
+    rotation::{KeyRotation, keys_rotate},
+};
 pub use connected::seal::seal;
 pub use connected::seal_options::{SealOptions, SealOutcome, SealReason};
 pub use connected::selection::ExportSelection;
+pub use connected::to_sign::{
+    DecisionToSign, DecisionToSignKind, ListToSign, SnapshotToSign, UpdateToSign,
+};
 pub use error::{Blame, TransferError};
 pub use isolated::import::{
     finish::{finish_import, unfinished_import},
@@ -50,7 +62,11 @@ pub use policy::{
     unneeded::{UnneededReason, restore_needed},
 };
 pub use progress::Progress;
-pub use store::trust::{RootSummary, TrustAdded, inspect_root, trust_add};
+pub use store::root_record::{RootOrigin, RootRecord};
+pub use store::trust::{
+    TrustAdded, TrustOverview, TrustReplaced, inspect_root, preview_replace, trust_add,
+    trust_replace, trust_show,
+};
 pub use upkeep::check::{CheckReport, check};
 pub use upkeep::consistency::store_problems;
 pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};

@@ -61,6 +61,7 @@ mod offers;
 mod ops;
 mod parity;
 mod parts;
+mod people;
 mod policy_hold;
 #[cfg(unix)]
 mod privacy;

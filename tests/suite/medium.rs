@@ -109,7 +109,7 @@ fn a_first_seal_before_the_keys_is_asked_about_too() {
 fn keys_are_not_replaced_by_a_clock_that_is_behind() {
     let mirror = Mirror::new(7);
     let which = KeyRotation { content: true, ..KeyRotation::default() };
-    let error = keys_rotate(&mirror.data, which, None, days(-16 * 365)).unwrap_err();
+    let error = keys_rotate(&mirror.data, which.clone(), None, days(-16 * 365)).unwrap_err();
     let said = error.to_string();
     for part in ["would be dated 2010-", "made at 2026-02-03", "--clock-is-right"] {
         assert!(said.contains(part), "{part}: {said}");

@@ -292,7 +292,7 @@ fn a_bundle_crosses() {
     let seal = ["seal", "--site", SITE, "--clock-is-right", "--created", "2026-02-03T04:05:06Z"];
     same(&sealed, &copy, &seal);
     let key = root.with_file_name("nobody.key").display().to_string();
-    let inspected = sign::inspect(&context).unwrap();
+    let inspected = sign::inspect(&context, &sign::SignRequest::default()).unwrap();
     same(&inspected, &data, &["sign", "--key", &key, "--dry-run"]);
     let out = side.folder.path().join("out");
     let request = export::ExportRequest {

@@ -9,6 +9,7 @@ use super::{
     error::is_rollback,
     head::{Head, POLICY_ROLE, Part},
     load::{LoadError, Loaded, load},
+    roles::RootRoles,
     root::{check_chain, same_mirror},
     shape::{check_shape, policy_role},
     signers::{valid_policy_signers, valid_signers},
@@ -62,6 +63,14 @@ pub struct VerifiedHead {
     pub warnings: Vec<String>,
     /// Key ids that signed, by role, for the record.
     pub signers: Vec<(String, Vec<String>)>,
+}
+
+impl VerifiedHead {
+    /// Who signed the snapshot, for people: what each key is for, and its name.
+    pub fn signed_by(&self) -> Vec<String> {
+        let roles = RootRoles::from_root(&self.next_state.root);
+        roles.map(|roles| roles.describe_signers(&self.signers)).unwrap_or_default()
+    }
 }
 
 /// Checks a volume's head: signatures from the newest stored root on, rollback, site, mirror,
@@ -273,7 +282,7 @@ fn next_state(index: &Index, head: &Head, loaded: &Loaded) -> Result<TrustState,
 }
 
 /// The key ids with a valid signature, by role.
-fn signers(loaded: &Loaded) -> Vec<(String, Vec<String>)> {
+pub(super) fn signers(loaded: &Loaded) -> Vec<(String, Vec<String>)> {
     let root = &loaded.root.signed;
     let policy = policy_role(&loaded.targets.signed).and_then(|role| role.targets.as_ref());
     let delegations = loaded.targets.signed.delegations.as_ref();

@@ -5,10 +5,11 @@ use tough::schema::RoleType;
 
 use super::{
     TrustError,
-    check::{Expectation, open_index},
+    check::{self, Expectation, open_index},
     document,
     head::Head,
     load::load_by_hand,
+    roles::RootRoles,
     root::check_chain,
     shape::check_shape,
     signers::valid_signers,
@@ -25,6 +26,14 @@ pub struct SealSummary {
     pub index_digest: Sha256,
     /// Valid timestamp signatures now, and how many are needed.
     pub signatures: (u64, u64),
+    /// Key ids of the valid timestamp signatures.
+    pub signers: Vec<String>,
+    /// Who has signed anything of it, for people: what each key is for, and its name.
+    pub signed_by: Vec<String>,
+    /// The root that it is sealed under.
+    pub roles: RootRoles,
+    /// The policy.
+    pub policy: Policy,
 }
 
 /// Checks a head that lacks timestamp signatures, for a countersigner.
@@ -42,10 +51,13 @@ pub fn inspect_for_signing(head: &Head, limits: &BundleLimits) -> Result<SealSum
     let state = TrustState { root: newest, accepted: None, before: None };
     let expect = Expectation { site: None, now: Timestamp::UNIX_EPOCH, refuse_expired: false };
     let (index, index_digest) = open_index(&state, &loaded, &expect, limits)?;
-    Policy::from_zst(&loaded.policy_file, limits)
+    let policy = Policy::from_zst(&loaded.policy_file, limits)
         .map_err(|e| TrustError::refused(e.to_string()))?;
     let needed =
         document::role(&root.signed, RoleType::Timestamp).map_err(TrustError::refused)?.threshold;
-    let valid = valid_signers(&root.signed, &loaded.timestamp).len() as u64;
-    Ok(SealSummary { index, index_digest, signatures: (valid, needed.get()) })
+    let signers = valid_signers(&root.signed, &loaded.timestamp);
+    let roles = RootRoles::from_root(head_roots.last().map(AsRef::as_ref).unwrap_or_default())?;
+    let signatures = (signers.len() as u64, needed.get());
+    let signed_by = roles.describe_signers(&check::signers(&loaded));
+    Ok(SealSummary { index, index_digest, signatures, signers, signed_by, roles, policy })
 }

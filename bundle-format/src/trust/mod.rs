@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `head.rs` | which files a head holds, in which order |
 //! | `root.rs`, `words.rs` | roots, and their fingerprints to compare by voice |
+//! | `roles.rs` | who holds which role in a root, and what another root changes about it |
+//! | `root_signatures.rs` | signatures on a root, one by one |
 //! | `sign.rs` | the connected side: sealing and countersigning |
 //! | `check.rs`, `load.rs` | the isolated side: checking a head, with the TUF client |
 //! | `scratch.rs` | the folder that the TUF client works in |
@@ -20,7 +22,9 @@ mod document;
 mod error;
 mod head;
 mod load;
+mod roles;
 mod root;
+mod root_signatures;
 mod scratch;
 mod shape;
 mod sign;
@@ -36,6 +40,9 @@ pub(crate) use error::DAMAGED;
 pub use error::TrustError;
 pub(crate) use head::Part;
 pub use head::{Head, INDEX_TARGET, POLICY_ROLE, POLICY_TARGET};
+pub use roles::{RoleKey, RootRoles};
 pub use root::{Fingerprint, RootSpec, make_root};
+pub use root_signatures::{RootSignatures, gather_signatures, sign_root};
 pub use sign::{Seal, countersign, seal};
 pub use state::TrustState;
+pub(crate) use words::spoken;

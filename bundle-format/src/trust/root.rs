@@ -10,39 +10,50 @@ use super::{
     TrustError,
     document::{self, broken},
     error::DAMAGED,
+    roles,
     signers::invalid_signatures,
     words,
 };
-use crate::{digest::Sha256, keys::SigningKey};
+use crate::{
+    digest::Sha256,
+    keys::{PublicKey, SigningKey},
+};
 
 /// Who may sign what; becomes a root.
-pub struct RootSpec<'a> {
-    /// Root keys (secret, because they sign) and how many of them a root needs.
-    pub root: (&'a [&'a SigningKey], u64),
+#[derive(Debug, Clone)]
+pub struct RootSpec {
+    /// Root keys.
+    pub root: Vec<PublicKey>,
+    /// How many of them a root needs.
+    pub root_threshold: u64,
     /// Signs targets and snapshot.
-    pub content: &'a SigningKey,
-    /// Sign the timestamp, and how many of them it needs: the countersignature.
-    pub timestamp: (&'a [&'a SigningKey], u64),
+    pub content: PublicKey,
+    /// Sign the timestamp: the countersignature.
+    pub timestamp: Vec<PublicKey>,
+    /// How many of them it needs.
+    pub timestamp_threshold: u64,
+    /// The policy key. Targets names it; the root holds only what people call it.
+    pub policy: Option<PublicKey>,
     /// When the root expires. Whole seconds; fractions are dropped.
     pub expires: Timestamp,
 }
 
-/// Makes and signs a root. `version` 1 starts a chain; a later one is signed by the keys of the
-/// root before it too, which the caller passes in `also`.
+/// Makes a root and signs it with `signers`. `version` 1 starts a chain; a later one needs signatures of
+/// the keys of the root before it too. Signatures that are missing can be added by [`sign_root`].
 ///
 /// # Errors
 /// When two keys of a role are the same, or a threshold cannot be met.
 pub fn make_root(
-    spec: &RootSpec<'_>,
+    spec: &RootSpec,
     version: NonZeroU64,
-    also: &[&SigningKey],
+    signers: &[&SigningKey],
 ) -> Result<Vec<u8>, TrustError> {
-    let content = [spec.content];
+    let content = std::slice::from_ref(&spec.content);
     let roles = [
-        (RoleType::Root, spec.root),
-        (RoleType::Timestamp, spec.timestamp),
-        (RoleType::Snapshot, (&content[..], 1)),
-        (RoleType::Targets, (&content[..], 1)),
+        (RoleType::Root, &spec.root[..], spec.root_threshold),
+        (RoleType::Timestamp, &spec.timestamp[..], spec.timestamp_threshold),
+        (RoleType::Snapshot, content, 1),
+        (RoleType::Targets, content, 1),
     ];
     let mut root = Root {
         spec_version: document::SPEC_VERSION.to_owned(),
@@ -51,9 +62,9 @@ pub fn make_root(
         expires: whole_seconds(spec.expires)?,
         keys: Default::default(),
         roles: Default::default(),
-        _extra: Default::default(),
+        _extra: roles::names_for_people(spec),
     };
-    for (role, (keys, threshold)) in roles {
+    for (role, keys, threshold) in roles {
         let threshold = NonZeroU64::new(threshold)
             .ok_or_else(|| TrustError::refused(format!("{role} needs a threshold of 1 or more")))?;
         let mut keyids = Vec::new();
@@ -69,7 +80,7 @@ pub fn make_root(
     document::check_root(&root)
         .map_err(|what| TrustError::refused(format!("the new root cannot be made: {what}")))?;
     let mut signed = Signed { signed: root, signatures: Vec::new() };
-    let mut signers: Vec<&SigningKey> = spec.root.0.iter().chain(also).copied().collect();
+    let mut signers = signers.to_vec();
     signers.sort_by_key(|key| key.key_id());
     signers.dedup_by_key(|key| key.key_id());
     for key in signers {

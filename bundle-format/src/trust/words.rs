@@ -8,7 +8,7 @@
 const SAID: usize = 16;
 
 /// The words for the first bytes of a digest, separated by spaces.
-pub(super) fn spoken(digest: &[u8; 32]) -> String {
+pub(crate) fn spoken(digest: &[u8; 32]) -> String {
     let words: Vec<&str> = digest
         .iter()
         .take(SAID)

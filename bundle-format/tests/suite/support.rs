@@ -15,7 +15,7 @@ use bundle_format::{
     container::{ObjectEntry, VolumeError, VolumeNote, VolumeReader, VolumeWriter},
     digest::{CHUNK_SIZE, PayloadHasher, Sha256},
     index::{Index, SegmentKind, SegmentRef},
-    keys::SigningKey,
+    keys::{KeyRole, SigningKey},
     limits::BundleLimits,
     policy::{Policy, PolicyApproval},
     segment::{PayloadRecord, Record, RevisionRecord, SegmentReader, SegmentWriter},
@@ -78,15 +78,19 @@ impl Mirror {
 
     /// Adds a root with the present keys, signed by the root key.
     pub fn add_root(&mut self, threshold: u64) {
-        let timestamp: Vec<SigningKey> = self.timestamp.iter().map(|seed| key(*seed)).collect();
+        let public = |seed: &u8, role| key(*seed).public_part(role, None).unwrap();
+        let signers = self.timestamp.iter();
         let spec = RootSpec {
-            root: (&[&key(self.root)], 1),
-            content: &key(self.content),
-            timestamp: (&timestamp.iter().collect::<Vec<_>>(), threshold),
+            root: vec![public(&self.root, KeyRole::Root)],
+            root_threshold: 1,
+            content: public(&self.content, KeyRole::Content),
+            timestamp: signers.map(|seed| public(seed, KeyRole::Countersigner)).collect(),
+            timestamp_threshold: threshold,
+            policy: None,
             expires: time("2036-01-01T00:00:00Z"),
         };
         let version = NonZeroU64::new(self.roots.len() as u64 + 1).unwrap();
-        self.roots.push(make_root(&spec, version, &[]).unwrap());
+        self.roots.push(make_root(&spec, version, &[&key(self.root)]).unwrap());
     }
 
     pub fn pin(&self) -> TrustState {

@@ -2,13 +2,14 @@
 //!
 //! | file | what it owns | writes |
 //! |---|---|---|
-//! | `keys` | key files, roots, rotation | `keys/` |
+//! | `keys/` | key files, roots, rotation | `keys/` |
 //! | `seal` | a snapshot, made and signed | `snapshots/`, the catalogue's snapshot tables |
 //! | `seal_options` | how it is made, and what came of it | nothing |
 //! | `new_segments` | what has changed since the last snapshot | `segments/` |
 //! | `sealed_policy` | the policy that was sealed last | a note in the catalogue |
 //! | `signing` | the keys sign a snapshot | nothing |
-//! | `countersign` | a second person signs it | `snapshots/` |
+//! | `countersign` | a second person signs it | `snapshots/`, volumes |
+//! | `to_sign` | what that person is shown first | nothing |
 //! | `compact` | small segments become one | `segments/` |
 //! | `export` | the volumes of a bundle | the medium |
 //! | `selection` | what an export packs | nothing |
@@ -23,3 +24,4 @@ pub(super) mod seal_options;
 pub(super) mod sealed_policy;
 pub(super) mod selection;
 mod signing;
+pub(super) mod to_sign;

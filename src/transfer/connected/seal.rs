@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::{
-    keys::{CLOCK_STEP, KeyFiles, later},
+    keys::files::{CLOCK_STEP, KeyFiles, later},
     new_segments::{RecordCounts, compact_lists, write_new_segments},
     seal_options::{SealOptions, SealOutcome, SealReason},
     sealed_policy::{note_fleet_change, note_older_fleet, note_policy, takes_decisions_back},

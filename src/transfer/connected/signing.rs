@@ -11,7 +11,7 @@ use bundle_format::{
 };
 use jiff::Timestamp;
 
-use super::keys::KeyFiles;
+use super::keys::files::KeyFiles;
 use crate::{data_dir::DataDir, transfer::error::TransferError};
 
 type Result<T> = std::result::Result<T, TransferError>;

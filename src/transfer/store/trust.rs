@@ -9,11 +9,15 @@ use std::{
 
 use bundle_format::{
     limits::BundleLimits,
-    trust::{Fingerprint, TrustError, TrustState},
+    trust::{Fingerprint, RootRoles, TrustError, TrustState},
 };
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::side;
+use super::{
+    root_record::{self, RootOrigin, RootRecord},
+    side,
+};
 use crate::{
     data_dir::{DataDir, FolderLock},
     durable,
@@ -26,16 +30,6 @@ const TEMPORARY: &str = ".tmp";
 
 type Result<T> = std::result::Result<T, TransferError>;
 
-/// What a person should compare before trusting a root.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct RootSummary {
-    /// The fingerprint in words, to compare by voice.
-    pub fingerprint: String,
-    /// The same in hexadecimal.
-    pub fingerprint_hex: String,
-}
-
 /// What `trust add` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -46,15 +40,127 @@ pub enum TrustAdded {
     Already,
 }
 
-/// Reads a root file, to show its fingerprint before it is trusted.
+/// What is trusted now.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TrustOverview {
+    /// The root, and who holds which role by it.
+    pub root: RootRoles,
+    /// Since when it is trusted, if that was noted.
+    pub since: Option<RootRecord>,
+    /// The newest snapshot that was accepted under it.
+    pub accepted: Option<u64>,
+    /// The mirror that is followed.
+    pub mirror_id: Option<Uuid>,
+    /// A newer root was seen, and no snapshot of it has taken effect yet.
+    pub awaits_snapshot: bool,
+    /// The roots before, oldest first.
+    pub before: Vec<RootRecord>,
+}
+
+/// What `trust replace` did.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TrustReplaced {
+    /// The root that is trusted now.
+    pub root: RootRoles,
+    /// The one that was trusted before; `None` if the record of it was damaged.
+    pub before: Option<RootRoles>,
+    /// The newest snapshot that was accepted under it.
+    pub accepted: Option<u64>,
+}
+
+/// Reads a root file, to show its fingerprint and keys before it is trusted.
 ///
 /// # Errors
 /// When it cannot be read or is no valid root.
-pub fn inspect_root(path: &Path) -> Result<RootSummary> {
+pub fn inspect_root(path: &Path) -> Result<RootRoles> {
     let root = read_root(path)?;
-    pin_root(path, &root)?;
-    let fingerprint = fingerprint(path, &root)?;
-    Ok(RootSummary { fingerprint: fingerprint.words(), fingerprint_hex: fingerprint.0.to_string() })
+    roles(path, pin_root(path, &root)?.root())
+}
+
+/// What is trusted now, for people.
+///
+/// # Errors
+/// When nothing is trusted, or the record is damaged.
+pub fn trust_show(data: &DataDir) -> Result<TrustOverview> {
+    side::require_isolated(data)?;
+    let state = load_state(data)?;
+    let root = roles(&data.trust_state(), state.root())?;
+    let mut before = root_record::load(data)?;
+    let since = before.pop_if(|last| last.fingerprint == root.fingerprint);
+    Ok(TrustOverview {
+        root,
+        since,
+        accepted: state.snapshot(),
+        mirror_id: state.mirror(),
+        awaits_snapshot: state.before_newest_root().is_some(),
+        before,
+    })
+}
+
+/// What [`trust_replace`] would do; nothing is written.
+///
+/// # Errors
+/// As [`trust_replace`].
+pub fn preview_replace(data: &DataDir, path: &Path, expected: &str) -> Result<TrustReplaced> {
+    side::require_isolated(data)?;
+    let root = read_root(path)?;
+    let new = roles(path, pin_root(path, &root)?.root())?;
+    let found = fingerprint(path, &root)?;
+    if !found.matches(expected) {
+        return Err(TransferError::Fingerprint { found: found.words() });
+    }
+    let (before, accepted) = match load_state(data) {
+        Ok(state) => (Some(roles(&data.trust_state(), state.root())?), state.snapshot()),
+        Err(TransferError::State { .. }) => (None, None),
+        Err(e) => return Err(e),
+    };
+    if before.as_ref().is_some_and(|before| before.fingerprint_hex == new.fingerprint_hex) {
+        return Err(TransferError::OtherRoot {
+            what: "this root is trusted here already: there is nothing to replace".to_owned(),
+        });
+    }
+    Ok(TrustReplaced { root: new, before, accepted })
+}
+
+/// Trusts a root in the place of another one that did not sign it: the way out when the root keys are
+/// lost. Whatever the new root's holder signs is accepted from now on, and snapshots may count anew;
+/// catalogue, computers and approvals stay.
+///
+/// # Errors
+/// When this is no isolated side, nothing was trusted, the fingerprint differs, the root is trusted
+/// already, or the disk fails.
+pub fn trust_replace(data: &DataDir, path: &Path, expected: &str) -> Result<TrustReplaced> {
+    preview_replace(data, path, expected)?;
+    let _lock = lock(data)?;
+    // Again under the lock: what is replaced is what is said.
+    let replaced = preview_replace(data, path, expected)?;
+    let state = pin_root(path, &read_root(path)?)?;
+    // First what a person did: the state alone would look like a loss.
+    root_record::note(data, &replaced.root, RootOrigin::Replaced)?;
+    write_state(data, &state)?;
+    Ok(replaced)
+}
+
+/// What a newer root changes, as sentences: which key lost or gained its role.
+pub(crate) fn changes_of_root(
+    path: &Path,
+    before: &TrustState,
+    now: &TrustState,
+) -> Result<Vec<String>> {
+    Ok(roles(path, before.root())?.changes(&roles(path, now.root())?))
+}
+
+/// Whether the root was replaced by hand, and no snapshot of the new one has taken effect yet.
+pub(crate) fn is_root_replaced(data: &DataDir, state: &TrustState) -> Result<bool> {
+    if state.snapshot().is_some() {
+        return Ok(false);
+    }
+    // Newer roots of the same chain may have come with bundles since.
+    let records = root_record::load(data)?;
+    let last = records.iter().rfind(|record| record.origin != RootOrigin::Bundle);
+    Ok(last.is_some_and(|last| last.origin == RootOrigin::Replaced))
 }
 
 /// Trusts a root from now on. `expected` is the fingerprint that the connected side gave (words or
@@ -85,13 +191,14 @@ pub fn trust_add(data: &DataDir, path: &Path, expected: Option<&str>) -> Result<
             }
             return Err(TransferError::OtherRoot {
                 what: format!(
-                    "this site trusts another root already ({}). A new root of the same mirror needs no `trust add`: bundles carry it. To follow another mirror, make a new data folder",
+                    "this site trusts another root already ({}). A new root of the same mirror needs no `trust add`: bundles carry it. If the connected side has lost its root keys, use `tidegate trust replace`. To follow another mirror, make a new data folder",
                     trusted.words()
                 ),
             });
         }
     }
-    store_state(data, &state)?;
+    write_state(data, &state)?;
+    root_record::note(data, &roles(path, state.root())?, RootOrigin::Added)?;
     Ok(TrustAdded::Added)
 }
 
@@ -116,6 +223,12 @@ pub(crate) fn store_state(data: &DataDir, state: &TrustState) -> Result<()> {
         let what = format!("it trusts root {stored}, and root {older} must not take its place");
         return Err(TransferError::State { path, source: TrustError::State { what } });
     }
+    write_state(data, state)?;
+    root_record::note(data, &roles(&path, state.root())?, RootOrigin::Bundle)
+}
+
+fn write_state(data: &DataDir, state: &TrustState) -> Result<()> {
+    let path = data.trust_state();
     kill::step("before the trust state");
     durable::write(&path, &state.to_bytes()).doing("write", path)?;
     kill::step("after the trust state");
@@ -184,6 +297,11 @@ fn kind_of(bytes: &[u8]) -> Option<&'static str> {
 
 fn pin_root(path: &Path, root: &[u8]) -> Result<TrustState> {
     TrustState::pin(root).map_err(|source| TransferError::Trust { path: path.to_owned(), source })
+}
+
+fn roles(path: &Path, root: &[u8]) -> Result<RootRoles> {
+    RootRoles::from_root(root)
+        .map_err(|source| TransferError::Trust { path: path.to_owned(), source })
 }
 
 fn fingerprint(path: &Path, root: &[u8]) -> Result<Fingerprint> {

@@ -328,6 +328,10 @@ fn check_snapshots(
     let (Ok(state), Ok(head)) = (trust::load_state(data), heads::load(data, served.number)) else {
         return Ok(());
     };
+    // Signed under the root before; that this waits for a bundle was said before.
+    if trust::is_root_replaced(data, &state)? {
+        return Ok(());
+    }
     let expect = Expectation { site: Some(site), now, refuse_expired: false };
     let verified = check_served(&state, &head, &expect);
     match verified {

@@ -15,7 +15,10 @@ use crate::{
     error_chain::chain,
     fleet::{Fleet, PolicyState},
     transfer::{
-        connected::{keys::KeyFiles, sealed_policy::takes_decisions_back},
+        connected::{
+            keys::files::{IN_USE, KeyFiles, WAITING},
+            sealed_policy::takes_decisions_back,
+        },
         error::TransferError,
         store::{heads, trust},
     },
@@ -146,7 +149,16 @@ impl Stores<'_> {
         let &Self { data, catalog, fleet, newest } = self;
         let in_force = catalog.in_force()?.map(|row| row.number);
         let is_finished = catalog.awaits_policy()?.is_none();
-        match trust::load_state(data).map(|state| state.snapshot()) {
+        let state = trust::load_state(data);
+        if let (Ok(state), Some(in_force)) = (&state, in_force)
+            && trust::is_root_replaced(data, state)?
+        {
+            problems.push(format!(
+                "the root was replaced, and snapshot {in_force}, which is served, was signed under the one before: import a bundle that was exported with --full under the new root"
+            ));
+            return Ok(());
+        }
+        match state.map(|state| state.snapshot()) {
         Ok(Some(trusted)) if is_finished && trusted > newest => problems.push(format!(
             "{} is older than what was trusted last: it ends with snapshot {newest}, but snapshot {trusted} was accepted. It came from an older backup: import the newest bundle again",
             data.catalog().display()
@@ -188,11 +200,13 @@ fn key_problems(data: &DataDir) -> Vec<String> {
             folder.display()
         )
     };
-    if !folder.join("keys.json").exists() {
-        return vec![gone(format!(
-            "the keys are gone ({} is missing)",
-            folder.join("keys.json").display()
-        ))];
+    let in_use = folder.join(IN_USE);
+    if !in_use.exists() {
+        return match folder.join(WAITING).exists() {
+            // The first root waits for signatures: nothing was sealed yet.
+            true => Vec::new(),
+            false => vec![gone(format!("the keys are gone ({} is missing)", in_use.display()))],
+        };
     }
     let roots = KeyFiles::load(&folder).and_then(|keys| Ok((keys.roots(&folder)?, keys)));
     let keys = match roots {

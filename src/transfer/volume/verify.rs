@@ -116,6 +116,10 @@ pub struct VerifiedVolume {
     pub uncheckable: u64,
     /// Key ids that signed, by role.
     pub signers: Vec<(String, Vec<String>)>,
+    /// The same for people: what each key is for, and its name.
+    pub signed_by: Vec<String>,
+    /// Which key lost or gained its role by a newer root than the trusted one, as sentences.
+    pub key_changes: Vec<String>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -151,7 +155,8 @@ pub fn verify(
         progress.phase("verifying", Some(total));
         sink.uncheckable = 0;
         volume.walk(&mut sink, progress)?;
-        volumes.push(describe_volume(&volume, sink.uncheckable));
+        let key_changes = trust::changes_of_root(&path, &state, &volume.verified.next_state)?;
+        volumes.push(VerifiedVolume { key_changes, ..describe_volume(&volume, sink.uncheckable) });
     }
     Ok(VerifyReport { volumes })
 }
@@ -190,6 +195,8 @@ fn describe_volume(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
         declined: verified.policy.declined.len() as u64,
         uncheckable,
         signers: verified.signers.clone(),
+        signed_by: verified.signed_by(),
+        key_changes: Vec::new(),
         warnings,
     }
 }

@@ -3,6 +3,7 @@
 mod accepting;
 mod forms;
 mod lying;
+mod people;
 mod sealing;
 mod state;
 
@@ -15,7 +16,14 @@ use tough::schema::{self, Role, Signed, Snapshot, Targets};
 use uuid::Uuid;
 
 use super::{document, state::Accepted, *};
-use crate::{digest::Sha256, index::Index, keys::SigningKey, limits::BundleLimits, policy::Policy};
+use crate::{
+    digest::Sha256,
+    index::Index,
+    keys::{KeyRole, PublicKey, SigningKey},
+    limits::BundleLimits,
+    policy::Policy,
+};
+
 /// A connected side: its keys and its roots.
 struct Mirror {
     root: SigningKey,
@@ -38,6 +46,10 @@ fn key() -> SigningKey {
     SigningKey::generate().unwrap()
 }
 
+fn public(key: &SigningKey, role: KeyRole) -> PublicKey {
+    key.public_part(role, None).unwrap()
+}
+
 impl Mirror {
     fn new(countersigners: usize, threshold: u64) -> Self {
         let mut mirror = Self {
@@ -53,16 +65,23 @@ impl Mirror {
     }
 
     fn add_root(&mut self, threshold: u64, also: &[&SigningKey]) {
-        let timestamp: Vec<&SigningKey> = self.timestamp.iter().collect();
-        let spec = RootSpec {
-            root: (&[&self.root], 1),
-            content: &self.content,
-            timestamp: (&timestamp, threshold),
-            expires: time("2036-01-01T00:00:00Z"),
-        };
+        let spec = self.spec(threshold);
         let version = NonZeroU64::new(self.roots.len() as u64 + 1).unwrap();
-        let root = make_root(&spec, version, also).unwrap();
+        let signers: Vec<&SigningKey> = also.iter().copied().chain([&self.root]).collect();
+        let root = make_root(&spec, version, &signers).unwrap();
         self.roots.push(root);
+    }
+
+    fn spec(&self, threshold: u64) -> RootSpec {
+        RootSpec {
+            root: vec![public(&self.root, KeyRole::Root)],
+            root_threshold: 1,
+            content: public(&self.content, KeyRole::Content),
+            timestamp: self.timestamp.iter().map(|k| public(k, KeyRole::Countersigner)).collect(),
+            timestamp_threshold: threshold,
+            policy: None,
+            expires: time("2036-01-01T00:00:00Z"),
+        }
     }
 
     fn index(&self, snapshot: u64) -> Index {

@@ -72,13 +72,7 @@ fn seals_that_cannot_hold_are_not_made() {
     };
     seal(&good).unwrap();
     assert!(seal(&Seal { roots: &[], ..good }).is_err());
-    let spec = RootSpec {
-        root: (&[&mirror.root], 1),
-        content: &mirror.content,
-        timestamp: (&[&mirror.timestamp[0]], 1),
-        expires: now(),
-    };
-    let third = make_root(&spec, NonZeroU64::new(3).unwrap(), &[]).unwrap();
+    let third = make_root(&mirror.spec(1), NonZeroU64::new(3).unwrap(), &[&mirror.root]).unwrap();
     let gap = [mirror.roots[0].clone(), third];
     let error = seal(&Seal { roots: &gap, ..good }).unwrap_err().to_string();
     assert!(error.contains("it says that it is version 3"), "{error}");
@@ -91,15 +85,11 @@ fn seals_that_cannot_hold_are_not_made() {
 #[test]
 fn one_public_key_does_not_count_twice() {
     let mirror = Mirror::new(2, 2);
-    let twice = [&mirror.timestamp[0], &mirror.timestamp[0]];
-    let spec = RootSpec {
-        root: (&[&mirror.root], 1),
-        content: &mirror.content,
-        timestamp: (&twice, 2),
-        expires: now(),
-    };
+    let once = vec![public(&mirror.timestamp[0], KeyRole::Countersigner)];
+    let twice = [once.clone(), once.clone()].concat();
+    let spec = RootSpec { timestamp: twice, ..mirror.spec(2) };
     assert!(make_root(&spec, NonZeroU64::MIN, &[]).is_err());
-    let unreachable = RootSpec { timestamp: (&twice[..1], 2), ..spec };
+    let unreachable = RootSpec { timestamp: once, ..spec };
     assert!(make_root(&unreachable, NonZeroU64::MIN, &[]).is_err());
 
     // The same value under a second id, which an extra field gives it.

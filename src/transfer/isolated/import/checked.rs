@@ -10,6 +10,7 @@ use crate::{
     error_chain::chain,
     transfer::{
         error::{Blame, TransferError},
+        store::trust::is_root_replaced,
         volume::read::{self, Volume},
     },
 };
@@ -58,6 +59,7 @@ pub(super) fn check_volumes(
             Err(e) if e.blame() == Blame::Refused => Some(chain(&e)),
             _ => None,
         })?;
+    site.root_replaced = is_root_replaced(context.data, context.trust)?;
     site.ask_for_gaps_of(&volumes);
     site.check_admission(&volumes, catalog.as_ref())?;
     Ok(CheckedVolumes { volumes, site, catalog })

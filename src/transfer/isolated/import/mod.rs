@@ -73,13 +73,16 @@ pub fn import(
     let finished = finish_before(&context)?;
     let paths = find_volumes(bundles)?;
     // A newer root counts from now on, whatever becomes of the volume that it came with.
-    let trust = newest_root(&context, trust::load_state(data)?, &paths)?;
+    let before = trust::load_state(data)?;
+    let trust = newest_root(&context, before.clone(), &paths)?;
+    let key_changes = trust::changes_of_root(&data.trust_state(), &before, &trust)?;
     let context = ImportContext { trust: &trust, ..context };
     let checked = check_volumes(&context, paths)?;
     let stage = Stage::new(data, options.dry_run)?;
     let imported = run_phases(&context, checked, stage);
     let cleared = stage::clear_incoming(&data.incoming());
     let mut report = imported?;
+    report.key_changes = key_changes;
     report.add_finished(finished);
     cleared?;
     Ok(report)

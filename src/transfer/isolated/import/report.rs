@@ -40,6 +40,8 @@ pub struct ImportReport {
     pub policy: Vec<PolicyChange>,
     /// The policy waits for a person: none of it has taken effect.
     pub policy_held: bool,
+    /// Which key lost or gained its role by a newer root, as sentences.
+    pub key_changes: Vec<String>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -56,6 +58,8 @@ pub struct VolumeReport {
     pub freshness: Freshness,
     /// Key ids that signed, by role.
     pub signers: Vec<(String, Vec<String>)>,
+    /// The same for people: what each key is for, and its name.
+    pub signed_by: Vec<String>,
 }
 
 /// A newer snapshot that lacks something.

@@ -26,6 +26,8 @@ pub(super) struct SiteState {
     pub(super) in_force: Option<u64>,
     /// The newest snapshot of the trust state.
     pub(super) trusted: Option<u64>,
+    /// The root was replaced by hand, and no snapshot of the new one was accepted yet.
+    pub(super) root_replaced: bool,
     /// Segments of what is served.
     pub(super) served: Vec<SegmentRef>,
     /// Segments of what is served, of what is pending, and of what comes: an older volume may bring
@@ -135,12 +137,13 @@ impl SiteState {
     }
 
     /// Whether the keys were replaced for good and the counters began anew: newer for the trust
-    /// state, although its number is not. (A trust state older than what is served, left by a
+    /// state, although its number is not. So they did when the root was replaced by hand. (A trust state older than what is served, left by a
     /// killed run, proves nothing of the kind.)
     pub(super) fn starts_over(&self, verified: &VerifiedHead) -> bool {
         verified.freshness == Freshness::Newer
             && self.in_force.is_some_and(|in_force| {
                 verified.index.snapshot <= in_force && self.trusted >= Some(in_force)
+                    || self.root_replaced
             })
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn summarize(
         pending,
         policy: settled.policy,
         policy_held: settled.policy_held,
+        key_changes: Vec::new(),
         warnings: all_warnings,
     }
 }
@@ -54,6 +55,7 @@ fn describe_volume(volume: &Volume) -> VolumeReport {
         snapshot: volume.verified.index.snapshot,
         freshness: volume.verified.freshness,
         signers: volume.verified.signers.clone(),
+        signed_by: volume.verified.signed_by(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Key files: ed25519 in PKCS#8 PEM, with an optional passphrase.
+//! Secret key files: ed25519 in PKCS#8 PEM, with an optional passphrase.
 //!
 //! The plain form is version 1 of PKCS#8, which OpenSSL and Python read too; the encrypted form is
 //! the standard one (PBES2 with scrypt and AES-256-CBC). Signatures of ed25519 are deterministic:
@@ -19,6 +19,8 @@ use pkcs8::{
     pkcs5::{self, pbes2, scrypt},
 };
 use tough::sign::Sign as _;
+
+use super::public::{KeyName, KeyRole, PublicKey};
 
 /// What a guess of a passphrase costs, as scrypt's parameters: N = 2^17 and r = 8 take 128 MiB and about
 /// half a second. Each file carries its own, so files with others are read too.
@@ -98,7 +100,7 @@ impl SigningKey {
             (label, _) => return Err(unusable(&format!("it holds a {label:?}, no private key"))),
         };
         let pair = Ed25519KeyPair::from_pkcs8(document.as_bytes())
-            .map_err(|_| unusable("its key is not ed25519; make one with `tidegate keys init`"))?;
+            .map_err(|_| unusable("its key is not ed25519; make one with `tidegate keys make`"))?;
         Ok(Self { pair })
     }
 
@@ -132,9 +134,16 @@ impl SigningKey {
         self.tuf_key().key_id().map(|id| hex::encode(id.into_vec())).unwrap_or_default()
     }
 
-    /// The public key, 32 bytes in hexadecimal, as TUF metadata hold it.
-    pub fn public(&self) -> String {
-        hex::encode(self.pair.public_key().as_ref())
+    /// Its public part.
+    ///
+    /// # Errors
+    /// When it is no key of 32 bytes, which ed25519 rules out.
+    pub fn public_part(&self, role: KeyRole, name: Option<KeyName>) -> Result<PublicKey, KeyError> {
+        let bytes = self.pair.public_key().as_ref().try_into().map_err(|_| KeyError::Unusable {
+            path: "(new key)".to_owned(),
+            what: "its public part has not 32 bytes".to_owned(),
+        })?;
+        Ok(PublicKey { role, name, bytes })
     }
 
     /// The public key as TUF writes it.
@@ -163,7 +172,19 @@ fn strong() -> Result<pbes2::Parameters, pkcs5::Error> {
     pbes2::Parameters::generate_scrypt_aes256cbc(cost, &salt, iv)
 }
 
-fn io_error(path: &Path, source: io::Error) -> KeyError {
+/// Whether a key file can be opened with a passphrase only.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn is_encrypted(path: &Path) -> Result<bool, KeyError> {
+    let mut pem = String::new();
+    File::open(path)
+        .and_then(|file| file.take(FILE_LIMIT).read_to_string(&mut pem))
+        .map_err(|source| io_error(path, source))?;
+    Ok(pem.trim_start().starts_with(&format!("-----BEGIN {ENCRYPTED}-----")))
+}
+
+pub(super) fn io_error(path: &Path, source: io::Error) -> KeyError {
     KeyError::Io { path: path.display().to_string(), source }
 }
 
