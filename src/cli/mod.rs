@@ -21,6 +21,7 @@ mod groups;
 mod hierarchy;
 mod import;
 mod init;
+mod inspect;
 mod keys;
 mod needs;
 mod output;
@@ -44,6 +45,7 @@ mod sync;
 mod trust;
 mod updates;
 mod verify;
+mod volumes;
 mod waiting;
 mod withdraw;
 
@@ -124,6 +126,8 @@ enum Command {
     Trust(trust::Args),
     /// Check a bundle; needs only the trusted root
     Verify(verify::Args),
+    /// Look at what is in a bundle; needs only the trusted root
+    Inspect(inspect::Args),
     /// Isolated: check a bundle and take it in
     Import(import::Args),
     /// Isolated: what is missing here, for the connected side
@@ -202,6 +206,7 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Export(args) => args.run(context),
         Command::Trust(args) => args.run(context),
         Command::Verify(args) => args.run(context),
+        Command::Inspect(args) => args.run(context),
         Command::Import(args) => args.run(context),
         Command::Needs(args) => args.run(context),
         Command::Serve(args) => args.run(context),

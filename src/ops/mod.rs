@@ -21,7 +21,7 @@
 //! | `groups.rs`, `computers.rs` | target groups and computers |
 //! | `servers.rs`, `hierarchy.rs` | downstream servers, and how they stand |
 //! | `keys.rs`, `seal.rs`, `sign.rs`, `export.rs` | connected: from the mirror to a bundle |
-//! | `trust.rs`, `verify.rs`, `import.rs` | isolated: from a bundle into the stores |
+//! | `trust.rs`, `verify.rs`, `inspect.rs`, `import.rs` | isolated: from a bundle into the stores |
 //! | `needs.rs` | isolated: what is missing, for the connected side |
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
 //! | `waiting.rs` | what is approved and not offered, and why |
@@ -43,6 +43,7 @@ pub mod groups;
 pub mod hierarchy;
 pub mod import;
 pub mod init;
+pub mod inspect;
 pub mod keys;
 pub mod needs;
 pub mod policy;

@@ -56,4 +56,11 @@ pub use upkeep::check::{CheckReport, check};
 pub use upkeep::consistency::store_problems;
 pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};
 pub use upkeep::seed::{SeedReport, seed};
-pub use volume::verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};
+pub use volume::inspect::{
+    InspectReport, InspectedApproval, InspectedFile, InspectedPolicy, InspectedUpdate, inspect,
+};
+pub use volume::named_update::NamedUpdate;
+pub use volume::verify::{VerifyAgainst, VerifyOptions, verify};
+pub use volume::verify_report::{
+    LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet,
+};

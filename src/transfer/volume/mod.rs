@@ -5,9 +5,18 @@
 //! | `read` | finding volumes, checking their beginning, walking them |
 //! | `pump` | copying and hashing on several threads |
 //! | `payload_table` | which payloads a snapshot names |
-//! | `verify` | a whole bundle checked with nothing but a root |
+//! | `checked_segments` | segments that were read, kept while a command runs |
+//! | `missing_payloads` | payloads that are missing, and what updates call them |
+//! | `named_update` | an update as people know it |
+//! | `verify`, `verify_report` | a whole bundle checked with nothing but a root: what is there, damaged, missing |
+//! | `inspect` | what is on volumes: updates, files, policy |
 
+pub(super) mod checked_segments;
+pub(super) mod inspect;
+pub(super) mod missing_payloads;
+pub(super) mod named_update;
 pub(super) mod payload_table;
 pub(super) mod pump;
 pub(super) mod read;
 pub(super) mod verify;
+pub(super) mod verify_report;
