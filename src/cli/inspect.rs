@@ -73,11 +73,15 @@ fn snapshots(all: &[VerifiedVolume]) -> String {
 fn discs(all: &[VerifiedVolume], most: usize) -> String {
     let line = |volume: &VerifiedVolume| {
         format!(
-            "{}: good, {} of the catalogue, {} and {} of larger ones ({})",
+            "{}: good, {} of the catalogue, {}{} ({})",
             volumes::volume_name(volume),
             count(volume.segments_here, "part"),
             count(volume.payloads_here, "file"),
-            count(volume.parts_here, "piece"),
+            if volume.parts_here > 0 {
+                format!(" and {} of larger ones", count(volume.parts_here, "piece"))
+            } else {
+                String::new()
+            },
             human_bytes(volume.bytes)
         )
     };

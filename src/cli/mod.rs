@@ -39,6 +39,7 @@ mod serve;
 mod servers;
 mod sign;
 mod size;
+mod snapshots;
 mod status;
 #[cfg(feature = "upstream")]
 mod sync;
@@ -137,6 +138,8 @@ enum Command {
     /// Ask a WSUS as a Windows Update Agent would, and judge its answers
     #[cfg(feature = "probe")]
     Probe(probe::Args),
+    /// Snapshots that were sealed or taken in here, and how two of them differ
+    Snapshots(snapshots::Args),
     /// How this side stands
     Status(status::Args),
     /// Hash everything again and compare; or --can-sync: are upstream, agents and downstreams well?
@@ -212,6 +215,7 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Serve(args) => args.run(context),
         #[cfg(feature = "probe")]
         Command::Probe(args) => args.run(context),
+        Command::Snapshots(args) => args.run(context),
         Command::Status(args) => args.run(context),
         Command::Check(args) => args.run(context),
         Command::Prune(args) => args.run(context),

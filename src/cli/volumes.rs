@@ -2,7 +2,7 @@
 
 use bundle_format::needs::MissingPayload;
 use tidegate::ops::{
-    inspect::NamedUpdate,
+    inspect::UpdateSummary,
     verify::{LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet},
 };
 
@@ -27,7 +27,7 @@ pub(super) fn capped<T>(
 }
 
 /// An update: title and KB numbers; its id only if nothing here knows its title.
-pub(super) fn update(update: &NamedUpdate) -> String {
+pub(super) fn update(update: &UpdateSummary) -> String {
     if update.title.is_empty() {
         return format!("update {} (its title is not known here)", update.update);
     }
@@ -112,7 +112,7 @@ pub(super) fn sets(report: &VerifyReport) -> String {
 fn set(set: &VolumeSet) -> String {
     let mut says = Vec::new();
     if !set.missing.is_empty() {
-        says.push(format!("{} of {} missing", discs(&set.missing), set.of));
+        says.push(format!("{} missing, of {}", discs(&set.missing), set.of));
     }
     let singles =
         |list: &[u32]| list.iter().map(|n| (u64::from(*n), u64::from(*n))).collect::<Vec<_>>();

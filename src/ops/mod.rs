@@ -24,9 +24,11 @@
 //! | `trust.rs`, `verify.rs`, `inspect.rs`, `import.rs` | isolated: from a bundle into the stores |
 //! | `needs.rs` | isolated: what is missing, for the connected side |
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
+//! | `snapshots.rs`, `age.rs` | snapshots that were here, how two differ; how old the newest is |
 //! | `waiting.rs` | what is approved and not offered, and why |
 //! | `status.rs`, `check.rs`, `can_sync/`, `prune.rs` | how this side stands, and keeping it in order |
 
+pub mod age;
 pub mod approve;
 pub mod can_sync;
 pub mod check;
@@ -62,6 +64,7 @@ pub mod seal;
 pub mod serve;
 pub mod servers;
 pub mod sign;
+pub mod snapshots;
 pub mod status;
 #[cfg(feature = "upstream")]
 pub mod sync;

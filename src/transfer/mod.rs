@@ -56,10 +56,13 @@ pub use upkeep::check::{CheckReport, check};
 pub use upkeep::consistency::store_problems;
 pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};
 pub use upkeep::seed::{SeedReport, seed};
+pub use upkeep::snapshot_diff::{DecisionChange, SnapshotDiff, snapshot_diff};
+pub use upkeep::snapshots::{SnapshotEntry, list_snapshots};
 pub use volume::inspect::{
     InspectReport, InspectedApproval, InspectedFile, InspectedPolicy, InspectedUpdate, inspect,
 };
-pub use volume::named_update::NamedUpdate;
+pub use volume::segment_diff::UpdateChanges;
+pub use volume::update_summary::UpdateSummary;
 pub use volume::verify::{VerifyAgainst, VerifyOptions, verify};
 pub use volume::verify_report::{
     LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet,

@@ -41,8 +41,16 @@ pub(crate) fn stored_records(
     segment: &SegmentRef,
     limits: &BundleLimits,
 ) -> Result<Option<Records>> {
-    let Some(path) = segments::find(folder, segment) else { return Ok(None) };
-    Ok(Some(Box::new(segments::open(&path, segment, limits, segments::refused)?)))
+    segments::find(folder, segment).map(|path| records_at(&path, segment, limits)).transpose()
+}
+
+/// The records of a segment in a file.
+pub(crate) fn records_at(
+    path: &Path,
+    segment: &SegmentRef,
+    limits: &BundleLimits,
+) -> Result<Records> {
+    Ok(Box::new(segments::open(path, segment, limits, segments::refused)?))
 }
 
 /// Takes what a walk finds and keeps the segments.

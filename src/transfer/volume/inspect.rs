@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::{
     checked_segments::Records,
     missing_payloads::{NamedPayload, NamedPayloads, name_files, nameless},
-    named_update::NamedUpdate,
+    update_summary::UpdateSummary,
     payload_table::expect_payload,
     verify::{CheckedBundle, VerifyAgainst, VerifyOptions, check_bundle},
     verify_report::VerifyReport,
@@ -42,7 +42,7 @@ pub struct InspectReport {
     /// Updates whose revisions are on the volumes, by title; of each the newest revision.
     pub updates: Vec<InspectedUpdate>,
     /// Updates that the mirror no longer offers, as the volumes say.
-    pub withdrawn: Vec<NamedUpdate>,
+    pub withdrawn: Vec<UpdateSummary>,
     /// Files on the volumes, the largest first.
     pub files: Vec<InspectedFile>,
     /// The policy of the newest snapshot on the volumes.
@@ -58,7 +58,7 @@ pub struct InspectReport {
 pub struct InspectedUpdate {
     /// Which it is.
     #[serde(flatten)]
-    pub named: NamedUpdate,
+    pub named: UpdateSummary,
     /// Bytes of its files and of those of the updates that it bundles, as documents on the volumes say;
     /// without express files.
     pub size: u64,
@@ -89,7 +89,7 @@ pub struct InspectedPolicy {
     /// Approvals.
     pub approvals: Vec<InspectedApproval>,
     /// Declined updates.
-    pub declined: Vec<NamedUpdate>,
+    pub declined: Vec<UpdateSummary>,
     /// Rules of the connected side: name, and what they say.
     pub rules: Vec<(String, String)>,
 }
@@ -100,7 +100,7 @@ pub struct InspectedPolicy {
 pub struct InspectedApproval {
     /// The update.
     #[serde(flatten)]
-    pub named: NamedUpdate,
+    pub named: UpdateSummary,
     /// The target group.
     pub group: String,
     /// The action as the policy names it.
@@ -234,7 +234,7 @@ struct Updates {
 }
 
 struct Revision {
-    named: NamedUpdate,
+    named: UpdateSummary,
     /// Bytes of its own files.
     bytes: u64,
     bundled: Vec<UpdateIdentity>,
@@ -297,13 +297,13 @@ impl Updates {
 impl Revision {
     fn new(identity: UpdateIdentity, document: Option<&UpdateDocument>) -> Self {
         let Some(document) = document else {
-            let named = NamedUpdate::unknown(identity);
+            let named = UpdateSummary::unknown(identity);
             return Self { named, bytes: 0, bundled: Vec::new() };
         };
         let mut seen = HashSet::new();
         let files = document.files.iter().filter(|f| !f.is_express() && seen.insert(f.sha1));
         Self {
-            named: NamedUpdate::of_document(document),
+            named: UpdateSummary::of_document(document),
             bytes: files.map(|file| file.size).fold(0, u64::saturating_add),
             bundled: document.bundled.iter().flat_map(|clause| &clause.any_of).copied().collect(),
         }
@@ -317,7 +317,7 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn find(&self, update: UpdateId) -> Result<NamedUpdate> {
+    fn find(&self, update: UpdateId) -> Result<UpdateSummary> {
         let first = UpdateIdentity { id: update, revision: 0 };
         let last = UpdateIdentity { id: update, revision: u32::MAX };
         if let Some((_, revision)) = self.updates.revisions.range(first..=last).next_back() {
@@ -325,7 +325,7 @@ impl Names<'_> {
         }
         let known = self.catalog.map(|catalog| catalog.revisions_of(update)).transpose()?;
         let known = known.and_then(|mut revisions| revisions.pop());
-        Ok(known.map_or_else(|| NamedUpdate::unknown(first), NamedUpdate::of_summary))
+        Ok(known.map_or_else(|| UpdateSummary::unknown(first), UpdateSummary::of_summary))
     }
 
     fn updates(&self) -> Result<Vec<InspectedUpdate>> {
@@ -343,7 +343,7 @@ impl Names<'_> {
         Ok(updates)
     }
 
-    fn withdrawn(&self) -> Result<Vec<NamedUpdate>> {
+    fn withdrawn(&self) -> Result<Vec<UpdateSummary>> {
         let offered = self.updates.newest();
         let withdrawn: BTreeSet<UpdateId> =
             self.updates.withdrawn.iter().map(|identity| identity.id).collect();

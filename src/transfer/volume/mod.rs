@@ -7,16 +7,18 @@
 //! | `payload_table` | which payloads a snapshot names |
 //! | `checked_segments` | segments that were read, kept while a command runs |
 //! | `missing_payloads` | payloads that are missing, and what updates call them |
-//! | `named_update` | an update as people know it |
+//! | `update_summary` | an update as people know it |
 //! | `verify`, `verify_report` | a whole bundle checked with nothing but a root: what is there, damaged, missing |
+//! | `segment_diff` | how the updates of two snapshots differ |
 //! | `inspect` | what is on volumes: updates, files, policy |
 
 pub(super) mod checked_segments;
 pub(super) mod inspect;
 pub(super) mod missing_payloads;
-pub(super) mod named_update;
+pub(super) mod update_summary;
 pub(super) mod payload_table;
 pub(super) mod pump;
 pub(super) mod read;
+pub(super) mod segment_diff;
 pub(super) mod verify;
 pub(super) mod verify_report;

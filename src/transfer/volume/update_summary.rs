@@ -10,7 +10,7 @@ use crate::{
 /// An update revision as people know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct NamedUpdate {
+pub struct UpdateSummary {
     /// The update.
     pub update: UpdateId,
     /// Its revision.
@@ -25,7 +25,7 @@ pub struct NamedUpdate {
     pub explicitly_deployable: bool,
 }
 
-impl NamedUpdate {
+impl UpdateSummary {
     /// As its document names it.
     pub(in crate::transfer) fn of_document(document: &UpdateDocument) -> Self {
         let UpdateDocument { identity, properties, update_type, .. } = document;
