@@ -10,6 +10,7 @@ use std::{
     str::FromStr,
 };
 
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::Deserialize;
 
 /// More than any configuration has, in bytes.
@@ -31,6 +32,9 @@ pub(crate) struct Config {
     /// `[import]`
     #[serde(default)]
     pub(crate) import: Import,
+    /// `[check]`
+    #[serde(default)]
+    pub(crate) check: Check,
     /// `[rules]`
     #[serde(default)]
     #[cfg_attr(not(feature = "upstream"), expect(dead_code, reason = "nothing synchronizes"))]
@@ -142,6 +146,31 @@ pub(crate) enum OnArrival {
     Apply,
     /// It waits for a person.
     Hold,
+}
+
+/// `[check]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Check {
+    /// The newest snapshot must not be older, as `45 days`.
+    pub(crate) max_age: Option<Age>,
+}
+
+/// A length of time that is not negative: `45 days`, `6 weeks`, `36 hours`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Age(pub(crate) SignedDuration);
+
+impl TryFrom<String> for Age {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let span = text.parse::<Span>();
+        let age = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+        age.ok().filter(|age| !age.is_negative()).map(Self).ok_or_else(|| {
+            format!("{text:?} is no length of time, such as \"45 days\", \"6 weeks\" or \"36 hours\"")
+        })
+    }
 }
 
 /// `[rules]`
@@ -378,6 +407,21 @@ mod tests {
             std::fs::write(file.path(), text).unwrap();
             let said = Config::load(Some(file.path())).unwrap_err().to_string();
             assert!(said.contains(says), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn an_age_is_a_length_of_time() {
+        let read = |text: &str| {
+            let config = toml::from_str::<Config>(&format!("[check]\nmax-age = \"{text}\"\n"));
+            config.map(|config| config.check.max_age.unwrap().0.as_hours())
+        };
+        assert_eq!(read("45 days").unwrap(), 45 * 24);
+        assert_eq!(read("6 weeks").unwrap(), 6 * 7 * 24);
+        assert_eq!(read("36 hours").unwrap(), 36);
+        for wrong in ["45", "-3 days", "2 months", "soon"] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.contains("45 days"), "{wrong}: {error}");
         }
     }
 

@@ -2,12 +2,13 @@
 
 use tidegate::ops::{
     can_sync::CanSyncOptions,
-    check::{self, CheckReport},
+    check::{self, CheckOutcome, CheckRequest},
 };
 
 use super::{
     Context, Outcome, can_sync,
     output::{count, human_bytes, printable},
+    status,
 };
 
 /// Hash everything again and compare with the catalogue; or, with --can-sync, tell whether what keeps
@@ -44,14 +45,17 @@ impl Args {
             let outcome = tidegate::ops::can_sync::can_sync(&context.ops(), &options)?;
             return can_sync::print(context, &outcome);
         }
-        let report = check::check(&context.ops(), self.put_aside)?;
-        context.out.data(&report, || text(&report))?;
+        let max_age = context.config.check.max_age.map(|age| age.0);
+        let request = CheckRequest { put_aside: self.put_aside, max_age };
+        let outcome = check::check(&context.ops(), request)?;
+        context.out.data(&outcome, || text(&outcome))?;
+        let report = &outcome.report;
         anyhow::ensure!(
             report.is_good(),
             "{} found: see above",
             count(report.problems.len() as u64, "problem")
         );
-        Ok(Outcome::Done)
+        Ok(Outcome::complete(outcome.is_complete()))
     }
 }
 
@@ -63,7 +67,8 @@ const DAMAGED: &str =
 const PUT_ASIDE: &str = "What is damaged was moved to damaged/ and counts as missing. Next: on the connected side `tidegate sync` and \
                          `tidegate download`; for an isolated side `tidegate export --full` there, and `tidegate import` here.\n";
 
-fn text(report: &CheckReport) -> String {
+fn text(outcome: &CheckOutcome) -> String {
+    let report = &outcome.report;
     let mut text = format!(
         "Checked {} ({}) and {}.\n",
         count(report.payloads, "payload"),
@@ -78,6 +83,15 @@ fn text(report: &CheckReport) -> String {
     }
     if report.problems.is_empty() {
         text.push_str("All is in order.\n");
+    }
+    text.extend(outcome.age.iter().map(status::age));
+    if let Some(age) = outcome.age.as_ref().filter(|_| outcome.too_old) {
+        text.push_str(&format!(
+            "Too old: snapshot {} was sealed {:.0}, {} ago; `[check] max-age` allows less. Bring a newer bundle; on the connected side, seal again\n",
+            age.snapshot,
+            age.created,
+            count(age.days.unsigned_abs(), "day")
+        ));
     }
     text
 }

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use tidegate::{
     ops::import::{self, ImportReport, ImportRequest},
-    transfer::{PartsReport, PendingReport},
+    transfer::PendingReport,
 };
 
 use super::{
     Context, Outcome,
     output::{count, human_bytes},
-    policy, waiting,
+    policy, snapshots, status,
+    volumes::{self, SHOWN, capped},
+    waiting,
 };
 use crate::config::OnArrival;
 
@@ -52,7 +54,10 @@ impl Args {
         let outcome = import::import(&context.ops(), &request)?;
         context
             .out
-            .data(&outcome, || text(&outcome.report) + &waiting::summary(&outcome.waiting))?;
+            .data(&outcome, || {
+                let age: String = outcome.age.iter().map(status::age).collect();
+                text(&outcome.report) + &age + &waiting::summary(&outcome.waiting)
+            })?;
         Ok(Outcome::complete(outcome.is_complete()))
     }
 }
@@ -91,8 +96,10 @@ fn text(report: &ImportReport) -> String {
         (Some(number), None) => text.push_str(&format!("Snapshot {number} stays in force.\n")),
         (None, _) => text.push_str("No snapshot is in force yet.\n"),
     }
-    for change in &report.policy {
-        text.push_str(&format!("Policy: {}", policy::line(change)));
+    text.extend(report.updates.iter().map(|changes| snapshots::changes(changes, SHOWN)));
+    if !report.policy.is_empty() {
+        let changes = count(report.policy.len() as u64, "change");
+        text.push_str(&format!("Policy: {changes}\n{}", policy::lines(&report.policy, SHOWN)));
     }
     if report.policy_held {
         let would = if report.dry_run { "would be" } else { "is" };
@@ -100,32 +107,41 @@ fn text(report: &ImportReport) -> String {
             "The policy {would} held: nothing of that takes effect before `tidegate policy accept`.\n"
         ));
     }
-    for pending in &report.pending {
-        text.push_str(&incomplete(pending, &report.parts));
+    text.push_str(&incomplete(report));
+    text
+}
+
+/// What snapshots lack, and what brings it.
+fn incomplete(report: &ImportReport) -> String {
+    let mut text: String = report.pending.iter().map(|pending| lacks(pending)).collect();
+    if text.is_empty() {
+        return text;
     }
+    text.push_str(&capped(&report.missing_files, SHOWN, "file", |file| {
+        let here = report.parts.iter().find(|parts| parts.payload == file.sha256);
+        let here = here.map(|p| format!(", {} of it are here", human_bytes(p.here)));
+        volumes::file(file) + &here.unwrap_or_default()
+    }));
+    text.push_str(&volumes::never_brought(&report.never_brought));
+    text.push_str(if report.dry_run {
+        "It takes effect when other discs or bundles bring that.\n"
+    } else {
+        "It takes effect when other discs or bundles bring that. If they are lost: `tidegate needs --out FILE` here, and `tidegate export --needs FILE` on the connected side, bring exactly this.\n"
+    });
     text
 }
 
 /// What a snapshot lacks.
-fn incomplete(pending: &PendingReport, parts: &[PartsReport]) -> String {
+fn lacks(pending: &PendingReport) -> String {
     let missing = &pending.missing;
-    let bytes = missing.segments.iter().map(|s| s.size).sum::<u64>()
-        + missing.payloads.iter().map(|(_, size)| size).sum::<u64>();
-    let mut text = format!(
-        "Snapshot {} is not complete: {} and {} are missing ({}). It takes effect when another bundle brings them:\n",
+    let bytes = missing.segments.iter().map(|s| s.size).fold(0, u64::saturating_add);
+    let files = missing.payloads.iter().map(|(_, size)| *size).fold(0, u64::saturating_add);
+    format!(
+        "Snapshot {} is not complete: {} of the catalogue ({}) and {} ({}) are missing.\n",
         pending.snapshot,
-        count(missing.segments.len() as u64, "segment"),
-        count(missing.payloads.len() as u64, "payload"),
+        count(missing.segments.len() as u64, "part"),
         human_bytes(bytes),
-    );
-    for segment in &missing.segments {
-        text.push_str(&format!("  segment {}\n", segment.sha256));
-    }
-    for (payload, size) in &missing.payloads {
-        let here = parts.iter().find(|parts| parts.payload == *payload);
-        let here = here.map(|p| format!(", {} are here in parts", human_bytes(p.here)));
-        let here = here.unwrap_or_default();
-        text.push_str(&format!("  payload {payload} ({}{here})\n", human_bytes(*size)));
-    }
-    text
+        count(missing.payloads.len() as u64, "file"),
+        human_bytes(files),
+    )
 }

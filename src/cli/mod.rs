@@ -22,6 +22,7 @@ mod groups;
 mod hierarchy;
 mod import;
 mod init;
+mod inspect;
 mod keys;
 mod needs;
 mod output;
@@ -40,12 +41,14 @@ mod serve;
 mod servers;
 mod sign;
 mod size;
+mod snapshots;
 mod status;
 #[cfg(feature = "upstream")]
 mod sync;
 mod trust;
 mod updates;
 mod verify;
+mod volumes;
 mod waiting;
 mod withdraw;
 
@@ -128,6 +131,8 @@ enum Command {
     Trust(trust::Args),
     /// Check a bundle; needs only the trusted root
     Verify(verify::Args),
+    /// Look at what is in a bundle; needs only the trusted root
+    Inspect(inspect::Args),
     /// Isolated: check a bundle and take it in
     Import(import::Args),
     /// Isolated: what is missing here, for the connected side
@@ -137,6 +142,8 @@ enum Command {
     /// Ask a WSUS as a Windows Update Agent would, and judge its answers
     #[cfg(feature = "probe")]
     Probe(probe::Args),
+    /// Snapshots that were sealed or taken in here, and how two of them differ
+    Snapshots(snapshots::Args),
     /// How this side stands
     Status(status::Args),
     /// Hash everything again and compare; or --can-sync: are upstream, agents and downstreams well?
@@ -207,11 +214,13 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Bundle(args) => args.run(context),
         Command::Trust(args) => args.run(context),
         Command::Verify(args) => args.run(context),
+        Command::Inspect(args) => args.run(context),
         Command::Import(args) => args.run(context),
         Command::Needs(args) => args.run(context),
         Command::Serve(args) => args.run(context),
         #[cfg(feature = "probe")]
         Command::Probe(args) => args.run(context),
+        Command::Snapshots(args) => args.run(context),
         Command::Status(args) => args.run(context),
         Command::Check(args) => args.run(context),
         Command::Prune(args) => args.run(context),

@@ -9,11 +9,10 @@ use tidegate::ops::needs::{self, Needs};
 use super::{
     Context, Outcome,
     exit::usage,
-    output::{count, human_bytes},
+    output::human_bytes,
+    volumes::{self, SHOWN, capped},
 };
 
-/// So many updates and files are named on the terminal; the file names all.
-const NAMED: usize = 10;
 /// Characters of one QR code: it then fits a terminal of 80 columns.
 const QR_CHARACTERS: usize = 440;
 /// More codes than this are no help.
@@ -62,24 +61,9 @@ fn text(needs: &Needs, out: Option<&std::path::Path>) -> String {
         needs.mirror_id,
         human_bytes(needs.bytes())
     );
-    if !needs.segments.is_empty() {
-        let bytes = needs.segments.iter().map(|segment| segment.size).sum();
-        text.push_str(&format!(
-            "  {} of the catalogue ({})\n",
-            count(needs.segments.len() as u64, "part"),
-            human_bytes(bytes)
-        ));
-    }
-    for payload in needs.payloads.iter().take(NAMED) {
-        let name = payload.file.clone().unwrap_or_else(|| payload.sha256.to_string());
-        let updates: Vec<String> = payload.updates.iter().map(|t| format!("\"{t}\"")).collect();
-        let of =
-            if updates.is_empty() { String::new() } else { format!(" of {}", updates.join(", ")) };
-        text.push_str(&format!("  {name} ({}){of}\n", human_bytes(payload.size)));
-    }
-    if let Some(more) = needs.payloads.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        text.push_str(&format!("  and {}\n", count(more as u64, "further file")));
-    }
+    let bytes = needs.segments.iter().map(|segment| segment.size).fold(0, u64::saturating_add);
+    text.push_str(&volumes::parts_missing(needs.segments.len() as u64, bytes));
+    text.push_str(&capped(&needs.payloads, SHOWN, "file", volumes::file));
     match out {
         Some(out) => text.push_str(&format!(
             "{} is for the connected side: `tidegate export --needs FILE --out DIR` packs exactly this.\n",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use jiff::Timestamp;
 use tidegate::{
+    fleet::Origin,
     ops::policy::{
         self, LocalDecision, OverrideRequest, PolicyChange, PolicyChangeKind, PolicyChoice,
         PolicyDecision, PolicyOverview, PolicySummary,
@@ -16,6 +17,7 @@ use super::{
     Context, Outcome,
     approve::Action,
     output::{count, printable},
+    volumes::{SHOWN, capped, titled},
 };
 
 /// What the connected side decided, and what is decided here against it. Without a subcommand: show
@@ -35,6 +37,9 @@ enum Command {
         /// Volumes, or folders of them; only their signed heads are read
         #[arg(value_name = "BUNDLE")]
         bundles: Vec<PathBuf>,
+        /// List every change, not only the first ten
+        #[arg(long)]
+        all: bool,
     },
     /// Let the held policy take effect, all of it or a part
     Accept {
@@ -104,11 +109,11 @@ impl Args {
                 let overview = policy::show(&ops)?;
                 out.data(&overview, || show(&overview))?;
             }
-            Command::Diff { bundles } => {
+            Command::Diff { bundles, all } => {
                 let changes = policy::diff(&ops, &bundles)?;
                 out.data(&changes, || match changes.is_empty() {
                     true => "The policy would change nothing.\n".to_owned(),
-                    false => changes.iter().map(line).collect(),
+                    false => lines(&changes, if all { usize::MAX } else { SHOWN }),
                 })?;
             }
             Command::Accept { choice, take_back } => {
@@ -143,7 +148,7 @@ impl Args {
             Command::Release { update, group } => {
                 let decided = policy::release(&ops, update, group.as_deref())?;
                 out.data(&decided, || {
-                    let changes: String = decided.changes.iter().map(line).collect();
+                    let changes = lines(&decided.changes, SHOWN);
                     format!("{update} is left to policies and rules again.\n{changes}")
                 })?;
             }
@@ -153,7 +158,7 @@ impl Args {
 }
 
 fn describe_decision(decided: &PolicyDecision, did: &str) -> String {
-    let mut text: String = decided.changes.iter().map(line).collect();
+    let mut text = lines(&decided.changes, SHOWN);
     text.push_str(&format!("{} {did}.\n", count(decided.changes.len() as u64, "change")));
     if decided.held {
         let left = decided.remaining.iter().filter(|change| change.kind.is_effective()).count();
@@ -162,7 +167,7 @@ fn describe_decision(decided: &PolicyDecision, did: &str) -> String {
     text
 }
 
-/// One change of a policy for people.
+/// One change of a policy for people: what is done, to which update, for whom, by whom.
 pub(super) fn line(change: &PolicyChange) -> String {
     let what = match change.kind {
         PolicyChangeKind::CreateGroup => "make the group",
@@ -181,28 +186,48 @@ pub(super) fn line(change: &PolicyChange) -> String {
         text.push(' ');
         text.push_str(&printable(word));
     };
-    if let Some(update) = change.update {
-        add(&update.to_string());
-    }
     let by = |deadline: Option<Timestamp>| deadline.map(|d| format!(" by {d}")).unwrap_or_default();
     if let Some(action) = &change.action {
         add(&format!("{action}{}", by(change.deadline)));
     }
+    if let Some(update) = change.update {
+        add(&update_name(update, change.title.as_deref(), &change.kb));
+    }
     if let Some(group) = &change.group {
-        add(if change.update.is_some() { "for" } else { "" });
+        if change.update.is_some() {
+            add("for");
+        }
         add(group);
     }
     if let Some(was) = &change.was {
-        add(&format!("(is {}{})", was.action.name(), by(was.deadline)));
+        let who = match was.origin {
+            Origin::Local => "decided here",
+            Origin::Policy => "by a policy",
+        };
+        add(&format!("(is {}{}, {who})", was.action.name(), by(was.deadline)));
     }
-    if let Some(rule) = &change.rule {
-        add(&format!("[rule {rule}]"));
+    match &change.rule {
+        Some(rule) => add(&format!("[rule {rule}]")),
+        None if change.action.is_some() => add("[a person of the connected side]"),
+        None => {}
     }
     if let Some(detail) = &change.detail {
         add(detail);
     }
     text.push('\n');
     text
+}
+
+/// The first changes of a list, one a line.
+pub(super) fn lines(changes: &[PolicyChange], most: usize) -> String {
+    capped(changes, most, "change", |change| line(change).trim_end().to_owned())
+}
+
+fn update_name(update: UpdateId, title: Option<&str>, kb: &[String]) -> String {
+    match title {
+        Some(title) => titled(title, kb),
+        None => format!("update {update} (its title is not known here)"),
+    }
 }
 
 fn show(overview: &PolicyOverview) -> String {
@@ -233,11 +258,17 @@ fn show(overview: &PolicyOverview) -> String {
     if !overview.local.is_empty() {
         text.push_str("Decided here:\n");
     }
-    for LocalDecision { update, group, decision, deadline } in &overview.local {
+    let (shown, rest) = overview.local.split_at(overview.local.len().min(SHOWN));
+    for LocalDecision { update, title, kb, group, decision, deadline } in shown {
         let group =
             group.as_ref().map(|group| format!(" for {}", printable(group))).unwrap_or_default();
         let deadline = deadline.map(|deadline| format!(" by {deadline}")).unwrap_or_default();
-        text.push_str(&format!("  {update}  {decision}{deadline}{group}\n"));
+        let update = update_name(*update, title.as_deref(), kb);
+        text.push_str(&format!("  {decision}{deadline}: {update}{group}\n"));
+    }
+    if !rest.is_empty() {
+        let rest = count(rest.len() as u64, "decision");
+        text.push_str(&format!("  and {rest} more; `--json` lists all\n"));
     }
     text
 }

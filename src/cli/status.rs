@@ -6,6 +6,7 @@ use tidegate::{
     catalog::{RevisionSummary, SnapshotRow},
     data_dir::Side,
     fleet::{Dropped, MissingGroup, TurnedAway},
+    ops::age::SnapshotAge,
     ops::status::{self, GonePayloads, StatusOutcome},
 };
 
@@ -64,6 +65,7 @@ fn text(status: &StatusOutcome) -> String {
     text.push_str(&left_out(&status.left_out));
     let is_unfinished = |row: &SnapshotRow| status.unfinished_import == Some(row.number);
     text.extend(status.snapshots.iter().map(|row| snapshot(row, is_unfinished(row))));
+    text.extend(status.age.iter().map(age));
     text.extend(status.problems.iter().map(|problem| format!("Problem: {problem}\n")));
     if let Some(snapshot) = status.unfinished_import {
         text.push_str(&unfinished(snapshot));
@@ -114,7 +116,26 @@ fn unfinished(snapshot: u64) -> String {
     )
 }
 
-fn snapshot(snapshot: &SnapshotRow, is_unfinished: bool) -> String {
+/// What is to be said of the age of the newest snapshot.
+pub(super) fn age(age: &SnapshotAge) -> String {
+    let mut text = String::new();
+    if let Some(expires) = age.expires.filter(|_| age.expired) {
+        text.push_str(&format!(
+            "Expired: the signatures of snapshot {} expired {expires:.0}. Bring a newer bundle; on the connected side, `tidegate seal` signs anew\n",
+            age.snapshot
+        ));
+    }
+    if let Some(expected) = age.next_expected.filter(|_| age.overdue) {
+        text.push_str(&format!(
+            "Overdue: after the intervals until now, the snapshot behind {} was to be expected {expected:.0}\n",
+            age.snapshot
+        ));
+    }
+    text
+}
+
+/// A snapshot in one line.
+pub(super) fn snapshot(snapshot: &SnapshotRow, is_unfinished: bool) -> String {
     let age = Timestamp::now().duration_since(snapshot.created).as_hours() / 24;
     let state = json!(snapshot.state);
     let state = match state.as_str().unwrap_or_default() {
@@ -124,7 +145,9 @@ fn snapshot(snapshot: &SnapshotRow, is_unfinished: bool) -> String {
         other => format!("{other}, "),
     };
     let (number, created, age) = (snapshot.number, snapshot.created, in_words(age));
-    format!("Snapshot {number}: {state}sealed {created:.0} ({age})\n")
+    let expires = snapshot.expires.map(|at| format!(", signatures expire {at:.0}"));
+    let expires = expires.unwrap_or_default();
+    format!("Snapshot {number}: {state}sealed {created:.0} ({age}){expires}\n")
 }
 
 /// How long ago something was, in days.

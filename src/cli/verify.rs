@@ -2,16 +2,25 @@
 
 use std::path::PathBuf;
 
-use tidegate::ops::verify::{self, VerifiedVolume, VerifyRequest};
+use tidegate::ops::verify::{self, VerifiedVolume, VerifyReport, VerifyRequest};
 
 use super::{
     Context, Outcome,
     output::{count, human_bytes},
+    volumes,
 };
 
-/// Check every byte of a bundle. Needs only the trusted root, changes nothing.
+/// Check every byte of a bundle. Needs only the trusted root, changes nothing. A disc that is damaged
+/// keeps no other from being checked.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    #[command(flatten)]
+    check: Check,
+}
+
+/// What to check, and against what.
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
     /// Volumes, or folders of them
     #[arg(value_name = "BUNDLE", required = true)]
     bundles: Vec<PathBuf>,
@@ -23,32 +32,57 @@ pub(super) struct Args {
     refuse_expired: bool,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
-        let request = VerifyRequest {
+impl Check {
+    pub(super) fn request(self, context: &Context) -> VerifyRequest {
+        VerifyRequest {
             bundles: self.bundles,
             root: self.root,
             refuse_expired: self.refuse_expired || context.config.import.refuse_expired,
-        };
-        let report = verify::verify(&context.ops(), &request)?;
-        context.out.data(&report, || report.volumes.iter().map(text).collect())?;
-        Ok(Outcome::complete(report.is_complete()))
+        }
     }
 }
 
-fn text(volume: &VerifiedVolume) -> String {
+impl Args {
+    pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
+        let report = verify::verify(&context.ops(), &self.check.request(context))?;
+        context.out.data(&report, || text(&report))?;
+        outcome(&report)
+    }
+}
+
+/// Refused (3) where a disc is, else done in part (4) where something is not there.
+pub(super) fn outcome(report: &VerifyReport) -> anyhow::Result<Outcome> {
+    match verify::refusal(report) {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(Outcome::complete(report.is_complete())),
+    }
+}
+
+fn text(report: &VerifyReport) -> String {
+    let (shown, rest) = report.volumes.split_at(report.volumes.len().min(volumes::SHOWN));
+    let mut text: String = shown.iter().map(volume).collect();
+    if !rest.is_empty() {
+        text.push_str(&format!("{} more are good.\n", count(rest.len() as u64, "disc")));
+    }
+    text.push_str(&volumes::refused(&report.refused));
+    text.push_str(&volumes::sets(report));
+    text.extend(report.lacking.iter().map(volumes::lacking));
+    text
+}
+
+fn volume(volume: &VerifiedVolume) -> String {
     let change = |change: &String| format!("  It brings a newer root: {change}.\n");
     let key_changes: String = volume.key_changes.iter().map(change).collect();
     format!(
-        "{}: {}. Snapshot {} of mirror {}, sealed {:.0}, for {}; {}, {} ({}).\n  Signed by {}.\n{}",
-        volume.path.display(),
+        "{}: {}. Snapshot {} of mirror {}, sealed {:.0}, for {}; {} of the catalogue, {} ({}).\n  Signed by {}.\n{}",
+        volumes::volume_name(volume),
         if volume.uncheckable == 0 { "good" } else { "good as far as it can be checked alone" },
         volume.snapshot,
         volume.mirror_id,
         volume.created,
         volume.sites.join(", "),
-        count(volume.segments_here, "segment"),
-        count(volume.payloads_here, "payload"),
+        count(volume.segments_here, "part"),
+        count(volume.payloads_here + volume.parts_here, "file"),
         human_bytes(volume.bytes),
         volume.signed_by.join(", "),
         key_changes,

@@ -1,17 +1,22 @@
 //! Check a bundle and take it in.
 
-use std::path::PathBuf;
+use std::{collections::HashMap, path::PathBuf};
 
 use serde::Serialize;
 
 use super::{
     Result,
+    age::{SnapshotAge, snapshot_age},
     context::Context,
+    policy,
     progress::TransferPhases,
     waiting::{self, WaitingSummary},
 };
 pub use crate::transfer::ImportReport;
-use crate::transfer::{self, ImportOptions};
+use crate::{
+    transfer::{self, ImportOptions, UpdateSummary},
+    update::UpdateId,
+};
 
 /// What to take in, and how.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +41,8 @@ pub struct ImportOutcome {
     /// What was taken in, what is missing.
     #[serde(flatten)]
     pub report: ImportReport,
+    /// The age of the snapshot that is served now; not looked for by a dry run.
+    pub age: Option<SnapshotAge>,
     /// Approved updates that are not offered now, and why; not looked for by a dry run.
     pub waiting: WaitingSummary,
 }
@@ -62,18 +69,36 @@ pub fn import(context: &Context<'_>, request: &ImportRequest) -> Result<ImportOu
         ..ImportOptions::new(context.now())
     };
     let phases = TransferPhases::new(context.observer());
-    let report = transfer::import(&data, &request.bundles, &options, &phases)?;
+    let mut report = transfer::import(&data, &request.bundles, &options, &phases)?;
     drop(phases);
     for warning in &report.warnings {
         context.observer().warn(warning);
     }
-    let waiting = if request.dry_run {
+    name_policy(context, &mut report)?;
+    let (age, waiting) = if request.dry_run {
         // Looking must not make a fleet.
-        WaitingSummary::default()
+        (None, WaitingSummary::default())
     } else {
         let (mut catalog, fleet) = context.catalog_and_fleet_to_change()?;
         transfer::restore_needed(&mut catalog, &fleet)?;
-        waiting::summary(context, &catalog, &fleet)?
+        let age = snapshot_age(&data, &catalog, context.now())?;
+        (age, waiting::summary(context, &catalog, &fleet)?)
     };
-    Ok(ImportOutcome { changed: !report.is_unchanged(), report, waiting })
+    Ok(ImportOutcome { changed: !report.is_unchanged(), report, age, waiting })
+}
+
+/// Gives the updates of policy changes their titles: from the catalogue, else, in a dry run, from what
+/// would come.
+fn name_policy(context: &Context<'_>, report: &mut ImportReport) -> Result<()> {
+    policy::name_changes(context, &mut report.policy)?;
+    let Some(updates) = &report.updates else { return Ok(()) };
+    let coming = updates.new.iter().chain(&updates.revised);
+    let coming: HashMap<UpdateId, &UpdateSummary> =
+        coming.map(|update| (update.update, update)).collect();
+    for change in report.policy.iter_mut().filter(|change| change.title.is_none()) {
+        if let Some(update) = change.update.and_then(|update| coming.get(&update)) {
+            (change.title, change.kb) = (Some(update.title.clone()), update.kb.clone());
+        }
+    }
+    Ok(())
 }

@@ -22,12 +22,14 @@
 //! | `servers.rs`, `hierarchy.rs` | downstream servers, and how they stand |
 //! | `keys.rs`, `seal.rs`, `sign.rs`, `export.rs` | connected: from the mirror to a bundle |
 //! | `bundle.rs` | a finished bundle, divided anew |
-//! | `trust.rs`, `verify.rs`, `import.rs` | isolated: from a bundle into the stores |
+//! | `trust.rs`, `verify.rs`, `inspect.rs`, `import.rs` | isolated: from a bundle into the stores |
 //! | `needs.rs` | isolated: what is missing, for the connected side |
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
+//! | `snapshots.rs`, `age.rs` | snapshots that were here, how two differ; how old the newest is |
 //! | `waiting.rs` | what is approved and not offered, and why |
 //! | `status.rs`, `check.rs`, `can_sync/`, `prune.rs` | how this side stands, and keeping it in order |
 
+pub mod age;
 pub mod approve;
 pub mod bundle;
 pub mod can_sync;
@@ -45,6 +47,7 @@ pub mod groups;
 pub mod hierarchy;
 pub mod import;
 pub mod init;
+pub mod inspect;
 pub mod keys;
 pub mod needs;
 pub mod policy;
@@ -63,6 +66,7 @@ pub mod seal;
 pub mod serve;
 pub mod servers;
 pub mod sign;
+pub mod snapshots;
 pub mod status;
 #[cfg(feature = "upstream")]
 pub mod sync;

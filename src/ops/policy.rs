@@ -53,12 +53,58 @@ pub struct ForbidOutcome {
     pub group: Group,
 }
 
+/// Titles and KB numbers by the catalogue here, if there is one yet.
+struct Names(Option<Catalog>);
+
+impl Names {
+    fn open(context: &Context<'_>) -> Result<Self> {
+        let path = context.data_dir()?.catalog();
+        Ok(Self(if path.exists() { Some(Catalog::open_to_look(&path)?) } else { None }))
+    }
+
+    fn find(
+        &self,
+        update: UpdateId,
+        title: &mut Option<String>,
+        kb: &mut Vec<String>,
+    ) -> Result<()> {
+        let known = self.0.as_ref().map(|catalog| catalog.revisions_of(update)).transpose()?;
+        if let Some(revision) = known.and_then(|mut revisions| revisions.pop()) {
+            (*title, *kb) = (Some(revision.title), revision.kb);
+        }
+        Ok(())
+    }
+}
+
+/// Gives the updates of changes their titles.
+pub(super) fn name_changes(context: &Context<'_>, changes: &mut [PolicyChange]) -> Result<()> {
+    let names = Names::open(context)?;
+    for change in changes {
+        if let Some(update) = change.update {
+            names.find(update, &mut change.title, &mut change.kb)?;
+        }
+    }
+    Ok(())
+}
+
+fn named(context: &Context<'_>, mut decision: PolicyDecision) -> Result<PolicyDecision> {
+    name_changes(context, &mut decision.changes)?;
+    name_changes(context, &mut decision.remaining)?;
+    Ok(decision)
+}
+
 /// The policy in effect, one that is held, their rules, and what was decided here.
 ///
 /// # Errors
 /// When there is no data folder, or a store fails.
 pub fn show(context: &Context<'_>) -> Result<PolicyOverview> {
-    Ok(transfer::policy_show(&context.data_dir()?)?)
+    let data = context.data_dir()?;
+    let mut overview = transfer::policy_show(&data)?;
+    let names = Names::open(context)?;
+    for one in &mut overview.local {
+        names.find(one.update, &mut one.title, &mut one.kb)?;
+    }
+    Ok(overview)
 }
 
 /// What the held policy would change here, or the one in a bundle; only signed heads are read.
@@ -66,7 +112,9 @@ pub fn show(context: &Context<'_>) -> Result<PolicyOverview> {
 /// # Errors
 /// When no policy is held, a bundle is refused, or a store fails.
 pub fn diff(context: &Context<'_>, bundles: &[PathBuf]) -> Result<Vec<PolicyChange>> {
-    Ok(transfer::policy_diff(&context.data_dir()?, bundles, context.now())?)
+    let mut changes = transfer::policy_diff(&context.data_dir()?, bundles, context.now())?;
+    name_changes(context, &mut changes)?;
+    Ok(changes)
 }
 
 /// Lets the held policy take effect, all of it or a part.
@@ -74,7 +122,7 @@ pub fn diff(context: &Context<'_>, bundles: &[PathBuf]) -> Result<Vec<PolicyChan
 /// # Errors
 /// When no policy is held, the part is not in it, or a store fails.
 pub fn accept(context: &Context<'_>, choice: &PolicyChoice) -> Result<PolicyDecision> {
-    Ok(transfer::policy_accept(&context.data_dir()?, choice, context.now())?)
+    named(context, transfer::policy_accept(&context.data_dir()?, choice, context.now())?)
 }
 
 /// Refuses the held policy; or a part: then things stay here as they are, whatever is in later ones.
@@ -82,7 +130,7 @@ pub fn accept(context: &Context<'_>, choice: &PolicyChoice) -> Result<PolicyDeci
 /// # Errors
 /// As [`accept`].
 pub fn reject(context: &Context<'_>, choice: &PolicyChoice) -> Result<PolicyDecision> {
-    Ok(transfer::policy_reject(&context.data_dir()?, choice, context.now())?)
+    named(context, transfer::policy_reject(&context.data_dir()?, choice, context.now())?)
 }
 
 /// Decides here, for good, for an update and a group.
@@ -139,5 +187,5 @@ pub fn release(
         Some(group) => Some(Fleet::open(&data.fleet())?.group(group)?.id),
         None => None,
     };
-    Ok(transfer::policy_release(&data, update, group, context.now())?)
+    named(context, transfer::policy_release(&data, update, group, context.now())?)
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{
     Result,
+    age::{SnapshotAge, age_of},
     context::Context,
     hierarchy::{self, DownstreamEntry},
     waiting::{self, WaitingSummary},
@@ -39,6 +40,8 @@ pub struct StatusOutcome {
     pub lost: GonePayloads,
     /// Snapshots that were sealed or taken in.
     pub snapshots: Vec<SnapshotRow>,
+    /// How old the newest one is, when it expires, and when the next was to be expected.
+    pub age: Option<SnapshotAge>,
     /// Computers that call here.
     pub computers: u64,
     /// Approvals.
@@ -99,6 +102,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         missing_files += 1;
         missing_bytes = missing_bytes.saturating_add(size);
     })?;
+    let snapshots = transfer::list_snapshots(&data, &catalog)?;
     Ok(StatusOutcome {
         side: data.side().clone(),
         sites: catalog.sites()?,
@@ -107,7 +111,8 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         missing_files,
         missing_bytes,
         lost,
-        snapshots: catalog.snapshots()?,
+        age: age_of(&snapshots, context.now()),
+        snapshots: snapshots.into_iter().map(|entry| entry.row).collect(),
         computers: fleet.computer_count()?,
         approvals: fleet.approvals()?.len() as u64,
         problems: transfer::store_problems(&data, &catalog, Some(&fleet), context.now())?,

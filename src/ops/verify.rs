@@ -1,12 +1,14 @@
 //! Check every byte of a bundle.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use bundle_format::limits::BundleLimits;
 
-use super::{Result, context::Context, progress::TransferPhases};
-use crate::transfer::{self, VerifyAgainst, VerifyOptions};
-pub use crate::transfer::{VerifiedVolume, VerifyReport};
+use super::{Result, context::Context, error::OpsError, progress::TransferPhases};
+pub use crate::transfer::{
+    LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet,
+};
+use crate::transfer::{self, TransferError, VerifyAgainst, VerifyOptions};
 
 /// What to check, and against what.
 #[derive(Debug, Clone)]
@@ -19,29 +21,54 @@ pub struct VerifyRequest {
     pub refuse_expired: bool,
 }
 
-/// Checks every byte of a bundle. Needs only the trusted root, changes nothing.
+impl VerifyRequest {
+    /// Acts with what to check against.
+    pub(super) fn with_trust<T>(
+        &self,
+        context: &Context<'_>,
+        act: impl FnOnce(VerifyAgainst<'_>, &VerifyOptions) -> std::result::Result<T, TransferError>,
+    ) -> Result<T> {
+        let options = self.options(context);
+        Ok(match &self.root {
+            Some(root) => act(VerifyAgainst::Root(root), &options)?,
+            None => act(VerifyAgainst::Data(&context.data_dir()?), &options)?,
+        })
+    }
+
+    fn options(&self, context: &Context<'_>) -> VerifyOptions {
+        VerifyOptions {
+            now: context.now(),
+            refuse_expired: self.refuse_expired,
+            limits: BundleLimits::default(),
+            documents: context.limits(),
+        }
+    }
+
+    /// Says what a person should know of the volumes, each once.
+    pub(super) fn warn(&self, context: &Context<'_>, report: &VerifyReport) {
+        let warnings = report.volumes.iter().flat_map(|volume| &volume.warnings);
+        for warning in warnings.collect::<BTreeSet<_>>() {
+            context.observer().warn(warning);
+        }
+    }
+}
+
+/// Checks every byte of a bundle. Needs only the trusted root, changes nothing. Volumes that are refused
+/// beside good ones are in the report; see [`refusal`].
 ///
 /// # Errors
-/// When a volume cannot be read or is refused, or nothing is trusted.
+/// When nothing is trusted, or the only volume cannot be read or is refused.
 pub fn verify(context: &Context<'_>, request: &VerifyRequest) -> Result<VerifyReport> {
-    let options = VerifyOptions {
-        now: context.now(),
-        refuse_expired: request.refuse_expired,
-        limits: BundleLimits::default(),
-    };
-    let data;
-    let against = match &request.root {
-        Some(root) => VerifyAgainst::Root(root),
-        None => {
-            data = context.data_dir()?;
-            VerifyAgainst::Data(&data)
-        }
-    };
     let phases = TransferPhases::new(context.observer());
-    let report = transfer::verify(&request.bundles, against, &options, &phases)?;
+    let report = request.with_trust(context, |against, options| {
+        transfer::verify(&request.bundles, against, options, &phases)
+    })?;
     drop(phases);
-    for warning in report.volumes.iter().flat_map(|volume| &volume.warnings) {
-        context.observer().warn(warning);
-    }
+    request.warn(context, &report);
     Ok(report)
+}
+
+/// The error by which volumes of a report were refused or could not be read, if some were.
+pub fn refusal(report: &VerifyReport) -> Option<OpsError> {
+    report.refusal().map(OpsError::from)
 }

@@ -63,6 +63,8 @@ pub struct VerifiedHead {
     pub warnings: Vec<String>,
     /// Key ids that signed, by role, for the record.
     pub signers: Vec<(String, Vec<String>)>,
+    /// When the first of its signatures expires.
+    pub expires: Timestamp,
 }
 
 impl VerifiedHead {
@@ -133,7 +135,18 @@ pub fn check_head(
         Freshness::Newer | Freshness::Same => next_state(&index, head, &loaded)?,
     };
     let signers = signers(&loaded);
-    Ok(VerifiedHead { index, index_digest, policy, freshness, next_state, warnings, signers })
+    let expires =
+        expiry_dates(&loaded).into_iter().map(|(_, date)| date).min().unwrap_or(Timestamp::MAX);
+    Ok(VerifiedHead {
+        index,
+        index_digest,
+        policy,
+        freshness,
+        next_state,
+        warnings,
+        signers,
+        expires,
+    })
 }
 
 /// Site, mirror and format version from the signed `custom`; only then the index itself, which must
@@ -233,14 +246,7 @@ fn judge_freshness(
 
 /// Compares all expiry dates with the clock; gives a warning for each date that has passed.
 fn check_expiry(loaded: &Loaded, expect: &Expectation<'_>) -> Result<Vec<String>, TrustError> {
-    let dates = [
-        ("root", loaded.root.signed.expires),
-        ("timestamp", loaded.timestamp.signed.expires),
-        ("snapshot", loaded.snapshot.signed.expires),
-        ("targets", loaded.targets.signed.expires),
-        ("policy", loaded.policy.signed.expires),
-    ];
-    let expired: Vec<String> = dates
+    let expired: Vec<String> = expiry_dates(loaded)
         .iter()
         .filter(|(_, expires)| *expires < expect.now)
         .map(|(role, expires)| format!("the {role} metadata expired on {expires}"))
@@ -254,6 +260,17 @@ fn check_expiry(loaded: &Loaded, expect: &Expectation<'_>) -> Result<Vec<String>
         )));
     }
     Ok(expired)
+}
+
+/// When the metadata of each role expires.
+fn expiry_dates(loaded: &Loaded) -> [(&'static str, Timestamp); 5] {
+    [
+        ("root", loaded.root.signed.expires),
+        ("timestamp", loaded.timestamp.signed.expires),
+        ("snapshot", loaded.snapshot.signed.expires),
+        ("targets", loaded.targets.signed.expires),
+        ("policy", loaded.policy.signed.expires),
+    ]
 }
 
 /// A warning when this machine's clock is before the time of sealing.

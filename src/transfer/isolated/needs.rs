@@ -1,17 +1,11 @@
 //! Needs: what a site lacks of its snapshots, by name for people and by digest for the connected side.
 //! Reads only.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    fs,
-};
-
 use bundle_format::{
-    digest::{Sha1, Sha256},
-    index::{SegmentKind, SegmentRef},
+    digest::Sha256,
+    index::SegmentRef,
     limits::BundleLimits,
-    needs::{MissingPayload, MissingSegment, Needs},
-    segment::{PayloadRecord, Record},
+    needs::{MissingSegment, Needs},
     trust::{Expectation, check_head},
 };
 use jiff::Timestamp;
@@ -24,15 +18,15 @@ use crate::{
     transfer::{
         error::TransferError,
         store::{heads, segments, side::require_isolated, trust},
-        volume::payload_table::{expect_payload, payload_segments},
+        volume::{
+            checked_segments::stored_records,
+            missing_payloads::{NamedPayloads, PayloadSearch},
+        },
     },
-    update::{DocumentLimits, UpdateDocument},
+    update::DocumentLimits,
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
-
-/// As many titles are given of the updates that need a payload.
-const TITLES: usize = 3;
 
 /// What this site lacks of the newest snapshot that has come here, and of the one in force.
 ///
@@ -58,22 +52,24 @@ pub fn needs(data: &DataDir, now: Timestamp, documents: &DocumentLimits) -> Resu
         Some(mirror) => mirror,
         None => mirror_of(data, snapshot, now)?,
     };
-    let search = Search {
-        data,
-        catalog: &catalog,
-        content: ContentStore::for_reading(&data.content()),
-        documents,
+    let content = ContentStore::for_reading(&data.content());
+    let folder = data.segments();
+    let open = |segment: &SegmentRef| stored_records(&folder, segment, &BundleLimits::default());
+    let is_here = |sha256: &Sha256, size| {
+        let counts = catalog.payload(sha256)?.is_none_or(|row| row.present);
+        Ok(counts && content.contains(sha256, size)?)
     };
+    let search =
+        PayloadSearch { open: &open, is_here: &is_here, catalog: Some(&catalog), documents };
     let mut found = Needs::new(mirror, site.to_owned(), snapshot);
-    let mut payloads = search.lost_payloads()?;
-    let segments = catalog.segments_of(snapshot)?;
-    for segment in segments.iter().filter(|segment| !search.is_here(segment)) {
+    let mut payloads = lost_payloads(&catalog, &content, &search)?;
+    let named = catalog.segments_of(snapshot)?;
+    for segment in named.iter().filter(|s| segments::find(&folder, s).is_none()) {
         let SegmentRef { sha256, kind, size, .. } = *segment;
         found.segments.push(MissingSegment { sha256, kind, size });
     }
     if pending.is_some() {
-        search.add_missing(&segments, &mut payloads)?;
-        search.name_by_documents(&segments, &mut payloads)?;
+        search.add_missing(&named, &mut payloads)?;
     }
     found.payloads = payloads.into_values().map(|missing| missing.needed).collect();
     Ok(found)
@@ -94,137 +90,28 @@ fn mirror_of(data: &DataDir, snapshot: u64, now: Timestamp) -> Result<Uuid> {
     Ok(verified.index.mirror_id)
 }
 
-/// A payload that is not here.
-struct Missing {
-    sha1: Option<Sha1>,
-    needed: MissingPayload,
-}
-
-struct Search<'a> {
-    data: &'a DataDir,
-    catalog: &'a Catalog,
-    content: ContentStore,
-    documents: &'a DocumentLimits,
-}
-
-impl Search<'_> {
-    fn is_here(&self, segment: &SegmentRef) -> bool {
-        let path = self.data.segments().join(segment.sha256.to_string());
-        fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == segment.size)
-    }
-
-    /// Payloads of the snapshot in force whose bytes are not here.
-    fn lost_payloads(&self) -> Result<BTreeMap<Sha256, Missing>> {
-        let mut absent = Vec::new();
-        self.catalog.absent_payloads(&mut |sha256, size| absent.push((sha256, size)))?;
-        let mut named_here = Vec::new();
-        self.catalog.payloads(&mut |row| {
-            if row.present {
-                named_here.push((row.sha256, row.size));
-            }
-        })?;
-        for (sha256, size) in named_here {
-            if !self.content.contains(&sha256, size)? {
-                absent.push((sha256, size));
-            }
+/// Payloads of the snapshot in force whose bytes are not here.
+fn lost_payloads(
+    catalog: &Catalog,
+    content: &ContentStore,
+    search: &PayloadSearch<'_>,
+) -> Result<NamedPayloads> {
+    let mut absent = Vec::new();
+    catalog.absent_payloads(&mut |sha256, size| absent.push((sha256, size)))?;
+    let mut named_here = Vec::new();
+    catalog.payloads(&mut |row| {
+        if row.present {
+            named_here.push((row.sha256, row.size));
         }
-        let mut lost = BTreeMap::new();
-        for (sha256, size) in absent {
-            lost.insert(sha256, self.named_by_catalogue(sha256, size)?);
-        }
-        Ok(lost)
-    }
-
-    fn named_by_catalogue(&self, sha256: Sha256, size: u64) -> Result<Missing> {
-        let names = self.catalog.names_of_payload(&sha256)?;
-        let file = names.first().map(|name| name.file.clone());
-        let mut updates: Vec<String> = Vec::new();
-        for name in names {
-            if updates.len() < TITLES && !updates.contains(&name.title) {
-                updates.push(name.title);
-            }
-        }
-        let sha1 = self.catalog.payload(&sha256)?.map(|row| row.sha1);
-        Ok(Missing { sha1, needed: MissingPayload { sha256, size, file, updates } })
-    }
-
-    /// Adds the payloads that the tables of a pending snapshot name and that are not here.
-    fn add_missing(
-        &self,
-        segments: &[SegmentRef],
-        missing: &mut BTreeMap<Sha256, Missing>,
-    ) -> Result<()> {
-        let mut records: HashMap<Sha256, PayloadRecord> = HashMap::new();
-        let limits = BundleLimits::default();
-        for segment in payload_segments(segments).filter(|segment| self.is_here(segment)) {
-            let path = self.data.segments().join(segment.sha256.to_string());
-            for record in segments::open(&path, segment, &limits, segments::refused)? {
-                let mut record = expect_payload(record.map_err(segments::refused)?)?;
-                record.chunks = Vec::new();
-                records.insert(record.sha256, record);
-            }
-        }
-        for (sha256, record) in records {
-            if record.not_carried.is_some() || missing.contains_key(&sha256) {
-                continue;
-            }
-            let row = self.catalog.payload(&sha256)?;
-            let counts = row.is_none_or(|row| row.present);
-            if counts && self.content.contains(&sha256, record.size)? {
-                continue;
-            }
-            let mut found = self.named_by_catalogue(sha256, record.size)?;
-            found.sha1 = Some(record.sha1);
-            missing.insert(sha256, found);
-        }
-        Ok(())
-    }
-
-    /// Names payloads by the documents of a pending snapshot, which are in no catalogue yet. A document
-    /// that does not read names nothing.
-    fn name_by_documents(
-        &self,
-        segments: &[SegmentRef],
-        missing: &mut BTreeMap<Sha256, Missing>,
-    ) -> Result<()> {
-        let nameless = missing.iter().filter(|(_, missing)| missing.needed.file.is_none());
-        let by_sha1: HashMap<Sha1, Sha256> =
-            nameless.filter_map(|(sha256, missing)| Some((missing.sha1?, *sha256))).collect();
-        if by_sha1.is_empty() {
-            return Ok(());
-        }
-        let limits = BundleLimits::default();
-        let catalogue = segments.iter().filter(|s| s.kind == SegmentKind::Catalogue);
-        for segment in catalogue.filter(|segment| self.is_here(segment)) {
-            let path = self.data.segments().join(segment.sha256.to_string());
-            for record in segments::open(&path, segment, &limits, segments::refused)? {
-                let Record::Revision(record) = record.map_err(segments::refused)? else { continue };
-                let Ok(document) = UpdateDocument::parse(&record.xml, self.documents) else {
-                    continue;
-                };
-                name_files(&document, &by_sha1, missing);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn name_files(
-    document: &UpdateDocument,
-    by_sha1: &HashMap<Sha1, Sha256>,
-    missing: &mut BTreeMap<Sha256, Missing>,
-) {
-    let mut seen = HashSet::new();
-    for file in document.files.iter().filter(|file| seen.insert(file.sha1)) {
-        let Some(missing) = by_sha1.get(&file.sha1).and_then(|sha256| missing.get_mut(sha256))
-        else {
-            continue;
-        };
-        let needed = &mut missing.needed;
-        needed.file.get_or_insert_with(|| file.name.clone());
-        let title = document.title("en").unwrap_or_default().to_owned();
-        if needed.updates.len() < TITLES && !needed.updates.contains(&title) {
-            needed.updates.push(title);
+    })?;
+    for (sha256, size) in named_here {
+        if !content.contains(&sha256, size)? {
+            absent.push((sha256, size));
         }
     }
+    let mut lost = NamedPayloads::new();
+    for (sha256, size) in absent {
+        lost.insert(sha256, search.named(sha256, size, None)?);
+    }
+    Ok(lost)
 }

@@ -16,6 +16,12 @@ pub struct PolicyChange {
     pub kind: PolicyChangeKind,
     /// The update, if one is meant.
     pub update: Option<UpdateId>,
+    /// Its title, if it is known here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Its KB article numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kb: Vec<String>,
     /// The target group, if one is meant.
     pub group: Option<String>,
     /// The action as the policy names it, if it is about an approval.

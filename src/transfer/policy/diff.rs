@@ -46,6 +46,8 @@ impl PolicyChange {
         Self {
             kind,
             update: None,
+            title: None,
+            kb: Vec::new(),
             group: None,
             action: None,
             deadline: None,

@@ -53,6 +53,12 @@ pub struct PolicySummary {
 pub struct LocalDecision {
     /// The update.
     pub update: UpdateId,
+    /// Its title, if it is known here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Its KB article numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kb: Vec<String>,
     /// The group, if it is about one.
     pub group: Option<String>,
     /// What was decided.
@@ -136,14 +142,18 @@ fn local_decisions(fleet: &Fleet) -> std::result::Result<Vec<LocalDecision>, Fle
         if approval.origin == Origin::Local && approval.rule.is_none() {
             all.push(LocalDecision {
                 update: approval.update,
+                title: None,
+                kb: Vec::new(),
                 group: name(approval.group),
                 decision: LocalDecisionKind::Approval(approval.action),
                 deadline: approval.deadline,
             });
         }
     }
-    let without_deadline =
-        |update, group, decision| LocalDecision { update, group, decision, deadline: None };
+    let without_deadline = |update, group, decision| {
+        let (title, kb, deadline) = (None, Vec::new(), None);
+        LocalDecision { update, title, kb, group, decision, deadline }
+    };
     for one in fleet.withdrawn_approvals()?.into_iter().filter(|one| one.by_person) {
         all.push(without_deadline(one.update, name(one.group), LocalDecisionKind::KeepUnapproved));
     }

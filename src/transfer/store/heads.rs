@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use bundle_format::trust::Head;
+use jiff::Timestamp;
 
 use crate::{
     data_dir::DataDir,
@@ -81,6 +82,21 @@ pub(crate) fn load(data: &DataDir, number: u64) -> Result<Head> {
         }
     }
     Ok(head)
+}
+
+/// When the first signature of a stored head expires, as it says; `None` when it is not here. It was
+/// checked when it came, and is only shown.
+pub(in crate::transfer) fn expires(data: &DataDir, number: u64) -> Option<Timestamp> {
+    let head = load(data, number).ok()?;
+    let is_root = |name: &str| name.ends_with("root.json");
+    let newest_root = head.roots().pop();
+    let others = head.files.iter().filter(|(name, _)| name.ends_with(".json") && !is_root(name));
+    let all = others.map(|(_, bytes)| bytes).chain(newest_root.as_ref());
+    all.filter_map(|bytes| {
+        let document: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        document.get("signed")?.get("expires")?.as_str()?.parse().ok()
+    })
+    .min()
 }
 
 /// The newest snapshot that was signed here; 0 when none was. (At a site the count may have begun anew.)

@@ -131,6 +131,12 @@ pub(crate) fn open(
     SegmentReader::new(BufReader::with_capacity(1 << 16, file), segment, limits).map_err(fault)
 }
 
+/// Where a segment lies in a folder of segments, if it is there; only its size is compared.
+pub(crate) fn find(folder: &Path, segment: &SegmentRef) -> Option<PathBuf> {
+    let path = folder.join(segment.sha256.to_string());
+    fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() == segment.size).then_some(path)
+}
+
 /// SHA-256 and size of a file.
 pub(crate) fn hash(path: &Path) -> Result<(Sha256, u64)> {
     let mut file = fs::File::open(path).doing("open", path)?;

@@ -6,11 +6,13 @@
 //! | `check` | every stored file against its name and the catalogue |
 //! | `consistency` | whether the stores belong together |
 //! | `prune` | what nobody needs any more, removed |
-//! | `snapshots` | which snapshots still matter |
+//! | `snapshots` | which snapshots there are, and which still matter |
+//! | `snapshot_diff` | how two of them differ |
 //! | `seed` | a lost connected side, rebuilt from a bundle |
 
 pub(super) mod check;
 pub(super) mod consistency;
 pub(super) mod prune;
 pub(super) mod seed;
-mod snapshots;
+pub(super) mod snapshot_diff;
+pub(super) mod snapshots;

@@ -1,30 +1,30 @@
 //! Checking a bundle with nothing but the trusted root: no server, no database, nothing written.
 
 use std::{
-    collections::{BTreeMap, HashSet},
-    io::{Seek as _, SeekFrom, Write},
-    path::PathBuf,
-    sync::{Arc, Mutex},
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::{Path, PathBuf},
 };
 
 use bundle_format::{
-    container::VolumeNote,
+    container::{ObjectEntry, VolumeNote},
     digest::Sha256,
     index::{SegmentKind, SegmentRef},
     limits::BundleLimits,
-    segment::SegmentReader,
-    trust::{Expectation, Freshness, VerifiedHead},
+    trust::{Expectation, Freshness, TrustState, VerifiedHead},
 };
 use jiff::Timestamp;
-use serde::Serialize;
-use tempfile::SpooledTempFile;
-use uuid::Uuid;
 
 use super::{
-    payload_table::{self, PayloadTable},
-    read::{self, Member, Volume, VolumeSink},
+    checked_segments::CheckedSegments,
+    missing_payloads::{NamedPayloads, PayloadSearch},
+    read::{self, Volume},
+    verify_report::{
+        LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, gaps, volume_sets,
+    },
 };
 use crate::{
+    catalog::Catalog,
+    content::ContentStore,
     data_dir::{DataDir, Side},
     file_error::Doing as _,
     transfer::{
@@ -32,18 +32,16 @@ use crate::{
         progress::Progress,
         store::{segments, trust},
     },
+    update::DocumentLimits,
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
-
-/// Payload tables up to so many bytes stay in memory; larger ones go to an unnamed temporary file.
-const IN_MEMORY: usize = 32 * 1024 * 1024;
 
 /// What a bundle is verified against.
 #[derive(Debug, Clone, Copy)]
 pub enum VerifyAgainst<'a> {
     /// A root file that was compared by its fingerprint.
-    Root(&'a std::path::Path),
+    Root(&'a Path),
     /// The trust state and the site of a data folder; older and foreign bundles show.
     Data(&'a DataDir),
 }
@@ -57,122 +55,278 @@ pub struct VerifyOptions {
     pub refuse_expired: bool,
     /// Bounds on what is read.
     pub limits: BundleLimits,
+    /// Bounds on update documents, which give files their names.
+    pub documents: DocumentLimits,
 }
 
-/// What was verified.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct VerifyReport {
-    /// In the order in which they were read.
-    pub volumes: Vec<VerifiedVolume>,
+/// A volume whose signatures hold.
+pub(super) struct CheckedVolume {
+    pub(super) path: PathBuf,
+    pub(super) note: VolumeNote,
+    pub(super) verified: VerifiedHead,
+    /// Which key lost or gained its role by a newer root, as sentences.
+    key_changes: Vec<String>,
+    /// So many of its objects, from the first on, are what they must be.
+    good: usize,
+    uncheckable: u64,
+    refusal: Option<TransferError>,
 }
 
-impl VerifyReport {
-    /// Whether everything could be checked (otherwise exit code 4).
-    pub fn is_complete(&self) -> bool {
-        self.volumes.iter().all(|volume| volume.uncheckable == 0)
+impl CheckedVolume {
+    /// The objects on it that are what they must be.
+    pub(super) fn objects(&self) -> &[ObjectEntry] {
+        self.note.objects.get(..self.good).unwrap_or_default()
+    }
+
+    fn unproven(&self) -> &[ObjectEntry] {
+        self.note.objects.get(self.good..).unwrap_or_default()
     }
 }
 
-/// One volume, all members of which were read and compared with what is signed.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct VerifiedVolume {
-    /// The file.
-    pub path: PathBuf,
-    /// The set that it says to belong to.
-    pub set: Uuid,
-    /// Which of how many it says to be.
-    pub volume: (u32, u32),
-    /// The mirror that sealed it.
-    pub mirror_id: Uuid,
-    /// Its snapshot.
-    pub snapshot: u64,
-    /// When that was sealed.
-    pub created: Timestamp,
-    /// Sites that may import it.
-    pub sites: Vec<String>,
-    /// Against what is trusted.
-    pub freshness: Freshness,
-    /// Records of catalogue segments that the snapshot names.
-    pub catalogue_records: u64,
-    /// Records of payload segments that the snapshot names.
-    pub payload_records: u64,
-    /// Segments that the snapshot names.
-    pub segments: u64,
-    /// Segments on this volume.
-    pub segments_here: u64,
-    /// Payloads on this volume.
-    pub payloads_here: u64,
-    /// Parts of payloads on this volume.
-    pub parts_here: u64,
-    /// Bytes of its objects.
-    pub bytes: u64,
-    /// Approvals in the policy.
-    pub approvals: u64,
-    /// Declines in the policy.
-    pub declined: u64,
-    /// Payloads and parts of which it cannot be said here whether the snapshot names them.
-    pub uncheckable: u64,
-    /// Key ids that signed, by role.
-    pub signers: Vec<(String, Vec<String>)>,
-    /// The same for people: what each key is for, and its name.
-    pub signed_by: Vec<String>,
-    /// Which key lost or gained its role by a newer root than the trusted one, as sentences.
-    pub key_changes: Vec<String>,
-    /// What a person should know.
-    pub warnings: Vec<String>,
+/// Volumes, each of which was read once.
+pub(super) struct CheckedBundle<'a> {
+    pub(super) volumes: Vec<CheckedVolume>,
+    /// Without signatures that hold.
+    strangers: Vec<RefusedVolume>,
+    pub(super) segments: CheckedSegments<'a>,
+    /// The catalogue of the data folder that it was checked against, if there is one.
+    pub(super) catalog: Option<Catalog>,
+    data: Option<&'a DataDir>,
+    options: &'a VerifyOptions,
 }
 
-/// Checks every byte of the volumes named. Nothing is written.
+/// Checks every byte of the volumes named. Nothing is written. A volume that is refused keeps no other
+/// from being checked; where it is the only one, this is an error.
 ///
 /// # Errors
-/// [`Blame::Refused`](crate::transfer::Blame) for everything that is the bundle's fault.
+/// [`Blame::Refused`](crate::transfer::Blame) for what is the fault of the only volume.
 pub fn verify(
     bundles: &[PathBuf],
     against: VerifyAgainst<'_>,
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
-    let (state, site, stored) = match against {
-        VerifyAgainst::Root(path) => (trust::state_of_root(path)?, None, None),
-        VerifyAgainst::Data(data) => (
-            trust::load_state(data)?,
-            match data.side() {
-                Side::Isolated { site } => Some(site.as_str()),
-                Side::Connected { .. } => None,
-            },
-            Some(data.segments()),
-        ),
-    };
-    let expect = Expectation { site, now: options.now, refuse_expired: options.refuse_expired };
-    let mut sink =
-        VerifySink { limits: &options.limits, tables: BTreeMap::new(), stored, uncheckable: 0 };
-    let mut volumes = Vec::new();
-    for path in read::find_volumes(bundles)? {
-        let mut volume = read::open_volume(&path, &state, &expect, &options.limits)?;
-        let total = volume.note.objects.iter().map(|object| object.size).sum();
-        progress.phase("verifying", Some(total));
-        sink.uncheckable = 0;
-        volume.walk(&mut sink, progress)?;
-        let key_changes = trust::changes_of_root(&path, &state, &volume.verified.next_state)?;
-        volumes.push(VerifiedVolume { key_changes, ..describe_volume(&volume, sink.uncheckable) });
-    }
-    Ok(VerifyReport { volumes })
+    check_bundle(bundles, against, options, progress)?.report()
 }
 
-fn describe_volume(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
-    let Volume { note, verified, .. } = volume;
+/// Reads and checks every volume, once.
+pub(super) fn check_bundle<'a>(
+    bundles: &[PathBuf],
+    against: VerifyAgainst<'a>,
+    options: &'a VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<CheckedBundle<'a>> {
+    let (state, data) = match against {
+        VerifyAgainst::Root(path) => (trust::state_of_root(path)?, None),
+        VerifyAgainst::Data(data) => (trust::load_state(data)?, Some(data)),
+    };
+    let catalog = match data.map(DataDir::catalog) {
+        Some(path) if path.exists() => Some(Catalog::open_to_look(&path)?),
+        _ => None,
+    };
+    let segments = CheckedSegments::new(&options.limits, data.map(DataDir::segments));
+    let (volumes, strangers) = (Vec::new(), Vec::new());
+    let mut bundle = CheckedBundle { volumes, strangers, segments, catalog, data, options };
+    let paths = read::find_volumes(bundles)?;
+    let is_only = paths.len() == 1;
+    for path in paths {
+        match bundle.check_volume(&path, &state, progress) {
+            Ok(CheckedVolume { refusal: Some(error), .. }) | Err(error) if is_only => {
+                return Err(error);
+            }
+            Ok(volume) => bundle.volumes.push(volume),
+            Err(error) => bundle.strangers.push(RefusedVolume::new(path, &error)),
+        }
+    }
+    Ok(bundle)
+}
+
+impl CheckedBundle<'_> {
+    fn site(&self) -> Option<&str> {
+        match self.data?.side() {
+            Side::Isolated { site } => Some(site),
+            Side::Connected { .. } => None,
+        }
+    }
+
+    fn check_volume(
+        &mut self,
+        path: &Path,
+        state: &TrustState,
+        progress: &dyn Progress,
+    ) -> Result<CheckedVolume> {
+        let VerifyOptions { now, refuse_expired, .. } = *self.options;
+        let expect = Expectation { site: self.site(), now, refuse_expired };
+        let mut volume = read::open_volume(path, state, &expect, &self.options.limits)?;
+        let total = volume.note.objects.iter().map(|object| object.size).sum();
+        progress.phase("verifying", Some(total));
+        self.segments.begin_volume();
+        let refusal = volume.walk(&mut self.segments, progress).err();
+        let key_changes = trust::changes_of_root(path, state, &volume.verified.next_state)?;
+        let Volume { path, note, verified, .. } = volume;
+        let CheckedSegments { good, uncheckable, .. } = self.segments;
+        Ok(CheckedVolume { path, note, verified, key_changes, good, uncheckable, refusal })
+    }
+
+    /// What is there, and what is not.
+    pub(super) fn report(&self) -> Result<VerifyReport> {
+        let mut report =
+            VerifyReport { refused: self.strangers.clone(), ..VerifyReport::default() };
+        for volume in &self.volumes {
+            match &volume.refusal {
+                None => report.volumes.push(describe_volume(volume)),
+                Some(error) => report.refused.push(self.describe_damage(volume, error)?),
+            }
+        }
+        report.sets = volume_sets(&report.volumes, &report.refused);
+        report.lacking = self.lacking()?;
+        Ok(report)
+    }
+
+    /// The segments of all snapshots on the volumes, each once.
+    pub(super) fn named_segments(&self) -> Vec<&SegmentRef> {
+        let mut seen = HashSet::new();
+        let all = self.volumes.iter().flat_map(|volume| &volume.verified.index.segments);
+        all.filter(|segment| seen.insert(segment.sha256)).collect()
+    }
+
+    /// What a damaged volume fails to bring: the objects from the damage on, by name.
+    fn describe_damage(
+        &self,
+        volume: &CheckedVolume,
+        error: &TransferError,
+    ) -> Result<RefusedVolume> {
+        let good: HashSet<Sha256> =
+            self.volumes.iter().flat_map(|v| v.objects()).map(|object| object.sha256).collect();
+        let index = &volume.verified.index;
+        let segments: HashSet<Sha256> = index.segments.iter().map(|s| s.sha256).collect();
+        let lost: BTreeMap<Sha256, u64> = volume
+            .unproven()
+            .iter()
+            .filter(|object| object.offset.is_some() || !good.contains(&object.sha256))
+            .map(|object| (object.sha256, object.size))
+            .collect();
+        let is_here = |sha256: &Sha256, _| Ok(!lost.contains_key(sha256));
+        let mut files = NamedPayloads::new();
+        self.search(&is_here, &mut |search| search.add_missing(&index.segments, &mut files))?;
+        for (sha256, size) in &lost {
+            if !files.contains_key(sha256) && !segments.contains(sha256) {
+                self.search(&is_here, &mut |search| {
+                    files.insert(*sha256, search.named(*sha256, *size, None)?);
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(RefusedVolume {
+            set: Some(volume.note.set),
+            volume: Some((volume.note.volume, volume.note.of)),
+            snapshot: Some(index.snapshot),
+            segments: lost.keys().filter(|name| segments.contains(*name)).count() as u64,
+            files: files.into_values().map(|payload| payload.needed).collect(),
+            ..RefusedVolume::new(volume.path.clone(), error)
+        })
+    }
+
+    fn search(
+        &self,
+        is_here: &dyn Fn(&Sha256, u64) -> Result<bool>,
+        act: &mut dyn FnMut(&PayloadSearch<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let open = |segment: &SegmentRef| self.segments.open(segment);
+        let documents = &self.options.documents;
+        act(&PayloadSearch { open: &open, is_here, catalog: self.catalog.as_ref(), documents })
+    }
+
+    /// What the site lacks of the newest snapshot, even with these volumes.
+    fn lacking(&self) -> Result<Option<LackingObjects>> {
+        let (Some(data), Some(_)) = (self.data, self.site()) else { return Ok(None) };
+        let newer = self.volumes.iter().filter(|v| v.verified.freshness != Freshness::Older);
+        let Some(newest) = newer.max_by_key(|volume| volume.verified.index.snapshot) else {
+            return Ok(None);
+        };
+        let index = &newest.verified.index;
+        let mut bytes: BTreeMap<Sha256, u64> = BTreeMap::new();
+        let mut seen = HashSet::new();
+        for object in self.volumes.iter().flat_map(|volume| volume.objects()) {
+            if seen.insert((object.sha256, object.offset)) {
+                *bytes.entry(object.sha256).or_default() += object.size;
+            }
+        }
+        let mut lacking = LackingObjects {
+            snapshot: index.snapshot,
+            segments: 0,
+            segment_bytes: 0,
+            files: Vec::new(),
+            never_brought: self.never_brought(index.snapshot)?,
+        };
+        let folder = data.segments();
+        for segment in &index.segments {
+            if !bytes.contains_key(&segment.sha256) && segments::find(&folder, segment).is_none() {
+                lacking.segments += 1;
+                lacking.segment_bytes += segment.size;
+            }
+        }
+        let content = ContentStore::for_reading(&data.content());
+        let in_parts = bytes_in_parts(&data.parts())?;
+        let is_here = |sha256: &Sha256, size| {
+            let parts = in_parts.get(sha256).copied().unwrap_or_default();
+            if bytes.get(sha256).copied().unwrap_or_default().saturating_add(parts) >= size
+                && (bytes.contains_key(sha256) || parts > 0)
+            {
+                return Ok(true);
+            }
+            // What a bundle once brought and was lost since is asked for by `needs`, not by a snapshot.
+            let row = self.catalog.as_ref().map(|catalog| catalog.payload(sha256)).transpose()?;
+            Ok(row.flatten().is_some_and(|row| row.present) || content.contains(sha256, size)?)
+        };
+        let mut files = NamedPayloads::new();
+        self.search(&is_here, &mut |search| search.add_missing(&index.segments, &mut files))?;
+        lacking.files = files.into_values().map(|payload| payload.needed).collect();
+        Ok(Some(lacking))
+    }
+
+    /// Snapshots before this one that neither the site nor a volume has.
+    fn never_brought(&self, snapshot: u64) -> Result<Vec<(u64, u64)>> {
+        let Some(catalog) = &self.catalog else { return Ok(Vec::new()) };
+        let mut there: BTreeSet<u64> =
+            self.volumes.iter().map(|volume| volume.verified.index.snapshot).collect();
+        let stored = catalog.snapshots()?;
+        there.extend(stored.iter().map(|row| row.number));
+        let first = stored.first().map_or(snapshot, |row| row.number);
+        Ok(gaps(first, snapshot, &there))
+    }
+}
+
+/// Bytes of payloads that wait in parts at the site.
+fn bytes_in_parts(folder: &Path) -> Result<BTreeMap<Sha256, u64>> {
+    let mut bytes = BTreeMap::new();
+    if !folder.exists() {
+        return Ok(bytes);
+    }
+    for entry in folder.read_dir().doing("list", folder)? {
+        let entry = entry.doing("list", folder)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let payload = name.split('.').next().and_then(|name| name.parse::<Sha256>().ok());
+        if let (Some(payload), Ok(found)) = (payload, entry.metadata()) {
+            *bytes.entry(payload).or_default() += found.len();
+        }
+    }
+    Ok(bytes)
+}
+
+fn describe_volume(volume: &CheckedVolume) -> VerifiedVolume {
+    let CheckedVolume { note, verified, uncheckable, .. } = volume;
     let index = &verified.index;
     let segments: HashSet<Sha256> = index.segments.iter().map(|s| s.sha256).collect();
     let records = |kind| index.segments.iter().filter(|s| s.kind == kind).map(|s| s.records).sum();
-    let count = |test: &dyn Fn(&bundle_format::container::ObjectEntry) -> bool| {
+    let count = |test: &dyn Fn(&ObjectEntry) -> bool| {
         note.objects.iter().filter(|object| test(object)).count() as u64
     };
     let mut warnings = verified.warnings.clone();
-    if uncheckable > 0 {
+    if *uncheckable > 0 {
         warnings.push(format!(
-            "{uncheckable} payloads or parts on it may be named by segments that are on other volumes: whether the snapshot names them, and the bytes of parts, could not be checked. Verify the volumes of a set together, or on the site without --root; an import checks them in any case"
+            "{uncheckable} files or parts of files on {} may be named by lists that are on other discs: whether the snapshot names them, and the bytes of parts, could not be checked. Verify the discs of a set together, or on the site without --root; an import checks them in any case",
+            volume.path.display()
         ));
     }
     VerifiedVolume {
@@ -182,6 +336,7 @@ fn describe_volume(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
         mirror_id: index.mirror_id,
         snapshot: index.snapshot,
         created: index.created,
+        expires: verified.expires,
         sites: index.sites.clone(),
         freshness: verified.freshness,
         catalogue_records: records(SegmentKind::Catalogue),
@@ -193,86 +348,10 @@ fn describe_volume(volume: &Volume, uncheckable: u64) -> VerifiedVolume {
         bytes: note.objects.iter().map(|object| object.size).sum(),
         approvals: verified.policy.approvals.len() as u64,
         declined: verified.policy.declined.len() as u64,
-        uncheckable,
+        uncheckable: *uncheckable,
         signers: verified.signers.clone(),
         signed_by: verified.signed_by(),
-        key_changes: Vec::new(),
+        key_changes: volume.key_changes.clone(),
         warnings,
-    }
-}
-
-/// Keeps the payload tables of the volumes that were walked.
-struct VerifySink<'a> {
-    limits: &'a BundleLimits,
-    tables: BTreeMap<Sha256, SharedWriter>,
-    /// The segments of the data folder, which may name what is on a volume.
-    stored: Option<PathBuf>,
-    uncheckable: u64,
-}
-
-/// A writer that can be read back after the walk is done with it.
-#[derive(Clone)]
-struct SharedWriter(Arc<Mutex<SpooledTempFile>>);
-
-impl Write for SharedWriter {
-    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().map_err(|_| std::io::Error::other("a thread stopped"))?.write(buf)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl VolumeSink for VerifySink<'_> {
-    fn begin_member(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
-        match member {
-            Member::Segment(SegmentRef { kind: SegmentKind::Payloads, sha256, .. }) => {
-                let file = SharedWriter(Arc::new(Mutex::new(SpooledTempFile::new(IN_MEMORY))));
-                self.tables.insert(*sha256, file.clone());
-                Ok(Some(Box::new(file)))
-            }
-            Member::Segment(_) | Member::Payload(_, Some(_)) => Ok(None),
-            Member::Payload(_, None) => {
-                self.uncheckable += 1;
-                Ok(None)
-            }
-        }
-    }
-
-    fn end_member(&mut self, _member: &Member<'_>) -> Result<()> {
-        Ok(())
-    }
-
-    fn payload_table(
-        &mut self,
-        verified: &VerifiedHead,
-        note: &VolumeNote,
-    ) -> Result<PayloadTable> {
-        let wanted: HashSet<Sha256> = note.objects.iter().map(|object| object.sha256).collect();
-        let mut table = PayloadTable { complete: true, ..PayloadTable::default() };
-        for segment in payload_table::payload_segments(&verified.index.segments) {
-            let Some(SharedWriter(file)) = self.tables.get(&segment.sha256) else {
-                let stored = self.stored.as_ref().map(|s| s.join(segment.sha256.to_string()));
-                match stored.filter(|path| path.is_file()) {
-                    Some(path) => {
-                        let reader =
-                            segments::open(&path, segment, self.limits, segments::refused)?;
-                        payload_table::collect(reader, &wanted, &mut table)?;
-                    }
-                    None => table.complete = false,
-                }
-                continue;
-            };
-            let mut file = file
-                .lock()
-                .map_err(|_| std::io::Error::other("a thread stopped"))
-                .doing("read", segment.sha256.to_string())?;
-            file.seek(SeekFrom::Start(0)).doing("read back", segment.sha256.to_string())?;
-            let reader =
-                SegmentReader::new(&mut *file, segment, self.limits).map_err(segments::refused)?;
-            payload_table::collect(reader, &wanted, &mut table)?;
-        }
-        Ok(table)
     }
 }

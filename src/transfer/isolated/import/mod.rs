@@ -9,6 +9,7 @@
 //! | `commit` | one transaction: rows of what came, the newest complete snapshot; files move to their places before it is committed | `Committed` |
 //! | `settled` | the trust state follows, then the policy | `Settled` |
 //! | `summary` | the report of all phases | `ImportReport` |
+//! | `names` | titles and files for it | |
 //! | `candidates` | which snapshots may be switched to | |
 //! | `site_state` | what the site has before the import | |
 //! | `finish` | first of all: an earlier import that ended after the switch | `Settled` |
@@ -22,6 +23,7 @@ mod checked;
 mod commit;
 mod context;
 pub(in crate::transfer) mod finish;
+mod names;
 pub(in crate::transfer) mod options;
 pub(in crate::transfer) mod report;
 mod settled;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use bundle_format::{digest::Sha256, trust::Freshness};
+use bundle_format::{digest::Sha256, needs::MissingPayload, trust::Freshness};
 use serde::Serialize;
 
 use crate::transfer::{
     isolated::switch::{Changes, MissingObjects},
     policy::change::PolicyChange,
+    volume::segment_diff::UpdateChanges,
 };
 
 /// What an import did.
@@ -34,6 +35,13 @@ pub struct ImportReport {
     pub skipped_objects: u64,
     /// Newer snapshots that are not complete yet: exactly what each lacks.
     pub pending: Vec<PendingReport>,
+    /// The payloads that these lack, by file and update.
+    pub missing_files: Vec<MissingPayload>,
+    /// Snapshots between the one that was served and those that are not complete that were never brought
+    /// here, first to last.
+    pub never_brought: Vec<(u64, u64)>,
+    /// What the switch changed, by title, if there was one.
+    pub updates: Option<UpdateChanges>,
     /// Payloads of which only parts are here: other volumes bring the rest.
     pub parts: Vec<PartsReport>,
     /// What the policy changed in the fleet, or would.

@@ -1,12 +1,22 @@
 //! What an import says when all phases are done.
 
+use bundle_format::needs::MissingPayload;
+
 use super::{
     commit::Committed,
     context::ImportContext,
+    names::ImportNames,
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},
     settled::Settled,
 };
-use crate::transfer::{isolated::intake::stage::Stage, volume::read::Volume};
+use crate::{
+    error_chain::chain,
+    transfer::{
+        error::TransferError,
+        isolated::intake::stage::Stage,
+        volume::{read::Volume, segment_diff::UpdateChanges},
+    },
+};
 
 /// Makes the report of what the phases have done.
 pub(super) fn summarize(
@@ -15,12 +25,17 @@ pub(super) fn summarize(
     settled: Settled,
 ) -> ImportReport {
     let in_force = committed.in_force();
+    let mut names = Names::default();
+    if let Err(e) = names.find(context, &committed) {
+        names.warnings.push(format!("the names of what came or is missing cannot be read: {}", chain(&e)));
+    }
     let Committed { taken, switched, pending, warnings } = committed;
     let counts = taken.stage.counts;
     let mut all_warnings = distinct_warnings(&taken.checked.volumes);
     all_warnings.extend(taken.warnings);
     all_warnings.extend(warnings);
     all_warnings.extend(settled.warnings);
+    all_warnings.extend(names.warnings);
     ImportReport {
         dry_run: context.options.dry_run,
         volumes: taken.checked.volumes.iter().map(describe_volume).collect(),
@@ -33,10 +48,39 @@ pub(super) fn summarize(
         skipped_objects: counts.skipped,
         parts: list_parts(&taken.stage, &pending),
         pending,
+        missing_files: names.missing_files,
+        never_brought: names.never_brought,
+        updates: names.updates,
         policy: settled.policy,
         policy_held: settled.policy_held,
         key_changes: Vec::new(),
         warnings: all_warnings,
+    }
+}
+
+/// What has names.
+#[derive(Default)]
+struct Names {
+    missing_files: Vec<MissingPayload>,
+    never_brought: Vec<(u64, u64)>,
+    updates: Option<UpdateChanges>,
+    warnings: Vec<String>,
+}
+
+impl Names {
+    /// Finds the names, as far as they can be found: the import has done its work by then.
+    fn find(
+        &mut self,
+        context: &ImportContext<'_>,
+        committed: &Committed,
+    ) -> Result<(), TransferError> {
+        let Some(names) = ImportNames::new(context, committed) else { return Ok(()) };
+        self.never_brought = names.never_brought();
+        if let Some(switched) = &committed.switched {
+            self.updates = Some(names.changes(switched)?);
+        }
+        self.missing_files = names.missing_files()?;
+        Ok(())
     }
 }
 

@@ -87,8 +87,7 @@ impl Stage {
         if self.staged_segments.contains(&segment.sha256) {
             return Some(self.staged_path(&segment.sha256));
         }
-        let path = self.segments.join(segment.sha256.to_string());
-        fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() == segment.size).then_some(path)
+        segments::find(&self.segments, segment)
     }
 
     /// The payloads that have come, with their signed records.
