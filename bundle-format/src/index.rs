@@ -247,11 +247,9 @@ pub(crate) fn from_zst<T: DeserializeOwned>(
     }
     let json = packed::unpack(bytes, limits.index_unpacked_bytes).map_err(malformed)?;
     let parse = |e: serde_json::Error| {
-        malformed(format!(
-            "its JSON is not as it must be (line {}, column {})",
-            e.line(),
-            e.column()
-        ))
+        let is_twice = e.to_string().contains("duplicate field");
+        let twice = if is_twice { ": a field stands twice" } else { "" };
+        malformed(format!("its JSON is not as it must be, at byte {}{twice}", e.column()))
     };
     let preamble: Preamble = serde_json::from_slice(&json).map_err(parse)?;
     check_version(document, preamble.format_version)?;

@@ -179,7 +179,7 @@ mod tests {
             r#"{"format-version":1,"groups":[],"approvals":[],"declined":[],"groups":["g"]}"#;
         let packed = crate::packed::pack(twice.as_bytes()).unwrap();
         let error = Policy::from_zst(&packed, &BundleLimits::default()).unwrap_err();
-        assert!(error.to_string().contains("duplicate field"), "{error}");
+        assert!(error.to_string().contains("a field stands twice"), "{error}");
     }
 
     /// By what a writer makes, and by what a reader takes.

@@ -52,12 +52,10 @@ impl Args {
                 || (config.policy == OnArrival::Hold && !self.apply_policy),
         };
         let outcome = import::import(&context.ops(), &request)?;
-        context
-            .out
-            .data(&outcome, || {
-                let age: String = outcome.age.iter().map(status::age).collect();
-                text(&outcome.report) + &age + &waiting::summary(&outcome.waiting)
-            })?;
+        context.out.data(&outcome, || {
+            let age: String = outcome.age.iter().map(status::age).collect();
+            text(&outcome.report) + &age + &waiting::summary(&outcome.waiting)
+        })?;
         Ok(Outcome::complete(outcome.is_complete()))
     }
 }

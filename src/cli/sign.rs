@@ -100,7 +100,9 @@ fn text(shown: &SnapshotToSign) -> String {
     text.push_str(&list(decided, "decision", &shown.decisions, decision));
     if shown.unread_segments > 0 {
         text.push_str(match shown.since {
-            Some(_) => "What the snapshot before had is not all at hand: some of that may not be new.\n",
+            Some(_) => {
+                "What the snapshot before had is not all at hand: some of that may not be new.\n"
+            }
             None => "Other volumes hold more of the catalogue: give all volumes to see it.\n",
         });
     }

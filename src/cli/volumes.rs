@@ -21,7 +21,10 @@ pub(super) fn capped<T>(
     let (shown, rest) = items.split_at(items.len().min(most));
     let mut text: String = shown.iter().map(|item| format!("  {}\n", line(item))).collect();
     if !rest.is_empty() {
-        text.push_str(&format!("  and {} more; `--json` lists all\n", count(rest.len() as u64, thing)));
+        text.push_str(&format!(
+            "  and {} more; `--json` lists all\n",
+            count(rest.len() as u64, thing)
+        ));
     }
     text
 }
@@ -163,7 +166,8 @@ pub(super) fn lacking(lacking: &LackingObjects) -> String {
     if lacking.is_empty() {
         return format!("With it, this site has all of snapshot {}.\n", lacking.snapshot);
     }
-    let bytes = lacking.files.iter().map(|file| file.size).fold(lacking.segment_bytes, u64::saturating_add);
+    let bytes =
+        lacking.files.iter().map(|file| file.size).fold(lacking.segment_bytes, u64::saturating_add);
     let mut text = format!(
         "With it, this site would still lack {} of snapshot {}, which other discs or bundles must bring:\n",
         human_bytes(bytes),

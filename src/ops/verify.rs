@@ -5,10 +5,8 @@ use std::{collections::BTreeSet, path::PathBuf};
 use bundle_format::limits::BundleLimits;
 
 use super::{Result, context::Context, error::OpsError, progress::TransferPhases};
-pub use crate::transfer::{
-    LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet,
-};
 use crate::transfer::{self, TransferError, VerifyAgainst, VerifyOptions};
+pub use crate::transfer::{LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet};
 
 /// What to check, and against what.
 #[derive(Debug, Clone)]

@@ -71,15 +71,15 @@ pub use upkeep::check::{CheckReport, check};
 pub use upkeep::consistency::store_problems;
 pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};
 pub use upkeep::seed::{SeedReport, seed};
-pub use volume::medium::LARGEST_ON_FAT;
-pub use volume::parity::{ParityReport, add_parity};
-pub use volume::repack::{RepackReport, repack};
-pub use volume::repair::{DamagedVolume, RepairReport, repair};
 pub use upkeep::snapshot_diff::{DecisionChange, SnapshotDiff, snapshot_diff};
 pub use upkeep::snapshots::{SnapshotEntry, list_snapshots};
 pub use volume::inspect::{
     InspectReport, InspectedApproval, InspectedFile, InspectedPolicy, InspectedUpdate, inspect,
 };
+pub use volume::medium::LARGEST_ON_FAT;
+pub use volume::parity::{ParityReport, add_parity};
+pub use volume::repack::{RepackReport, repack};
+pub use volume::repair::{DamagedVolume, RepairReport, repair};
 pub use volume::segment_diff::UpdateChanges;
 pub use volume::update_summary::UpdateSummary;
 pub use volume::verify::{VerifyAgainst, VerifyOptions, verify};

@@ -46,7 +46,8 @@ impl People {
     /// A key on a machine of its own; gives the secret and the public file.
     fn make(&self, role: &str, name: &str) -> (String, String) {
         let out = self.path(&format!("{name}.pem"));
-        let made = self.anywhere(&["keys", "make", "--role", role, "--name", name, "--out", &out], 0);
+        let made =
+            self.anywhere(&["keys", "make", "--role", role, "--name", name, "--out", &out], 0);
         assert_eq!(text(&made, "/role"), role);
         (out, text(&made, "/public").to_owned())
     }
@@ -144,7 +145,11 @@ fn secret_keys_never_leave_the_people_who_made_them() {
         let copy = people.path(name);
         fs::copy(people.waiting(), &copy).unwrap();
         people.anywhere(&["keys", "sign-root", &copy, "--key", key], 2);
-        let asked = said(&people.medium.path().join("none"), &["keys", "sign-root", &copy, "--key", key], 2);
+        let asked = said(
+            &people.medium.path().join("none"),
+            &["keys", "sign-root", &copy, "--key", key],
+            2,
+        );
         holds(&asked, &["Anna", "Dora, 2nd floor", "Root keys (2 needed)", "--yes"]);
         let signed = people.anywhere(&["keys", "sign-root", &copy, "--key", key, "--yes"], 0);
         assert_eq!(signed["names-key"], true);
@@ -178,7 +183,8 @@ fn finished_volumes_are_signed_in_place_without_a_data_folder() {
     let (anna, public) = people.make("countersigner", "Anna");
     let (ben, ben_public) = people.make("countersigner", "Ben");
     let keys = ["--countersigner-key", &public, "--countersigner-key", &ben_public];
-    people.on_mirror(&[&["keys", "init"], &keys[..], &["--countersigners-needed", "1"]].concat(), 0);
+    people
+        .on_mirror(&[&["keys", "init"], &keys[..], &["--countersigners-needed", "1"]].concat(), 0);
     for n in 1..=25 {
         people.mirror.add(n, 1, &[]);
     }
@@ -189,7 +195,10 @@ fn finished_volumes_are_signed_in_place_without_a_data_folder() {
     let before = fs::read(&volume).unwrap();
 
     let shown = said(&people.medium.path().join("none"), &["sign", "--key", &ben, &bundle], 2);
-    holds(&shown, &["On these volumes: 25 updates", "Update 1 (revision 1)", "and 5 more", "--yes"]);
+    holds(
+        &shown,
+        &["On these volumes: 25 updates", "Update 1 (revision 1)", "and 5 more", "--yes"],
+    );
     holds(&shown, &["countersigner key", "(Anna)"]);
     assert_eq!(fs::read(&volume).unwrap(), before, "nothing is signed unasked");
     let signed = people.anywhere(&["sign", "--key", &ben, "--yes", &bundle], 0);
@@ -260,7 +269,10 @@ fn a_site_three_roots_behind_imports_and_says_who_lost_and_gained_what() {
     let dry = said(&site, &["import", "--dry-run", &bundle], 0);
     holds(&dry, &["A newer root would take effect: the content key"]);
     let imported = said(&site, &["import", &bundle], 0);
-    holds(&imported, &["A newer root took effect: the content key", "the root key", "is replaced by"]);
+    holds(
+        &imported,
+        &["A newer root took effect: the content key", "the root key", "is replaced by"],
+    );
     holds(&imported, &["the countersigner key", "a snapshot needs 2 signatures, before 1"]);
     let shown = said(&site, &["trust", "show"], 0);
     holds(&shown, &["Root 4, until", "(Anna)", "came with a bundle", "Before: root 1, since"]);
@@ -335,7 +347,10 @@ fn after_trust_replace_snapshots_may_count_anew() {
     let words = text(&shown, "/fingerprint");
     run_json(&site, &["trust", "replace", &root, "--fingerprint", words, "--yes"], 0);
     let imported = run_json(&site, &["import", &bundle], 0);
-    assert_eq!((&imported["in-force"], &imported["switched"]["revisions-added"]), (&1.into(), &2.into()));
+    assert_eq!(
+        (&imported["in-force"], &imported["switched"]["revisions-added"]),
+        (&1.into(), &2.into())
+    );
     said(&site, &["check"], 0);
     // What the lost keys sign is refused, whatever its number.
     run_json(&site, &["import", &people.export()], 3);
@@ -402,13 +417,15 @@ fn a_root_that_waits_does_not_keep_the_mirror_from_sealing_and_can_be_forgotten(
     holds(&again, &["--anew"]);
     let other = people.path("another-root.json");
     fs::copy(people.waiting(), &other).unwrap();
-    let second = people.on_mirror(&["keys", "rotate", "--root-key", &public, "--content", "--anew"], 4);
+    let second =
+        people.on_mirror(&["keys", "rotate", "--root-key", &public, "--content", "--anew"], 4);
     assert_ne!(first["fingerprint"], second["fingerprint"]);
     people.on_mirror(&["keys", "take-root", &other], 3);
     // Both the key that comes and the one that goes must sign.
     people.anywhere(&["keys", "sign-root", &people.waiting(), "--key", &new_root, "--yes"], 0);
     people.on_mirror(&["keys", "take-root"], 4);
-    let signed = people.anywhere(&["keys", "sign-root", &people.waiting(), "--key", &stick, "--yes"], 0);
+    let signed =
+        people.anywhere(&["keys", "sign-root", &people.waiting(), "--key", &stick, "--yes"], 0);
     assert_eq!(signed["names-key"], false);
     people.on_mirror(&["keys", "take-root"], 0);
     people.mirror.add(2, 1, &[]);
