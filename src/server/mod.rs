@@ -8,8 +8,9 @@
 //! | `state/` | what all requests share | `view/`, `pack/` and the files below |
 //! | [`view`] | what is served: immutable, swapped as a whole | `pack/` |
 //! | [`pack`] | fragments, compressed once | nothing |
-//! | `call`, `encoding`, `body`, `spool`, `failure`, `options`, `error` | the vocabulary | `pack/`, `view/` for errors and options |
+//! | `call`, `encoding`, `body`, `spool`, `answer_memory`, `failure`, `options`, `error` | the vocabulary | `pack/`, `view/` for errors and options |
 
+mod answer_memory;
 mod body;
 mod call;
 mod content;

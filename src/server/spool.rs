@@ -60,6 +60,14 @@ impl AnswerSpool {
 }
 
 impl SpooledAnswer {
+    /// Bytes in a file of their own.
+    pub(super) fn in_file(bytes: &[u8], folder: &Path) -> io::Result<Self> {
+        let mut file = SpooledTempFile::new_in(0, folder);
+        file.write_all(bytes)?;
+        file.rewind()?;
+        Ok(Self { file, len: bytes.len() as u64 })
+    }
+
     /// Its bytes as they are sent.
     pub(super) fn len(&self) -> u64 {
         self.len

@@ -2,13 +2,14 @@
 //! an answer is glued from their blocks and a few of its own. Only small ones are held; one of many
 //! megabytes passes through in blocks.
 
-use std::io;
+use std::{io, path::Path};
 
 use axum::body::{Body, Bytes};
 
 use crate::{
     protocol::xpress::{self, Unpacker},
     server::{
+        answer_memory::{AnswerMemory, WaitingAnswer},
         body::blocking_body,
         call::{Pieces, StoredPiece},
         encoding::Encoding,
@@ -42,8 +43,18 @@ enum AnswerPart {
 }
 
 impl Answer {
-    /// Prepares an answer; reads small fragments. Blocking.
-    pub(crate) fn new(pieces: Pieces, encoding: Encoding) -> io::Result<Self> {
+    /// Prepares an answer; reads small fragments. What is in memory counts in `memory`; beyond it, it waits
+    /// in files in `folder`. Blocking.
+    pub(crate) fn new(
+        pieces: Pieces,
+        encoding: Encoding,
+        memory: &AnswerMemory,
+        folder: &Path,
+    ) -> io::Result<Self> {
+        let hold = |held: Vec<u8>| match memory.hold(held, folder) {
+            WaitingAnswer::Held(bytes) => AnswerPart::Held(bytes),
+            WaitingAnswer::Spooled(spooled) => AnswerPart::Spooled(spooled),
+        };
         let (mut parts, mut held, mut length, mut holding) = (Vec::new(), Vec::new(), 0, 0);
         for piece in pieces {
             match piece {
@@ -60,7 +71,7 @@ impl Answer {
                 }
                 Piece::Foreign(StoredPiece::Spooled(spooled)) => {
                     length += held.len() as u64 + spooled.len();
-                    parts.push(AnswerPart::Held(std::mem::take(&mut held).into()));
+                    parts.push(hold(std::mem::take(&mut held)));
                     parts.push(AnswerPart::Spooled(spooled));
                 }
                 Piece::Foreign(StoredPiece::Fragment(fragment)) => {
@@ -74,13 +85,13 @@ impl Answer {
                         continue;
                     }
                     length += held.len() as u64 + weight;
-                    parts.push(AnswerPart::Held(std::mem::take(&mut held).into()));
+                    parts.push(hold(std::mem::take(&mut held)));
                     parts.push(AnswerPart::Stored(fragment));
                 }
             }
         }
         length += held.len() as u64;
-        parts.push(AnswerPart::Held(held.into()));
+        parts.push(hold(held));
         Ok(Self { parts, length, encoding })
     }
 
@@ -179,7 +190,8 @@ mod tests {
                 Piece::Foreign(core.clone().into()),
                 Piece::Text("y".to_owned()),
             ];
-            let answer = Answer::new(pieces, Encoding::Plain).unwrap();
+            let memory = AnswerMemory::default();
+            let answer = Answer::new(pieces, Encoding::Plain, &memory, folder.path()).unwrap();
             assert_eq!(answer.length(), text as u64 + core.escaped_len() + 1);
             answer.parts.len()
         };

@@ -52,9 +52,10 @@ pub(crate) async fn exchange(
         let _permits = (permit, body_permits);
         let (version, result) = perform(&worker, service, &call, &bytes);
         drop(bytes);
-        match result
-            .and_then(|pieces| Answer::new(pieces, call.encoding).map_err(Failure::internal))
-        {
+        let (memory, folder) = (&worker.answer_memory, worker.stores.data().root());
+        let prepare =
+            |pieces| Answer::new(pieces, call.encoding, memory, folder).map_err(Failure::internal);
+        match result.and_then(prepare) {
             Ok(answer) => respond(service, version, answer),
             Err(failure) => {
                 if let Some(reason) = turned_away(&failure) {

@@ -9,6 +9,7 @@ use crate::{
     data_dir::DataDir,
     protocol::client::Config,
     server::{
+        answer_memory::AnswerMemory,
         error::ServerError,
         options::{Addresses, ServeOptions},
     },
@@ -25,6 +26,8 @@ pub(crate) struct ServerState {
     pub(crate) contacts: ContactNotes,
     pub(crate) downstream: DownstreamState,
     pub(crate) permits: Permits,
+    /// Of answers that clients have not taken yet.
+    pub(crate) answer_memory: AnswerMemory,
     pub(crate) log_lines: LogLines,
     pub(crate) turned_away: TurnedAwayNotes,
 }
@@ -50,6 +53,7 @@ impl ServerState {
             contacts: ContactNotes::default(),
             downstream: DownstreamState::default(),
             permits: Permits::default(),
+            answer_memory: AnswerMemory::default(),
             log_lines: LogLines::default(),
             turned_away: TurnedAwayNotes::default(),
         })

@@ -24,6 +24,9 @@ use crate::{
     update::{RevisionId, UpdateId, UpdateIdentity},
 };
 
+/// Sets of groups that are kept until the next view, beside those that it has prepared.
+const LATE: usize = 1000;
+
 /// All that is served, at one moment.
 #[derive(Debug)]
 pub struct View {
@@ -194,7 +197,10 @@ impl View {
             self.number,
             self.loaded,
         ));
-        late.insert(groups.to_vec(), Arc::clone(&set));
+        // Who asks for ever new combinations fills no memory: it is worked out anew each time.
+        if late.len() < LATE {
+            late.insert(groups.to_vec(), Arc::clone(&set));
+        }
         set
     }
 }
