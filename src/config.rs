@@ -168,7 +168,9 @@ impl TryFrom<String> for Age {
         let span = text.parse::<Span>();
         let age = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
         age.ok().filter(|age| !age.is_negative()).map(Self).ok_or_else(|| {
-            format!("{text:?} is no length of time, such as \"45 days\", \"6 weeks\" or \"36 hours\"")
+            format!(
+                "{text:?} is no length of time, such as \"45 days\", \"6 weeks\" or \"36 hours\""
+            )
         })
     }
 }

@@ -52,12 +52,10 @@ impl Args {
                 || (config.policy == OnArrival::Hold && !self.apply_policy),
         };
         let outcome = import::import(&context.ops(), &request)?;
-        context
-            .out
-            .data(&outcome, || {
-                let age: String = outcome.age.iter().map(status::age).collect();
-                text(&outcome.report) + &age + &waiting::summary(&outcome.waiting)
-            })?;
+        context.out.data(&outcome, || {
+            let age: String = outcome.age.iter().map(status::age).collect();
+            text(&outcome.report) + &age + &waiting::summary(&outcome.waiting)
+        })?;
         Ok(Outcome::complete(outcome.is_complete()))
     }
 }
@@ -132,12 +130,14 @@ fn lacks(pending: &PendingReport) -> String {
     let missing = &pending.missing;
     let bytes = missing.segments.iter().map(|s| s.size).fold(0, u64::saturating_add);
     let files = missing.payloads.iter().map(|(_, size)| *size).fold(0, u64::saturating_add);
-    format!(
-        "Snapshot {} is not complete: {} of the catalogue ({}) and {} ({}) are missing.\n",
-        pending.snapshot,
-        count(missing.segments.len() as u64, "part"),
-        human_bytes(bytes),
-        count(missing.payloads.len() as u64, "file"),
-        human_bytes(files),
-    )
+    let mut lacks = Vec::new();
+    if !missing.segments.is_empty() {
+        let parts = count(missing.segments.len() as u64, "part");
+        lacks.push(format!("{parts} of the catalogue ({})", human_bytes(bytes)));
+    }
+    if !missing.payloads.is_empty() {
+        let named = count(missing.payloads.len() as u64, "file");
+        lacks.push(format!("{named} ({})", human_bytes(files)));
+    }
+    format!("Snapshot {} is not complete. Missing: {}.\n", pending.snapshot, lacks.join(", "))
 }

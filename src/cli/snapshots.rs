@@ -92,11 +92,9 @@ fn text(diff: &SnapshotDiff, most: usize) -> String {
 /// Updates and files that changed.
 pub(super) fn changes(changes: &UpdateChanges, most: usize) -> String {
     let mut text = String::new();
-    for (what, updates) in [
-        ("New", &changes.new),
-        ("Revised", &changes.revised),
-        ("Withdrawn", &changes.withdrawn),
-    ] {
+    for (what, updates) in
+        [("New", &changes.new), ("Revised", &changes.revised), ("Withdrawn", &changes.withdrawn)]
+    {
         if updates.is_empty() {
             continue;
         }
@@ -131,9 +129,8 @@ fn decisions(decisions: &[DecisionChange], most: usize) -> String {
 }
 
 fn decision(change: &DecisionChange) -> String {
-    let action = |action: &Option<String>| {
-        action.as_deref().map_or_else(|| "nothing".to_owned(), printable)
-    };
+    let action =
+        |action: &Option<String>| action.as_deref().map_or_else(|| "nothing".to_owned(), printable);
     let group = change.group.as_ref().map(|group| format!(" for {}", printable(group)));
     let deadline = change.deadline.map(|by| format!(", by {by:.0}")).unwrap_or_default();
     let rule = change.rule.as_ref().map(|rule| format!(", by the rule {}", printable(rule)));

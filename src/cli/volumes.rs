@@ -21,7 +21,10 @@ pub(super) fn capped<T>(
     let (shown, rest) = items.split_at(items.len().min(most));
     let mut text: String = shown.iter().map(|item| format!("  {}\n", line(item))).collect();
     if !rest.is_empty() {
-        text.push_str(&format!("  and {} more; `--json` lists all\n", count(rest.len() as u64, thing)));
+        text.push_str(&format!(
+            "  and {} more; `--json` lists all\n",
+            count(rest.len() as u64, thing)
+        ));
     }
     text
 }
@@ -141,8 +144,10 @@ fn discs(ranges: &[(u64, u64)]) -> String {
 
 /// `2, 5 to 7`; at most ten ranges.
 fn numbers(ranges: &[(u64, u64)]) -> String {
-    let range = |&(first, last): &(u64, u64)| {
-        if first == last { first.to_string() } else { format!("{first} to {last}") }
+    let range = |&(first, last): &(u64, u64)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first} to {last}"),
     };
     let shown: Vec<String> = ranges.iter().take(SHOWN).map(range).collect();
     let more = if ranges.len() > SHOWN { " and others" } else { "" };
@@ -163,7 +168,8 @@ pub(super) fn lacking(lacking: &LackingObjects) -> String {
     if lacking.is_empty() {
         return format!("With it, this site has all of snapshot {}.\n", lacking.snapshot);
     }
-    let bytes = lacking.files.iter().map(|file| file.size).fold(lacking.segment_bytes, u64::saturating_add);
+    let bytes =
+        lacking.files.iter().map(|file| file.size).fold(lacking.segment_bytes, u64::saturating_add);
     let mut text = format!(
         "With it, this site would still lack {} of snapshot {}, which other discs or bundles must bring:\n",
         human_bytes(bytes),

@@ -53,8 +53,8 @@ pub(super) fn age_of(snapshots: &[SnapshotEntry], now: Timestamp) -> Option<Snap
     let served = accepted.iter().rfind(|row| row.state == SnapshotState::InForce);
     let newest = served.or(accepted.last())?;
     let mut dates: Vec<Timestamp> = accepted.iter().map(|row| row.created).collect();
-    let next_expected = median_interval(&mut dates)
-        .and_then(|interval| newest.created.checked_add(interval).ok());
+    let next_expected =
+        median_interval(&mut dates).and_then(|interval| newest.created.checked_add(interval).ok());
     Some(SnapshotAge {
         snapshot: newest.number,
         created: newest.created,

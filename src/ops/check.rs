@@ -9,8 +9,8 @@ use super::{
     context::Context,
     progress::TransferPhases,
 };
-use crate::{catalog::Catalog, transfer};
 pub use crate::transfer::CheckReport;
+use crate::{catalog::Catalog, transfer};
 
 /// What was found, and how old the newest snapshot is.
 #[derive(Debug, Clone, Serialize)]
@@ -55,8 +55,9 @@ pub fn check(context: &Context<'_>, request: CheckRequest) -> Result<CheckOutcom
     let catalog = if catalog.exists() { Catalog::open_to_look(&catalog).ok() } else { None };
     let age = catalog.and_then(|catalog| snapshot_age(&data, &catalog, context.now()).ok());
     let age = age.flatten();
-    let too_old = age.as_ref().zip(request.max_age).is_some_and(|(age, max_age)| {
-        context.now().duration_since(age.created) > max_age
-    });
+    let too_old = age
+        .as_ref()
+        .zip(request.max_age)
+        .is_some_and(|(age, max_age)| context.now().duration_since(age.created) > max_age);
     Ok(CheckOutcome { report, age, too_old })
 }

@@ -3,7 +3,8 @@
 use super::{Result, context::Context, progress::TransferPhases, verify::VerifyRequest};
 use crate::transfer;
 pub use crate::transfer::{
-    InspectReport, InspectedApproval, InspectedFile, InspectedPolicy, InspectedUpdate, UpdateSummary,
+    InspectReport, InspectedApproval, InspectedFile, InspectedPolicy, InspectedUpdate,
+    UpdateSummary,
 };
 
 /// Looks at what is on volumes. Needs only the trusted root, writes nothing.

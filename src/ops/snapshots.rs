@@ -1,8 +1,8 @@
 //! Snapshots that were sealed or taken in here, and how two of them differ.
 
 use super::{Result, context::Context};
-use crate::{catalog::Catalog, transfer};
 pub use crate::transfer::{DecisionChange, SnapshotDiff, SnapshotEntry, UpdateChanges};
+use crate::{catalog::Catalog, transfer};
 
 /// Lists the snapshots that were sealed or taken in here, by number.
 ///

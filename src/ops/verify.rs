@@ -2,13 +2,9 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use bundle_format::limits::BundleLimits;
-
 use super::{Result, context::Context, error::OpsError, progress::TransferPhases};
-pub use crate::transfer::{
-    LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet,
-};
 use crate::transfer::{self, TransferError, VerifyAgainst, VerifyOptions};
+pub use crate::transfer::{LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet};
 
 /// What to check, and against what.
 #[derive(Debug, Clone)]
@@ -37,10 +33,9 @@ impl VerifyRequest {
 
     fn options(&self, context: &Context<'_>) -> VerifyOptions {
         VerifyOptions {
-            now: context.now(),
             refuse_expired: self.refuse_expired,
-            limits: BundleLimits::default(),
             documents: context.limits(),
+            ..VerifyOptions::new(context.now())
         }
     }
 

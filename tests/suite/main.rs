@@ -49,6 +49,7 @@ mod fleet_bounds;
 mod fleet_counters;
 mod fleet_replicated;
 mod house;
+mod inspect;
 mod kill;
 mod layers;
 mod medium;
@@ -72,6 +73,7 @@ mod replica;
 mod reports;
 mod rules;
 mod serve;
+mod snapshots;
 #[cfg(feature = "upstream")]
 mod source_kind;
 mod support;

@@ -28,7 +28,10 @@ pub struct SnapshotEntry {
 ///
 /// # Errors
 /// When a store fails.
-pub fn list_snapshots(data: &DataDir, catalog: &Catalog) -> Result<Vec<SnapshotEntry>, TransferError> {
+pub fn list_snapshots(
+    data: &DataDir,
+    catalog: &Catalog,
+) -> Result<Vec<SnapshotEntry>, TransferError> {
     let folder = data.segments();
     let mut entries = Vec::new();
     for mut row in catalog.snapshots()? {

@@ -19,8 +19,8 @@ use serde::Serialize;
 use super::{
     checked_segments::Records,
     missing_payloads::{NamedPayload, NamedPayloads, name_files, nameless},
-    update_summary::UpdateSummary,
     payload_table::expect_payload,
+    update_summary::UpdateSummary,
     verify::{CheckedBundle, VerifyAgainst, VerifyOptions, check_bundle},
     verify_report::VerifyReport,
 };
@@ -275,7 +275,8 @@ impl Updates {
 
     /// The newest revision of each update that is offered.
     fn newest(&self) -> BTreeMap<UpdateId, &Revision> {
-        let offered = self.revisions.iter().filter(|(identity, _)| !self.withdrawn.contains(identity));
+        let offered =
+            self.revisions.iter().filter(|(identity, _)| !self.withdrawn.contains(identity));
         offered.map(|(identity, revision)| (identity.id, revision)).collect()
     }
 
@@ -347,7 +348,11 @@ impl Names<'_> {
         let offered = self.updates.newest();
         let withdrawn: BTreeSet<UpdateId> =
             self.updates.withdrawn.iter().map(|identity| identity.id).collect();
-        withdrawn.into_iter().filter(|id| !offered.contains_key(id)).map(|id| self.find(id)).collect()
+        withdrawn
+            .into_iter()
+            .filter(|id| !offered.contains_key(id))
+            .map(|id| self.find(id))
+            .collect()
     }
 
     fn policy(&self, policy: Policy) -> Result<InspectedPolicy> {

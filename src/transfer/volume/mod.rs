@@ -15,10 +15,10 @@
 pub(super) mod checked_segments;
 pub(super) mod inspect;
 pub(super) mod missing_payloads;
-pub(super) mod update_summary;
 pub(super) mod payload_table;
 pub(super) mod pump;
 pub(super) mod read;
 pub(super) mod segment_diff;
+pub(super) mod update_summary;
 pub(super) mod verify;
 pub(super) mod verify_report;

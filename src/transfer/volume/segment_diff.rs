@@ -97,8 +97,8 @@ impl SegmentDiff<'_> {
             .map(|(identity, named)| (identity.id, named))
             .collect();
         for (update, named) in &newest {
-            let is_revision = before.offers(*update)
-                || self.knows_other(*update, named.revision, &after)?;
+            let is_revision =
+                before.offers(*update) || self.knows_other(*update, named.revision, &after)?;
             let list = if is_revision { &mut changes.revised } else { &mut changes.new };
             list.push((*named).clone());
         }
@@ -125,9 +125,9 @@ impl SegmentDiff<'_> {
                 continue;
             }
             let mut known = self.catalog.revisions_of(identity.id)?;
-            let others = known.iter().any(|revision| {
-                revision.is_offered() && !identities.contains(&revision.identity)
-            });
+            let others = known
+                .iter()
+                .any(|revision| revision.is_offered() && !identities.contains(&revision.identity));
             if others {
                 continue;
             }

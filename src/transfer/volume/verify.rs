@@ -59,6 +59,18 @@ pub struct VerifyOptions {
     pub documents: DocumentLimits,
 }
 
+impl VerifyOptions {
+    /// The usual ones.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            refuse_expired: false,
+            limits: BundleLimits::default(),
+            documents: DocumentLimits::default(),
+        }
+    }
+}
+
 /// A volume whose signatures hold.
 pub(super) struct CheckedVolume {
     pub(super) path: PathBuf,

@@ -27,7 +27,9 @@ pub(super) fn summarize(
     let in_force = committed.in_force();
     let mut names = Names::default();
     if let Err(e) = names.find(context, &committed) {
-        names.warnings.push(format!("the names of what came or is missing cannot be read: {}", chain(&e)));
+        names
+            .warnings
+            .push(format!("the names of what came or is missing cannot be read: {}", chain(&e)));
     }
     let Committed { taken, switched, pending, warnings } = committed;
     let counts = taken.stage.counts;
