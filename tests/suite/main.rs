@@ -110,3 +110,5 @@ mod upstream_replay;
 mod view;
 #[cfg(feature = "upstream")]
 mod withdraw;
+#[cfg(feature = "upstream")]
+mod words;

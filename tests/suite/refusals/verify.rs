@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use bundle_format::{digest::Sha256, limits::BundleLimits};
+use bundle_format::digest::Sha256;
 use tidegate::transfer::{Blame, VerifyAgainst, VerifyOptions, verify};
 
 use super::{
