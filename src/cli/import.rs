@@ -113,7 +113,7 @@ fn incomplete(report: &ImportReport) -> String {
     }
     text.push_str(&capped(&report.missing_files, SHOWN, "file", |file| {
         let here = report.parts.iter().find(|parts| parts.payload == file.sha256);
-        let here = here.map(|p| format!(", {} of it are here", human_bytes(p.here)));
+        let here = here.map(|p| format!(", {} are here in parts", human_bytes(p.here)));
         volumes::file(file) + &here.unwrap_or_default()
     }));
     text.push_str(&volumes::never_brought(&report.never_brought));
