@@ -117,7 +117,7 @@ fn incomplete(report: &ImportReport) -> String {
     }
     text.push_str(&capped(&report.missing_files, SHOWN, "file", |file| {
         let here = report.parts.iter().find(|parts| parts.payload == file.sha256);
-        let here = here.map(|p| format!(", {} of it are here", human_bytes(p.here)));
+        let here = here.map(|p| format!(", {} are here in parts", human_bytes(p.here)));
         volumes::file(file) + &here.unwrap_or_default()
     }));
     text.push_str(&volumes::never_brought(&report.never_brought));
@@ -134,12 +134,14 @@ fn lacks(pending: &PendingReport) -> String {
     let missing = &pending.missing;
     let bytes = missing.segments.iter().map(|s| s.size).fold(0, u64::saturating_add);
     let files = missing.payloads.iter().map(|(_, size)| *size).fold(0, u64::saturating_add);
-    format!(
-        "Snapshot {} is not complete: {} of the catalogue ({}) and {} ({}) are missing.\n",
-        pending.snapshot,
-        count(missing.segments.len() as u64, "part"),
-        human_bytes(bytes),
-        count(missing.payloads.len() as u64, "file"),
-        human_bytes(files),
-    )
+    let mut lacks = Vec::new();
+    if !missing.segments.is_empty() {
+        let parts = count(missing.segments.len() as u64, "part");
+        lacks.push(format!("{parts} of the catalogue ({})", human_bytes(bytes)));
+    }
+    if !missing.payloads.is_empty() {
+        let named = count(missing.payloads.len() as u64, "file");
+        lacks.push(format!("{named} ({})", human_bytes(files)));
+    }
+    format!("Snapshot {} is not complete. Missing: {}.\n", pending.snapshot, lacks.join(", "))
 }

@@ -58,6 +58,9 @@ impl Args {
 
 fn entry(entry: &SnapshotEntry) -> String {
     let mut text = status::snapshot(&entry.row, false);
+    if let Some(expires) = entry.row.expires {
+        text.push_str(&format!("    signatures expire {expires:.0}\n"));
+    }
     if entry.segments_gone > 0 {
         text.push_str(&format!(
             "    {} of its {} of the catalogue are not here\n",

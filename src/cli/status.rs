@@ -145,9 +145,7 @@ pub(super) fn snapshot(snapshot: &SnapshotRow, is_unfinished: bool) -> String {
         other => format!("{other}, "),
     };
     let (number, created, age) = (snapshot.number, snapshot.created, in_words(age));
-    let expires = snapshot.expires.map(|at| format!(", signatures expire {at:.0}"));
-    let expires = expires.unwrap_or_default();
-    format!("Snapshot {number}: {state}sealed {created:.0} ({age}){expires}\n")
+    format!("Snapshot {number}: {state}sealed {created:.0} ({age})\n")
 }
 
 /// How long ago something was, in days.

@@ -144,8 +144,10 @@ fn discs(ranges: &[(u64, u64)]) -> String {
 
 /// `2, 5 to 7`; at most ten ranges.
 fn numbers(ranges: &[(u64, u64)]) -> String {
-    let range = |&(first, last): &(u64, u64)| {
-        if first == last { first.to_string() } else { format!("{first} to {last}") }
+    let range = |&(first, last): &(u64, u64)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first} to {last}"),
     };
     let shown: Vec<String> = ranges.iter().take(SHOWN).map(range).collect();
     let more = if ranges.len() > SHOWN { " and others" } else { "" };

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use bundle_format::limits::BundleLimits;
-
 use super::{Result, context::Context, error::OpsError, progress::TransferPhases};
 use crate::transfer::{self, TransferError, VerifyAgainst, VerifyOptions};
 pub use crate::transfer::{LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet};
@@ -35,10 +33,9 @@ impl VerifyRequest {
 
     fn options(&self, context: &Context<'_>) -> VerifyOptions {
         VerifyOptions {
-            now: context.now(),
             refuse_expired: self.refuse_expired,
-            limits: BundleLimits::default(),
             documents: context.limits(),
+            ..VerifyOptions::new(context.now())
         }
     }
 

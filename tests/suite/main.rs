@@ -49,6 +49,7 @@ mod fleet_bounds;
 mod fleet_counters;
 mod fleet_replicated;
 mod house;
+mod inspect;
 mod kill;
 mod layers;
 mod medium;
@@ -75,6 +76,7 @@ mod replica;
 mod reports;
 mod rules;
 mod serve;
+mod snapshots;
 #[cfg(feature = "upstream")]
 mod source_kind;
 mod support;
@@ -111,3 +113,5 @@ mod upstream_replay;
 mod view;
 #[cfg(feature = "upstream")]
 mod withdraw;
+#[cfg(feature = "upstream")]
+mod words;

@@ -29,11 +29,7 @@ fn what_systems_put_beside_volumes_is_passed_over() {
     fs::write(mirror.out().join(".hidden.TAR"), b"x").unwrap();
     fs::create_dir(mirror.out().join("System Volume Information")).unwrap();
     let site = Site::new("plant-7", &mirror.root);
-    let options = VerifyOptions {
-        now: now(),
-        refuse_expired: false,
-        limits: bundle_format::limits::BundleLimits::default(),
-    };
+    let options = VerifyOptions::new(now());
     let verified = verify(&[mirror.out()], VerifyAgainst::Data(&site.data), &options, &()).unwrap();
     assert_eq!(verified.volumes.len(), 1);
     let imported = site.import(&[mirror.out()]).unwrap();

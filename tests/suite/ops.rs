@@ -360,7 +360,11 @@ fn a_bundle_crosses() {
     same(&approved, &copy, &["approve", "--all", "--accept-eula", "--group", EVERYONE]);
 
     same(&status::status(&isolated).unwrap(), &site.data(), &["status"]);
-    same(&check::check(&isolated, CheckRequest::default()).unwrap(), &site.data(), &["check"]);
+    same(
+        &check::check(&isolated, check::CheckRequest::default()).unwrap(),
+        &site.data(),
+        &["check"],
+    );
     let request = prune::PruneRequest { dry_run: true, payloads: true, unneeded: true };
     let pruned = prune::prune(&isolated, request).unwrap();
     same(&pruned, &site.data(), &["prune", "--dry-run", "--payloads"]);

@@ -26,11 +26,7 @@ use crate::support::{
 };
 
 fn options() -> VerifyOptions {
-    VerifyOptions {
-        now: now(),
-        refuse_expired: false,
-        limits: bundle_format::limits::BundleLimits::default(),
-    }
+    VerifyOptions::new(now())
 }
 
 /// Why a snapshot was sealed, as its JSON says.

@@ -95,29 +95,7 @@ pub fn check_head(
     same_mirror(&pinned.signed, &head_roots)?;
     check_chain(head_roots.iter().map(AsRef::as_ref))?;
 
-    let behind = |loaded: &Loaded| {
-        state.snapshot().is_some_and(|accepted| loaded.number() < accepted)
-            && counters_hold(&counted.signed, &loaded.root.signed)
-    };
-    // A newer root may have ended the counters before a snapshot of it was accepted.
-    let counters =
-        state.accepted.as_ref().filter(|_| counters_hold(&counted.signed, &pinned.signed));
-    let (loaded, older) = match load(&state.root, counters, head, limits) {
-        Ok(loaded) => {
-            let older = behind(&loaded);
-            (loaded, older)
-        }
-        // Checked again without the counters: everything but the order must hold. A head that is
-        // not older as a whole, but takes one of the counters back, stays refused.
-        Err(LoadError::Tuf(error)) if is_rollback(&error) => {
-            let loaded = load(&state.root, None, head, limits)?;
-            if !behind(&loaded) {
-                return Err(LoadError::Tuf(error).into());
-            }
-            (loaded, true)
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let (loaded, older) = load_in_order(state, (&pinned.signed, &counted.signed), head, limits)?;
     check_shape(head, &loaded)?;
     let (index, index_digest) = open_index(state, &loaded, expect, limits)?;
     let policy = Policy::from_zst(&loaded.policy_file, limits)
@@ -147,6 +125,38 @@ pub fn check_head(
         signers,
         expires,
     })
+}
+
+/// Loads a head; says whether it is older than the accepted one. `pinned` is the newest stored root,
+/// `counted` the one under which the counters were made.
+fn load_in_order(
+    state: &TrustState,
+    (pinned, counted): (&Root, &Root),
+    head: &Head,
+    limits: &BundleLimits,
+) -> Result<(Loaded, bool), TrustError> {
+    let behind = |loaded: &Loaded| {
+        state.snapshot().is_some_and(|accepted| loaded.number() < accepted)
+            && counters_hold(counted, &loaded.root.signed)
+    };
+    // A newer root may have ended the counters before a snapshot of it was accepted.
+    let counters = state.accepted.as_ref().filter(|_| counters_hold(counted, pinned));
+    match load(&state.root, counters, head, limits) {
+        Ok(loaded) => {
+            let older = behind(&loaded);
+            Ok((loaded, older))
+        }
+        // Checked again without the counters: everything but the order must hold. A head that is
+        // not older as a whole, but takes one of the counters back, stays refused.
+        Err(LoadError::Tuf(error)) if is_rollback(&error) => {
+            let loaded = load(&state.root, None, head, limits)?;
+            if !behind(&loaded) {
+                return Err(LoadError::Tuf(error).into());
+            }
+            Ok((loaded, true))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Site, mirror and format version from the signed `custom`; only then the index itself, which must

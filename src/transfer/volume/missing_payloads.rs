@@ -1,7 +1,10 @@
 //! Payloads that are missing: which they are, and what updates call them, by the catalogue or by the
 //! documents of a snapshot that is in no catalogue yet.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::Path,
+};
 
 use bundle_format::{
     digest::{Sha1, Sha256},
@@ -16,6 +19,7 @@ use super::{
 };
 use crate::{
     catalog::Catalog,
+    file_error::Doing as _,
     transfer::{error::TransferError, store::segments},
     update::{DocumentLimits, UpdateDocument},
 };
@@ -140,5 +144,63 @@ fn add_name(payload: &mut MissingPayload, file: &str, title: String) {
     payload.file.get_or_insert_with(|| file.to_owned());
     if payload.updates.len() < TITLES && !payload.updates.contains(&title) {
         payload.updates.push(title);
+    }
+}
+
+/// Bytes of payloads that are there, from where to where.
+#[derive(Default)]
+pub(super) struct Pieces(BTreeMap<Sha256, Vec<(u64, u64)>>);
+
+impl Pieces {
+    pub(super) fn add(&mut self, name: Sha256, from: u64, size: u64) {
+        self.0.entry(name).or_default().push((from, from.saturating_add(size)));
+    }
+
+    /// Adds the parts that wait at the site.
+    pub(super) fn add_kept(&mut self, folder: &Path) -> Result<()> {
+        if !folder.exists() {
+            return Ok(());
+        }
+        for entry in folder.read_dir().doing("list", folder)? {
+            let entry = entry.doing("list", folder)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let part = name.split_once('.').and_then(|(name, from)| {
+                Some((name.parse::<Sha256>().ok()?, from.parse::<u64>().ok()?))
+            });
+            if let (Some((name, from)), Ok(found)) = (part, entry.metadata()) {
+                self.add(name, from, found.len());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether they make the whole; they may overlap.
+    pub(super) fn make_whole(&self, name: &Sha256, size: u64) -> bool {
+        let Some(pieces) = self.0.get(name) else { return false };
+        let mut pieces = pieces.clone();
+        pieces.sort_unstable();
+        let end = pieces
+            .into_iter()
+            .fold(0, |end, (from, to)| if from <= end { end.max(to) } else { end });
+        end >= size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_that_overlap_do_not_count_twice() {
+        let name = Sha256::hash(b"a payload");
+        let mut pieces = Pieces::default();
+        assert!(!pieces.make_whole(&name, 0));
+        for (from, size) in [(0, 10), (0, 10), (20, 10)] {
+            pieces.add(name, from, size);
+        }
+        assert!(!pieces.make_whole(&name, 30), "10 to 20 are missing");
+        pieces.add(name, 5, 20);
+        assert!(pieces.make_whole(&name, 30));
+        assert!(!pieces.make_whole(&name, 31));
     }
 }

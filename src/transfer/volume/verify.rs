@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use super::{
     checked_segments::CheckedSegments,
-    missing_payloads::{NamedPayloads, PayloadSearch},
+    missing_payloads::{NamedPayloads, PayloadSearch, Pieces},
     read::{self, Volume},
     verify_report::{
         LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, gaps, volume_sets,
@@ -26,7 +26,6 @@ use crate::{
     catalog::Catalog,
     content::ContentStore,
     data_dir::{DataDir, Side},
-    file_error::Doing as _,
     transfer::{
         error::TransferError,
         progress::Progress,
@@ -57,6 +56,18 @@ pub struct VerifyOptions {
     pub limits: BundleLimits,
     /// Bounds on update documents, which give files their names.
     pub documents: DocumentLimits,
+}
+
+impl VerifyOptions {
+    /// The usual ones.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            refuse_expired: false,
+            limits: BundleLimits::default(),
+            documents: DocumentLimits::default(),
+        }
+    }
 }
 
 /// A volume whose signatures hold.
@@ -245,13 +256,7 @@ impl CheckedBundle<'_> {
             return Ok(None);
         };
         let index = &newest.verified.index;
-        let mut bytes: BTreeMap<Sha256, u64> = BTreeMap::new();
-        let mut seen = HashSet::new();
-        for object in self.volumes.iter().flat_map(|volume| volume.objects()) {
-            if seen.insert((object.sha256, object.offset)) {
-                *bytes.entry(object.sha256).or_default() += object.size;
-            }
-        }
+        let mut pieces = self.pieces();
         let mut lacking = LackingObjects {
             snapshot: index.snapshot,
             segments: 0,
@@ -261,28 +266,35 @@ impl CheckedBundle<'_> {
         };
         let folder = data.segments();
         for segment in &index.segments {
-            if !bytes.contains_key(&segment.sha256) && segments::find(&folder, segment).is_none() {
+            if !pieces.make_whole(&segment.sha256, segment.size)
+                && segments::find(&folder, segment).is_none()
+            {
                 lacking.segments += 1;
                 lacking.segment_bytes += segment.size;
             }
         }
+        pieces.add_kept(&data.parts())?;
         let content = ContentStore::for_reading(&data.content());
-        let in_parts = bytes_in_parts(&data.parts())?;
         let is_here = |sha256: &Sha256, size| {
-            let parts = in_parts.get(sha256).copied().unwrap_or_default();
-            if bytes.get(sha256).copied().unwrap_or_default().saturating_add(parts) >= size
-                && (bytes.contains_key(sha256) || parts > 0)
-            {
-                return Ok(true);
-            }
-            // What a bundle once brought and was lost since is asked for by `needs`, not by a snapshot.
+            // What came once and was lost since is no matter of a snapshot: `needs` asks for it.
             let row = self.catalog.as_ref().map(|catalog| catalog.payload(sha256)).transpose()?;
-            Ok(row.flatten().is_some_and(|row| row.present) || content.contains(sha256, size)?)
+            Ok(pieces.make_whole(sha256, size)
+                || row.flatten().is_some_and(|row| row.present)
+                || content.contains(sha256, size)?)
         };
         let mut files = NamedPayloads::new();
         self.search(&is_here, &mut |search| search.add_missing(&index.segments, &mut files))?;
         lacking.files = files.into_values().map(|payload| payload.needed).collect();
         Ok(Some(lacking))
+    }
+
+    /// What the volumes hold.
+    fn pieces(&self) -> Pieces {
+        let mut pieces = Pieces::default();
+        for object in self.volumes.iter().flat_map(|volume| volume.objects()) {
+            pieces.add(object.sha256, object.offset.unwrap_or(0), object.size);
+        }
+        pieces
     }
 
     /// Snapshots before this one that neither the site nor a volume has.
@@ -295,23 +307,6 @@ impl CheckedBundle<'_> {
         let first = stored.first().map_or(snapshot, |row| row.number);
         Ok(gaps(first, snapshot, &there))
     }
-}
-
-/// Bytes of payloads that wait in parts at the site.
-fn bytes_in_parts(folder: &Path) -> Result<BTreeMap<Sha256, u64>> {
-    let mut bytes = BTreeMap::new();
-    if !folder.exists() {
-        return Ok(bytes);
-    }
-    for entry in folder.read_dir().doing("list", folder)? {
-        let entry = entry.doing("list", folder)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let payload = name.split('.').next().and_then(|name| name.parse::<Sha256>().ok());
-        if let (Some(payload), Ok(found)) = (payload, entry.metadata()) {
-            *bytes.entry(payload).or_default() += found.len();
-        }
-    }
-    Ok(bytes)
 }
 
 fn describe_volume(volume: &CheckedVolume) -> VerifiedVolume {

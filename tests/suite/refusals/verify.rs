@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use bundle_format::{digest::Sha256, limits::BundleLimits};
+use bundle_format::digest::Sha256;
 use tidegate::transfer::{Blame, VerifyAgainst, VerifyOptions, verify};
 
 use super::{
@@ -18,8 +18,7 @@ fn verify_refuses_too() {
     let Start { mirror, site, delta, .. } = start();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("volume.tar");
-    let options =
-        VerifyOptions { now: now(), refuse_expired: false, limits: BundleLimits::default() };
+    let options = VerifyOptions::new(now());
     let good = Volume::parse(delta);
     let check = |volume: &[u8]| {
         fs::write(&path, volume).unwrap();
@@ -48,8 +47,7 @@ fn verify_refuses_too() {
 #[test]
 fn verify_knows_strangers_in_a_delta() {
     let Start { mirror, site, delta, .. } = start();
-    let options =
-        VerifyOptions { now: now(), refuse_expired: false, limits: BundleLimits::default() };
+    let options = VerifyOptions::new(now());
     let bad = Volume::parse(delta).with_stranger(&bytes(99, 600));
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("v.tar");
