@@ -95,12 +95,14 @@ fn text(shown: &SnapshotToSign) -> String {
         (None, true) => ("In it".to_owned(), "Decisions"),
         (None, false) => ("On these volumes".to_owned(), "All decisions"),
     };
-    text.push_str(&list(&new, "update", &shown.new, update));
-    text.push_str(&list("Withdrawn", "update", &shown.withdrawn, update));
+    text.push_str(&list(&new, "revision", &shown.new, update));
+    text.push_str(&list("Withdrawn", "revision", &shown.withdrawn, update));
     text.push_str(&list(decided, "decision", &shown.decisions, decision));
     if shown.unread_segments > 0 {
         text.push_str(match shown.since {
-            Some(_) => "What the snapshot before had is not all at hand: some of that may not be new.\n",
+            Some(_) => {
+                "What the snapshot before had is not all at hand: some of that may not be new.\n"
+            }
             None => "Other volumes hold more of the catalogue: give all volumes to see it.\n",
         });
     }

@@ -1,16 +1,28 @@
 //! What an import says when all phases are done.
 
+use bundle_format::trust::{SealSummary, inspect_for_signing};
+
 use super::{
     commit::Committed,
     context::ImportContext,
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},
     settled::Settled,
 };
-use crate::transfer::{isolated::intake::stage::Stage, volume::read::Volume};
+use crate::transfer::{isolated::intake::stage::Stage, store::heads, volume::read::Volume};
+
+/// Who signed the snapshot that is served before the import, as far as that can be read.
+pub(super) fn served_before(
+    context: &ImportContext<'_>,
+    in_force: Option<u64>,
+) -> Option<SealSummary> {
+    let head = heads::load(context.data, in_force?).ok()?;
+    inspect_for_signing(&head, &context.options.limits).ok()
+}
 
 /// Makes the report of what the phases have done.
 pub(super) fn summarize(
     context: &ImportContext<'_>,
+    served_before: Option<&SealSummary>,
     committed: Committed,
     settled: Settled,
 ) -> ImportReport {
@@ -21,12 +33,18 @@ pub(super) fn summarize(
     all_warnings.extend(taken.warnings);
     all_warnings.extend(warnings);
     all_warnings.extend(settled.warnings);
+    let key_changes = served_before
+        .zip(switched.as_ref())
+        .and_then(|(before, switched)| before.policy_key_change(&switched.verified))
+        .into_iter()
+        .collect();
+    let switched = switched.map(|switched| switched.changes);
     ImportReport {
         dry_run: context.options.dry_run,
         volumes: taken.checked.volumes.iter().map(describe_volume).collect(),
         before: taken.checked.site.in_force,
         in_force,
-        switched: switched.map(|switched| switched.changes),
+        switched,
         new_objects: counts.new,
         new_bytes: counts.new_bytes,
         held_objects: counts.held,
@@ -35,7 +53,7 @@ pub(super) fn summarize(
         pending,
         policy: settled.policy,
         policy_held: settled.policy_held,
-        key_changes: Vec::new(),
+        key_changes,
         warnings: all_warnings,
     }
 }
