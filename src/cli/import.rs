@@ -80,8 +80,8 @@ fn text(report: &ImportReport) -> String {
         )
     };
     for change in &report.key_changes {
-        let would = if report.dry_run { "would take" } else { "took" };
-        text.push_str(&format!("A newer root {would} effect: {change}.\n"));
+        let would = if report.dry_run { "Keys would change" } else { "Keys" };
+        text.push_str(&format!("{would}: {change}.\n"));
     }
     match (report.in_force, &report.switched) {
         (Some(number), Some(changes)) => text.push_str(&format!(

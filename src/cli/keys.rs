@@ -321,6 +321,9 @@ fn list_text(overview: &KeysOverview) -> String {
         for change in &waiting.changes {
             text.push_str(&format!("  {change}\n"));
         }
+        for line in super::trust::roles_text(&waiting.root).lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
         text.push_str(&waiting_text(&waiting.path, &waiting.root.fingerprint));
     }
     text

@@ -94,7 +94,7 @@ mod hidden {
             let mut silent = before.clone();
             silent.local_modes.remove(LocalModes::ECHO);
             silent.local_modes.insert(LocalModes::ECHONL);
-            tcsetattr(io::stdin(), OptionalActions::Flush, &silent)?;
+            tcsetattr(io::stdin(), OptionalActions::Now, &silent)?;
             Ok(Self(before))
         }
     }

@@ -95,8 +95,8 @@ fn text(shown: &SnapshotToSign) -> String {
         (None, true) => ("In it".to_owned(), "Decisions"),
         (None, false) => ("On these volumes".to_owned(), "All decisions"),
     };
-    text.push_str(&list(&new, "update", &shown.new, update));
-    text.push_str(&list("Withdrawn", "update", &shown.withdrawn, update));
+    text.push_str(&list(&new, "revision", &shown.new, update));
+    text.push_str(&list("Withdrawn", "revision", &shown.withdrawn, update));
     text.push_str(&list(decided, "decision", &shown.decisions, decision));
     if shown.unread_segments > 0 {
         text.push_str(match shown.since {

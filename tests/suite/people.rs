@@ -197,7 +197,7 @@ fn finished_volumes_are_signed_in_place_without_a_data_folder() {
     let shown = said(&people.medium.path().join("none"), &["sign", "--key", &ben, &bundle], 2);
     holds(
         &shown,
-        &["On these volumes: 25 updates", "Update 1 (revision 1)", "and 5 more", "--yes"],
+        &["On these volumes: 25 revisions", "Update 1 (revision 1)", "and 5 more", "--yes"],
     );
     holds(&shown, &["countersigner key", "(Anna)"]);
     assert_eq!(fs::read(&volume).unwrap(), before, "nothing is signed unasked");
@@ -232,8 +232,8 @@ fn what_is_signed_is_shown_against_the_snapshot_before() {
     people.on_mirror(&["approve", &update, "--group", "All Computers"], 0);
     people.on_mirror(&["seal"], 0);
     let shown = said(people.mirror.data.root(), &["sign", "--dry-run"], 0);
-    holds(&shown, &["New since snapshot 1: 1 update\n  Update 3 (revision 1)"]);
-    holds(&shown, &["Withdrawn: 1 update\n  Update 2 (revision 1)"]);
+    holds(&shown, &["New since snapshot 1: 1 revision\n  Update 3 (revision 1)"]);
+    holds(&shown, &["Withdrawn: 1 revision\n  Update 2 (revision 1)"]);
     holds(&shown, &["approved for \"All Computers\": Update 1"]);
     let json = people.on_mirror(&["sign", "--dry-run"], 0);
     assert_eq!(json["since"], 1);
@@ -267,13 +267,17 @@ fn a_site_three_roots_behind_imports_and_says_who_lost_and_gained_what() {
     let seen = said(&site, &["verify", &bundle], 0);
     holds(&seen, &["newer root: the content key", "is replaced by", "(Anna) counts from now on"]);
     let dry = said(&site, &["import", "--dry-run", &bundle], 0);
-    holds(&dry, &["A newer root would take effect: the content key"]);
+    holds(&dry, &["Keys would change: the content key"]);
     let imported = said(&site, &["import", &bundle], 0);
+    holds(&imported, &["Keys: the content key", "the root key", "is replaced by"]);
     holds(
         &imported,
-        &["A newer root took effect: the content key", "the root key", "is replaced by"],
+        &[
+            "the countersigner key",
+            "a snapshot needs 2 signatures, before 1",
+            "Keys: the policy key",
+        ],
     );
-    holds(&imported, &["the countersigner key", "a snapshot needs 2 signatures, before 1"]);
     let shown = said(&site, &["trust", "show"], 0);
     holds(&shown, &["Root 4, until", "(Anna)", "came with a bundle", "Before: root 1, since"]);
 
@@ -282,6 +286,101 @@ fn a_site_three_roots_behind_imports_and_says_who_lost_and_gained_what() {
     crate::support::sides::copy_folder(Path::new(&old), &people.mirror.data.keys());
     people.mirror.add(3, 1, &[]);
     run_json(&site, &["import", &people.export()], 3);
+}
+
+/// Asked on a terminal, twice for a new key, and never shown.
+#[cfg(target_os = "linux")]
+#[test]
+fn passphrases_are_asked_on_a_terminal() {
+    use std::{
+        io::{Read as _, Write as _},
+        process::{Command, Stdio},
+    };
+
+    let people = People::new();
+    // What is typed at each question, in a terminal of its own.
+    let typed = |args: &[&str], answers: &[(&str, &str)]| -> (bool, String) {
+        let words = args.iter().map(|arg| format!("'{arg}'")).collect::<Vec<_>>().join(" ");
+        let command = format!("{} {words}", env!("CARGO_BIN_EXE_tidegate"));
+        let mut terminal = Command::new("script");
+        crate::support::program::clean(&mut terminal);
+        let mut child = terminal
+            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut shown = Vec::new();
+        let mut from = 0;
+        for (question, answer) in answers {
+            while !String::from_utf8_lossy(&shown[from..]).contains(question) {
+                let mut byte = [0];
+                assert_eq!(
+                    stdout.read(&mut byte).unwrap(),
+                    1,
+                    "{}",
+                    String::from_utf8_lossy(&shown)
+                );
+                shown.push(byte[0]);
+            }
+            from = shown.len();
+            // The question is written before the terminal is made silent: the answer waits for that.
+            writeln!(stdin, "{answer}").unwrap();
+        }
+        stdout.read_to_end(&mut shown).unwrap();
+        (child.wait().unwrap().success(), String::from_utf8_lossy(&shown).into_owned())
+    };
+    let (key, other) = (people.path("anna.pem"), people.path("other.pem"));
+    let make = ["keys", "make", "--role", "countersigner", "--out", &key];
+    let (done, shown) = typed(&make, &[("new key files", "tide"), ("Once more", "tide")]);
+    assert!(done && shown.contains("Secret countersigner key"), "{shown}");
+    assert!(fs::read_to_string(&key).unwrap().contains("ENCRYPTED"));
+    let make = ["keys", "make", "--role", "countersigner", "--out", &other];
+    let (done, shown) = typed(&make, &[("new key files", "tide"), ("Once more", "ebb")]);
+    assert!(!done && shown.contains("differ") && !Path::new(&other).exists(), "{shown}");
+
+    let public = people.path("anna.pub");
+    people.on_mirror(&["keys", "init", "--countersigner-key", &public], 0);
+    people.mirror.add(1, 1, &[]);
+    people.on_mirror(&["seal", "--site", "plant-7"], 0);
+    // Without a terminal it is said that one is needed; with a file there is no question.
+    let refused = said(people.mirror.data.root(), &["sign", "--key", &key, "--yes"], 1);
+    holds(&refused, &["it needs a passphrase"]);
+    let sign = ["--data", utf8(people.mirror.data.root()), "sign", "--key", &key];
+    let (done, shown) = typed(&sign, &[("Type yes:", "yes"), ("Passphrase of", "ebb")]);
+    assert!(!done && shown.contains("does not open it"), "{shown}");
+    let (done, shown) = typed(&sign, &[("Type yes:", "no")]);
+    assert!(!done && shown.contains("nothing was signed"), "{shown}");
+    let (done, shown) = typed(&sign, &[("Type yes:", "yes"), ("Passphrase of", "tide")]);
+    assert!(done && shown.contains("2 of 2 signatures"), "{shown}");
+}
+
+/// Folders of before keys had public parts: what is in `keys/` is told apart as far as it can be.
+#[test]
+fn keys_without_public_parts_are_listed_and_replaced() {
+    let people = People::with_keys(&["--countersigners", "1"]);
+    for entry in fs::read_dir(people.mirror.data.keys()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "pub") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let listed = said(people.mirror.data.root(), &["keys", "list"], 0);
+    assert_eq!(listed.matches("secret part here").count(), 4, "{listed}");
+    assert!(!listed.contains("not noted"), "{listed}");
+    people.on_mirror(&["keys", "rotate", "--root", "--content", "--policy"], 0);
+    let encrypted = People::new();
+    let file = encrypted.path("passphrase");
+    fs::write(&file, "tide").unwrap();
+    encrypted.on_mirror(&["keys", "init", "--passphrase-file", &file], 0);
+    for name in ["root-1.pub", "content-1.pub", "policy-1.pub"] {
+        fs::remove_file(encrypted.mirror.data.keys().join(name)).unwrap();
+    }
+    let listed = said(encrypted.mirror.data.root(), &["keys", "list"], 0);
+    assert_eq!(listed.matches("secret part here").count(), 3, "{listed}");
+    encrypted.on_mirror(&["keys", "rotate", "--content"], 1);
+    encrypted.on_mirror(&["keys", "rotate", "--content", "--passphrase-file", &file], 0);
 }
 
 /// The drill: the root key is lost, nothing else.

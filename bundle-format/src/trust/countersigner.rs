@@ -5,9 +5,9 @@ use tough::schema::RoleType;
 
 use super::{
     TrustError,
-    check::{self, Expectation, open_index},
+    check::{self, Expectation, VerifiedHead, open_index},
     document,
-    head::Head,
+    head::{Head, POLICY_ROLE},
     load::load_by_hand,
     roles::RootRoles,
     root::check_chain,
@@ -30,10 +30,32 @@ pub struct SealSummary {
     pub signers: Vec<String>,
     /// Who has signed anything of it, for people: what each key is for, and its name.
     pub signed_by: Vec<String>,
+    /// Key ids of the policy role.
+    pub policy_signers: Vec<String>,
     /// The root that it is sealed under.
     pub roles: RootRoles,
     /// The policy.
     pub policy: Policy,
+}
+
+impl SealSummary {
+    /// What becomes of the policy key by a later snapshot, as a sentence: a root does not name it.
+    pub fn policy_key_change(&self, later: &VerifiedHead) -> Option<String> {
+        let policy = later.signers.iter().find(|(role, _)| role == POLICY_ROLE);
+        let now = policy.map(|(_, ids)| ids.as_slice()).unwrap_or_default();
+        if now == self.policy_signers {
+            return None;
+        }
+        let roles = RootRoles::from_root(later.next_state.root()).ok()?;
+        let list = |roles: &RootRoles, ids: &[String]| {
+            ids.iter().map(|id| roles.describe(id)).collect::<Vec<_>>().join(", ")
+        };
+        Some(format!(
+            "the policy key {} is replaced by {}",
+            list(&self.roles, &self.policy_signers),
+            list(&roles, now)
+        ))
+    }
 }
 
 /// Checks a head that lacks timestamp signatures, for a countersigner.
@@ -58,6 +80,17 @@ pub fn inspect_for_signing(head: &Head, limits: &BundleLimits) -> Result<SealSum
     let signers = valid_signers(&root.signed, &loaded.timestamp);
     let roles = RootRoles::from_root(head_roots.last().map(AsRef::as_ref).unwrap_or_default())?;
     let signatures = (signers.len() as u64, needed.get());
-    let signed_by = roles.describe_signers(&check::signers(&loaded));
-    Ok(SealSummary { index, index_digest, signatures, signers, signed_by, roles, policy })
+    let all = check::signers(&loaded);
+    let signed_by = roles.describe_signers(&all);
+    let of_policy = all.into_iter().filter(|(role, _)| role == POLICY_ROLE);
+    Ok(SealSummary {
+        index,
+        index_digest,
+        signatures,
+        signers,
+        signed_by,
+        policy_signers: of_policy.flat_map(|(_, ids)| ids).collect(),
+        roles,
+        policy,
+    })
 }

@@ -153,7 +153,7 @@ pub(super) fn same_mirror(pinned: &Root, roots: &[Bytes]) -> Result<(), TrustErr
         "it is signed under another root than the one trusted here (version {}): unknown signer. \
          Trusted: {ours}. In the bundle: {theirs}. Replaced keys come with the bundles and never \
          look so. If the connected side has lost all its keys and begun anew, compare this \
-         fingerprint with it by voice and trust it in a new data folder",
+         fingerprint with it by voice and use `tidegate trust replace`",
         pinned.version
     )))
 }

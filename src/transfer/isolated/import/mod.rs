@@ -52,7 +52,7 @@ use finish::finish_before;
 use options::ImportOptions;
 use report::ImportReport;
 use settled::apply_trust_and_policy;
-use summary::summarize;
+use summary::{served_before, summarize};
 use taken::take_in;
 
 /// Takes bundles in. Killed anywhere, it finishes when it is run again.
@@ -84,7 +84,7 @@ pub fn import(
     let imported = run_phases(&context, checked, stage);
     let cleared = stage::clear_incoming(&data.incoming());
     let mut report = imported?;
-    report.key_changes = key_changes;
+    report.key_changes.splice(0..0, key_changes);
     report.add_finished(finished);
     cleared?;
     Ok(report)
@@ -119,8 +119,9 @@ fn run_phases(
     checked: CheckedVolumes,
     stage: Stage,
 ) -> Result<ImportReport, TransferError> {
+    let served = served_before(context, checked.site.in_force);
     let taken = take_in(context, checked, stage)?;
     let mut committed = commit(context, taken)?;
     let settled = apply_trust_and_policy(context, &mut committed)?;
-    Ok(summarize(context, committed, settled))
+    Ok(summarize(context, served.as_ref(), committed, settled))
 }

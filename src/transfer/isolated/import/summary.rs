@@ -1,6 +1,9 @@
 //! What an import says when all phases are done.
 
-use bundle_format::needs::MissingPayload;
+use bundle_format::{
+    needs::MissingPayload,
+    trust::{SealSummary, inspect_for_signing},
+};
 
 use super::{
     commit::Committed,
@@ -14,13 +17,24 @@ use crate::{
     transfer::{
         error::TransferError,
         isolated::intake::stage::Stage,
+        store::heads,
         volume::{read::Volume, segment_diff::UpdateChanges},
     },
 };
 
+/// Who signed the snapshot that is served before the import, as far as that can be read.
+pub(super) fn served_before(
+    context: &ImportContext<'_>,
+    in_force: Option<u64>,
+) -> Option<SealSummary> {
+    let head = heads::load(context.data, in_force?).ok()?;
+    inspect_for_signing(&head, &context.options.limits).ok()
+}
+
 /// Makes the report of what the phases have done.
 pub(super) fn summarize(
     context: &ImportContext<'_>,
+    served_before: Option<&SealSummary>,
     committed: Committed,
     settled: Settled,
 ) -> ImportReport {
@@ -38,12 +52,18 @@ pub(super) fn summarize(
     all_warnings.extend(warnings);
     all_warnings.extend(settled.warnings);
     all_warnings.extend(names.warnings);
+    let key_changes = served_before
+        .zip(switched.as_ref())
+        .and_then(|(before, switched)| before.policy_key_change(&switched.verified))
+        .into_iter()
+        .collect();
+    let switched = switched.map(|switched| switched.changes);
     ImportReport {
         dry_run: context.options.dry_run,
         volumes: taken.checked.volumes.iter().map(describe_volume).collect(),
         before: taken.checked.site.in_force,
         in_force,
-        switched: switched.map(|switched| switched.changes),
+        switched,
         new_objects: counts.new,
         new_bytes: counts.new_bytes,
         held_objects: counts.held,
@@ -55,7 +75,7 @@ pub(super) fn summarize(
         updates: names.updates,
         policy: settled.policy,
         policy_held: settled.policy_held,
-        key_changes: Vec::new(),
+        key_changes,
         warnings: all_warnings,
     }
 }
