@@ -234,6 +234,11 @@ impl DataDir {
         self.root.join("keys")
     }
 
+    /// The journal.
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
     /// The folder of fragment packs, derived from the catalogue.
     pub fn packs(&self) -> PathBuf {
         self.root.join("packs")
