@@ -21,6 +21,7 @@ mod groups;
 mod hierarchy;
 mod import;
 mod init;
+mod journal;
 mod keys;
 mod needs;
 mod output;
@@ -137,6 +138,8 @@ enum Command {
     Status(status::Args),
     /// Hash everything again and compare; or --can-sync: are upstream, agents and downstreams well?
     Check(check::Args),
+    /// What crossed and what was decided on this side, in a record that shows when it is changed
+    Journal(journal::Args),
     /// Remove what belongs to past snapshots only
     Prune(prune::Args),
     /// Show the whole way across an air gap, in temporary folders
@@ -209,6 +212,7 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Probe(args) => args.run(context),
         Command::Status(args) => args.run(context),
         Command::Check(args) => args.run(context),
+        Command::Journal(args) => args.run(context),
         Command::Prune(args) => args.run(context),
         #[cfg(all(feature = "probe", feature = "upstream"))]
         Command::Demo(args) => args.run(context),

@@ -1,8 +1,8 @@
 //! Hash everything again and compare with the catalogue.
 
 use super::{Result, context::Context, progress::TransferPhases};
-use crate::transfer;
 pub use crate::transfer::CheckReport;
+use crate::{error_chain::chain, journal::Journal, transfer};
 
 /// Hashes everything again and compares. `put_aside`: damaged files are moved away, so that they
 /// count as missing and can be brought again.
@@ -12,5 +12,9 @@ pub use crate::transfer::CheckReport;
 pub fn check(context: &Context<'_>, put_aside: bool) -> Result<CheckReport> {
     let data = context.data_dir()?;
     let phases = TransferPhases::new(context.observer());
-    Ok(transfer::check(&data, context.now(), put_aside, &phases)?)
+    let mut report = transfer::check(&data, context.now(), put_aside, &phases)?;
+    if let Err(error) = Journal::new(data.journal()).verify() {
+        report.problems.push(chain(&error));
+    }
+    Ok(report)
 }

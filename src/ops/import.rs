@@ -3,15 +3,21 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::{
     Result,
     context::Context,
+    error::OpsError,
     progress::TransferPhases,
     waiting::{self, WaitingSummary},
+    wording::listed,
 };
 pub use crate::transfer::ImportReport;
-use crate::transfer::{self, ImportOptions};
+use crate::{
+    journal::EntryKind,
+    transfer::{self, ImportOptions},
+};
 
 /// What to take in, and how.
 #[derive(Debug, Clone, Default)]
@@ -62,8 +68,10 @@ pub fn import(context: &Context<'_>, request: &ImportRequest) -> Result<ImportOu
         ..ImportOptions::new(context.now())
     };
     let phases = TransferPhases::new(context.observer());
-    let report = transfer::import(&data, &request.bundles, &options, &phases)?;
+    let report = transfer::import(&data, &request.bundles, &options, &phases);
     drop(phases);
+    let report = report.map_err(OpsError::from);
+    let report = if request.dry_run { report } else { journaled(context, request, report) }?;
     for warning in &report.warnings {
         context.observer().warn(warning);
     }
@@ -76,4 +84,37 @@ pub fn import(context: &Context<'_>, request: &ImportRequest) -> Result<ImportOu
         waiting::summary(context, &catalog, &fleet)?
     };
     Ok(ImportOutcome { changed: !report.is_unchanged(), report, waiting })
+}
+
+/// Enters what was taken in, also if nothing was new: that it came again. Or why it was refused.
+fn journaled(
+    context: &Context<'_>,
+    request: &ImportRequest,
+    report: Result<ImportReport>,
+) -> Result<ImportReport> {
+    let names: Vec<String> =
+        request.bundles.iter().map(|path| path.display().to_string()).collect();
+    let asked = format!("import of {}", names.join(", "));
+    context.journaled(EntryKind::Import, &asked, report, |report| {
+        let before = report.before.unwrap_or_default();
+        let what = match report.in_force {
+            Some(now) if report.switched.is_some() => {
+                format!("{asked}: snapshot {now} is served, before it snapshot {before}")
+            }
+            Some(now) => format!("{asked}: snapshot {now} is served as before"),
+            None => format!("{asked}: nothing is served yet"),
+        };
+        let details = json!({
+            "snapshot-before": report.before,
+            "snapshot-in-force": report.in_force,
+            "volumes": listed(&report.volumes),
+            "new-objects": report.new_objects,
+            "new-bytes": report.new_bytes,
+            "pending": report.pending.iter().map(|one| one.snapshot).collect::<Vec<_>>(),
+            "decisions": report.policy.len(),
+            "policy-held": report.policy_held,
+            "warnings": listed(&report.warnings),
+        });
+        Some((what, details))
+    })
 }

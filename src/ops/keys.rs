@@ -1,8 +1,13 @@
 //! Signing keys of the mirror.
 
+use serde_json::{Value, json};
+
 use super::{Result, context::Context, error::OpsError};
-use crate::transfer::{self, KeysOptions};
 pub use crate::transfer::{KeyRotation, KeysReport};
+use crate::{
+    journal::EntryKind,
+    transfer::{self, KeysOptions},
+};
 
 /// Which keys to make.
 #[derive(Debug, Clone)]
@@ -43,7 +48,10 @@ pub fn init(context: &Context<'_>, new: NewKeys) -> Result<KeysReport> {
     let now = context.now();
     let options =
         KeysOptions { passphrase, root_keys, root_threshold, countersigners, threshold, now };
-    Ok(transfer::keys_init(&data, &options)?)
+    let made = transfer::keys_init(&data, &options).map_err(OpsError::from);
+    context.journaled(EntryKind::Keys, "keys init", made, |report| {
+        Some(("keys were made".to_owned(), entry(report)))
+    })
 }
 
 /// Replaces keys: makes a new root, signed by the old and the new root keys, that revokes the old.
@@ -59,5 +67,15 @@ pub fn rotate(
     if !(which.root || which.content || which.policy) {
         return Err(OpsError::usage("say what to replace: --root, --content, --policy"));
     }
-    Ok(transfer::keys_rotate(&data, which, passphrase, context.now())?)
+    let made = transfer::keys_rotate(&data, which, passphrase, context.now());
+    context.journaled(EntryKind::Keys, "keys rotate", made.map_err(OpsError::from), |report| {
+        let roles = [(which.root, "root"), (which.content, "content"), (which.policy, "policy")];
+        let roles: Vec<&str> = roles.iter().filter(|(is, _)| *is).map(|(_, role)| *role).collect();
+        Some((format!("keys were replaced: {}", roles.join(", ")), entry(report)))
+    })
+}
+
+/// What the journal says of keys: nothing that is secret.
+fn entry(report: &KeysReport) -> Value {
+    json!({ "root": report.root, "fingerprint": report.fingerprint_hex })
 }

@@ -25,6 +25,7 @@
 //! | `needs.rs` | isolated: what is missing, for the connected side |
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
 //! | `waiting.rs` | what is approved and not offered, and why |
+//! | `journal.rs` | what crossed and what was decided here |
 //! | `status.rs`, `check.rs`, `can_sync/`, `prune.rs` | how this side stands, and keeping it in order |
 
 pub mod approve;
@@ -43,6 +44,7 @@ pub mod groups;
 pub mod hierarchy;
 pub mod import;
 pub mod init;
+pub mod journal;
 pub mod keys;
 pub mod needs;
 pub mod policy;

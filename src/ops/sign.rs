@@ -5,10 +5,11 @@ use std::path::Path;
 use bundle_format::trust::SealSummary;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{Result, context::Context};
-use crate::transfer;
+use super::{Result, context::Context, error::OpsError};
+use crate::{journal::EntryKind, transfer};
 
 /// The newest snapshot, and its signatures. More is in it for people who are about to sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,7 +51,11 @@ pub fn countersign(
     key: &Path,
     passphrase: Option<&str>,
 ) -> Result<SignOutcome> {
-    Ok(outcome(transfer::countersign(&context.data_dir()?, key, passphrase)?))
+    let signed = transfer::countersign(&context.data_dir()?, key, passphrase).map(outcome);
+    let asked = format!("sign with {}", key.display());
+    context.journaled(EntryKind::Sign, &asked, signed.map_err(OpsError::from), |signed| {
+        Some((format!("snapshot {} was countersigned", signed.snapshot), json!(signed)))
+    })
 }
 
 fn outcome(summary: SealSummary) -> SignOutcome {

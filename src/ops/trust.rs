@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::json;
 
-use super::{Result, context::Context};
-use crate::transfer;
+use super::{Result, context::Context, error::OpsError};
 pub use crate::transfer::{RootSummary, TrustAdded};
+use crate::{journal::EntryKind, transfer};
 
 /// A root that is trusted from now on.
 #[derive(Debug, Clone, Serialize)]
@@ -42,6 +43,11 @@ pub fn preview(context: &Context<'_>, root: &Path) -> Result<RootSummary> {
 pub fn add(context: &Context<'_>, root: &Path, fingerprint: Option<&str>) -> Result<TrustOutcome> {
     let data = context.data_dir()?;
     let summary = transfer::inspect_root(root)?;
-    let trust = transfer::trust_add(&data, root, fingerprint)?;
-    Ok(TrustOutcome { trust, root: summary })
+    let added = transfer::trust_add(&data, root, fingerprint).map_err(OpsError::from);
+    let added = added.map(|trust| TrustOutcome { trust, root: summary });
+    let asked = format!("trust add {}", root.display());
+    context.journaled(EntryKind::Trust, &asked, added, |added| {
+        let is_new = added.trust == TrustAdded::Added;
+        is_new.then(|| ("a root is trusted".to_owned(), json!(added.root)))
+    })
 }

@@ -3,12 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{Result, context::Context, error::OpsError};
+use super::{
+    Result,
+    context::Context,
+    error::OpsError,
+    wording::{count, listed},
+};
 use crate::{
     catalog::{Catalog, RevisionSummary},
     fleet::Fleet,
+    journal::EntryKind,
     update::{UpdateId, UpdateIdentity},
 };
 
@@ -97,7 +104,12 @@ pub fn withdraw(context: &Context<'_>, request: &WithdrawRequest) -> Result<With
         }
         Ok::<_, OpsError>(())
     })?;
-    Ok(outcome)
+    context.journaled(EntryKind::Withdraw, "withdraw", Ok(outcome), |done| {
+        let revisions = done.revisions.iter().chain(&done.bundles);
+        let what = format!("{} withdrawn", count(revisions.clone().count() as u64, "revision"));
+        let approvals = listed(&done.approvals);
+        Some((what, json!({ "revisions": listed(revisions), "approvals": approvals })))
+    })
 }
 
 /// Offers withdrawn updates again; gives the revisions for which that changed anything. Bundles that
@@ -117,7 +129,12 @@ pub fn offer_again(context: &Context<'_>, request: &WithdrawRequest) -> Result<V
         }
         writer.commit()?;
     }
-    Ok(chosen.into_iter().map(named).collect())
+    let again = chosen.into_iter().map(named).collect();
+    context.journaled(EntryKind::Withdraw, "withdraw --undo", Ok(again), |again: &Vec<_>| {
+        let what = format!("{} offered again", count(again.len() as u64, "revision"));
+        let changed = !request.dry_run && !again.is_empty();
+        changed.then(|| (what, json!({ "revisions": listed(again) })))
+    })
 }
 
 fn plan(catalog: &Catalog, fleet: &Fleet, request: &WithdrawRequest) -> Result<WithdrawOutcome> {

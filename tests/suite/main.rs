@@ -49,6 +49,8 @@ mod fleet_bounds;
 mod fleet_counters;
 mod fleet_replicated;
 mod house;
+#[cfg(feature = "upstream")]
+mod journal;
 mod kill;
 mod layers;
 mod medium;
