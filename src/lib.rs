@@ -47,7 +47,8 @@
 //! | `incoming/` | [`transfer`] | import: what has been read and not yet accepted; else absent |
 //! | `parts/<sha256>.<offset>` | [`transfer`] | import: parts of payloads whose other parts are on other volumes |
 //! | `damaged/` | [`transfer`] | check: files that are not what their name says |
-//! | `keys/` | [`transfer`] | `keys init` |
+//! | `keys/` | [`transfer`] | `keys init`; at a site `receipt`: the key that signs receipts |
+//! | `receipts/<site>/` | [`transfer`] | `receipt add`: the key of a site, and its receipts |
 //! | `journal/<n>.jsonl` | [`journal`] | every operation that changes something |
 //! | `packs/` | [`server`] | the server: compressed fragments, derived, may be deleted |
 

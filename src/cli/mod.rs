@@ -32,6 +32,7 @@ mod probe;
 mod progress;
 mod prune;
 mod publish;
+mod receipt;
 mod removal;
 mod rules;
 mod seal;
@@ -129,6 +130,8 @@ enum Command {
     Import(import::Args),
     /// Isolated: what is missing here, for the connected side
     Needs(needs::Args),
+    /// Isolated: say, signed, which snapshot is served here; connected: record what a site says
+    Receipt(receipt::Args),
     /// Be a WSUS to Windows Update Agents
     Serve(serve::Args),
     /// Ask a WSUS as a Windows Update Agent would, and judge its answers
@@ -207,6 +210,7 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Verify(args) => args.run(context),
         Command::Import(args) => args.run(context),
         Command::Needs(args) => args.run(context),
+        Command::Receipt(args) => args.run(context),
         Command::Serve(args) => args.run(context),
         #[cfg(feature = "probe")]
         Command::Probe(args) => args.run(context),

@@ -6,7 +6,7 @@ use tidegate::{
     catalog::{RevisionSummary, SnapshotRow},
     data_dir::Side,
     fleet::{Dropped, MissingGroup, TurnedAway},
-    ops::status::{self, GonePayloads, StatusOutcome},
+    ops::status::{self, GonePayloads, SiteDelivery, StatusOutcome},
 };
 
 use super::{
@@ -63,6 +63,7 @@ fn text(status: &StatusOutcome) -> String {
     text.push_str(&lost(&status.lost));
     text.push_str(&left_out(&status.left_out));
     text.extend(status.snapshots.iter().map(snapshot));
+    text.extend(status.deliveries.iter().map(delivery));
     text.extend(status.problems.iter().map(|problem| format!("Problem: {problem}\n")));
     if let Some(snapshot) = status.unfinished_import {
         text.push_str(&unfinished(snapshot));
@@ -122,6 +123,22 @@ fn snapshot(snapshot: &SnapshotRow) -> String {
     };
     let (number, created, age) = (snapshot.number, snapshot.created, in_words(age));
     format!("Snapshot {number}: {state}sealed {created:.0} ({age})\n")
+}
+
+/// How far a site has come.
+fn delivery(delivery: &SiteDelivery) -> String {
+    let exported = match delivery.exported {
+        Some(number) => format!("snapshot {number} was packed for it"),
+        None => "nothing was packed for it".to_owned(),
+    };
+    let acknowledged = match &delivery.acknowledged {
+        Some(found) => {
+            let age = Timestamp::now().duration_since(found.created).as_hours() / 24;
+            format!("it acknowledged snapshot {} ({})", found.snapshot, in_words(age))
+        }
+        None => "it acknowledged none (see `tidegate receipt`)".to_owned(),
+    };
+    format!("Site {}: {exported}; {acknowledged}\n", delivery.site)
 }
 
 /// How long ago something was, in days.

@@ -234,6 +234,11 @@ impl DataDir {
         self.root.join("keys")
     }
 
+    /// The receipts of sites, on the connected side.
+    pub fn receipts(&self) -> PathBuf {
+        self.root.join("receipts")
+    }
+
     /// The journal.
     pub fn journal(&self) -> PathBuf {
         self.root.join("journal")

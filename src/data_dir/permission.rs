@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 
 /// What of ours may lie in the data folder. Anything else there is not ours to change.
 #[cfg(unix)]
-const OURS: [&str; 18] = [
+const OURS: [&str; 19] = [
     "tidegate.json",
     "catalog.sqlite",
     "catalog.sqlite-wal",
@@ -20,6 +20,7 @@ const OURS: [&str; 18] = [
     "trust",
     "keys",
     "journal",
+    "receipts",
     "packs",
     "parts",
     "incoming",

@@ -25,6 +25,7 @@
 //! | `needs.rs` | isolated: what is missing, for the connected side |
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
 //! | `waiting.rs` | what is approved and not offered, and why |
+//! | `receipt.rs` | a site says what it serves; the connected side records it |
 //! | `journal.rs` | what crossed and what was decided here |
 //! | `status.rs`, `check.rs`, `can_sync/`, `prune.rs` | how this side stands, and keeping it in order |
 
@@ -53,6 +54,7 @@ pub mod probe;
 mod progress;
 pub mod prune;
 pub mod publish;
+pub mod receipt;
 pub mod removal;
 #[cfg(feature = "upstream")]
 mod replica;

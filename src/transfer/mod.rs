@@ -30,6 +30,9 @@ pub use connected::countersign::{countersign, inspect_for_signing};
 pub use connected::export::{ExportOptions, ExportReport, export};
 pub use connected::keys::{KeyFiles, KeyRotation, KeysOptions, KeysReport, keys_init, keys_rotate};
 pub use connected::medium::LARGEST_ON_FAT;
+pub use connected::receipts::{
+    AcknowledgedSnapshot, KeyCheck, ReceiptAdded, acknowledged, add_receipt, inspect_receipt,
+};
 pub use connected::seal::seal;
 pub use connected::seal_options::{SealOptions, SealOutcome, SealReason};
 pub use connected::selection::ExportSelection;
@@ -41,6 +44,7 @@ pub use isolated::import::{
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},
 };
 pub use isolated::needs::needs;
+pub use isolated::receipt::make_receipt;
 pub use isolated::switch::{Changes, MissingObjects};
 pub use policy::{
     change::{PolicyChange, PolicyChangeKind, PriorApproval},

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{
     layout::{Object, ObjectKind, lay_out},
-    medium,
+    medium, receipts,
     seal::seal_locked,
     seal_options::{SealOptions, SealOutcome},
     selection::{Answer, ExportSelection, answer, objects_to_pack},
@@ -132,6 +132,13 @@ impl Plan {
         sealing: &SealOptions,
         progress: &dyn Progress,
     ) -> Result<Self> {
+        let acknowledged = match selection {
+            ExportSelection::SinceAcknowledged => {
+                Some(ExportSelection::Since(receipts::require_acknowledged(data, site)?))
+            }
+            _ => None,
+        };
+        let selection = acknowledged.as_ref().unwrap_or(selection);
         let sealing = SealOptions { add_site: Some(site.to_owned()), ..sealing.clone() };
         let sealed = seal_locked(data, created, &sealing, progress)?;
         let (snapshot, index) = (sealed.snapshot, sealed.index);
@@ -193,6 +200,7 @@ fn pack(
     for object in &objects {
         writer.mark_packed(site, &object.sha256, snapshot)?;
     }
+    writer.set_exported(site, snapshot)?;
     writer.commit()?;
     let (not_carried, not_carried_bytes) = catalog.left_out_here()?;
     let payloads = || objects.iter().filter(|object| object.kind == ObjectKind::Payload);

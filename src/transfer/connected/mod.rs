@@ -12,6 +12,7 @@
 //! | `compact` | small segments become one | `segments/` |
 //! | `export` | the volumes of a bundle | the medium |
 //! | `selection` | what an export packs | nothing |
+//! | `receipts` | what sites have acknowledged | `receipts/` |
 //! | `layout` | which object goes on which volume | nothing |
 //! | `medium` | what the file system of a medium can take | nothing |
 
@@ -22,6 +23,7 @@ pub(super) mod keys;
 mod layout;
 pub(super) mod medium;
 mod new_segments;
+pub(super) mod receipts;
 pub(super) mod seal;
 pub(super) mod seal_options;
 pub(super) mod sealed_policy;
