@@ -21,6 +21,10 @@ pub(super) struct Args {
     /// Refuse expired signatures instead of warning
     #[arg(long)]
     refuse_expired: bool,
+    /// Write every check that was made, with what went into it, to this file (JSON); also of a volume
+    /// that is refused
+    #[arg(long, value_name = "FILE")]
+    transcript: Option<PathBuf>,
 }
 
 impl Args {
@@ -29,6 +33,7 @@ impl Args {
             bundles: self.bundles,
             root: self.root,
             refuse_expired: self.refuse_expired || context.config.import.refuse_expired,
+            transcript: self.transcript,
         };
         let report = verify::verify(&context.ops(), &request)?;
         context.out.data(&report, || report.volumes.iter().map(text).collect())?;

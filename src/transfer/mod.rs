@@ -60,4 +60,7 @@ pub use upkeep::check::{CheckReport, check};
 pub use upkeep::consistency::store_problems;
 pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};
 pub use upkeep::seed::{SeedReport, seed};
-pub use volume::verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};
+pub use volume::transcript::{CheckRecord, CheckVerdict, Transcript};
+pub use volume::verify::{
+    VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify, verify_with_transcript,
+};

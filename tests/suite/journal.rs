@@ -163,7 +163,7 @@ fn every_command_that_changes_something_enters_it() {
     let (id, side) = (update(1).to_string(), &sides.connected);
     let commands: &[(&[&str], &str)] = &[
         (&["groups", "add", "Pilots"], "groups"),
-        (&["rules", "add", "all", "--all", "--group", "Pilots"], "rules"),
+        (&["rules", "add", "all", "--title", "*", "--group", "Pilots"], "rules"),
         (&["rules", "run"], "rules"),
         (&["rules", "disable", "all"], "rules"),
         (&["rules", "remove", "all"], "rules"),

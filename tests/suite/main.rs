@@ -68,10 +68,14 @@ mod privacy;
 mod prune;
 mod publish;
 mod rebuild;
+#[cfg(feature = "upstream")]
+mod receipt;
 mod refusals;
 #[cfg(feature = "upstream")]
 mod replica;
 mod reports;
+#[cfg(feature = "upstream")]
+mod reproducible;
 mod rules;
 mod serve;
 #[cfg(feature = "upstream")]
@@ -79,6 +83,8 @@ mod source_kind;
 mod support;
 #[cfg(feature = "upstream")]
 mod sync;
+#[cfg(feature = "upstream")]
+mod transcript;
 mod transfer;
 mod update_captured;
 mod update_generator;

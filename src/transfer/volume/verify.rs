@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::{
     payload_table::{self, PayloadTable},
     read::{self, Member, Volume, VolumeSink},
+    transcript::Transcript,
 };
 use crate::{
     data_dir::{DataDir, Side},
@@ -130,6 +131,32 @@ pub fn verify(
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
+    verify_all(bundles, against, options, progress, &mut Transcript::none())
+}
+
+/// As [`verify`], and notes every check that was made, also when one of them fails.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with_transcript(
+    bundles: &[PathBuf],
+    against: VerifyAgainst<'_>,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+    transcript: &mut Transcript,
+) -> Result<VerifyReport> {
+    let result = verify_all(bundles, against, options, progress, transcript);
+    transcript.finish(result.as_ref().map(VerifyReport::is_complete));
+    result
+}
+
+fn verify_all(
+    bundles: &[PathBuf],
+    against: VerifyAgainst<'_>,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+    transcript: &mut Transcript,
+) -> Result<VerifyReport> {
     let (state, site, stored) = match against {
         VerifyAgainst::Root(path) => (trust::state_of_root(path)?, None, None),
         VerifyAgainst::Data(data) => (
@@ -142,15 +169,22 @@ pub fn verify(
         ),
     };
     let expect = Expectation { site, now: options.now, refuse_expired: options.refuse_expired };
+    transcript.trusted(&state, site);
+    let tables = BTreeMap::new();
     let mut sink =
-        VerifySink { limits: &options.limits, tables: BTreeMap::new(), stored, uncheckable: 0 };
+        VerifySink { limits: &options.limits, tables, stored, uncheckable: 0, transcript };
     let mut volumes = Vec::new();
     for path in read::find_volumes(bundles)? {
-        let mut volume = read::open_volume(&path, &state, &expect, &options.limits)?;
+        sink.transcript.begin_volume(&path);
+        let unchecked = read::read_head(&path, &options.limits)?;
+        sink.transcript.head(&path, &unchecked.note, &unchecked.head);
+        let mut volume = unchecked.check(&state, &expect, &options.limits)?;
+        sink.transcript.signed(&volume.head, &volume.verified);
         let total = volume.note.objects.iter().map(|object| object.size).sum();
         progress.phase("verifying", Some(total));
         sink.uncheckable = 0;
         volume.walk(&mut sink, progress)?;
+        sink.transcript.end_of_volume(&volume.note);
         volumes.push(describe_volume(&volume, sink.uncheckable));
     }
     Ok(VerifyReport { volumes })
@@ -201,6 +235,7 @@ struct VerifySink<'a> {
     /// The segments of the data folder, which may name what is on a volume.
     stored: Option<PathBuf>,
     uncheckable: u64,
+    transcript: &'a mut Transcript,
 }
 
 /// A writer that can be read back after the walk is done with it.
@@ -219,6 +254,7 @@ impl Write for SharedWriter {
 
 impl VolumeSink for VerifySink<'_> {
     fn begin_member(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
+        self.transcript.begin_object(member);
         match member {
             Member::Segment(SegmentRef { kind: SegmentKind::Payloads, sha256, .. }) => {
                 let file = SharedWriter(Arc::new(Mutex::new(SpooledTempFile::new(IN_MEMORY))));
@@ -233,7 +269,8 @@ impl VolumeSink for VerifySink<'_> {
         }
     }
 
-    fn end_member(&mut self, _member: &Member<'_>) -> Result<()> {
+    fn end_member(&mut self, member: &Member<'_>) -> Result<()> {
+        self.transcript.object(member);
         Ok(())
     }
 
