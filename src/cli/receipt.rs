@@ -43,7 +43,7 @@ impl Args {
     pub(super) fn run(self, context: &Context) -> anyhow::Result<Outcome> {
         if let Some(Command::Add { receipt, fingerprint, yes, replaces_key }) = self.command {
             let ops = context.ops();
-            let told = receipt::inspect(&ops, &receipt)?;
+            let told = receipt::preview(&ops, &receipt)?;
             let compared = yes;
             let mut check = KeyCheck { fingerprint, compared, replaces: replaces_key };
             if !told.key_is_known && check.fingerprint.is_none() && !yes {

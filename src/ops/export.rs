@@ -93,7 +93,9 @@ fn journaled(
     }
     context.journaled(EntryKind::Export, &format!("export for {site}"), report, |report| {
         let size = |path: &PathBuf| fs::metadata(path).map(|file| file.len()).ok();
-        let volumes = report.volumes.iter().map(|path| json!({ "path": path, "size": size(path) }));
+        let volumes = report.volumes.iter().zip(&report.checksums).map(|(path, checksums)| {
+            json!({ "path": path, "size": size(path), "sha256sums": checksums })
+        });
         let ExportReport { snapshot, set, segments, payloads, .. } = report;
         let details = json!({
             "site": site,

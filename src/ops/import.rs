@@ -96,13 +96,15 @@ fn journaled(
         request.bundles.iter().map(|path| path.display().to_string()).collect();
     let asked = format!("import of {}", names.join(", "));
     context.journaled(EntryKind::Import, &asked, report, |report| {
-        let before = report.before.unwrap_or_default();
-        let what = match report.in_force {
-            Some(now) if report.switched.is_some() => {
-                format!("{asked}: snapshot {now} is served, before it snapshot {before}")
+        let what = match (report.in_force, report.before) {
+            (Some(now), before) if report.switched.is_none() && before.is_some() => {
+                format!("{asked}: snapshot {now} is served as before")
             }
-            Some(now) => format!("{asked}: snapshot {now} is served as before"),
-            None => format!("{asked}: nothing is served yet"),
+            (Some(now), Some(before)) => {
+                format!("{asked}: snapshot {now} is served instead of {before}")
+            }
+            (Some(now), None) => format!("{asked}: snapshot {now} is served, the first one"),
+            (None, _) => format!("{asked}: nothing is served yet"),
         };
         let details = json!({
             "snapshot-before": report.before,

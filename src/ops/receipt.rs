@@ -58,13 +58,14 @@ pub fn make(context: &Context<'_>, out: &Path) -> Result<ReceiptSummary> {
     })
 }
 
-/// What a receipt says; records nothing.
+/// What a receipt says that is to be recorded, to be shown to a person first.
 ///
 /// # Errors
 /// On an isolated side, or when it cannot be read or its signature does not hold.
-pub fn inspect(context: &Context<'_>, path: &Path) -> Result<ReceiptSummary> {
-    let (receipt, is_known) = transfer::inspect_receipt(&context.data_dir()?, path)?;
-    Ok(summary(receipt, is_known))
+pub fn preview(context: &Context<'_>, path: &Path) -> Result<ReceiptSummary> {
+    let found = transfer::inspect_receipt(&context.data_dir()?, path).map_err(OpsError::from);
+    let found = found.map(|(receipt, is_known)| summary(receipt, is_known));
+    context.journaled(EntryKind::Receipt, &asked(path), found, |_| None)
 }
 
 /// Records the receipt of a site.
@@ -77,18 +78,25 @@ pub fn add(context: &Context<'_>, path: &Path, check: &KeyCheck) -> Result<Recei
         let added = transfer::add_receipt(&data, path, check)?;
         Ok(ReceiptOutcome { summary: summary(receipt, true), added })
     });
-    let asked = format!("receipt add {}", path.display());
-    let outcome =
-        context.journaled(EntryKind::Receipt, &asked, added.map_err(OpsError::from), |done| {
+    let outcome = context.journaled(
+        EntryKind::Receipt,
+        &asked(path),
+        added.map_err(OpsError::from),
+        |done| {
             let receipt = &done.summary.receipt;
             let what = format!("{} has acknowledged snapshot {}", receipt.site, receipt.snapshot);
             let details = json!({ "receipt": receipt, "key-pinned": done.added.key_pinned });
             (done.added.new || done.added.key_pinned).then_some((what, details))
-        })?;
+        },
+    )?;
     for warning in &outcome.added.warnings {
         context.observer().warn(warning);
     }
     Ok(outcome)
+}
+
+fn asked(path: &Path) -> String {
+    format!("receipt add {}", path.display())
 }
 
 fn summary(receipt: Receipt, key_is_known: bool) -> ReceiptSummary {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::{
     program::{Program, number, run, text, utf8},
-    sides::{bytes, document},
+    sides::document,
     two_sides::TwoSides,
 };
 
@@ -110,7 +110,6 @@ fn sealed_carried_and_acknowledged_are_three_states() {
 fn prune_keeps_what_an_export_since_the_receipt_reads() {
     let sides = TwoSides::new();
     sides.put("1.xml", document(1, 1, &[]));
-    sides.put("payload", bytes(1, 3000));
     sides.sync(&[], 0);
     sides.carry(0);
     let (receipt, _) = receipt_of(&sides.isolated, "receipt-1");

@@ -81,6 +81,11 @@ fn every_check_is_written_with_what_went_into_it() {
             assert_eq!(number(object, "/size"), bytes.len() as u64);
         }
     }
+    let sums = fs::read(unpacked.join("SHA256SUMS")).unwrap();
+    let sums = Sha256::hash(&sums).to_string();
+    assert_eq!(text(inputs(&made, "end")[0], "/sha256sums"), sums);
+    let entered = sides.connected.run(&["journal", "list", "--kind", "export"]);
+    assert_eq!(text(&entered, "/entries/0/details/volumes/first/0/sha256sums"), sums);
     let trusted = inputs(&made, "trusted-root")[0];
     assert_eq!(text(trusted, "/site"), "plant-7");
     let shown = run(&sides.isolated.data, &["trust", "show", utf8(&root(&sides))]);
@@ -110,7 +115,7 @@ fn what_is_refused_is_written_up_to_the_refusal() {
     assert_eq!(text(&made, "/verdict"), "refused");
     let refusal = made["checks"].as_array().unwrap().last().unwrap();
     assert_eq!((text(refusal, "/check"), &refusal["inputs"]), ("refusal", &payload));
-    assert!(text(refusal, "/why").contains("bytes"), "{refusal}");
+    assert!(text(refusal, "/why").contains("another digest"), "{refusal}");
     assert_eq!(inputs(&made, "segment").len(), inputs(&good, "segment").len());
     assert!(inputs(&made, "payload").is_empty());
 

@@ -58,6 +58,8 @@ pub struct ExportOptions {
 pub struct ExportReport {
     /// The finished volumes, in order.
     pub volumes: Vec<PathBuf>,
+    /// SHA-256 of the `SHA256SUMS` of each of them, which names all that is in it.
+    pub checksums: Vec<Sha256>,
     /// For which site.
     pub site: String,
     /// Of which snapshot.
@@ -191,9 +193,11 @@ fn pack(
     progress.phase("packing", Some(bytes));
     remove_leftovers(out)?;
     let content = ContentStore::open(&data.content())?;
-    let mut volumes = Vec::new();
+    let (mut volumes, mut checksums) = (Vec::new(), Vec::new());
     for note in &notes {
-        volumes.push(write_volume(data, &content, &head, note, out, progress)?);
+        let (path, digest) = write_volume(data, &content, &head, note, out, progress)?;
+        volumes.push(path);
+        checksums.push(digest);
     }
     medium::sync_folder(out).doing("sync", out)?;
     let mut writer = catalog.write()?;
@@ -206,6 +210,7 @@ fn pack(
     let payloads = || objects.iter().filter(|object| object.kind == ObjectKind::Payload);
     Ok(ExportReport {
         volumes,
+        checksums,
         site: site.to_owned(),
         snapshot,
         set: notes.first().map(|note| note.set).unwrap_or_default(),
@@ -233,7 +238,8 @@ fn require_signatures(snapshot: u64, (there, needed): (u64, u64)) -> Result<()> 
     Ok(())
 }
 
-/// Writes one volume under a temporary name; when it is whole and synced, it gets its final name.
+/// Writes one volume under a temporary name; when it is whole and synced, it gets its final name. Gives
+/// that, and the digest of its `SHA256SUMS`.
 fn write_volume(
     data: &DataDir,
     content: &ContentStore,
@@ -241,7 +247,7 @@ fn write_volume(
     note: &VolumeNote,
     out: &Path,
     progress: &dyn Progress,
-) -> Result<PathBuf> {
+) -> Result<(PathBuf, Sha256)> {
     let path = out.join(file_name(note));
     let failed = |source| TransferError::Export { path: path.clone(), source };
     let file = tempfile::Builder::new()
@@ -258,12 +264,13 @@ fn write_volume(
         writer.object(&mut ProgressReader { source, progress }).map_err(failed)?;
     }
     kill::step("objects packed");
+    let checksums = writer.checksums();
     let file = writer.finish().map_err(failed)?;
     let file = file.into_inner().map_err(IntoInnerError::into_error).doing("write", &path)?;
     medium::make_readable(file.path()).doing("set the permissions of", &path)?;
     durable::rename(file, &path).doing("keep", &path)?;
     kill::step("volume renamed");
-    Ok(path)
+    Ok((path, checksums))
 }
 
 /// Removes half-written volumes of killed exports from the folder.

@@ -213,7 +213,7 @@ fn check_same_journal(file: &Path, receipt: &Receipt) -> Result<bool> {
 /// What does not fit the newest receipt before.
 fn oddities(before: &Receipt, receipt: &Receipt) -> Option<String> {
     if receipt.journal_number < before.journal_number {
-        return (receipt.created > before.created).then(|| {
+        return (receipt.created >= before.created).then(|| {
             format!(
                 "the journal of the site {} has fewer entries ({}) than in the receipt of {} ({}): the site was brought back from a backup, or entries were taken out",
                 receipt.site, receipt.journal_number, before.created, before.journal_number

@@ -74,7 +74,7 @@ pub(crate) struct Volume {
 }
 
 /// A volume whose head was read, and nothing in it may be used yet.
-pub(crate) struct UncheckedVolume {
+pub(crate) struct VolumeHead {
     path: PathBuf,
     pub(super) note: VolumeNote,
     pub(super) head: Head,
@@ -82,14 +82,14 @@ pub(crate) struct UncheckedVolume {
 }
 
 /// Reads the head of a volume.
-pub(super) fn read_head(path: &Path, limits: &BundleLimits) -> Result<UncheckedVolume> {
+pub(super) fn read_head(path: &Path, limits: &BundleLimits) -> Result<VolumeHead> {
     let file = File::open(path).doing("open the volume", path)?;
     let (reader, note, head) = VolumeReader::open(BufReader::with_capacity(1 << 16, file), limits)
         .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
-    Ok(UncheckedVolume { path: path.to_owned(), note, head, reader })
+    Ok(VolumeHead { path: path.to_owned(), note, head, reader })
 }
 
-impl UncheckedVolume {
+impl VolumeHead {
     /// Checks the head.
     pub(super) fn check(
         self,
@@ -136,6 +136,11 @@ pub(crate) trait VolumeSink {
 }
 
 impl Volume {
+    /// SHA-256 of its `SHA256SUMS`, when it was walked to its end.
+    pub(super) fn checksums(&self) -> Option<Sha256> {
+        self.reader.checksums()
+    }
+
     /// Reads all members once, front to end, and the tail.
     pub(crate) fn walk(
         &mut self,

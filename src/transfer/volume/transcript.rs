@@ -205,8 +205,12 @@ impl Transcript {
     }
 
     /// The last byte of a volume was read.
-    pub(super) fn end_of_volume(&mut self, note: &VolumeNote) {
-        self.add("end", CheckVerdict::Passed, || json!({ "objects": note.objects.len() }));
+    pub(super) fn end_of_volume(&mut self, note: &VolumeNote, checksums: Option<Sha256>) {
+        self.add(
+            "end",
+            CheckVerdict::Passed,
+            || json!({ "objects": note.objects.len(), "sha256sums": checksums }),
+        );
         self.volume = None;
     }
 

@@ -184,7 +184,7 @@ fn verify_all(
         progress.phase("verifying", Some(total));
         sink.uncheckable = 0;
         volume.walk(&mut sink, progress)?;
-        sink.transcript.end_of_volume(&volume.note);
+        sink.transcript.end_of_volume(&volume.note, volume.checksums());
         volumes.push(describe_volume(&volume, sink.uncheckable));
     }
     Ok(VerifyReport { volumes })
