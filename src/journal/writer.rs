@@ -38,7 +38,9 @@ impl Journal {
     /// When another run holds the journal for too long, the entries before cannot be read, or the disk
     /// fails; what was begun is taken back or repaired by the next run.
     pub fn append(&self, new: NewEntry, now: Timestamp) -> Result<JournalEntry> {
-        make_private_folder(&self.folder).doing("make", &self.folder)?;
+        if !self.folder.exists() {
+            make_private_folder(&self.folder).doing("make", &self.folder)?;
+        }
         let _lock = lock(&self.folder)?;
         let mut tail = Tail::read(&self.folder)?;
         if let Some(cut_off) = tail.repair()? {
@@ -53,7 +55,8 @@ fn make_private_folder(folder: &Path) -> io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.create(folder)?;
+    folder.parent().map_or(Ok(()), durable::sync_folder)
 }
 
 fn private_file() -> OpenOptions {

@@ -51,7 +51,8 @@ pub fn make(context: &Context<'_>, out: &Path) -> Result<ReceiptSummary> {
     let data = context.data_dir()?;
     let head = Journal::new(data.journal()).head()?;
     let (receipt, file) = transfer::make_receipt(&data, (head.number, head.sha256), context.now())?;
-    durable::write(out, &file).doing("write the receipt to", out).map_err(TransferError::from)?;
+    let written = durable::write_in_place(out, &file).doing("write the receipt to", out);
+    written.map_err(TransferError::from)?;
     context.journaled(EntryKind::Receipt, "receipt", Ok(summary(receipt, true)), |made| {
         let what = format!("a receipt was made for snapshot {}", made.receipt.snapshot);
         Some((what, json!({ "receipt": made.receipt, "sha256": Sha256::hash(&file) })))

@@ -70,6 +70,6 @@ pub fn verify(context: &Context<'_>, request: &VerifyRequest) -> Result<VerifyRe
 
 fn write(transcript: &Transcript, out: &Path) -> Result<()> {
     let json = serde_json::to_vec_pretty(transcript).map_err(io::Error::from);
-    let written = json.and_then(|json| durable::write(out, &json));
+    let written = json.and_then(|json| durable::write_in_place(out, &json));
     Ok(written.doing("write the transcript to", out).map_err(TransferError::from)?)
 }

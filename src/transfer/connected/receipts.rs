@@ -27,6 +27,9 @@ use crate::{
 
 type Result<T> = std::result::Result<T, TransferError>;
 
+/// The beginning of the names of temporary files.
+const TEMPORARY: &str = ".tmp";
+
 /// A snapshot that a site has said to serve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -102,6 +105,11 @@ pub fn add_receipt(data: &DataDir, path: &Path, check: &KeyCheck) -> Result<Rece
     check_snapshot(&catalog, &receipt)?;
     let key_pinned = check_key(data, &receipt, check)?;
     let folder = data.receipts().join(&receipt.site).join(key_name(&receipt));
+    for folder in [&folder, &data.receipts().join(&receipt.site)] {
+        if folder.exists() {
+            durable::sweep(folder, TEMPORARY).doing("clear", folder)?;
+        }
+    }
     let before = newest_in(&folder)?;
     let file = folder.join(format!("{}.json", receipt.journal_number));
     let new = match fs::read(&file) {

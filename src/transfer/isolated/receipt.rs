@@ -20,6 +20,9 @@ use crate::{
 
 type Result<T> = std::result::Result<T, TransferError>;
 
+/// The beginning of the name of the folder in which the key is made.
+const TEMPORARY: &str = ".tmp";
+
 /// Makes a receipt for the snapshot in force, with the last entry of the journal of this side; gives its
 /// file, too. The first one makes the key of this site.
 ///
@@ -51,11 +54,14 @@ pub fn make_receipt(
 fn site_key(data: &DataDir) -> Result<SigningKey> {
     let _lock = trust::lock(data)?;
     let (folder, path) = (data.keys(), data.keys().join("site.pem"));
+    if folder.exists() {
+        durable::sweep(&folder, TEMPORARY).doing("clear", &folder)?;
+    }
     if !path.exists() {
         std::fs::create_dir_all(&folder).doing("make", &folder)?;
         durable::permit(&folder, 0o700).doing("set the permissions of", &folder)?;
         // Written beside, so that a run that is killed leaves no half key.
-        let scratch = tempfile::Builder::new().prefix(".tmp").tempdir_in(&folder);
+        let scratch = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(&folder);
         let scratch = scratch.doing("make a folder in", &folder)?;
         let new = scratch.path().join("site.pem");
         SigningKey::generate()?.save(&new, None)?;
