@@ -24,6 +24,21 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes a file that a person has named, outside our folders: in place, because nobody would sweep a
+/// temporary file that a killed run leaves beside it. What cannot be written whole is removed.
+///
+/// # Errors
+/// When the disk fails.
+pub(crate) fn write_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    let written = file.write_all(bytes).and_then(|()| where_possible(file.sync_all()));
+    if written.is_err() {
+        // The error says that it is not there.
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
 /// Gives a written temporary file its name, for good. It must lie in the file system of `path`.
 ///
 /// # Errors

@@ -21,6 +21,7 @@
 //! | 4 | [`publish`] | an installer becomes an update document | |
 //! | 4 | [`approval`] | an administrator's decision, or a rule, becomes approvals | |
 //! | 3 | [`catalog`], [`content`], [`fleet`], [`data_dir`] | the stores: SQLite and files | protocol, each other |
+//! | 3 | [`journal`] | what crossed and what was decided, entry by entry in a hash chain | the stores |
 //! | 3 | [`advice`] | what an administrator can do about the cause of an error | |
 //! | 2 | [`scope`] | pure: what does this agent need? | I/O |
 //! | 2 | [`protocol`] | messages, error codes, cookies, Xpress | I/O |
@@ -46,7 +47,9 @@
 //! | `incoming/` | [`transfer`] | import: what has been read and not yet accepted; else absent |
 //! | `parts/<sha256>.<offset>` | [`transfer`] | import: parts of payloads whose other parts are on other volumes |
 //! | `damaged/` | [`transfer`] | check: files that are not what their name says |
-//! | `keys/` | [`transfer`] | `keys init` |
+//! | `keys/` | [`transfer`] | `keys init`; at a site `receipt`: the key that signs receipts |
+//! | `receipts/<site>/` | [`transfer`] | `receipt add`: the key of a site, and its receipts |
+//! | `journal/<n>.jsonl` | [`journal`] | every operation that changes something |
 //! | `packs/` | [`server`] | the server: compressed fragments, derived, may be deleted |
 
 pub mod advice;
@@ -65,6 +68,7 @@ mod encoding;
 pub mod error_chain;
 pub mod file_error;
 pub mod fleet;
+pub mod journal;
 pub mod ops;
 pub mod printable;
 pub mod protocol;

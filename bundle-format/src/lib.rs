@@ -15,6 +15,7 @@
 //! | [`policy`] | the policy: approvals and declines that travel, under their own role |
 //! | [`container`] | volumes: writing, and strict reading |
 //! | [`needs`] | what a site lacks, on its way back to the connected side |
+//! | [`receipt`] | what a site says that it serves, on its way back to the connected side |
 //! | [`trust`] | roots, signing, the trust state, checking a volume's head |
 //! | [`keys`] | key files |
 //!
@@ -29,5 +30,6 @@ pub mod needs;
 mod packed;
 pub mod parity;
 pub mod policy;
+pub mod receipt;
 pub mod segment;
 pub mod trust;

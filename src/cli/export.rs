@@ -27,9 +27,10 @@ pub(super) struct Args {
     /// Everything, whatever was packed for the site before
     #[arg(long)]
     full: bool,
-    /// What came after this snapshot, which the site has
-    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "full")]
-    since: Option<u64>,
+    /// What came after this snapshot, which the site has; `acknowledged`: after the one that its newest
+    /// receipt names
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "full", value_parser = parse_since)]
+    since: Option<ExportSelection>,
     /// Exactly what the site lacks, as `tidegate needs` has written it there: the file, or its short
     /// code in a file (- for the standard input). Seals nothing and needs no key
     #[arg(long, value_name = "FILE", conflicts_with_all = ["full", "since"])]
@@ -71,13 +72,21 @@ impl Args {
     }
 
     fn selection(&self) -> anyhow::Result<ExportSelection> {
-        Ok(match (&self.needs, self.since) {
+        Ok(match (&self.needs, &self.since) {
             (Some(path), _) => ExportSelection::Needs(export::read_needs(path)?),
-            (None, Some(since)) => ExportSelection::Since(since),
+            (None, Some(since)) => since.clone(),
             (None, None) if self.full => ExportSelection::Full,
             (None, None) => ExportSelection::Unpacked,
         })
     }
+}
+
+fn parse_since(text: &str) -> Result<ExportSelection, &'static str> {
+    if text == "acknowledged" {
+        return Ok(ExportSelection::SinceAcknowledged);
+    }
+    let number = text.parse().map(ExportSelection::Since);
+    number.map_err(|_| "give the number of a snapshot, or `acknowledged`")
 }
 
 fn text(report: &ExportReport, asked: Option<u64>) -> String {

@@ -23,6 +23,7 @@ mod hierarchy;
 mod import;
 mod init;
 mod inspect;
+mod journal;
 mod keys;
 mod needs;
 mod output;
@@ -34,6 +35,7 @@ mod progress;
 mod prune;
 mod publish;
 mod question;
+mod receipt;
 mod removal;
 mod rules;
 mod seal;
@@ -137,6 +139,8 @@ enum Command {
     Import(import::Args),
     /// Isolated: what is missing here, for the connected side
     Needs(needs::Args),
+    /// Isolated: say, signed, which snapshot is served here; connected: record what a site says
+    Receipt(receipt::Args),
     /// Be a WSUS to Windows Update Agents
     Serve(serve::Args),
     /// Ask a WSUS as a Windows Update Agent would, and judge its answers
@@ -148,6 +152,8 @@ enum Command {
     Status(status::Args),
     /// Hash everything again and compare; or --can-sync: are upstream, agents and downstreams well?
     Check(check::Args),
+    /// What crossed and what was decided on this side, in a record that shows when it is changed
+    Journal(journal::Args),
     /// Remove what belongs to past snapshots only
     Prune(prune::Args),
     /// Show the whole way across an air gap, in temporary folders
@@ -217,12 +223,14 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Inspect(args) => args.run(context),
         Command::Import(args) => args.run(context),
         Command::Needs(args) => args.run(context),
+        Command::Receipt(args) => args.run(context),
         Command::Serve(args) => args.run(context),
         #[cfg(feature = "probe")]
         Command::Probe(args) => args.run(context),
         Command::Snapshots(args) => args.run(context),
         Command::Status(args) => args.run(context),
         Command::Check(args) => args.run(context),
+        Command::Journal(args) => args.run(context),
         Command::Prune(args) => args.run(context),
         #[cfg(all(feature = "probe", feature = "upstream"))]
         Command::Demo(args) => args.run(context),

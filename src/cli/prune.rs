@@ -59,9 +59,6 @@ fn text(report: &PruneReport) -> String {
         return "Nothing to remove.\n".to_owned();
     }
     let mut text = String::new();
-    for number in &report.heads {
-        text.push_str(&format!("signatures of snapshot {number}\n"));
-    }
     for (what, objects) in
         [("segment", &report.segments), ("payload that no update names", &report.payloads)]
     {
@@ -75,9 +72,8 @@ fn text(report: &PruneReport) -> String {
     }
     let freed = if report.frees_unneeded { report.unneeded.len() as u64 } else { 0 };
     text.push_str(&format!(
-        "{} {}, {} and {} ({}).\n",
-        if report.dry_run { "Would remove signatures of" } else { "Removed signatures of" },
-        count(report.heads.len() as u64, "snapshot"),
+        "{} {} and {} ({}).\n",
+        if report.dry_run { "Would remove" } else { "Removed" },
         count(report.segments.len() as u64, "segment"),
         count(report.payloads.len() as u64 + freed, "payload"),
         human_bytes(report.bytes)

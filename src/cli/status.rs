@@ -7,7 +7,7 @@ use tidegate::{
     data_dir::Side,
     fleet::{Dropped, MissingGroup, TurnedAway},
     ops::age::SnapshotAge,
-    ops::status::{self, GonePayloads, StatusOutcome},
+    ops::status::{self, GonePayloads, SiteDelivery, StatusOutcome},
 };
 
 use super::{
@@ -66,6 +66,7 @@ fn text(status: &StatusOutcome) -> String {
     let is_unfinished = |row: &SnapshotRow| status.unfinished_import == Some(row.number);
     text.extend(status.snapshots.iter().map(|row| snapshot(row, is_unfinished(row))));
     text.extend(status.age.iter().map(age));
+    text.extend(status.deliveries.iter().map(delivery));
     text.extend(status.problems.iter().map(|problem| format!("Problem: {problem}\n")));
     if let Some(snapshot) = status.unfinished_import {
         text.push_str(&unfinished(snapshot));
@@ -146,6 +147,22 @@ pub(super) fn snapshot(snapshot: &SnapshotRow, is_unfinished: bool) -> String {
     };
     let (number, created, age) = (snapshot.number, snapshot.created, in_words(age));
     format!("Snapshot {number}: {state}sealed {created:.0} ({age})\n")
+}
+
+/// How far a site has come.
+fn delivery(delivery: &SiteDelivery) -> String {
+    let exported = match delivery.exported {
+        Some(number) => format!("snapshot {number} was packed for it"),
+        None => "nothing was packed for it".to_owned(),
+    };
+    let acknowledged = match &delivery.acknowledged {
+        Some(found) => {
+            let age = Timestamp::now().duration_since(found.created).as_hours() / 24;
+            format!("it acknowledged snapshot {} ({})", found.snapshot, in_words(age))
+        }
+        None => "it acknowledged none (see `tidegate receipt`)".to_owned(),
+    };
+    format!("Site {}: {exported}; {acknowledged}\n", delivery.site)
 }
 
 /// How long ago something was, in days.

@@ -30,6 +30,10 @@ pub(super) struct Check {
     /// Refuse expired signatures instead of warning
     #[arg(long)]
     refuse_expired: bool,
+    /// Write every check that was made, with what went into it, to this file (JSON); also of a volume
+    /// that is refused
+    #[arg(long, value_name = "FILE")]
+    transcript: Option<PathBuf>,
 }
 
 impl Check {
@@ -38,6 +42,7 @@ impl Check {
             bundles: self.bundles,
             root: self.root,
             refuse_expired: self.refuse_expired || context.config.import.refuse_expired,
+            transcript: self.transcript,
         }
     }
 }

@@ -237,6 +237,16 @@ impl DataDir {
         self.root.join("keys")
     }
 
+    /// The receipts of sites, on the connected side.
+    pub fn receipts(&self) -> PathBuf {
+        self.root.join("receipts")
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
     /// The folder of fragment packs, derived from the catalogue.
     pub fn packs(&self) -> PathBuf {
         self.root.join("packs")

@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 
 /// What of ours may lie in the data folder. Anything else there is not ours to change.
 #[cfg(unix)]
-const OURS: [&str; 17] = [
+const OURS: [&str; 19] = [
     "tidegate.json",
     "catalog.sqlite",
     "catalog.sqlite-wal",
@@ -19,6 +19,8 @@ const OURS: [&str; 17] = [
     "snapshots",
     "trust",
     "keys",
+    "journal",
+    "receipts",
     "packs",
     "parts",
     "incoming",

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 
 use super::{
     Result,
@@ -12,11 +13,13 @@ use super::{
         obstacles,
         reasons::{ReasonDetails, WaitingUpdate},
     },
+    wording::{count, listed},
 };
 pub use crate::approval::{ApprovalOutcome, SelectedUpdate, UpdateSelection};
 use crate::{
     approval::{self, Request},
     fleet::{Approval, ApprovalAction, Group},
+    journal::EntryKind,
     transfer,
     update::UpdateId,
 };
@@ -106,7 +109,22 @@ pub fn approve(context: &Context<'_>, request: &ApproveRequest) -> Result<Approv
         waiting = obstacles::waiting(context, &catalog, &fleet)?;
         waiting.retain(|one| selected.contains(&one.update));
     }
-    Ok(ApproveOutcome { group, updates, waiting })
+    let outcome = ApproveOutcome { group, updates, waiting };
+    context.journaled(EntryKind::Approve, "approve", Ok(outcome), |done| {
+        let is_decided = |one: &&SelectedUpdate| {
+            matches!(one.decision, ApprovalOutcome::Approved { changed: true })
+        };
+        let decided: Vec<_> = done.updates.iter().filter(is_decided).collect();
+        let (number, group) = (count(decided.len() as u64, "update"), &done.group.name);
+        let what = format!("{number} approved for {group}");
+        let details = json!({
+            "group": done.group.id,
+            "action": request.action,
+            "deadline": request.deadline,
+            "updates": listed(decided.iter().map(|one| (one.update, &one.title))),
+        });
+        (!request.dry_run && !decided.is_empty()).then_some((what, details))
+    })
 }
 
 /// Takes the approvals of a group back.
@@ -121,7 +139,14 @@ pub fn unapprove(
     let (catalog, mut fleet) = context.catalog_and_fleet_to_change()?;
     let group = fleet.group(group)?;
     let removed = approval::unapprove(&catalog, &mut fleet, selection, group.id)?;
-    Ok(UnapproveOutcome { removed, group })
+    let outcome = UnapproveOutcome { removed, group };
+    context.journaled(EntryKind::Approve, "unapprove", Ok(outcome), |done| {
+        let UnapproveOutcome { removed, group } = done;
+        let number = count(removed.len() as u64, "approval");
+        let what = format!("{number} taken back for {}", group.name);
+        let details = json!({ "group": group.id, "updates": listed(removed) });
+        (!removed.is_empty()).then_some((what, details))
+    })
 }
 
 /// All approvals.

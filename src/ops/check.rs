@@ -10,7 +10,7 @@ use super::{
     progress::TransferPhases,
 };
 pub use crate::transfer::CheckReport;
-use crate::{catalog::Catalog, transfer};
+use crate::{catalog::Catalog, error_chain::chain, journal::Journal, transfer};
 
 /// What was found, and how old the newest snapshot is.
 #[derive(Debug, Clone, Serialize)]
@@ -48,8 +48,11 @@ pub struct CheckRequest {
 pub fn check(context: &Context<'_>, request: CheckRequest) -> Result<CheckOutcome> {
     let data = context.data_dir()?;
     let phases = TransferPhases::new(context.observer());
-    let report = transfer::check(&data, context.now(), request.put_aside, &phases)?;
+    let mut report = transfer::check(&data, context.now(), request.put_aside, &phases)?;
     drop(phases);
+    if let Err(error) = Journal::new(data.journal()).verify() {
+        report.problems.push(chain(&error));
+    }
     // Why a catalogue cannot be read is in the report.
     let catalog = data.catalog();
     let catalog = if catalog.exists() { Catalog::open_to_look(&catalog).ok() } else { None };

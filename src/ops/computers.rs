@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::{
     fleet::{Compliance, Computer, Event, Fleet},
+    journal::EntryKind,
     update::UpdateId,
 };
 
@@ -102,7 +104,14 @@ pub fn assign(
     let mut fleet = context.fleet_to_change()?;
     let ids = groups.iter().map(|group| Ok(fleet.group(group)?.id)).collect::<Result<Vec<_>>>()?;
     fleet.assign(computer, &ids)?;
-    Ok(ComputerAssigned { computer: computer.to_owned(), groups })
+    let assigned = ComputerAssigned { computer: computer.to_owned(), groups };
+    context.journaled(EntryKind::Computers, "computers move", Ok(assigned), |done| {
+        let groups = match done.groups.as_slice() {
+            [] => "no group".to_owned(),
+            groups => groups.join(", "),
+        };
+        Some((format!("{} was moved to {groups}", done.computer), json!(done)))
+    })
 }
 
 /// Forgets a computer, or all that fit; without `really`, only says which. They are back when they call
@@ -130,6 +139,7 @@ pub fn remove(
 
 impl RemovalTarget for Computer {
     const KIND: &'static str = "computer";
+    const ENTRY: EntryKind = EntryKind::Computers;
 
     fn id(&self) -> String {
         self.id.clone()

@@ -3,13 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Result, error::OpsError, progress::Observer};
+use super::{
+    Result,
+    error::{Concern, OpsError},
+    progress::Observer,
+};
 use crate::{
     catalog::Catalog,
     data_dir::{DataDir, Side},
+    error_chain::chain,
     fleet::Fleet,
+    journal::{EntryKind, Journal, NewEntry, Verdict},
     update::DocumentLimits,
 };
 
@@ -95,5 +102,43 @@ impl<'a> Context<'a> {
     pub(super) fn catalog_and_fleet_to_change(&self) -> Result<(Catalog, Fleet)> {
         let data = self.data_dir()?;
         Ok((Catalog::open(&data.catalog())?, Fleet::open(&data.fleet())?))
+    }
+
+    /// Enters into the journal what an operation has done, if it has changed anything: in a sentence, and
+    /// with more for programs. What was refused is entered as it was `asked` for, with the reason; what
+    /// failed is not, because nothing has become of it, unless it is an import: that may have begun.
+    pub(super) fn journaled<T>(
+        &self,
+        kind: EntryKind,
+        asked: &str,
+        result: Result<T>,
+        done: impl FnOnce(&T) -> Option<(String, Value)>,
+    ) -> Result<T> {
+        let entry =
+            |verdict, what: String, why, details| NewEntry { kind, verdict, what, why, details };
+        let new = match &result {
+            Ok(outcome) => {
+                done(outcome).map(|(what, details)| entry(Verdict::Done, what, None, details))
+            }
+            Err(error) => {
+                let verdict = match error.concern() {
+                    Concern::Bundle => Some(Verdict::Refused),
+                    Concern::Machine if kind == EntryKind::Import => Some(Verdict::Failed),
+                    Concern::Machine | Concern::Caller => None,
+                };
+                let why = Some(chain(error));
+                verdict.map(|verdict| entry(verdict, asked.to_owned(), why, Value::Null))
+            }
+        };
+        // A side that cannot be opened has no journal.
+        if let (Some(new), Ok(data)) = (new, self.data_dir())
+            && let Err(error) = Journal::new(data.journal()).append(new, self.now())
+        {
+            self.observer.warn(&format!(
+                "this is not in the journal, because it cannot be written: {}",
+                chain(&error)
+            ));
+        }
+        result
     }
 }

@@ -1,10 +1,16 @@
 //! Decline updates, or take declines back.
 
 use serde::Serialize;
+use serde_json::json;
 
-use super::{Result, context::Context};
+use super::{
+    Result,
+    context::Context,
+    wording::{count, listed},
+};
 use crate::{
     approval::{self, UpdateSelection},
+    journal::EntryKind,
     transfer,
     update::UpdateId,
 };
@@ -31,8 +37,16 @@ pub fn decline(
     let (mut catalog, mut fleet) = context.catalog_and_fleet_to_change()?;
     let changed = approval::decline(&catalog, &mut fleet, selection, undo, context.now())?;
     transfer::restore_needed(&mut catalog, &fleet)?;
-    Ok(match undo {
+    let outcome = match undo {
         true => DeclineOutcome::NoLongerDeclined(changed),
         false => DeclineOutcome::Declined(changed),
+    };
+    context.journaled(EntryKind::Decline, "decline", Ok(outcome), |done| {
+        let (updates, verb) = match done {
+            DeclineOutcome::Declined(updates) => (updates, "declined"),
+            DeclineOutcome::NoLongerDeclined(updates) => (updates, "no longer declined"),
+        };
+        let what = format!("{} {verb}", count(updates.len() as u64, "update"));
+        (!updates.is_empty()).then(|| (what, json!({ "updates": listed(updates) })))
     })
 }

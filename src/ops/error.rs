@@ -12,6 +12,7 @@ use crate::{
     content::ContentError,
     data_dir::DataDirError,
     fleet::FleetError,
+    journal::JournalError,
     publish::PublishError,
     server::ServerError,
     transfer::{Blame, TransferError},
@@ -22,7 +23,8 @@ use crate::{
 pub enum Concern {
     /// Who asked for the operation: the request contradicts itself or the configuration.
     Caller,
-    /// Who made or carried the bundle: it must not be trusted, and nothing was changed.
+    /// Who made or carried the bundle, the receipt or the journal: it must not be trusted, and nothing
+    /// was changed.
     Bundle,
     /// Who runs this machine and the servers that it talks to.
     Machine,
@@ -65,6 +67,9 @@ pub enum OpsError {
     /// Something did not cross between bundle and stores.
     #[error(transparent)]
     Transfer(#[from] TransferError),
+    /// The journal cannot be read, or must not be trusted.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The server does not start.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -112,7 +117,9 @@ impl OpsError {
                 Blame::Refused => Concern::Bundle,
                 Blame::Machine => Concern::Machine,
             },
+            Self::Journal(error) if error.is_broken() => Concern::Bundle,
             Self::Unfit { .. }
+            | Self::Journal(_)
             | Self::DataDir(_)
             | Self::Catalog(_)
             | Self::Content(_)

@@ -8,6 +8,7 @@ use std::{
 
 use bundle_format::needs::{NEEDS_BYTES, NeedsRequest};
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::{
     Result,
@@ -16,12 +17,14 @@ use super::{
     progress::TransferPhases,
     seal::{self, with_waiting},
     waiting::WaitingOutcome,
+    wording::{count, listed},
 };
 pub use crate::transfer::{ExportOptions, ExportReport, ExportSelection, LARGEST_ON_FAT};
 use crate::{
     catalog::Catalog,
     data_dir::{self, DataDir, Side},
     file_error::Doing as _,
+    journal::EntryKind,
     transfer::{self, TransferError},
 };
 
@@ -60,8 +63,9 @@ pub fn export(
     let made = !out.exists();
     let created = seal::date(context, *created);
     let phases = TransferPhases::new(context.observer());
-    let report = transfer::export(&data, site, out, created, options, &phases)?;
+    let report = transfer::export(&data, site, out, created, options, &phases);
     drop(phases);
+    let report = journaled(context, site, report.map_err(OpsError::from))?;
     if made {
         context.observer().warn(&format!(
             "{} was not there and was made: if it should be on a medium, look whether that is mounted",
@@ -76,6 +80,34 @@ pub fn export(
     }
     warn_of_earlier_volumes(context, out, &report.volumes);
     with_waiting(context, &data, report)
+}
+
+/// Enters what was packed, and the snapshot that was sealed for it.
+fn journaled(
+    context: &Context<'_>,
+    site: &str,
+    report: Result<ExportReport>,
+) -> Result<ExportReport> {
+    if let Some(sealed) = report.as_ref().ok().and_then(|report| report.sealed.clone()) {
+        context.journaled(EntryKind::Seal, "seal", Ok(sealed), seal::entry)?;
+    }
+    context.journaled(EntryKind::Export, &format!("export for {site}"), report, |report| {
+        let size = |path: &PathBuf| fs::metadata(path).map(|file| file.len()).ok();
+        let volumes = report.volumes.iter().zip(&report.checksums).map(|(path, checksums)| {
+            json!({ "path": path, "size": size(path), "sha256sums": checksums })
+        });
+        let ExportReport { snapshot, set, segments, payloads, .. } = report;
+        let details = json!({
+            "site": site,
+            "snapshot": snapshot,
+            "set": set,
+            "segments": segments,
+            "payloads": payloads,
+            "volumes": listed(volumes),
+        });
+        let volumes = count(report.volumes.len() as u64, "volume");
+        Some((format!("snapshot {snapshot} was packed for {site} into {volumes}"), details))
+    })
 }
 
 /// Reads what a site needs: the file, or the short code in a file; `-` is the standard input.

@@ -1,9 +1,10 @@
 //! Target groups.
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::{Result, context::Context};
-use crate::fleet::Group;
+use crate::{fleet::Group, journal::EntryKind};
 
 /// A group that was removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,7 +28,10 @@ pub fn list(context: &Context<'_>) -> Result<Vec<Group>> {
 pub fn add(context: &Context<'_>, name: &str, parent: Option<&str>) -> Result<Group> {
     let mut fleet = context.fleet_to_change()?;
     let parent = parent.map(|parent| fleet.group(parent)).transpose()?;
-    Ok(fleet.create_group(name, parent.map(|parent| parent.id))?)
+    let group = fleet.create_group(name, parent.map(|parent| parent.id))?;
+    context.journaled(EntryKind::Groups, "groups add", Ok(group), |group| {
+        Some((format!("the group {} was made", group.name), json!(group)))
+    })
 }
 
 /// Removes a group; its computers become unassigned, its approvals go.
@@ -38,5 +42,10 @@ pub fn remove(context: &Context<'_>, name_or_id: &str) -> Result<GroupRemoved> {
     let mut fleet = context.fleet_to_change()?;
     let group = fleet.group(name_or_id)?;
     fleet.remove_group(group.id)?;
-    Ok(GroupRemoved { removed: group })
+    context.journaled(
+        EntryKind::Groups,
+        "groups remove",
+        Ok(GroupRemoved { removed: group }),
+        |done| Some((format!("the group {} was removed", done.removed.name), json!(done.removed))),
+    )
 }

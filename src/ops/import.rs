@@ -3,17 +3,21 @@
 use std::{collections::HashMap, path::PathBuf};
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::{
     Result,
     age::{SnapshotAge, snapshot_age},
     context::Context,
+    error::OpsError,
     policy,
     progress::TransferPhases,
     waiting::{self, WaitingSummary},
+    wording::listed,
 };
 pub use crate::transfer::ImportReport;
 use crate::{
+    journal::EntryKind,
     transfer::{self, ImportOptions, UpdateSummary},
     update::UpdateId,
 };
@@ -69,8 +73,10 @@ pub fn import(context: &Context<'_>, request: &ImportRequest) -> Result<ImportOu
         ..ImportOptions::new(context.now())
     };
     let phases = TransferPhases::new(context.observer());
-    let mut report = transfer::import(&data, &request.bundles, &options, &phases)?;
+    let report = transfer::import(&data, &request.bundles, &options, &phases);
     drop(phases);
+    let report = report.map_err(OpsError::from);
+    let mut report = if request.dry_run { report } else { journaled(context, request, report) }?;
     for warning in &report.warnings {
         context.observer().warn(warning);
     }
@@ -101,4 +107,39 @@ fn name_policy(context: &Context<'_>, report: &mut ImportReport) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Enters what was taken in, also if nothing was new: that it came again. Or why it was refused.
+fn journaled(
+    context: &Context<'_>,
+    request: &ImportRequest,
+    report: Result<ImportReport>,
+) -> Result<ImportReport> {
+    let names: Vec<String> =
+        request.bundles.iter().map(|path| path.display().to_string()).collect();
+    let asked = format!("import of {}", names.join(", "));
+    context.journaled(EntryKind::Import, &asked, report, |report| {
+        let what = match (report.in_force, report.before) {
+            (Some(now), before) if report.switched.is_none() && before.is_some() => {
+                format!("{asked}: snapshot {now} is served as before")
+            }
+            (Some(now), Some(before)) => {
+                format!("{asked}: snapshot {now} is served instead of {before}")
+            }
+            (Some(now), None) => format!("{asked}: snapshot {now} is served, the first one"),
+            (None, _) => format!("{asked}: nothing is served yet"),
+        };
+        let details = json!({
+            "snapshot-before": report.before,
+            "snapshot-in-force": report.in_force,
+            "volumes": listed(&report.volumes),
+            "new-objects": report.new_objects,
+            "new-bytes": report.new_bytes,
+            "pending": report.pending.iter().map(|one| one.snapshot).collect::<Vec<_>>(),
+            "decisions": report.policy.len(),
+            "policy-held": report.policy_held,
+            "warnings": listed(&report.warnings),
+        });
+        Some((what, details))
+    })
 }

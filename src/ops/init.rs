@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{Result, context::Context, error::OpsError, progress::TransferPhases};
@@ -11,6 +12,7 @@ use crate::{
     catalog::Catalog,
     data_dir::{self, DataDir, Side},
     fleet::Fleet,
+    journal::EntryKind,
     transfer::{self, ImportOptions},
 };
 
@@ -68,7 +70,10 @@ pub fn init(context: &Context<'_>, side: NewSide) -> Result<InitOutcome> {
         Fleet::open(&data.fleet())?;
         Ok::<_, OpsError>(())
     })?;
-    Ok(InitOutcome { data: data.root().to_owned(), side: data.side().clone() })
+    let outcome = InitOutcome { data: data.root().to_owned(), side: data.side().clone() };
+    context.journaled(EntryKind::Init, "init", Ok(outcome), |made| {
+        Some(("this side was made".to_owned(), json!(made.side)))
+    })
 }
 
 /// Makes a connected side that goes on as the mirror of a bundle: the same revisions keep their
@@ -83,5 +88,9 @@ pub fn seed(context: &Context<'_>, request: &SeedRequest) -> Result<SeedReport> 
     let phases = TransferPhases::new(context.observer());
     let SeedRequest { bundles, root, fingerprint } = request;
     let fingerprint = fingerprint.as_deref();
-    Ok(transfer::seed(context.folder(), bundles, root, fingerprint, &options, &phases)?)
+    let seeded = transfer::seed(context.folder(), bundles, root, fingerprint, &options, &phases);
+    drop(phases);
+    context.journaled(EntryKind::Init, "init --seed", seeded.map_err(OpsError::from), |report| {
+        Some(("this side was made from a bundle of a lost mirror".to_owned(), json!(report)))
+    })
 }

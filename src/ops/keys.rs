@@ -4,9 +4,13 @@ use std::path::{Path, PathBuf};
 
 use bundle_format::keys::is_encrypted;
 pub use bundle_format::keys::{KeyName, KeyRole};
+use serde_json::{Value, json};
 
 use super::{Result, context::Context, error::OpsError};
-use crate::transfer::{self, KeysOptions, TransferError};
+use crate::{
+    journal::EntryKind,
+    transfer::{self, KeysOptions, TransferError},
+};
 pub use crate::transfer::{
     BroughtKeys, KeyRotation, KeysOverview, KeysReport, ListedKey, MadeKey, RootToSign, WaitingRoot,
 };
@@ -85,7 +89,10 @@ pub fn init(context: &Context<'_>, new: NewKeys) -> Result<KeysReport> {
         brought,
         now,
     };
-    Ok(transfer::keys_init(&data, &options)?)
+    let made = transfer::keys_init(&data, &options).map_err(OpsError::from);
+    context.journaled(EntryKind::Keys, "keys init", made, |report| {
+        Some(("keys were made".to_owned(), entry(report)))
+    })
 }
 
 /// Replaces keys: makes a new root, signed by the old and the new root keys, that revokes the old.
@@ -103,7 +110,17 @@ pub fn rotate(
             "say what to replace: --root, --content, --policy, or the public part of a new key such as --countersigner-key",
         ));
     }
-    Ok(transfer::keys_rotate(&data, which, passphrase, context.now())?)
+    let made = transfer::keys_rotate(&data, which, passphrase, context.now());
+    context.journaled(EntryKind::Keys, "keys rotate", made.map_err(OpsError::from), |report| {
+        let roles = [(which.root, "root"), (which.content, "content"), (which.policy, "policy")];
+        let roles: Vec<&str> = roles.iter().filter(|(is, _)| *is).map(|(_, role)| *role).collect();
+        Some((format!("keys were replaced: {}", roles.join(", ")), entry(report)))
+    })
+}
+
+/// What the journal says of keys: nothing that is secret.
+fn entry(report: &KeysReport) -> Value {
+    json!({ "root": report.root, "fingerprint": report.fingerprint_hex })
 }
 
 /// Reads a root that is to be signed, to be shown first.
@@ -128,7 +145,10 @@ pub fn sign_root(root: &Path, key: &Path, passphrase: Option<&str>) -> Result<Si
 /// # Errors
 /// When none waits, a copy is another root, or the disk fails.
 pub fn take_root(context: &Context<'_>, copies: &[PathBuf]) -> Result<KeysReport> {
-    Ok(transfer::keys_take_root(&context.data_dir()?, copies)?)
+    let taken = transfer::keys_take_root(&context.data_dir()?, copies).map_err(OpsError::from);
+    context.journaled(EntryKind::Keys, "keys take-root", taken, |report| {
+        Some(("a new root is used".to_owned(), entry(report)))
+    })
 }
 
 /// Which keys there are, and where their secret parts are.

@@ -27,6 +27,8 @@
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
 //! | `snapshots.rs`, `age.rs` | snapshots that were here, how two differ; how old the newest is |
 //! | `waiting.rs` | what is approved and not offered, and why |
+//! | `receipt.rs` | a site says what it serves; the connected side records it |
+//! | `journal.rs` | what crossed and what was decided here |
 //! | `status.rs`, `check.rs`, `can_sync/`, `prune.rs` | how this side stands, and keeping it in order |
 
 pub mod age;
@@ -48,6 +50,7 @@ pub mod hierarchy;
 pub mod import;
 pub mod init;
 pub mod inspect;
+pub mod journal;
 pub mod keys;
 pub mod needs;
 pub mod policy;
@@ -56,6 +59,7 @@ pub mod probe;
 mod progress;
 pub mod prune;
 pub mod publish;
+pub mod receipt;
 pub mod removal;
 #[cfg(feature = "upstream")]
 mod replica;

@@ -4,8 +4,14 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::{Result, context::Context, error::OpsError};
+use super::{
+    Result,
+    context::Context,
+    error::OpsError,
+    wording::{count, listed},
+};
 pub use crate::transfer::{
     LocalDecision, PolicyChange, PolicyChangeKind, PolicyChoice, PolicyDecision, PolicyOverview,
     PolicySummary,
@@ -14,6 +20,7 @@ use crate::{
     approval::{self, ApprovalOutcome, Request, SelectedUpdate, UpdateSelection},
     catalog::Catalog,
     fleet::{ApprovalAction, Fleet, Group},
+    journal::EntryKind,
     transfer,
     update::UpdateId,
 };
@@ -87,6 +94,18 @@ pub(super) fn name_changes(context: &Context<'_>, changes: &mut [PolicyChange]) 
     Ok(())
 }
 
+fn journaled(
+    context: &Context<'_>,
+    verb: &str,
+    decision: PolicyDecision,
+) -> Result<PolicyDecision> {
+    context.journaled(EntryKind::Policy, "policy", Ok(decision), |done| {
+        let changes = count(done.changes.len() as u64, "decision");
+        let details = json!({ "changes": listed(&done.changes), "held": done.held });
+        Some((format!("{changes} of the policy {verb}"), details))
+    })
+}
+
 fn named(context: &Context<'_>, mut decision: PolicyDecision) -> Result<PolicyDecision> {
     name_changes(context, &mut decision.changes)?;
     name_changes(context, &mut decision.remaining)?;
@@ -122,7 +141,8 @@ pub fn diff(context: &Context<'_>, bundles: &[PathBuf]) -> Result<Vec<PolicyChan
 /// # Errors
 /// When no policy is held, the part is not in it, or a store fails.
 pub fn accept(context: &Context<'_>, choice: &PolicyChoice) -> Result<PolicyDecision> {
-    named(context, transfer::policy_accept(&context.data_dir()?, choice, context.now())?)
+    let decision = transfer::policy_accept(&context.data_dir()?, choice, context.now())?;
+    named(context, journaled(context, "accepted", decision)?)
 }
 
 /// Refuses the held policy; or a part: then things stay here as they are, whatever is in later ones.
@@ -130,7 +150,8 @@ pub fn accept(context: &Context<'_>, choice: &PolicyChoice) -> Result<PolicyDeci
 /// # Errors
 /// As [`accept`].
 pub fn reject(context: &Context<'_>, choice: &PolicyChoice) -> Result<PolicyDecision> {
-    named(context, transfer::policy_reject(&context.data_dir()?, choice, context.now())?)
+    let decision = transfer::policy_reject(&context.data_dir()?, choice, context.now())?;
+    named(context, journaled(context, "rejected", decision)?)
 }
 
 /// Decides here, for good, for an update and a group.
@@ -154,7 +175,11 @@ pub fn override_approval(
             return Err(OpsError::usage(format!("{update} cannot be approved: {why}")));
         }
     }
-    Ok(OverrideOutcome { updates, group })
+    let outcome = OverrideOutcome { updates, group };
+    context.journaled(EntryKind::Policy, "policy override", Ok(outcome), |done| {
+        let what = format!("{update} was decided here, for good, for {}", done.group.name);
+        Some((what, json!({ "action": action, "updates": done.updates })))
+    })
 }
 
 /// Forbids approvals of an update for a group, whatever a policy says.
@@ -169,7 +194,11 @@ pub fn forbid_approval(
     let mut fleet = context.fleet_to_change()?;
     let group = fleet.group(group)?;
     let changed = fleet.refuse_approval(update, group.id)?;
-    Ok(ForbidOutcome { changed, group })
+    let outcome = ForbidOutcome { changed, group };
+    context.journaled(EntryKind::Policy, "policy override", Ok(outcome), |done| {
+        let what = format!("approvals of {update} were forbidden for {}", done.group.name);
+        done.changed.then_some((what, Value::Null))
+    })
 }
 
 /// Lets decisions made here go, for all groups or one (by name or id); policies and rules are
@@ -187,5 +216,6 @@ pub fn release(
         Some(group) => Some(Fleet::open(&data.fleet())?.group(group)?.id),
         None => None,
     };
-    named(context, transfer::policy_release(&data, update, group, context.now())?)
+    let decision = transfer::policy_release(&data, update, group, context.now())?;
+    named(context, journaled(context, "released", decision)?)
 }

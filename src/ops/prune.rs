@@ -1,8 +1,17 @@
 //! Remove what belongs to past snapshots only.
 
-use super::{Result, context::Context};
-use crate::transfer::{self, PruneOptions};
+use serde_json::json;
+
+use super::{
+    Result,
+    context::Context,
+    wording::{count, listed},
+};
 pub use crate::transfer::{PruneReport, UnneededPayload, UnneededReason};
+use crate::{
+    journal::EntryKind,
+    transfer::{self, PruneOptions},
+};
 
 /// What to remove.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,5 +32,22 @@ pub struct PruneRequest {
 pub fn prune(context: &Context<'_>, request: PruneRequest) -> Result<PruneReport> {
     let data = context.data_dir()?;
     let PruneRequest { dry_run, payloads, unneeded } = request;
-    Ok(transfer::prune(&data, &PruneOptions { dry_run, payloads, unneeded, now: context.now() })?)
+    let options = PruneOptions { dry_run, payloads, unneeded, now: context.now() };
+    let report = transfer::prune(&data, &options)?;
+    context.journaled(EntryKind::Prune, "prune", Ok(report), |report| {
+        let unneeded = if report.frees_unneeded { report.unneeded.as_slice() } else { &[] };
+        let files = report.payloads.len() + unneeded.len();
+        let what = format!(
+            "{} and {} removed",
+            count(report.segments.len() as u64, "segment"),
+            count(files as u64, "payload")
+        );
+        let details = json!({
+            "bytes": report.bytes,
+            "segments": listed(&report.segments),
+            "payloads": listed(&report.payloads),
+            "unneeded": listed(unneeded),
+        });
+        (!dry_run && report.bytes > 0).then_some((what, details))
+    })
 }

@@ -1,6 +1,7 @@
 //! Make an update of an installer.
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::{Result, context::Context, progress::Unit};
 pub use crate::publish::{PublishRequest, Published};
@@ -8,6 +9,7 @@ use crate::{
     catalog::{Catalog, Numbering},
     content::ContentStore,
     data_dir::Side,
+    journal::EntryKind,
     publish,
     update::UpdateId,
 };
@@ -57,5 +59,10 @@ pub fn publish(context: &Context<'_>, request: &PublishRequest) -> Result<Publis
         observer.warn(warning);
     }
     let update = published.identity.id;
-    Ok(PublishOutcome { update, revision: published.identity.revision, published })
+    let revision = published.identity.revision;
+    let outcome = PublishOutcome { update, revision, published };
+    context.journaled(EntryKind::Publish, "publish", Ok(outcome), |done| {
+        let what = format!("{} was published as {update}", request.file.display());
+        Some((what, json!(done)))
+    })
 }

@@ -2,9 +2,15 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 
-use super::{Result, context::Context, error::OpsError};
-use crate::{approval::rules::Period, fleet::Fleet};
+use super::{
+    Result,
+    context::Context,
+    error::OpsError,
+    wording::{count, listed},
+};
+use crate::{approval::rules::Period, fleet::Fleet, journal::EntryKind};
 
 /// Which of them go.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +71,8 @@ pub struct RemovedEntry {
 pub(super) trait RemovalTarget {
     /// What it is, in one word.
     const KIND: &'static str;
+    /// How the journal calls what is done to it.
+    const ENTRY: EntryKind;
 
     /// Its id.
     fn id(&self) -> String;
@@ -97,7 +105,12 @@ pub(super) fn remove<T: RemovalTarget>(
         }
         Ok::<_, OpsError>(chosen)
     })?;
-    Ok(RemovalOutcome { done: true, removed: removed.iter().map(RemovalTarget::entry).collect() })
+    let removed = removed.iter().map(RemovalTarget::entry).collect();
+    let outcome = RemovalOutcome { done: true, removed };
+    context.journaled(T::ENTRY, "remove", Ok(outcome), |RemovalOutcome { removed, .. }| {
+        let what = format!("{} removed", count(removed.len() as u64, T::KIND));
+        (!removed.is_empty()).then(|| (what, json!({ "removed": listed(removed) })))
+    })
 }
 
 /// The one of this id, else the only one of this name.

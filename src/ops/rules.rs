@@ -3,14 +3,21 @@
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::{Result, context::Context, error::OpsError};
+use super::{
+    Result,
+    context::Context,
+    error::OpsError,
+    wording::{count, listed},
+};
 pub use crate::approval::rules::{Criteria, Period, Rule, RuleChanges, RunOptions};
 use crate::{
     approval::rules::{self, Body},
     catalog::Catalog,
     data_dir::DataDir,
     fleet::{ApprovalAction, Fleet, FleetError, StoredRule},
+    journal::EntryKind,
 };
 
 /// What an isolated side does instead.
@@ -131,7 +138,11 @@ pub fn add(context: &Context<'_>, new: NewRule) -> Result<RuleEntry> {
     let NewRule { name, criteria, action, deadline, enabled, replace, .. } = new;
     let rule = Rule { name, enabled, body: Body { criteria, groups, action, deadline } };
     let stored = rules::add(&catalog, &mut fleet, &rule, replace)?;
-    Ok(RuleEntry { rule, text: stored.text })
+    let added = RuleEntry { rule, text: stored.text };
+    context.journaled(EntryKind::Rules, "rules add", Ok(added), |added| {
+        let what = format!("the rule {} was added: {}", added.rule.name, added.text);
+        Some((what, json!(added.rule)))
+    })
 }
 
 /// Removes a rule; the approvals that it made stay.
@@ -140,7 +151,10 @@ pub fn add(context: &Context<'_>, new: NewRule) -> Result<RuleEntry> {
 /// When there is none of this name, or as [`list`].
 pub fn remove(context: &Context<'_>, name: &str) -> Result<RuleRemoved> {
     let (_, mut fleet) = open(context, Fleet::open)?;
-    Ok(RuleRemoved { removed: fleet.remove_rule(name)?.name })
+    let removed = RuleRemoved { removed: fleet.remove_rule(name)?.name };
+    context.journaled(EntryKind::Rules, "rules remove", Ok(removed), |done| {
+        Some((format!("the rule {} was removed", done.removed), Value::Null))
+    })
 }
 
 /// Switches a rule on or off; the approvals that it made stay.
@@ -150,7 +164,11 @@ pub fn remove(context: &Context<'_>, name: &str) -> Result<RuleRemoved> {
 pub fn switch(context: &Context<'_>, name: &str, enabled: bool) -> Result<RuleSwitched> {
     let (_, mut fleet) = open(context, Fleet::open)?;
     let StoredRule { name, text, .. } = fleet.enable_rule(name, enabled)?;
-    Ok(RuleSwitched { rule: name, enabled, text })
+    let switched = RuleSwitched { rule: name, enabled, text };
+    context.journaled(EntryKind::Rules, "rules switch", Ok(switched), |done| {
+        let on = if done.enabled { "on" } else { "off" };
+        Some((format!("the rule {} was switched {on}", done.rule), Value::Null))
+    })
 }
 
 /// Puts these rules first, in this order.
@@ -161,7 +179,10 @@ pub fn order(context: &Context<'_>, names: &[String]) -> Result<RuleOrder> {
     let (_, mut fleet) = open(context, Fleet::open)?;
     let rules = fleet.order_rules(names)?;
     let names = rules.iter().map(|rule| rule.name.clone()).collect();
-    Ok(RuleOrder { names, rules })
+    context.journaled(EntryKind::Rules, "rules order", Ok(RuleOrder { names, rules }), |done| {
+        let order = json!({ "order": listed(&done.names) });
+        Some(("the rules were put into another order".to_owned(), order))
+    })
 }
 
 /// Approves what the rules say, all of it or nothing.
@@ -182,7 +203,17 @@ pub(super) fn run_in(
     fleet: &mut Fleet,
     options: RunOptions,
 ) -> Result<RuleChanges> {
-    Ok(rules::run(catalog, fleet, options, context.now())?)
+    let changes = rules::run(catalog, fleet, options, context.now())?;
+    context.journaled(EntryKind::Rules, "rules run", Ok(changes), |changes| {
+        let of_rules = changes.rules.iter();
+        let made: usize = of_rules.map(|rule| rule.approve.len() + rule.change.len()).sum();
+        let what = format!("rules were run: {} made", count(made as u64, "approval"));
+        let rules = changes.rules.iter().map(|rule| {
+            let approved = rule.approve.iter().chain(&rule.change);
+            json!({ "rule": rule.rule, "approved": approved.count() })
+        });
+        (!changes.dry_run && made > 0).then(|| (what, json!({ "rules": listed(rules) })))
+    })
 }
 
 fn open(

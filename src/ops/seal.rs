@@ -1,10 +1,12 @@
 //! Make and sign a snapshot of the mirror.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use super::{
     Result,
     context::Context,
+    error::OpsError,
     progress::TransferPhases,
     waiting::{self, WaitingOutcome},
 };
@@ -13,6 +15,7 @@ use crate::{
     catalog::{Catalog, Contradiction},
     data_dir::DataDir,
     fleet::Fleet,
+    journal::EntryKind,
     transfer,
 };
 
@@ -30,9 +33,25 @@ pub fn seal(
     let data = context.data_dir()?;
     let created = date(context, created);
     let phases = TransferPhases::new(context.observer());
-    let sealed = transfer::seal(&data, created, options, &phases)?;
+    let sealed = transfer::seal(&data, created, options, &phases).map_err(OpsError::from);
+    let sealed = context.journaled(EntryKind::Seal, "seal", sealed, entry)?;
     warn_of_left_out(context, &sealed.left_out);
     with_waiting(context, &data, sealed)
+}
+
+/// What the journal says of a new snapshot.
+pub(super) fn entry(sealed: &SealOutcome) -> Option<(String, Value)> {
+    let SealOutcome { snapshot, index, .. } = sealed;
+    let details = json!({
+        "snapshot": snapshot,
+        "index-sha256": index,
+        "because": sealed.reasons,
+        "sites": sealed.sites,
+        "new-revisions": sealed.revisions,
+        "withdrawals": sealed.withdrawals,
+        "signatures": sealed.signatures,
+    });
+    sealed.new.then(|| (format!("snapshot {snapshot} was sealed"), details))
 }
 
 /// More is no clock that is a little behind.

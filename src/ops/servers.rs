@@ -11,7 +11,10 @@ use super::{
     hierarchy::{self, DownstreamEntry},
     removal::{self, RemovalChoice, RemovalOutcome, RemovalTarget, RemovedEntry, find},
 };
-use crate::fleet::{Activity, Downstream, DownstreamComputer, Fleet};
+use crate::{
+    fleet::{Activity, Downstream, DownstreamComputer, Fleet},
+    journal::EntryKind,
+};
 
 /// All servers below.
 #[derive(Debug, Clone, Serialize)]
@@ -106,6 +109,7 @@ fn with_parents(parents: &HashMap<Uuid, Option<Uuid>>, server: Uuid) -> HashSet<
 
 impl RemovalTarget for Downstream {
     const KIND: &'static str = "server";
+    const ENTRY: EntryKind = EntryKind::Servers;
 
     fn id(&self) -> String {
         self.id.to_string()

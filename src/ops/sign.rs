@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::json;
 
-use super::{Result, context::Context};
-use crate::transfer;
+use super::{Result, context::Context, error::OpsError};
+use crate::{journal::EntryKind, transfer};
 pub use crate::transfer::{
     DecisionToSign, DecisionToSignKind, ListToSign, SnapshotToSign, UpdateToSign,
 };
@@ -55,10 +56,15 @@ pub fn countersign(
     passphrase: Option<&str>,
 ) -> Result<SignOutcome> {
     if shown.volumes.is_empty() {
-        let summary = transfer::countersign(&context.data_dir()?, key, passphrase)?;
-        let (signatures, needed) = summary.signatures;
-        let snapshot = summary.index.snapshot;
-        return Ok(SignOutcome { snapshot, signatures, needed, volumes: Vec::new() });
+        let signed = transfer::countersign(&context.data_dir()?, key, passphrase).map(|summary| {
+            let (signatures, needed) = summary.signatures;
+            let snapshot = summary.index.snapshot;
+            SignOutcome { snapshot, signatures, needed, volumes: Vec::new() }
+        });
+        let asked = format!("sign with {}", key.display());
+        return context.journaled(EntryKind::Sign, &asked, signed.map_err(OpsError::from), |signed| {
+            Some((format!("snapshot {} was countersigned", signed.snapshot), json!(signed)))
+        });
     }
     transfer::countersign_volumes(&shown.volumes, key, passphrase)?;
     let after = transfer::inspect_volumes_for_signing(&shown.volumes)?;

@@ -14,7 +14,7 @@ use crate::{
     data_dir::{DataDir, Side},
     fleet::{Dropped, Fleet, MissingGroup, PolicyState, TurnedAway},
     server::view::ExistingPayloads,
-    transfer,
+    transfer::{self, AcknowledgedSnapshot},
 };
 
 /// More payloads that are gone are counted, but not named.
@@ -42,6 +42,8 @@ pub struct StatusOutcome {
     pub snapshots: Vec<SnapshotRow>,
     /// How old the newest one is, when it expires, and when the next was to be expected.
     pub age: Option<SnapshotAge>,
+    /// On a connected side: site by site, which snapshot was packed for it and which it has acknowledged.
+    pub deliveries: Vec<SiteDelivery>,
     /// Computers that call here.
     pub computers: u64,
     /// Approvals.
@@ -70,6 +72,18 @@ pub struct StatusOutcome {
     pub missing_groups: Vec<MissingGroup>,
     /// Clients that the server turned away, the last one first.
     pub turned_away: Vec<TurnedAway>,
+}
+
+/// How far a site has come: what was sealed is carried to it, and then acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SiteDelivery {
+    /// The site.
+    pub site: String,
+    /// The newest snapshot that was packed for it.
+    pub exported: Option<u64>,
+    /// The snapshot that it said to serve, in its newest receipt.
+    pub acknowledged: Option<AcknowledgedSnapshot>,
 }
 
 /// Payloads whose bytes are gone from the disk.
@@ -113,6 +127,7 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         lost,
         age: age_of(&snapshots, context.now()),
         snapshots: snapshots.into_iter().map(|entry| entry.row).collect(),
+        deliveries: deliveries(&data, &catalog)?,
         computers: fleet.computer_count()?,
         approvals: fleet.approvals()?.len() as u64,
         problems: transfer::store_problems(&data, &catalog, Some(&fleet), context.now())?,
@@ -127,6 +142,19 @@ pub fn status(context: &Context<'_>) -> Result<StatusOutcome> {
         turned_away: fleet.turned_away()?,
         downstream_missing_files: count_missing_files(&catalog, &fleet)?,
     })
+}
+
+fn deliveries(data: &DataDir, catalog: &Catalog) -> Result<Vec<SiteDelivery>> {
+    let sites = match data.side() {
+        Side::Connected { .. } => catalog.sites()?,
+        Side::Isolated { .. } => Vec::new(),
+    };
+    let delivery = |site: String| {
+        let exported = catalog.exported(&site)?;
+        let acknowledged = transfer::acknowledged(data, &site)?;
+        Ok(SiteDelivery { site, exported, acknowledged })
+    };
+    sites.into_iter().map(delivery).collect()
 }
 
 /// Which payloads are gone. Names are compared, nothing is hashed.

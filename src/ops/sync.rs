@@ -1,6 +1,7 @@
 //! Synchronize from a source, with everything that follows.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
     Result,
@@ -10,6 +11,7 @@ use super::{
     progress::{Observer, Unit},
     replica, rollup, rules,
     seal::warn_of_left_out,
+    wording::{count, listed},
 };
 use crate::{
     approval::rules::RuleChanges,
@@ -17,6 +19,7 @@ use crate::{
     content::ContentStore,
     data_dir::DataDir,
     fleet::{Fleet, ReplicaReport},
+    journal::EntryKind,
     upstream::{
         self, DownloadOptions, DownloadReport, RollupReport, Source, SyncProgress, SyncReport,
         SyncSelection, UpstreamOptions,
@@ -142,6 +145,10 @@ pub fn sync(context: &Context<'_>, options: SyncOptions) -> Result<SyncOutcome> 
     let synced = fetch(context, &data, &source, &mut catalog, &upstream_options)?;
     // A server may not have one of them, and then nothing is chosen.
     carry_languages(&mut catalog, &upstream_options)?;
+    let synced = context.journaled(EntryKind::Sync, "sync", Ok(synced), |synced| {
+        let new = count(synced.new_revisions, "new revision");
+        Some((format!("synchronized from {}: {new}", options.from), entry(synced)))
+    })?;
     let replica = if is_replica && !upstream_options.upstream.selection.categories_only {
         replica::replicate(context, &source, &catalog, &mut fleet, &upstream_options)?
     } else {
@@ -168,6 +175,19 @@ pub fn sync(context: &Context<'_>, options: SyncOptions) -> Result<SyncOutcome> 
         None
     };
     Ok(SyncOutcome { synced, replica, rules, download, reported })
+}
+
+/// What the journal says of a synchronization.
+fn entry(synced: &SyncReport) -> Value {
+    json!({
+        "changed": synced.changed,
+        "documents": synced.documents,
+        "new-revisions": synced.new_revisions,
+        "payloads-added": synced.payloads_added,
+        "payload-bytes": synced.payload_bytes,
+        "left-out": synced.left_out.len(),
+        "problems": listed(&synced.problems),
+    })
 }
 
 /// A folder or a package gives all that it holds: a choice that is not kept must not be taken in silence.

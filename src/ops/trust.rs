@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::json;
 
-use super::{Result, context::Context};
-use crate::transfer;
+use super::{Result, context::Context, error::OpsError};
+use crate::{journal::EntryKind, transfer};
 pub use crate::transfer::{RootOrigin, RootRecord, TrustAdded, TrustOverview, TrustReplaced};
 pub use bundle_format::trust::RootRoles;
 
@@ -43,8 +44,13 @@ pub fn preview(context: &Context<'_>, root: &Path) -> Result<RootRoles> {
 pub fn add(context: &Context<'_>, root: &Path, fingerprint: Option<&str>) -> Result<TrustOutcome> {
     let data = context.data_dir()?;
     let summary = transfer::inspect_root(root)?;
-    let trust = transfer::trust_add(&data, root, fingerprint)?;
-    Ok(TrustOutcome { trust, root: summary })
+    let added = transfer::trust_add(&data, root, fingerprint).map_err(OpsError::from);
+    let added = added.map(|trust| TrustOutcome { trust, root: summary });
+    let asked = format!("trust add {}", root.display());
+    context.journaled(EntryKind::Trust, &asked, added, |added| {
+        let is_new = added.trust == TrustAdded::Added;
+        is_new.then(|| ("a root is trusted".to_owned(), json!(added.root)))
+    })
 }
 
 /// What is trusted now: the root, its keys, and the newest snapshot accepted.
@@ -72,5 +78,9 @@ pub fn preview_replace(
 /// # Errors
 /// When this is no isolated side, nothing was trusted, the fingerprint differs, or the disk fails.
 pub fn replace(context: &Context<'_>, root: &Path, fingerprint: &str) -> Result<TrustReplaced> {
-    Ok(transfer::trust_replace(&context.data_dir()?, root, fingerprint)?)
+    let replaced = transfer::trust_replace(&context.data_dir()?, root, fingerprint);
+    let asked = format!("trust replace {}", root.display());
+    context.journaled(EntryKind::Trust, &asked, replaced.map_err(OpsError::from), |replaced| {
+        Some(("the trusted root was replaced by hand".to_owned(), json!(replaced)))
+    })
 }

@@ -1,9 +1,17 @@
 //! Check every byte of a bundle.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::{Result, context::Context, error::OpsError, progress::TransferPhases};
-use crate::transfer::{self, TransferError, VerifyAgainst, VerifyOptions};
+use crate::{
+    durable,
+    file_error::Doing as _,
+    transfer::{self, Transcript, TransferError, VerifyAgainst, VerifyOptions},
+};
 pub use crate::transfer::{LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet};
 
 /// What to check, and against what.
@@ -15,6 +23,8 @@ pub struct VerifyRequest {
     pub root: Option<PathBuf>,
     /// Refuse expired signatures instead of warning.
     pub refuse_expired: bool,
+    /// Write every check that was made to this file, also of a volume that is refused.
+    pub transcript: Option<PathBuf>,
 }
 
 impl VerifyRequest {
@@ -55,9 +65,17 @@ impl VerifyRequest {
 /// When nothing is trusted, or the only volume cannot be read or is refused.
 pub fn verify(context: &Context<'_>, request: &VerifyRequest) -> Result<VerifyReport> {
     let phases = TransferPhases::new(context.observer());
-    let report = request.with_trust(context, |against, options| {
-        transfer::verify(&request.bundles, against, options, &phases)
-    })?;
+    let mut transcript = Transcript::new(context.now(), request.refuse_expired);
+    let report = request.with_trust(context, |against, options| match request.transcript {
+        None => transfer::verify(&request.bundles, against, options, &phases),
+        Some(_) => {
+            let (bundles, made) = (&request.bundles, &mut transcript);
+            transfer::verify_with_transcript(bundles, against, options, &phases, made)
+        }
+    });
+    let written = request.transcript.as_ref().map_or(Ok(()), |out| write(&transcript, out));
+    // Why the bundle is refused matters more than why that could not be written.
+    let report = report.and_then(|report| written.map(|()| report))?;
     drop(phases);
     request.warn(context, &report);
     Ok(report)
@@ -66,4 +84,10 @@ pub fn verify(context: &Context<'_>, request: &VerifyRequest) -> Result<VerifyRe
 /// The error by which volumes of a report were refused or could not be read, if some were.
 pub fn refusal(report: &VerifyReport) -> Option<OpsError> {
     report.refusal().map(OpsError::from)
+}
+
+fn write(transcript: &Transcript, out: &Path) -> Result<()> {
+    let json = serde_json::to_vec_pretty(transcript).map_err(io::Error::from);
+    let written = json.and_then(|json| durable::write_in_place(out, &json));
+    Ok(written.doing("write the transcript to", out).map_err(TransferError::from)?)
 }

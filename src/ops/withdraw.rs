@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -10,10 +11,12 @@ use super::{
     context::Context,
     error::OpsError,
     waiting::{self, reasons::NamedUpdate},
+    wording::{count, listed},
 };
 use crate::{
     catalog::{Catalog, RevisionSummary},
     fleet::Fleet,
+    journal::EntryKind,
     update::{UpdateId, UpdateIdentity},
 };
 
@@ -112,7 +115,12 @@ pub fn withdraw(context: &Context<'_>, request: &WithdrawRequest) -> Result<With
         }
         Ok::<_, OpsError>(())
     })?;
-    Ok(outcome)
+    context.journaled(EntryKind::Withdraw, "withdraw", Ok(outcome), |done| {
+        let revisions = done.revisions.iter().chain(&done.bundles);
+        let what = format!("{} withdrawn", count(revisions.clone().count() as u64, "revision"));
+        let approvals = listed(&done.approvals);
+        Some((what, json!({ "revisions": listed(revisions), "approvals": approvals })))
+    })
 }
 
 /// Offers withdrawn updates again; gives the revisions for which that changed anything. One that
@@ -139,7 +147,12 @@ pub fn offer_again(context: &Context<'_>, request: &WithdrawRequest) -> Result<V
     if !request.dry_run {
         writer.commit()?;
     }
-    Ok(chosen.into_iter().map(named).collect())
+    let again = chosen.into_iter().map(named).collect();
+    context.journaled(EntryKind::Withdraw, "withdraw --undo", Ok(again), |again: &Vec<_>| {
+        let what = format!("{} offered again", count(again.len() as u64, "revision"));
+        let changed = !request.dry_run && !again.is_empty();
+        changed.then(|| (what, json!({ "revisions": listed(again) })))
+    })
 }
 
 fn plan(

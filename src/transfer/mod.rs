@@ -37,6 +37,8 @@ pub use connected::keys::{
     list::{KeysOverview, ListedKey, WaitingRoot, keys_list},
     next_root::{KeysReport, keys_take_root},
     rotation::{KeyRotation, keys_rotate},
+pub use connected::receipts::{
+    AcknowledgedSnapshot, KeyCheck, ReceiptAdded, acknowledged, add_receipt, inspect_receipt,
 };
 pub use connected::seal::seal;
 pub use connected::seal_options::{SealOptions, SealOutcome, SealReason};
@@ -52,6 +54,7 @@ pub use isolated::import::{
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},
 };
 pub use isolated::needs::needs;
+pub use isolated::receipt::make_receipt;
 pub use isolated::switch::{Changes, MissingObjects};
 pub use policy::{
     change::{PolicyChange, PolicyChangeKind, PriorApproval},
@@ -82,7 +85,8 @@ pub use volume::repack::{RepackReport, repack};
 pub use volume::repair::{DamagedVolume, RepairReport, repair};
 pub use volume::segment_diff::UpdateChanges;
 pub use volume::update_summary::UpdateSummary;
-pub use volume::verify::{VerifyAgainst, VerifyOptions, verify};
+pub use volume::transcript::{CheckRecord, CheckVerdict, Transcript};
+pub use volume::verify::{VerifyAgainst, VerifyOptions, verify, verify_with_transcript};
 pub use volume::verify_report::{
     LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet,
 };

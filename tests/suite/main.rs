@@ -50,6 +50,8 @@ mod fleet_counters;
 mod fleet_replicated;
 mod house;
 mod inspect;
+#[cfg(feature = "upstream")]
+mod journal;
 mod kill;
 mod layers;
 mod medium;
@@ -69,11 +71,15 @@ mod privacy;
 mod prune;
 mod publish;
 mod rebuild;
+#[cfg(feature = "upstream")]
+mod receipt;
 mod refusals;
 mod repack;
 #[cfg(feature = "upstream")]
 mod replica;
 mod reports;
+#[cfg(feature = "upstream")]
+mod reproducible;
 mod rules;
 mod serve;
 mod snapshots;
@@ -82,6 +88,8 @@ mod source_kind;
 mod support;
 #[cfg(feature = "upstream")]
 mod sync;
+#[cfg(feature = "upstream")]
+mod transcript;
 mod transfer;
 mod update_captured;
 mod update_generator;

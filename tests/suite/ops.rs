@@ -319,8 +319,12 @@ fn a_bundle_crosses() {
 
     let bundles = exported.done.volumes;
     let volume = bundles[0].display().to_string();
-    let request =
-        verify::VerifyRequest { bundles: bundles.clone(), root: None, refuse_expired: false };
+    let request = verify::VerifyRequest {
+        bundles: bundles.clone(),
+        root: None,
+        refuse_expired: false,
+        transcript: None,
+    };
     let verified = verify::verify(&isolated, &request).unwrap();
     assert!(verified.is_complete());
     same(&verified, &site.data(), &["verify", &volume]);

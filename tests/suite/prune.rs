@@ -41,12 +41,14 @@ fn what_is_of_the_past_goes_and_everything_goes_on() {
         let before = tree(data.root());
         let would = prune(data, &options(true, true)).unwrap();
         assert_eq!(tree(data.root()), before, "only tried");
-        assert_eq!(would.heads, [1, 2, 3, 4]);
         assert!(!would.segments.is_empty());
         assert_eq!(would.payloads, []);
         assert_eq!(would.bytes, would.segments.iter().map(|(_, size)| size).sum::<u64>());
         let report = prune(data, &options(false, true)).unwrap();
-        assert_eq!((report.heads, &report.segments), (would.heads, &would.segments));
+        assert_eq!(report.segments, would.segments);
+        for number in 1..=5 {
+            assert!(data.snapshot(number).join("metadata/timestamp.json").exists(), "{number}");
+        }
         for (segment, _) in &report.segments {
             assert!(!data.segments().join(segment.to_string()).exists());
         }
@@ -112,7 +114,9 @@ fn the_program_says_what_it_removes() {
     };
     let would = run(&["--dry-run"]);
     assert!(
-        would.contains("Would remove signatures of 4 snapshots") && would.contains("snapshot 1"),
+        would.contains("Would remove ")
+            && would.contains("segment ")
+            && !would.contains("signatures"),
         "{would}"
     );
     assert_eq!(run(&[]), would.replace("Would remove", "Removed"));

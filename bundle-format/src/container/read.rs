@@ -24,6 +24,7 @@ pub struct VolumeReader<R: Read> {
     inner: BufReader<R>,
     position: u64,
     sums: Sums,
+    checksums: Option<Sha256>,
     objects: std::vec::IntoIter<ObjectEntry>,
     current: Option<Body>,
     /// Digest of the body read last.
@@ -76,6 +77,7 @@ impl<R: Read> VolumeReader<R> {
             inner: BufReader::with_capacity(BUFFER, inner),
             position: 0,
             sums: Sums::default(),
+            checksums: None,
             objects: Vec::new().into_iter(),
             current: None,
             digest: None,
@@ -158,9 +160,15 @@ impl<R: Read> VolumeReader<R> {
         self.position
     }
 
+    /// SHA-256 of `SHA256SUMS`, when the end of the volume has been reached.
+    pub fn checksums(&self) -> Option<Sha256> {
+        self.checksums
+    }
+
     /// `SHA256SUMS`, the tail, and the end of the medium.
     fn read_end(&mut self) -> Result<(), VolumeError> {
         let sums = std::mem::take(&mut self.sums);
+        self.checksums = Some(Sha256::hash(sums.as_bytes()));
         let size = sums.as_bytes().len() as u64;
         self.expect_header(SUMS_NAME, size)?;
         let mut block = [0; 4096];

@@ -99,6 +99,11 @@ impl<W: Write> VolumeWriter<W> {
         Ok(())
     }
 
+    /// SHA-256 of `SHA256SUMS` as it stands so far; when all objects are written, it names the whole volume.
+    pub fn checksums(&self) -> Sha256 {
+        Sha256::hash(self.sums.as_bytes())
+    }
+
     /// Writes `SHA256SUMS` and the end. All objects of the note must have been written.
     ///
     /// # Errors

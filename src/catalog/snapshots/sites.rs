@@ -65,6 +65,21 @@ impl Catalog {
         self.rows("look up what was packed", sql, params, |row| u64_at(row, 0))
     }
 
+    /// The newest snapshot that was packed for `site`.
+    ///
+    /// # Errors
+    /// When SQLite fails, or its note is damaged.
+    pub fn exported(&self, site: &str) -> Result<Option<u64>, CatalogError> {
+        if let Some(text) = self.meta(&exported_note(site))? {
+            let number = text.parse().map(Some);
+            return number.map_err(|_| self.damaged(format!("its note of exports is {text:?}")));
+        }
+        // As versions without this note have left it: a snapshot that brought no object is missed.
+        let sql =
+            "SELECT MAX(snapshot) FROM packed WHERE site = ?1 HAVING MAX(snapshot) IS NOT NULL";
+        self.row("look up what was packed", sql, [site], |row| u64_at(row, 0))
+    }
+
     /// The objects that were packed for `site` last with this snapshot.
     ///
     /// # Errors
@@ -86,6 +101,16 @@ impl CatalogWriter<'_> {
         Ok(self.execute("add a site", sql, params![site])? > 0)
     }
 
+    /// Notes that a snapshot was packed for a site; an older one changes nothing.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn set_exported(&mut self, site: &str, snapshot: u64) -> Result<(), CatalogError> {
+        let newest = self.exported(site)?.unwrap_or(0).max(snapshot);
+        self.set_note(&exported_note(site), &newest.to_string())?;
+        Ok(())
+    }
+
     /// Notes that an object was packed for a site.
     ///
     /// # Errors
@@ -104,4 +129,9 @@ impl CatalogWriter<'_> {
         )?;
         Ok(())
     }
+}
+
+/// The key of the note with the newest snapshot that was packed for a site.
+fn exported_note(site: &str) -> String {
+    format!("exported-{site}")
 }

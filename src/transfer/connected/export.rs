@@ -13,6 +13,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
+    receipts,
     seal::seal_locked,
     seal_options::{SealOptions, SealOutcome},
     selection::{Answer, ExportSelection, answer, objects_to_pack},
@@ -59,6 +60,8 @@ pub struct ExportReport {
     pub volumes: Vec<PathBuf>,
     /// The parity files beside them.
     pub parity: ParityReport,
+    /// SHA-256 of the `SHA256SUMS` of each of them, which names all that is in it.
+    pub checksums: Vec<Sha256>,
     /// For which site.
     pub site: String,
     /// Of which snapshot.
@@ -133,6 +136,13 @@ impl Plan {
         sealing: &SealOptions,
         progress: &dyn Progress,
     ) -> Result<Self> {
+        let acknowledged = match selection {
+            ExportSelection::SinceAcknowledged => {
+                Some(ExportSelection::Since(receipts::require_acknowledged(data, site)?))
+            }
+            _ => None,
+        };
+        let selection = acknowledged.as_ref().unwrap_or(selection);
         let sealing = SealOptions { add_site: Some(site.to_owned()), ..sealing.clone() };
         let sealed = seal_locked(data, created, &sealing, progress)?;
         let (snapshot, index) = (sealed.snapshot, sealed.index);
@@ -179,7 +189,9 @@ fn pack(
     })?;
     let content = ContentStore::open(&data.content())?;
     let open = |entry: &ObjectEntry| open_object(data, &content, entry);
-    let volumes = write_volumes(&notes, &head, out, &open, progress)?;
+    let written = write_volumes(&notes, &head, out, &open, progress)?;
+    let checksums = written.iter().map(|volume| volume.checksums).collect();
+    let volumes: Vec<PathBuf> = written.into_iter().map(|volume| volume.path).collect();
     let parity = match options.parity {
         0 => ParityReport::default(),
         parity => write_parity(&volumes, out, parity, progress)?,
@@ -188,12 +200,14 @@ fn pack(
     for object in &objects {
         writer.mark_packed(site, &object.sha256, snapshot)?;
     }
+    writer.set_exported(site, snapshot)?;
     writer.commit()?;
     let (not_carried, not_carried_bytes) = catalog.left_out_here()?;
     let payloads = || objects.iter().filter(|object| object.kind == ObjectKind::Payload);
     Ok(ExportReport {
         volumes,
         parity,
+        checksums,
         site: site.to_owned(),
         snapshot,
         set: notes.first().map(|note| note.set).unwrap_or_default(),

@@ -13,12 +13,14 @@
 //! | `compact` | small segments become one | `segments/` |
 //! | `export` | the volumes of a bundle | the medium |
 //! | `selection` | what an export packs | nothing |
+//! | `receipts` | what sites have acknowledged | `receipts/` |
 
 mod compact;
 pub(super) mod countersign;
 pub(super) mod export;
 pub(super) mod keys;
 mod new_segments;
+pub(super) mod receipts;
 pub(super) mod seal;
 pub(super) mod seal_options;
 pub(super) mod sealed_policy;

@@ -36,6 +36,8 @@ pub enum ExportSelection {
     Full,
     /// Everything that this snapshot does not name, which the site has.
     Since(u64),
+    /// Everything that the snapshot does not name which the site has acknowledged with a receipt.
+    SinceAcknowledged,
     /// Exactly what the site lacks. Nothing is sealed for it, and no key is needed.
     Needs(NeedsRequest),
 }

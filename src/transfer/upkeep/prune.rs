@@ -1,5 +1,6 @@
-//! Removing what nothing here asks for any more: segments and signed heads of past snapshots and,
-//! only when asked, payloads that the catalogue no longer names.
+//! Removing what nothing here asks for any more: segments of past snapshots and, only when asked,
+//! payloads that the catalogue no longer names. The signed heads of past snapshots stay for good: they
+//! are small, and show what was signed when.
 
 use std::{
     collections::BTreeSet,
@@ -19,6 +20,7 @@ use crate::{
     file_error::Doing as _,
     fleet::Fleet,
     transfer::{
+        connected::receipts,
         error::TransferError,
         policy::unneeded::{Unneeded, UnneededReason},
         store::trust,
@@ -49,8 +51,6 @@ pub struct PruneOptions {
 pub struct PruneReport {
     /// Only tried.
     pub dry_run: bool,
-    /// Numbers of snapshots whose signed heads nothing needs.
-    pub heads: Vec<u64>,
     /// Segments that no snapshot that is kept names, with their sizes.
     pub segments: Vec<(Sha256, u64)>,
     /// Payloads that the catalogue does not name, with their sizes.
@@ -85,15 +85,12 @@ pub struct UnneededPayload {
 impl PruneReport {
     /// Whether there is nothing to remove.
     pub fn is_empty(&self) -> bool {
-        self.heads.is_empty()
-            && self.segments.is_empty()
-            && self.payloads.is_empty()
-            && self.unneeded.is_empty()
+        self.segments.is_empty() && self.payloads.is_empty() && self.unneeded.is_empty()
     }
 }
 
-/// Removes what belongs to past snapshots only. What is served, what is pending and what was sealed
-/// last stays, and so does the record that a snapshot has been.
+/// Removes what belongs to past snapshots only. What is served, what is pending, what was sealed last and
+/// what a site has acknowledged last stays, and so do the signatures of every snapshot.
 ///
 /// # Errors
 /// When another run is at work, or a store fails; run it again then.
@@ -108,16 +105,8 @@ pub fn prune(data: &DataDir, options: &PruneOptions) -> Result<PruneReport> {
         true => Catalog::open_to_look(&data.catalog())?,
         false => Catalog::open(&data.catalog())?,
     };
-    let (heads, segments) = needed_by_snapshots(&catalog)?;
-    for (number, path) in list_named(&data.snapshots(), |name| name.parse::<u64>().ok())? {
-        if !heads.contains(&number) {
-            report.heads.push(number);
-            if !options.dry_run {
-                fs::remove_dir_all(&path).doing("remove", &path)?;
-            }
-        }
-    }
-    for (sha256, path) in list_named(&data.segments(), |name| name.parse::<Sha256>().ok())? {
+    let segments = needed_by_snapshots(data, &catalog)?;
+    for (sha256, path) in list_segments(&data.segments())? {
         if !segments.contains(&sha256) {
             let size = remove_file(&path, options.dry_run)?;
             report.segments.push((sha256, size));
@@ -134,14 +123,19 @@ pub fn prune(data: &DataDir, options: &PruneOptions) -> Result<PruneReport> {
     Ok(report)
 }
 
-/// Numbers of the snapshots that matter, and the segments that they name.
-fn needed_by_snapshots(catalog: &Catalog) -> Result<(BTreeSet<u64>, BTreeSet<Sha256>)> {
-    let (mut heads, mut segments) = (BTreeSet::new(), BTreeSet::new());
-    for snapshot in snapshots_in_use(catalog)? {
-        heads.insert(snapshot.number);
-        segments.extend(catalog.segments_of(snapshot.number)?.iter().map(|s| s.sha256));
+/// The segments that the snapshots that matter name.
+fn needed_by_snapshots(data: &DataDir, catalog: &Catalog) -> Result<BTreeSet<Sha256>> {
+    let mut numbers: BTreeSet<u64> =
+        snapshots_in_use(catalog)?.iter().map(|snapshot| snapshot.number).collect();
+    // An export of what came after them reads what they name.
+    for site in catalog.sites()? {
+        numbers.extend(receipts::acknowledged(data, &site)?.map(|found| found.snapshot));
     }
-    Ok((heads, segments))
+    let mut segments = BTreeSet::new();
+    for number in numbers {
+        segments.extend(catalog.segments_of(number)?.iter().map(|s| s.sha256));
+    }
+    Ok(segments)
 }
 
 fn prune_payloads(
@@ -227,8 +221,8 @@ fn remove_file(path: &Path, dry_run: bool) -> Result<u64> {
     Ok(size)
 }
 
-/// What is in a folder under names of one kind, sorted; nothing if it is not there.
-fn list_named<T: Ord>(folder: &Path, read: fn(&str) -> Option<T>) -> Result<Vec<(T, PathBuf)>> {
+/// The segments in a folder, sorted by name; nothing if it is not there.
+fn list_segments(folder: &Path) -> Result<Vec<(Sha256, PathBuf)>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -237,7 +231,7 @@ fn list_named<T: Ord>(folder: &Path, read: fn(&str) -> Option<T>) -> Result<Vec<
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.doing("list", folder)?;
-        if let Some(name) = entry.file_name().to_str().and_then(read) {
+        if let Some(name) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
             found.push((name, entry.path()));
         }
     }

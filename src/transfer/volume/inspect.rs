@@ -21,6 +21,7 @@ use super::{
     missing_payloads::{NamedPayload, NamedPayloads, name_files, nameless},
     payload_table::expect_payload,
     update_summary::UpdateSummary,
+    transcript::Transcript,
     verify::{CheckedBundle, VerifyAgainst, VerifyOptions, check_bundle},
     verify_report::VerifyReport,
 };
@@ -121,7 +122,7 @@ pub fn inspect(
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<InspectReport> {
-    let bundle = check_bundle(bundles, against, options, progress)?;
+    let bundle = check_bundle(bundles, against, options, progress, &mut Transcript::none())?;
     let mut files = files_on(&bundle)?;
     let named = nameless(&files.payloads);
     let mut updates = Updates::default();

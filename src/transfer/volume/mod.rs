@@ -15,6 +15,7 @@
 //! | `parity`, `repair` | parity files beside volumes; what they restore |
 //! | `source` | the volumes of a finished bundle, all of them |
 //! | `repack` | a finished bundle in volumes of another size |
+//! | `transcript` | every check that was made, for somebody else to make again |
 
 pub(super) mod checked_segments;
 pub(super) mod inspect;
@@ -30,6 +31,7 @@ pub(super) mod repair;
 pub(super) mod segment_diff;
 mod source;
 pub(super) mod update_summary;
+pub(super) mod transcript;
 pub(super) mod verify;
 pub(super) mod verify_report;
 pub(super) mod write;

@@ -92,6 +92,39 @@ pub(crate) struct Volume {
     reader: VolumeReader<BufReader<File>>,
 }
 
+/// A volume whose head was read, and nothing in it may be used yet.
+pub(crate) struct VolumeHead {
+    path: PathBuf,
+    pub(super) note: VolumeNote,
+    pub(super) head: Head,
+    reader: VolumeReader<BufReader<File>>,
+}
+
+/// Reads the head of a volume.
+pub(super) fn read_head(path: &Path, limits: &BundleLimits) -> Result<VolumeHead> {
+    let file = File::open(path).doing("open the volume", path)?;
+    let (reader, note, head) = VolumeReader::open(BufReader::with_capacity(1 << 16, file), limits)
+        .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
+    Ok(VolumeHead { path: path.to_owned(), note, head, reader })
+}
+
+impl VolumeHead {
+    /// Checks the head.
+    pub(super) fn check(
+        self,
+        state: &TrustState,
+        expect: &Expectation<'_>,
+        limits: &BundleLimits,
+    ) -> Result<Volume> {
+        let Self { path, note, head, reader } = self;
+        let verified = check_head(state, &head, expect, limits)
+            .map_err(|source| TransferError::Trust { path: path.clone(), source })?;
+        note.check_against(&verified.index)
+            .map_err(|source| TransferError::Volume { path: path.clone(), source })?;
+        Ok(Volume { path, note, head, verified, reader })
+    }
+}
+
 /// Reads and checks the head of a volume.
 pub(crate) fn open_volume(
     path: &Path,
@@ -99,14 +132,7 @@ pub(crate) fn open_volume(
     expect: &Expectation<'_>,
     limits: &BundleLimits,
 ) -> Result<Volume> {
-    let file = File::open(path).doing("open the volume", path)?;
-    let (reader, note, head) = VolumeReader::open(BufReader::with_capacity(1 << 16, file), limits)
-        .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
-    let verified = check_head(state, &head, expect, limits)
-        .map_err(|source| TransferError::Trust { path: path.to_owned(), source })?;
-    note.check_against(&verified.index)
-        .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
-    Ok(Volume { path: path.to_owned(), note, head, verified, reader })
+    read_head(path, limits)?.check(state, expect, limits)
 }
 
 /// What a member is.
@@ -129,6 +155,11 @@ pub(crate) trait VolumeSink {
 }
 
 impl Volume {
+    /// SHA-256 of its `SHA256SUMS`, when it was walked to its end.
+    pub(super) fn checksums(&self) -> Option<Sha256> {
+        self.reader.checksums()
+    }
+
     /// Reads all members once, front to end, and the tail.
     pub(crate) fn walk(
         &mut self,

@@ -80,8 +80,9 @@ pub fn repack(
         lay_out(head, verified.index_digest, &note.site, note.snapshot, &objects, volume_size)?;
     let set = notes.first().map(|note| note.set).unwrap_or_default();
     let open = |entry: &ObjectEntry| extents.open(&sources, entry);
+    let written = write_volumes(&notes, head, out, &open, progress)?;
     Ok(RepackReport {
-        volumes: write_volumes(&notes, head, out, &open, progress)?,
+        volumes: written.into_iter().map(|volume| volume.path).collect(),
         before: u64::from(note.of),
         set_before: note.set,
         set,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +18,9 @@ use jiff::Timestamp;
 use super::{
     checked_segments::CheckedSegments,
     missing_payloads::{NamedPayloads, PayloadSearch, Pieces},
-    read::{self, Volume},
+    payload_table::PayloadTable,
+    read::{self, Member, Volume, VolumeSink},
+    transcript::Transcript,
     verify_report::{
         LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, gaps, volume_sets,
     },
@@ -117,7 +120,24 @@ pub fn verify(
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
-    check_bundle(bundles, against, options, progress)?.report()
+    check_bundle(bundles, against, options, progress, &mut Transcript::none())?.report()
+}
+
+/// As [`verify`], and notes every check that was made, also when one of them fails.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with_transcript(
+    bundles: &[PathBuf],
+    against: VerifyAgainst<'_>,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+    transcript: &mut Transcript,
+) -> Result<VerifyReport> {
+    let checked = check_bundle(bundles, against, options, progress, transcript);
+    let report = checked.and_then(|bundle| bundle.report());
+    transcript.finish(report.as_ref());
+    report
 }
 
 /// Reads and checks every volume, once.
@@ -126,6 +146,7 @@ pub(super) fn check_bundle<'a>(
     against: VerifyAgainst<'a>,
     options: &'a VerifyOptions,
     progress: &dyn Progress,
+    transcript: &mut Transcript,
 ) -> Result<CheckedBundle<'a>> {
     let (state, data) = match against {
         VerifyAgainst::Root(path) => (trust::state_of_root(path)?, None),
@@ -140,13 +161,22 @@ pub(super) fn check_bundle<'a>(
     let mut bundle = CheckedBundle { volumes, strangers, segments, catalog, data, options };
     let paths = read::find_volumes(bundles)?;
     let is_only = paths.len() == 1;
+    transcript.trusted(&state, bundle.site());
     for path in paths {
-        match bundle.check_volume(&path, &state, progress) {
+        match bundle.check_volume(&path, &state, progress, transcript) {
             Ok(CheckedVolume { refusal: Some(error), .. }) | Err(error) if is_only => {
                 return Err(error);
             }
-            Ok(volume) => bundle.volumes.push(volume),
-            Err(error) => bundle.strangers.push(RefusedVolume::new(path, &error)),
+            Ok(volume) => {
+                if let Some(error) = &volume.refusal {
+                    transcript.refused(error);
+                }
+                bundle.volumes.push(volume);
+            }
+            Err(error) => {
+                transcript.refused(&error);
+                bundle.strangers.push(RefusedVolume::new(path, &error));
+            }
         }
     }
     Ok(bundle)
@@ -165,14 +195,23 @@ impl CheckedBundle<'_> {
         path: &Path,
         state: &TrustState,
         progress: &dyn Progress,
+        transcript: &mut Transcript,
     ) -> Result<CheckedVolume> {
         let VerifyOptions { now, refuse_expired, .. } = *self.options;
         let expect = Expectation { site: self.site(), now, refuse_expired };
-        let mut volume = read::open_volume(path, state, &expect, &self.options.limits)?;
+        transcript.begin_volume(path);
+        let unchecked = read::read_head(path, &self.options.limits)?;
+        transcript.head(path, &unchecked.note, &unchecked.head);
+        let mut volume = unchecked.check(state, &expect, &self.options.limits)?;
+        transcript.signed(&volume.head, &volume.verified);
         let total = volume.note.objects.iter().map(|object| object.size).sum();
         progress.phase("verifying", Some(total));
         self.segments.begin_volume();
-        let refusal = volume.walk(&mut self.segments, progress).err();
+        let mut sink = NotedSegments { segments: &mut self.segments, transcript };
+        let refusal = volume.walk(&mut sink, progress).err();
+        if refusal.is_none() {
+            transcript.end_of_volume(&volume.note, volume.checksums());
+        }
         let key_changes = trust::changes_of_root(path, state, &volume.verified.next_state)?;
         let Volume { path, note, verified, .. } = volume;
         let CheckedSegments { good, uncheckable, .. } = self.segments;
@@ -348,5 +387,31 @@ fn describe_volume(volume: &CheckedVolume) -> VerifiedVolume {
         signed_by: verified.signed_by(),
         key_changes: volume.key_changes.clone(),
         warnings,
+    }
+}
+
+/// Keeps segments, and notes what was read.
+struct NotedSegments<'a, 'b> {
+    segments: &'a mut CheckedSegments<'b>,
+    transcript: &'a mut Transcript,
+}
+
+impl VolumeSink for NotedSegments<'_, '_> {
+    fn begin_member(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
+        self.transcript.begin_object(member);
+        self.segments.begin_member(member)
+    }
+
+    fn end_member(&mut self, member: &Member<'_>) -> Result<()> {
+        self.transcript.object(member);
+        self.segments.end_member(member)
+    }
+
+    fn payload_table(
+        &mut self,
+        verified: &VerifiedHead,
+        note: &VolumeNote,
+    ) -> Result<PayloadTable> {
+        self.segments.payload_table(verified, note)
     }
 }

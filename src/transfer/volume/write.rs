@@ -8,6 +8,7 @@ use std::{
 
 use bundle_format::{
     container::{self, ObjectEntry, VolumeNote, VolumeWriter},
+    digest::Sha256,
     trust::Head,
 };
 
@@ -26,12 +27,19 @@ type Result<T> = std::result::Result<T, TransferError>;
 /// Gives the bytes of an object, or of a part of one.
 pub(crate) type ObjectSource<'a> = &'a dyn Fn(&ObjectEntry) -> Result<Box<dyn Read>>;
 
+/// A volume that was written.
+pub(crate) struct WrittenVolume {
+    pub(crate) path: PathBuf,
+    /// SHA-256 of its `SHA256SUMS`, which names all that is in it.
+    pub(crate) checksums: Sha256,
+}
+
 /// Bytes that these volumes take together.
 pub(crate) fn size_of(notes: &[VolumeNote], head: &Head) -> u64 {
     notes.iter().map(|note| container::volume_size(note, head)).sum()
 }
 
-/// Writes the volumes into the folder, which is there. Gives their paths, in order.
+/// Writes the volumes into the folder, which is there. Gives them in order.
 ///
 /// # Errors
 /// When the folder has no room for all of them, the disk fails, or an object is not what its name says.
@@ -41,7 +49,7 @@ pub(crate) fn write_volumes(
     out: &Path,
     source: ObjectSource<'_>,
     progress: &dyn Progress,
-) -> Result<Vec<PathBuf>> {
+) -> Result<Vec<WrittenVolume>> {
     let bytes = size_of(notes, head);
     let free = fs4::available_space(out).doing("ask for the free space of", out)?;
     if free < bytes {
@@ -64,7 +72,7 @@ fn write_volume(
     out: &Path,
     source: ObjectSource<'_>,
     progress: &dyn Progress,
-) -> Result<PathBuf> {
+) -> Result<WrittenVolume> {
     try_volume(note, head, out, source, progress).map_err(|error| too_large(error, note, head, out))
 }
 
@@ -74,7 +82,7 @@ fn try_volume(
     out: &Path,
     source: ObjectSource<'_>,
     progress: &dyn Progress,
-) -> Result<PathBuf> {
+) -> Result<WrittenVolume> {
     let path = out.join(file_name(note));
     let failed = |source| TransferError::Export { path: path.clone(), source };
     let file = temporary(out)?;
@@ -85,11 +93,12 @@ fn try_volume(
         writer.object(&mut ProgressReader { source, progress }).map_err(failed)?;
     }
     kill::step("objects packed");
+    let checksums = writer.checksums();
     let file = writer.finish().map_err(failed)?;
     let file = file.into_inner().map_err(IntoInnerError::into_error).doing("write", &path)?;
     keep(file, &path)?;
     kill::step("volume renamed");
-    Ok(path)
+    Ok(WrittenVolume { path, checksums })
 }
 
 /// Says which size to give when the file system takes no volume as large as this one.

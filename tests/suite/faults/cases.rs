@@ -6,12 +6,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bundle_format::digest::PayloadHasher;
+use bundle_format::digest::{PayloadHasher, Sha256};
 use tempfile::TempDir;
 use tidegate::{
     content::ContentStore,
     data_dir::{DataDir, Side},
     fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
+    transfer::make_receipt,
 };
 use uuid::Uuid;
 
@@ -183,6 +184,29 @@ pub(super) fn import_delta() -> Case {
     Case::new("import delta", &["import", "@in/bundle.tar"])
         .on(&site.data)
         .reading(&volume, "bundle.tar")
+}
+
+pub(super) fn receipt() -> Case {
+    let (_mirror, site) = carried();
+    Case::new("receipt", &["receipt", "--out", "@in/receipt"]).on(&site.data)
+}
+
+pub(super) fn receipt_add() -> Case {
+    let (mirror, site) = carried();
+    let (_, file) = make_receipt(&site.data, (1, Sha256::hash(b"line")), now()).unwrap();
+    let path = mirror.folder.path().join("receipt");
+    fs::write(&path, file).unwrap();
+    Case::new("receipt add", &["receipt", "add", "@in/receipt", "--yes"])
+        .on(&mirror.data)
+        .reading(&path, "receipt")
+}
+
+/// A mirror, and a site that serves what it has sealed.
+fn carried() -> (Mirror, Site) {
+    let mirror = filled();
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    (mirror, site)
 }
 
 pub(super) fn prune() -> Case {

@@ -191,6 +191,14 @@ impl Judge {
         let status = output.status;
         match (self.mode, status.code()) {
             (Mode::Kill, None) if status.signal() == Some(9) => {}
+            // What was done stands, and somebody hears that its trace is missing.
+            (Mode::Eio | Mode::Full | Mode::Short, Some(0))
+                if messages(output).contains("this is not in the journal, because") =>
+            {
+                if !complete() {
+                    self.broken(Rule::Exit, "0, and it is not done");
+                }
+            }
             (Mode::Eio | Mode::Full | Mode::Short, Some(0)) => {
                 if !complete() {
                     self.broken(Rule::Exit, "0, and it is not done");

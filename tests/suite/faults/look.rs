@@ -36,8 +36,14 @@ pub(super) fn visible(root: &Path) -> State {
 }
 
 /// Folders of files that only the databases give a meaning.
-const INSIDE: [&str; 5] =
-    ["data/content/", "data/segments/", "data/snapshots/", "data/parts/", "data/incoming/"];
+const INSIDE: [&str; 6] = [
+    "data/content/",
+    "data/segments/",
+    "data/snapshots/",
+    "data/parts/",
+    "data/incoming/",
+    "data/receipts/",
+];
 
 /// All of it, with every file.
 pub(super) fn whole(root: &Path) -> State {
@@ -55,8 +61,10 @@ fn files(root: &Path) -> State {
         for (name, digest) in tree(&root.join(folder)) {
             let file = name.rsplit('/').next().unwrap_or_default();
             let lock = ["lock", ".lock", "sync.lock"].contains(&file);
-            // Databases are compared by what they answer; keys are random.
-            if lock || file.contains(".sqlite") || is_left_over(&name) {
+            // Databases are compared by what they answer; keys are random; what is in the journal has a
+            // time, and `check` looks whether it is whole.
+            let journal = name.starts_with("journal/");
+            if lock || journal || file.contains(".sqlite") || is_left_over(&name) {
                 continue;
             }
             let digest = if name.starts_with("keys/") { String::new() } else { digest.to_string() };

@@ -137,6 +137,16 @@ fn import_delta() {
 }
 
 #[test]
+fn receipt() {
+    try_all(cases::receipt);
+}
+
+#[test]
+fn receipt_add() {
+    try_all(cases::receipt_add);
+}
+
+#[test]
 fn prune() {
     try_all(cases::prune);
 }
