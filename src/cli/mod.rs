@@ -3,6 +3,7 @@
 //! stdout is data (text, or JSON with `--json`), stderr is progress and messages.
 
 mod approve;
+mod backup;
 mod can_sync;
 mod check;
 mod computers;
@@ -32,6 +33,7 @@ mod progress;
 mod prune;
 mod publish;
 mod removal;
+mod restore;
 mod rules;
 mod seal;
 mod serve;
@@ -137,6 +139,10 @@ enum Command {
     Status(status::Args),
     /// Hash everything again and compare; or --can-sync: are upstream, agents and downstreams well?
     Check(check::Args),
+    /// Copy the data folder, as it is at one moment, while a server runs
+    Backup(backup::Args),
+    /// Make a new data folder from a backup
+    Restore(restore::Args),
     /// Remove what belongs to past snapshots only
     Prune(prune::Args),
     /// Show the whole way across an air gap, in temporary folders
@@ -209,6 +215,8 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Probe(args) => args.run(context),
         Command::Status(args) => args.run(context),
         Command::Check(args) => args.run(context),
+        Command::Backup(args) => args.run(context),
+        Command::Restore(args) => args.run(context),
         Command::Prune(args) => args.run(context),
         #[cfg(all(feature = "probe", feature = "upstream"))]
         Command::Demo(args) => args.run(context),

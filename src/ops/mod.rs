@@ -22,12 +22,14 @@
 //! | `servers.rs`, `hierarchy.rs` | downstream servers, and how they stand |
 //! | `keys.rs`, `seal.rs`, `sign.rs`, `export.rs` | connected: from the mirror to a bundle |
 //! | `trust.rs`, `verify.rs`, `import.rs` | isolated: from a bundle into the stores |
+//! | `backup.rs`, `restore.rs` | a copy of a data folder, and a new one from it |
 //! | `needs.rs` | isolated: what is missing, for the connected side |
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
 //! | `waiting.rs` | what is approved and not offered, and why |
 //! | `status.rs`, `check.rs`, `can_sync/`, `prune.rs` | how this side stands, and keeping it in order |
 
 pub mod approve;
+pub mod backup;
 pub mod can_sync;
 pub mod check;
 #[cfg(feature = "upstream")]
@@ -56,6 +58,7 @@ pub mod removal;
 mod replica;
 #[cfg(feature = "upstream")]
 mod rollup;
+pub mod restore;
 pub mod rules;
 pub mod seal;
 pub mod serve;

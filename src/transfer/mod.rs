@@ -8,7 +8,7 @@
 //!
 //! | folder | what lives there | knows |
 //! |---|---|---|
-//! | `upkeep/` | check, prune, rebuild | all below |
+//! | `upkeep/` | check, prune, rebuild, backup | all below |
 //! | `connected/` | keys, seal, export | `policy/`, `volume/`, `store/` |
 //! | `isolated/` | import: intake and switch | `policy/`, `volume/`, `store/` |
 //! | `policy/` | decisions ↔ the policy of a bundle | `volume/`, `store/` |
@@ -52,8 +52,10 @@ pub use policy::{
 };
 pub use progress::Progress;
 pub use store::trust::{RootSummary, TrustAdded, inspect_root, trust_add};
+pub use upkeep::backup::{BackupOptions, BackupReport, backup};
 pub use upkeep::check::{CheckReport, check};
 pub use upkeep::consistency::store_problems;
 pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};
+pub use upkeep::restore::{RestoreReport, restore};
 pub use upkeep::seed::{SeedReport, seed};
 pub use volume::verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};
