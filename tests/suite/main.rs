@@ -20,6 +20,7 @@ mod agent_judge;
 mod agent_replay;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod agent_server;
+mod backup;
 #[cfg(feature = "upstream")]
 mod cabinet;
 #[cfg(all(feature = "probe", feature = "upstream"))]
