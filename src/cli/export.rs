@@ -1,6 +1,9 @@
 //! `tidegate export`
 
-use std::path::PathBuf;
+use std::{
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use tidegate::ops::{
@@ -10,6 +13,7 @@ use tidegate::ops::{
 
 use super::{
     Context, Outcome,
+    exit::usage,
     output::{count, human_bytes},
     seal::{self, Sealing},
     waiting,
@@ -21,7 +25,8 @@ pub(super) struct Args {
     /// The isolated network that it is for
     #[arg(long, value_name = "NAME", required_unless_present = "needs")]
     site: Option<String>,
-    /// Folder for the volumes
+    /// Folder for the volumes; or `-`: one volume goes to the standard output, and what there is to say
+    /// to the standard error
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Everything, whatever was packed for the site before
@@ -58,12 +63,14 @@ impl Args {
         let options = ExportOptions { selection, volume_size: self.volume_size, seal };
         let (site, new_site, out, created) = (self.site, self.new_site, self.out, self.created);
         let request = ExportRequest { site, new_site, out, created, options };
+        if request.out == Path::new("-") {
+            return to_standard_output(context, &request);
+        }
         let report = export::export(&context.ops(), &request)?;
         context
             .out
             .data(&report, || text(&report.done, asked) + &waiting::count_line(&report.waiting))?;
-        let sealed = report.done.sealed.as_ref().is_none_or(SealOutcome::is_complete);
-        Ok(Outcome::complete(sealed && report.done.unanswered.is_empty()))
+        Ok(outcome(&report.done))
     }
 
     fn selection(&self) -> anyhow::Result<ExportSelection> {
@@ -74,6 +81,27 @@ impl Args {
             (None, None) => ExportSelection::Unpacked,
         })
     }
+}
+
+fn outcome(report: &ExportReport) -> Outcome {
+    let sealed = report.sealed.as_ref().is_none_or(SealOutcome::is_complete);
+    Outcome::complete(sealed && report.unanswered.is_empty())
+}
+
+/// Nothing but the volume goes there.
+fn to_standard_output(context: &Context, request: &ExportRequest) -> anyhow::Result<Outcome> {
+    let mut out = io::stdout().lock();
+    if out.is_terminal() {
+        return Err(usage("a volume is no text: send the standard output to a program or a file"));
+    }
+    if context.out.is_json() || request.options.volume_size.is_some() {
+        return Err(usage(
+            "`--out -` writes one volume and nothing else: leave out --json and --volume-size",
+        ));
+    }
+    let report = export::export_to_pipe(&context.ops(), request, &mut out)?;
+    context.out.note(text(&report.done, None).trim_end());
+    Ok(outcome(&report.done))
 }
 
 fn text(report: &ExportReport, asked: Option<u64>) -> String {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tidegate::{
-    ops::import::{self, ImportReport, ImportRequest},
+    ops::import::{self, ImportOutcome, ImportReport, ImportRequest},
     transfer::{PartsReport, PendingReport},
 };
 
@@ -11,14 +11,15 @@ use super::{
     Context, Outcome,
     output::{count, human_bytes},
     policy, waiting,
+    watch::{self, Watching},
 };
 use crate::config::OnArrival;
 
 /// Check a bundle and take it in. Killed anywhere, it can be run again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Volumes, or folders of them
-    #[arg(value_name = "BUNDLE", required = true)]
+    /// Volumes, or folders of them; `-` for volumes on the standard input, one behind the other
+    #[arg(value_name = "BUNDLE", required_unless_present = "watch")]
     bundles: Vec<PathBuf>,
     /// Check everything and show what would change
     #[arg(long)]
@@ -36,6 +37,8 @@ pub(super) struct Args {
     /// takes effect itself. Only for a disc that was sealed before the keys were replaced
     #[arg(long, value_name = "SNAPSHOT")]
     replaced_keys: Option<u64>,
+    #[command(flatten)]
+    watch: Watching,
 }
 
 impl Args {
@@ -49,12 +52,18 @@ impl Args {
             hold_policy: self.hold_policy
                 || (config.policy == OnArrival::Hold && !self.apply_policy),
         };
+        if let Some(folder) = self.watch.watch {
+            return watch::run(context, folder, self.watch.every, request);
+        }
         let outcome = import::import(&context.ops(), &request)?;
-        context
-            .out
-            .data(&outcome, || text(&outcome.report) + &waiting::summary(&outcome.waiting))?;
+        context.out.data(&outcome, || outcome_text(&outcome))?;
         Ok(Outcome::complete(outcome.is_complete()))
     }
+}
+
+/// What an import did, for people.
+pub(super) fn outcome_text(outcome: &ImportOutcome) -> String {
+    text(&outcome.report) + &waiting::summary(&outcome.waiting)
 }
 
 fn text(report: &ImportReport) -> String {

@@ -47,6 +47,7 @@ mod trust;
 mod updates;
 mod verify;
 mod waiting;
+mod watch;
 mod withdraw;
 
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};

@@ -12,7 +12,7 @@ use super::{
 /// Check every byte of a bundle. Needs only the trusted root, changes nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Volumes, or folders of them
+    /// Volumes, or folders of them; `-` for volumes on the standard input, one behind the other
     #[arg(value_name = "BUNDLE", required = true)]
     bundles: Vec<PathBuf>,
     /// Check against this root file instead of the data folder's trust

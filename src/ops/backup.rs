@@ -11,11 +11,7 @@ pub use crate::transfer::{BackupOptions, BackupReport};
 /// # Errors
 /// When there is something at `out`, another import, seal or export is at work, a database cannot be read,
 /// or there is no room. Nothing is left at `out` then.
-pub fn backup(
-    context: &Context<'_>,
-    out: &Path,
-    options: &BackupOptions,
-) -> Result<BackupReport> {
+pub fn backup(context: &Context<'_>, out: &Path, options: &BackupOptions) -> Result<BackupReport> {
     let data = context.data_dir()?;
     // What cannot be made absolute is told when it is used.
     let out = absolute(out).unwrap_or_else(|_| out.to_owned());

@@ -21,7 +21,7 @@
 //! | `groups.rs`, `computers.rs` | target groups and computers |
 //! | `servers.rs`, `hierarchy.rs` | downstream servers, and how they stand |
 //! | `keys.rs`, `seal.rs`, `sign.rs`, `export.rs` | connected: from the mirror to a bundle |
-//! | `trust.rs`, `verify.rs`, `import.rs` | isolated: from a bundle into the stores |
+//! | `trust.rs`, `verify.rs`, `import.rs`, `watch.rs` | isolated: from a bundle into the stores, or from all that appear in a folder |
 //! | `backup.rs`, `restore.rs` | a copy of a data folder, and a new one from it |
 //! | `needs.rs` | isolated: what is missing, for the connected side |
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
@@ -56,9 +56,9 @@ pub mod publish;
 pub mod removal;
 #[cfg(feature = "upstream")]
 mod replica;
+pub mod restore;
 #[cfg(feature = "upstream")]
 mod rollup;
-pub mod restore;
 pub mod rules;
 pub mod seal;
 pub mod serve;
@@ -71,6 +71,7 @@ pub mod trust;
 pub mod updates;
 pub mod verify;
 pub mod waiting;
+pub mod watch;
 pub mod withdraw;
 mod wording;
 

@@ -14,12 +14,13 @@
 //! | `policy/` | decisions ↔ the policy of a bundle | `volume/`, `store/` |
 //! | `volume/` | reading and verifying volumes | `store/` |
 //! | `store/` | trust state, segments, signed beginnings of snapshots | the files below |
-//! | `error`, `progress`, `kill` | errors, progress, points at which tests kill the program | nothing |
+//! | `error`, `progress`, `kill`, `new_folder` | errors, progress, points at which tests kill the program, a folder that is there whole or not at all | nothing |
 
 mod connected;
 mod error;
 mod isolated;
 mod kill;
+mod new_folder;
 mod policy;
 mod progress;
 mod store;
@@ -27,7 +28,7 @@ mod upkeep;
 mod volume;
 
 pub use connected::countersign::{countersign, inspect_for_signing};
-pub use connected::export::{ExportOptions, ExportReport, export};
+pub use connected::export::{ExportOptions, ExportReport, export, export_to_pipe};
 pub use connected::keys::{KeyFiles, KeyRotation, KeysOptions, KeysReport, keys_init, keys_rotate};
 pub use connected::medium::LARGEST_ON_FAT;
 pub use connected::seal::seal;
@@ -38,6 +39,7 @@ pub use isolated::import::{
     finish::{finish_import, unfinished_import},
     import,
     options::ImportOptions,
+    ready_to_import,
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},
 };
 pub use isolated::needs::needs;
@@ -58,4 +60,5 @@ pub use upkeep::consistency::store_problems;
 pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};
 pub use upkeep::restore::{RestoreReport, restore};
 pub use upkeep::seed::{SeedReport, seed};
+pub use volume::read::{is_cut_off, is_volume_name};
 pub use volume::verify::{VerifiedVolume, VerifyAgainst, VerifyOptions, VerifyReport, verify};

@@ -12,7 +12,7 @@ use tidegate::{
     data_dir::DataDir,
     fleet::{ALL_COMPUTERS, ApprovalAction, Fleet, Origin},
     transfer::{
-        Blame, BackupOptions, BackupReport, RestoreReport, SealOptions, TransferError, backup,
+        BackupOptions, BackupReport, Blame, RestoreReport, SealOptions, TransferError, backup,
         check, needs, restore, seal,
     },
     update::DocumentLimits,
@@ -339,36 +339,43 @@ fn killed_at_every_step() {
     let sums = |at: &Path| -> Vec<Sha256> {
         tree(at).into_iter().filter(|(name, _)| is_fixed(name)).map(|(_, sum)| sum).collect()
     };
-    let killed_until_done = |data: &dyn Fn(&Shelf) -> PathBuf, args: &dyn Fn(&Shelf) -> Vec<String>, made: &str| {
-        for at in 1.. {
-            let shelf = Shelf::new();
-            let mut command = tidegate(&data(&shelf));
-            command.args(args(&shelf)).env("TIDEGATE_KILL_AT", at.to_string());
-            let status = command.output().unwrap().status;
-            let was_killed = matches!(status.signal(), Some(6 | 9));
-            assert!(was_killed || status.success(), "{made} at {at}: {status}");
-            if was_killed && !shelf.at(made).exists() {
-                let again = tidegate(&data(&shelf)).args(args(&shelf)).output().unwrap();
-                assert!(again.status.success(), "{made} at {at}: {}", messages(&again));
+    let killed_until_done =
+        |data: &dyn Fn(&Shelf) -> PathBuf, args: &dyn Fn(&Shelf) -> Vec<String>, made: &str| {
+            for at in 1.. {
+                let shelf = Shelf::new();
+                let mut command = tidegate(&data(&shelf));
+                command.args(args(&shelf)).env("TIDEGATE_KILL_AT", at.to_string());
+                let status = command.output().unwrap().status;
+                let was_killed = matches!(status.signal(), Some(6 | 9));
+                assert!(was_killed || status.success(), "{made} at {at}: {status}");
+                if was_killed && !shelf.at(made).exists() {
+                    let again = tidegate(&data(&shelf)).args(args(&shelf)).output().unwrap();
+                    assert!(again.status.success(), "{made} at {at}: {}", messages(&again));
+                }
+                shelf.holds_only(&[made]);
+                if made == "backup" {
+                    assert_eq!(sums(&shelf.at(made)), sums(&whole.at("backup")), "{at}");
+                    restore(&shelf.at(made), &shelf.at("data"), &()).unwrap();
+                } else {
+                    assert_eq!(served(&shelf.at(made)), site.served(), "{at}");
+                }
+                if !was_killed {
+                    return at - 1;
+                }
             }
-            shelf.holds_only(&[made]);
-            if made == "backup" {
-                assert_eq!(sums(&shelf.at(made)), sums(&whole.at("backup")), "{at}");
-                restore(&shelf.at(made), &shelf.at("data"), &()).unwrap();
-            } else {
-                assert_eq!(served(&shelf.at(made)), site.served(), "{at}");
-            }
-            if !was_killed {
-                return at - 1;
-            }
-        }
-        0
-    };
+            0
+        };
     let text = |path: PathBuf| path.to_str().unwrap().to_owned();
     let root = site.data.root().to_owned();
     let points = killed_until_done(
         &|_| root.clone(),
-        &|shelf| ["backup", "--content", "--out"].map(str::to_owned).into_iter().chain([text(shelf.at("backup"))]).collect(),
+        &|shelf| {
+            ["backup", "--content", "--out"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain([text(shelf.at("backup"))])
+                .collect()
+        },
         "backup",
     );
     assert!(points > 10, "only {points} points were tried");
@@ -405,9 +412,8 @@ fn agents_go_on_without_a_new_scan() {
     let agent = Program::at(sides.root(), "agent");
     let state = sides.root().join("agent-state.json");
     let scan = |url: &str| agent.run(&["probe", url, "--silent", "--state", utf8(&state)]);
-    let remembered = || -> serde_json::Value {
-        serde_json::from_slice(&fs::read(&state).unwrap()).unwrap()
-    };
+    let remembered =
+        || -> serde_json::Value { serde_json::from_slice(&fs::read(&state).unwrap()).unwrap() };
     let server = sides.isolated.serve(&[]);
     let (url, address) = (server.said("/url").to_owned(), server.said("/address").to_owned());
     let first = scan(&url);

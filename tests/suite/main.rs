@@ -61,6 +61,7 @@ mod offers;
 #[cfg(feature = "upstream")]
 mod ops;
 mod parts;
+mod pipes;
 mod policy_hold;
 #[cfg(unix)]
 mod privacy;
@@ -107,5 +108,6 @@ mod upstream_partial;
 #[cfg(feature = "upstream")]
 mod upstream_replay;
 mod view;
+mod watch;
 #[cfg(feature = "upstream")]
 mod withdraw;

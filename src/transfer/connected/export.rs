@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufWriter, Cursor, IntoInnerError, Read},
+    io::{BufWriter, Cursor, IntoInnerError, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -101,6 +101,42 @@ pub fn export(
     options: &ExportOptions,
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
+    export_to(data, site, Target::Folder(out), created, options, progress)
+}
+
+/// As [`export`], with one volume, which is written to a pipe.
+///
+/// # Errors
+/// As [`export`], and when nobody reads the pipe to its end.
+pub fn export_to_pipe(
+    data: &DataDir,
+    site: &str,
+    pipe: &mut dyn Write,
+    created: Timestamp,
+    options: &ExportOptions,
+    progress: &dyn Progress,
+) -> Result<ExportReport> {
+    if options.volume_size.is_some() {
+        let what = "a pipe takes one volume of any size: leave the size away".to_owned();
+        return Err(TransferError::Unfit { what });
+    }
+    export_to(data, site, Target::Pipe(pipe), created, options, progress)
+}
+
+/// Where volumes go.
+enum Target<'a> {
+    Folder(&'a Path),
+    Pipe(&'a mut dyn Write),
+}
+
+fn export_to(
+    data: &DataDir,
+    site: &str,
+    target: Target<'_>,
+    created: Timestamp,
+    options: &ExportOptions,
+    progress: &dyn Progress,
+) -> Result<ExportReport> {
     let mirror = require_connected(data)?;
     // Held until the packed objects are noted: a snapshot sealed in between would carry others.
     let _lock = trust::lock(data)?;
@@ -108,7 +144,7 @@ pub fn export(
         ExportSelection::Needs(needs) => Plan::to_answer(data, mirror, needs)?,
         selection => Plan::to_pack(data, site, created, selection, &options.seal, progress)?,
     };
-    pack(data, site, out, plan, options.volume_size, progress)
+    pack(data, site, target, plan, options.volume_size, progress)
 }
 
 /// What is to be packed, of which snapshot.
@@ -163,32 +199,30 @@ impl Plan {
 fn pack(
     data: &DataDir,
     site: &str,
-    out: &Path,
+    target: Target<'_>,
     plan: Plan,
     volume_size: Option<u64>,
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
     let Plan { mut catalog, head, snapshot, index, objects, sealed, unanswered } = plan;
-    fs::create_dir_all(out).doing("make", out)?;
+    let most = match &target {
+        Target::Folder(out) => {
+            fs::create_dir_all(out).doing("make", out)?;
+            medium::largest_file(out)
+        }
+        Target::Pipe(_) => None,
+    };
     // A stick says itself what it cannot take; a size that was given stays, when it is smaller.
-    let (volume_size, limited_by_medium) =
-        medium::volume_limit(volume_size, medium::largest_file(out));
+    let (volume_size, limited_by_medium) = medium::volume_limit(volume_size, most);
     let notes = lay_out(&head, index, site, snapshot, &objects, volume_size)?;
     let bytes = notes.iter().map(|note| container::volume_size(note, &head)).sum();
-    let free = fs4::available_space(out).doing("ask for the free space of", out)?;
-    if free < bytes {
-        let path = out.to_owned();
-        return Err(TransferError::NoSpace { path, needed: bytes, free, what: "the volumes" });
-    }
-
     progress.phase("packing", Some(bytes));
-    remove_leftovers(out)?;
     let content = ContentStore::open(&data.content())?;
-    let mut volumes = Vec::new();
-    for note in &notes {
-        volumes.push(write_volume(data, &content, &head, note, out, progress)?);
-    }
-    medium::sync_folder(out).doing("sync", out)?;
+    let source = Source { data, content: &content, head: &head, progress };
+    let volumes = match target {
+        Target::Folder(out) => source.write_volumes(&notes, bytes, out)?,
+        Target::Pipe(pipe) => source.write_to_pipe(&notes, pipe)?,
+    };
     let mut writer = catalog.write()?;
     for object in &objects {
         writer.mark_packed(site, &object.sha256, snapshot)?;
@@ -225,37 +259,67 @@ fn require_signatures(snapshot: u64, (there, needed): (u64, u64)) -> Result<()> 
     Ok(())
 }
 
-/// Writes one volume under a temporary name; when it is whole and synced, it gets its final name.
-fn write_volume(
-    data: &DataDir,
-    content: &ContentStore,
-    head: &Head,
-    note: &VolumeNote,
-    out: &Path,
-    progress: &dyn Progress,
-) -> Result<PathBuf> {
-    let path = out.join(file_name(note));
-    let failed = |source| TransferError::Export { path: path.clone(), source };
-    let file = tempfile::Builder::new()
-        .prefix(".tidegate-")
-        .suffix(".partial")
-        .tempfile_in(out)
-        .doing("write in", out)?;
-    // The lock says that this file is still being written. Not every medium can lock.
-    let _ = file.as_file().try_lock_shared();
-    let mut writer =
-        VolumeWriter::new(BufWriter::with_capacity(1 << 20, file), note, head).map_err(failed)?;
-    for entry in &note.objects {
-        let source = open_object(data, content, entry)?;
-        writer.object(&mut ProgressReader { source, progress }).map_err(failed)?;
+/// What volumes are made of.
+struct Source<'a> {
+    data: &'a DataDir,
+    content: &'a ContentStore,
+    head: &'a Head,
+    progress: &'a dyn Progress,
+}
+
+impl Source<'_> {
+    /// Writes the volumes into a folder that has room for all of them.
+    fn write_volumes(&self, notes: &[VolumeNote], bytes: u64, out: &Path) -> Result<Vec<PathBuf>> {
+        let free = fs4::available_space(out).doing("ask for the free space of", out)?;
+        if free < bytes {
+            let path = out.to_owned();
+            return Err(TransferError::NoSpace { path, needed: bytes, free, what: "the volumes" });
+        }
+        remove_leftovers(out)?;
+        let volumes =
+            notes.iter().map(|note| self.write_volume(note, out)).collect::<Result<_>>()?;
+        medium::sync_folder(out).doing("sync", out)?;
+        Ok(volumes)
     }
-    kill::step("objects packed");
-    let file = writer.finish().map_err(failed)?;
-    let file = file.into_inner().map_err(IntoInnerError::into_error).doing("write", &path)?;
-    medium::make_readable(file.path()).doing("set the permissions of", &path)?;
-    durable::rename(file, &path).doing("keep", &path)?;
-    kill::step("volume renamed");
-    Ok(path)
+
+    /// Writes one volume under a temporary name; when it is whole and synced, it gets its final name.
+    fn write_volume(&self, note: &VolumeNote, out: &Path) -> Result<PathBuf> {
+        let path = out.join(file_name(note));
+        let file = tempfile::Builder::new()
+            .prefix(".tidegate-")
+            .suffix(".partial")
+            .tempfile_in(out)
+            .doing("write in", out)?;
+        // The lock says that this file is still being written. Not every medium can lock.
+        let _ = file.as_file().try_lock_shared();
+        let file = self.pack_into(file, note, &path)?;
+        medium::make_readable(file.path()).doing("set the permissions of", &path)?;
+        durable::rename(file, &path).doing("keep", &path)?;
+        kill::step("volume renamed");
+        Ok(path)
+    }
+
+    /// Writes the only volume to a pipe.
+    fn write_to_pipe(&self, notes: &[VolumeNote], pipe: &mut dyn Write) -> Result<Vec<PathBuf>> {
+        for note in notes {
+            self.pack_into(&mut *pipe, note, Path::new("to the standard output"))?;
+        }
+        Ok(Vec::new())
+    }
+
+    fn pack_into<W: Write>(&self, to: W, note: &VolumeNote, path: &Path) -> Result<W> {
+        let failed = |source| TransferError::Export { path: path.to_owned(), source };
+        let to = BufWriter::with_capacity(1 << 20, to);
+        let mut writer = VolumeWriter::new(to, note, self.head).map_err(failed)?;
+        for entry in &note.objects {
+            let source = open_object(self.data, self.content, entry)?;
+            let progress = self.progress;
+            writer.object(&mut ProgressReader { source, progress }).map_err(failed)?;
+        }
+        kill::step("objects packed");
+        let to = writer.finish().map_err(failed)?;
+        Ok(to.into_inner().map_err(IntoInnerError::into_error).doing("write", path)?)
+    }
 }
 
 /// Removes half-written volumes of killed exports from the folder.

@@ -14,7 +14,6 @@ use serde::Serialize;
 use super::{
     backup_note::{BackupNote, NOTE, PAGE, SUMS, is_plain, list},
     file_copy::{copy_file, sync_folders, write_file},
-    new_folder::{NewFolder, refuse_used},
 };
 use crate::{
     catalog::{Catalog, SnapshotState},
@@ -25,6 +24,7 @@ use crate::{
     transfer::{
         error::TransferError,
         kill,
+        new_folder::{NewFolder, refuse_used},
         progress::Progress,
         store::{segments, trust},
     },
@@ -228,7 +228,8 @@ fn files_of(data: &DataDir, options: &BackupOptions) -> Result<Vec<File>> {
             return false;
         };
         let (first, file) = (first.to_string_lossy(), file.to_string_lossy());
-        let is_scratch = file.starts_with('.') || file.starts_with("tmp.") || first.starts_with("keys.");
+        let is_scratch =
+            file.starts_with('.') || file.starts_with("tmp.") || first.starts_with("keys.");
         let is_store = first.starts_with("catalog.sqlite") || first.starts_with("fleet.sqlite");
         let is_loose = name.starts_with("content/partial") || name.starts_with("content/tmp");
         let is_content = CONTENT.contains(&&*first);
@@ -286,11 +287,7 @@ struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    fn database(
-        &mut self,
-        of: &Path,
-        copy: &mut dyn FnMut(&Path) -> Result<()>,
-    ) -> Result<()> {
+    fn database(&mut self, of: &Path, copy: &mut dyn FnMut(&Path) -> Result<()>) -> Result<()> {
         let Some(name) = of.file_name().and_then(|name| name.to_str()) else { return Ok(()) };
         let to = self.folder.join(name);
         // Made first, for its owner alone.
@@ -342,4 +339,3 @@ fn is_damaged(name: &str, sha256: &Sha256) -> bool {
     let digest = name.rsplit('/').next().and_then(|name| name.parse::<Sha256>().ok());
     is_named && digest.is_some_and(|digest| digest != *sha256)
 }
-

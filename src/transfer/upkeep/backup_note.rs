@@ -65,9 +65,8 @@ impl BackupNote {
     }
 
     pub(super) fn to_json(&self) -> Result<Vec<u8>> {
-        let mut json = serde_json::to_vec_pretty(self)
-            .map_err(std::io::Error::from)
-            .doing("write", NOTE)?;
+        let mut json =
+            serde_json::to_vec_pretty(self).map_err(std::io::Error::from).doing("write", NOTE)?;
         json.push(b'\n');
         Ok(json)
     }

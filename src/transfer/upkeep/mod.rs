@@ -8,7 +8,7 @@
 //! | `prune` | what nobody needs any more, removed |
 //! | `backup`, `restore` | a copy of a data folder while it is in use, and a new one from it |
 //! | `backup_note` | what a backup says of itself |
-//! | `new_folder`, `file_copy` | a folder that is there whole or not at all; copying into it |
+//! | `file_copy` | copying into a new folder |
 //! | `snapshots` | which snapshots still matter |
 //! | `seed` | a lost connected side, rebuilt from a bundle |
 
@@ -17,7 +17,6 @@ mod backup_note;
 pub(super) mod check;
 pub(super) mod consistency;
 mod file_copy;
-mod new_folder;
 pub(super) mod prune;
 pub(super) mod restore;
 pub(super) mod seed;

@@ -15,7 +15,6 @@ use super::{
     backup_note::{BackupNote, NOTE, PAGE, SUMS, read_list},
     consistency::store_problems,
     file_copy::{copy_file, sync_folders},
-    new_folder::{NewFolder, refuse_used},
 };
 use crate::{
     catalog::Catalog,
@@ -25,7 +24,12 @@ use crate::{
     file_error::Doing as _,
     fleet::Fleet,
     sidecar::is_sidecar,
-    transfer::{error::TransferError, kill, progress::Progress},
+    transfer::{
+        error::TransferError,
+        kill,
+        new_folder::{NewFolder, refuse_used},
+        progress::Progress,
+    },
 };
 
 type Result<T> = std::result::Result<T, TransferError>;

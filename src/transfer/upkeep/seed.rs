@@ -13,7 +13,6 @@ use bundle_format::trust::Expectation;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::new_folder::{NewFolder, refuse_used};
 use crate::{
     catalog::Catalog,
     data_dir::{DataDir, DataDirError, Side},
@@ -23,6 +22,7 @@ use crate::{
         connected::sealed_policy::note_sealed_policy,
         error::TransferError,
         isolated::import::{import, options::ImportOptions},
+        new_folder::{NewFolder, refuse_used},
         policy::gather::gather,
         progress::Progress,
         store::trust::{self, trust_add},

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     fs::{self, File},
-    io::{BufReader, Write},
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -40,12 +40,8 @@ pub(crate) fn find_volumes(bundles: &[PathBuf]) -> Result<Vec<PathBuf>> {
         }
         let before = found.len();
         for entry in fs::read_dir(bundle).doing("list", bundle)? {
-            let entry = entry.doing("list", bundle)?;
-            if is_sidecar(&entry.file_name()) {
-                continue;
-            }
-            let path = entry.path();
-            if path.is_file() && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tar")) {
+            let path = entry.doing("list", bundle)?.path();
+            if is_volume_name(&path) && path.is_file() {
                 found.push(path);
             }
         }
@@ -64,13 +60,32 @@ pub(crate) fn find_volumes(bundles: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Whether a file in a folder may be a volume by its name: no file beside one, nor one that is still being
+/// copied under another name.
+pub fn is_volume_name(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| !is_sidecar(name))
+        && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tar"))
+}
+
+/// Whether a volume is shorter than its own head says, or ends within that: it is not whole. Nothing of it
+/// is checked.
+pub fn is_cut_off(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let Ok(len) = file.metadata().map(|found| found.len()) else { return false };
+    match VolumeReader::open(file, &BundleLimits::default()) {
+        Ok((reader, note, head)) => len < reader.volume_size(&note, &head),
+        Err(VolumeError::Refused { at, .. }) => at >= len,
+        Err(_) => false,
+    }
+}
+
 /// A volume whose head has been checked.
 pub(crate) struct Volume {
     pub(crate) path: PathBuf,
     pub(crate) note: VolumeNote,
     pub(crate) head: Head,
     pub(crate) verified: VerifiedHead,
-    reader: VolumeReader<BufReader<File>>,
+    reader: VolumeReader<Box<dyn Read>>,
 }
 
 /// Reads and checks the head of a volume.
@@ -81,8 +96,19 @@ pub(crate) fn open_volume(
     limits: &BundleLimits,
 ) -> Result<Volume> {
     let file = File::open(path).doing("open the volume", path)?;
-    let (reader, note, head) = VolumeReader::open(BufReader::with_capacity(1 << 16, file), limits)
+    let opened = VolumeReader::open(Box::new(file) as Box<dyn Read>, limits)
         .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
+    check_opened(path, opened, state, expect, limits)
+}
+
+/// Checks the head of a volume that was read.
+pub(crate) fn check_opened(
+    path: &Path,
+    (reader, note, head): (VolumeReader<Box<dyn Read>>, VolumeNote, Head),
+    state: &TrustState,
+    expect: &Expectation<'_>,
+    limits: &BundleLimits,
+) -> Result<Volume> {
     let verified = check_head(state, &head, expect, limits)
         .map_err(|source| TransferError::Trust { path: path.to_owned(), source })?;
     note.check_against(&verified.index)

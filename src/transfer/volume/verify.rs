@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     io::{Seek as _, SeekFrom, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use super::{
     payload_table::{self, PayloadTable},
+    pipe::{Pipe, PipedVolume, STANDARD_INPUT},
     read::{self, Member, Volume, VolumeSink},
 };
 use crate::{
@@ -43,7 +44,7 @@ const IN_MEMORY: usize = 32 * 1024 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub enum VerifyAgainst<'a> {
     /// A root file that was compared by its fingerprint.
-    Root(&'a std::path::Path),
+    Root(&'a Path),
     /// The trust state and the site of a data folder; older and foreign bundles show.
     Data(&'a DataDir),
 }
@@ -145,13 +146,28 @@ pub fn verify(
     let mut sink =
         VerifySink { limits: &options.limits, tables: BTreeMap::new(), stored, uncheckable: 0 };
     let mut volumes = Vec::new();
-    for path in read::find_volumes(bundles)? {
-        let mut volume = read::open_volume(&path, &state, &expect, &options.limits)?;
+    let limits = &options.limits;
+    let mut verify_one = |mut volume: Volume| -> Result<()> {
         let total = volume.note.objects.iter().map(|object| object.size).sum();
         progress.phase("verifying", Some(total));
         sink.uncheckable = 0;
         volume.walk(&mut sink, progress)?;
         volumes.push(describe_volume(&volume, sink.uncheckable));
+        Ok(())
+    };
+    for path in read::find_volumes(bundles)? {
+        if path != Path::new(STANDARD_INPUT) {
+            verify_one(read::open_volume(&path, &state, &expect, limits)?)?;
+            continue;
+        }
+        let mut pipe = Pipe::standard_input();
+        while let Some(PipedVolume { name, opened }) = pipe.next(limits)? {
+            verify_one(read::check_opened(&name, opened, &state, &expect, limits)?)?;
+        }
+    }
+    if volumes.is_empty() {
+        let what = "nothing came on the standard input: send volumes to it".to_owned();
+        return Err(TransferError::Unfit { what });
     }
     Ok(VerifyReport { volumes })
 }

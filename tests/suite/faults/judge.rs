@@ -199,8 +199,8 @@ impl Judge {
                     self.broken(Rule::Exit, "0, and it is not done");
                 }
                 // SQLite loses nothing when a checkpoint fails, and lets the sync of a folder fail.
-                let sqlite =
-                    self.call.is_on_database() || self.by_sqlite && SYNCED_BY_SQLITE.contains(&&*self.call.path);
+                let sqlite = self.call.is_on_database()
+                    || self.by_sqlite && SYNCED_BY_SQLITE.contains(&&*self.call.path);
                 if self.call.name.contains("sync") && !sqlite {
                     self.broken(Rule::Exit, "0, and it is not sure to stay");
                 }

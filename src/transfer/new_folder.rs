@@ -16,7 +16,7 @@ use crate::{
 type Result<T> = std::result::Result<T, TransferError>;
 
 /// A folder under a temporary name, which goes when it does not get its own.
-pub(super) struct NewFolder {
+pub(crate) struct NewFolder {
     folder: TempDir,
     /// It is within its place, which stays.
     stays: bool,
@@ -27,9 +27,17 @@ pub(super) struct NewFolder {
 impl NewFolder {
     /// Makes one beside `target`, or within it where it has to stay: what is mounted there, and what a
     /// system keeps something of its own in. The name begins with `prefix`.
-    pub(super) fn beside(target: &Path, prefix: &str) -> Result<Self> {
+    pub(crate) fn beside(target: &Path, prefix: &str) -> Result<Self> {
         let stays = stays(target).doing("look into", target)?;
-        let place = if stays { target } else { folder_of(target) };
+        Self::make(if stays { target } else { folder_of(target) }, prefix, stays)
+    }
+
+    /// Makes one within a folder, for as long as it is used.
+    pub(crate) fn within(place: &Path, prefix: &str) -> Result<Self> {
+        Self::make(place, prefix, true)
+    }
+
+    fn make(place: &Path, prefix: &str, stays: bool) -> Result<Self> {
         fs::create_dir_all(place).doing("make", place)?;
         sweep(place, prefix).doing("clear", place)?;
         let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(place);
@@ -40,13 +48,13 @@ impl NewFolder {
     }
 
     /// Where it is until then.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Gives it its name. Where the folder of this name stays, it is filled, and the file `last` makes it
     /// count.
-    pub(super) fn move_to(self, target: &Path, last: &str) -> Result<()> {
+    pub(crate) fn move_to(self, target: &Path, last: &str) -> Result<()> {
         kill::step("folder whole");
         if self.stays {
             fill(self.folder.path(), target, last)?;
@@ -88,7 +96,7 @@ fn stays(target: &Path) -> io::Result<bool> {
 }
 
 /// Removes the folders of killed runs: those whose lock nobody has any more.
-fn sweep(place: &Path, prefix: &str) -> io::Result<()> {
+pub(crate) fn sweep(place: &Path, prefix: &str) -> io::Result<()> {
     for entry in fs::read_dir(place)? {
         let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
         let lock = path.join(SYNC_LOCK);
@@ -123,7 +131,7 @@ fn fill(from: &Path, target: &Path, last: &str) -> Result<()> {
 }
 
 /// Refuses a place in which there is something; what a killed run has left there goes first.
-pub(super) fn refuse_used(target: &Path, prefix: &str, instead: &str) -> Result<()> {
+pub(crate) fn refuse_used(target: &Path, prefix: &str, instead: &str) -> Result<()> {
     if target.is_dir() {
         sweep(target, prefix).doing("clear", target)?;
     }
