@@ -39,6 +39,10 @@ pub(super) struct Args {
     /// code in a file (- for the standard input). Seals nothing and needs no key
     #[arg(long, value_name = "FILE", conflicts_with_all = ["full", "since"])]
     needs: Option<PathBuf>,
+    /// On an isolated side: pass on the snapshot that is in force here, with its signatures, as far as
+    /// it is here and if it is for the site too. Needs no key
+    #[arg(long, conflicts_with = "needs")]
+    relay: bool,
     /// The site is a new one, although its name is nearly that of another
     #[arg(long)]
     new_site: bool,
@@ -57,7 +61,7 @@ impl Args {
         let asked = self.volume_size;
         let selection = self.selection()?;
         let seal = match selection {
-            ExportSelection::Needs(_) => SealOptions::default(),
+            ExportSelection::Needs(_) | ExportSelection::Relay { .. } => SealOptions::default(),
             _ => self.sealing.options(None)?,
         };
         let options = ExportOptions { selection, volume_size: self.volume_size, seal };
@@ -75,6 +79,7 @@ impl Args {
 
     fn selection(&self) -> anyhow::Result<ExportSelection> {
         Ok(match (&self.needs, self.since) {
+            (None, since) if self.relay => ExportSelection::Relay { since },
             (Some(path), _) => ExportSelection::Needs(export::read_needs(path)?),
             (None, Some(since)) => ExportSelection::Since(since),
             (None, None) if self.full => ExportSelection::Full,

@@ -11,7 +11,7 @@ use super::{
     Context, Outcome,
     output::{count, human_bytes},
     policy, waiting,
-    watch::{self, Watching},
+    watch::{self, WatchArgs},
 };
 use crate::config::OnArrival;
 
@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SNAPSHOT")]
     replaced_keys: Option<u64>,
     #[command(flatten)]
-    watch: Watching,
+    watch: WatchArgs,
 }
 
 impl Args {

@@ -12,7 +12,7 @@ use super::{Context, Outcome, import::outcome_text, serve::asked_to_stop};
 
 /// Of the command line.
 #[derive(Debug, clap::Args)]
-pub(super) struct Watching {
+pub(super) struct WatchArgs {
     /// Take in each volume that appears in this folder, until it is ended (Ctrl-C, SIGTERM). Files that are
     /// still being copied are waited for; nothing is moved or removed
     #[arg(long, value_name = "DIR", conflicts_with_all = ["bundles", "dry_run", "replaced_keys"])]

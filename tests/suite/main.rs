@@ -69,6 +69,7 @@ mod prune;
 mod publish;
 mod rebuild;
 mod refusals;
+mod relay;
 #[cfg(feature = "upstream")]
 mod replica;
 mod reports;

@@ -57,8 +57,7 @@ fn nothing_is_kept(site: &Site) {
 #[test]
 fn from_a_mirror_to_a_site_through_a_pipe() {
     let mirror = filled();
-    let (site, twin) =
-        (Site::new("plant-7", &mirror.root), Site::new("plant-7", &mirror.root));
+    let (site, twin) = (Site::new("plant-7", &mirror.root), Site::new("plant-7", &mirror.root));
     let mut exporting = tidegate(mirror.data.root())
         .args(["export", "--site", "plant-7", "--out", "-"])
         .stdout(Stdio::piped())

@@ -3,16 +3,11 @@
 
 use std::{
     fs,
-    io::{BufWriter, Cursor, IntoInnerError, Read, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
-use bundle_format::{
-    container::{self, ObjectEntry, VolumeNote, VolumeWriter},
-    digest::Sha256,
-    needs::NeedsRequest,
-    trust::Head,
-};
+use bundle_format::{container, digest::Sha256, needs::NeedsRequest, trust::Head};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -20,20 +15,20 @@ use uuid::Uuid;
 use super::{
     layout::{Object, ObjectKind, lay_out},
     medium,
+    relay::relayed,
     seal::seal_locked,
     seal_options::{SealOptions, SealOutcome},
     selection::{Answer, ExportSelection, answer, objects_to_pack},
     signing::count_signatures,
+    write_volumes::Source,
 };
 use crate::{
     catalog::Catalog,
     content::ContentStore,
     data_dir::DataDir,
-    durable,
     file_error::Doing as _,
     transfer::{
         error::TransferError,
-        kill,
         progress::Progress,
         store::{heads, side::require_connected, trust},
     },
@@ -80,7 +75,7 @@ pub struct ExportReport {
     pub not_carried: u64,
     /// Their bytes.
     pub not_carried_bytes: u64,
-    /// What sealing did first; nothing is sealed for the needs of a site.
+    /// What sealing did first; nothing is sealed for the needs of a site, nor when it is passed on.
     pub sealed: Option<SealOutcome>,
     /// What the site asked for and cannot get.
     pub unanswered: Vec<String>,
@@ -137,11 +132,11 @@ fn export_to(
     options: &ExportOptions,
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
-    let mirror = require_connected(data)?;
     // Held until the packed objects are noted: a snapshot sealed in between would carry others.
     let _lock = trust::lock(data)?;
     let plan = match &options.selection {
-        ExportSelection::Needs(needs) => Plan::to_answer(data, mirror, needs)?,
+        ExportSelection::Needs(needs) => Plan::to_answer(data, require_connected(data)?, needs)?,
+        ExportSelection::Relay { since } => Plan::to_relay(data, site, *since)?,
         selection => Plan::to_pack(data, site, created, selection, &options.seal, progress)?,
     };
     pack(data, site, target, plan, options.volume_size, progress)
@@ -156,6 +151,8 @@ struct Plan {
     objects: Vec<Object>,
     sealed: Option<SealOutcome>,
     unanswered: Vec<String>,
+    /// Whether this side remembers what it packed.
+    notes_packed: bool,
 }
 
 impl Plan {
@@ -175,8 +172,19 @@ impl Plan {
         let catalog = Catalog::open(&data.catalog())?;
         let objects = objects_to_pack(data, &catalog, site, snapshot, selection)?;
         let head = heads::load(data, snapshot)?;
-        let (sealed, unanswered) = (Some(sealed), Vec::new());
-        Ok(Self { catalog, head, snapshot, index, objects, sealed, unanswered })
+        let (sealed, unanswered, notes_packed) = (Some(sealed), Vec::new(), true);
+        Ok(Self { catalog, head, snapshot, index, objects, sealed, unanswered, notes_packed })
+    }
+
+    /// Finds what an isolated side passes on.
+    fn to_relay(data: &DataDir, site: &str, since: Option<u64>) -> Result<Self> {
+        let catalog = Catalog::open(&data.catalog())?;
+        let Answer { snapshot: row, objects, unanswered, .. } =
+            relayed(data, &catalog, site, since)?;
+        let head = heads::load(data, row.number)?;
+        let (snapshot, index) = (row.number, row.index_sha256);
+        let (sealed, notes_packed) = (None, false);
+        Ok(Self { catalog, head, snapshot, index, objects, sealed, unanswered, notes_packed })
     }
 
     /// Finds what a site asks for, in what was sealed before.
@@ -191,7 +199,8 @@ impl Plan {
         let head = heads::load(data, row.number)?;
         require_signatures(row.number, count_signatures(&head)?)?;
         let (snapshot, index) = (row.number, row.index_sha256);
-        Ok(Self { catalog, head, snapshot, index, objects, sealed: None, unanswered })
+        let (sealed, notes_packed) = (None, true);
+        Ok(Self { catalog, head, snapshot, index, objects, sealed, unanswered, notes_packed })
     }
 }
 
@@ -204,7 +213,8 @@ fn pack(
     volume_size: Option<u64>,
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
-    let Plan { mut catalog, head, snapshot, index, objects, sealed, unanswered } = plan;
+    let Plan { mut catalog, head, snapshot, index, objects, sealed, unanswered, notes_packed } =
+        plan;
     let most = match &target {
         Target::Folder(out) => {
             fs::create_dir_all(out).doing("make", out)?;
@@ -223,12 +233,15 @@ fn pack(
         Target::Folder(out) => source.write_volumes(&notes, bytes, out)?,
         Target::Pipe(pipe) => source.write_to_pipe(&notes, pipe)?,
     };
-    let mut writer = catalog.write()?;
-    for object in &objects {
-        writer.mark_packed(site, &object.sha256, snapshot)?;
+    let (mut not_carried, mut not_carried_bytes) = (0, 0);
+    if notes_packed {
+        let mut writer = catalog.write()?;
+        for object in &objects {
+            writer.mark_packed(site, &object.sha256, snapshot)?;
+        }
+        writer.commit()?;
+        (not_carried, not_carried_bytes) = catalog.left_out_here()?;
     }
-    writer.commit()?;
-    let (not_carried, not_carried_bytes) = catalog.left_out_here()?;
     let payloads = || objects.iter().filter(|object| object.kind == ObjectKind::Payload);
     Ok(ExportReport {
         volumes,
@@ -257,138 +270,4 @@ fn require_signatures(snapshot: u64, (there, needed): (u64, u64)) -> Result<()> 
         });
     }
     Ok(())
-}
-
-/// What volumes are made of.
-struct Source<'a> {
-    data: &'a DataDir,
-    content: &'a ContentStore,
-    head: &'a Head,
-    progress: &'a dyn Progress,
-}
-
-impl Source<'_> {
-    /// Writes the volumes into a folder that has room for all of them.
-    fn write_volumes(&self, notes: &[VolumeNote], bytes: u64, out: &Path) -> Result<Vec<PathBuf>> {
-        let free = fs4::available_space(out).doing("ask for the free space of", out)?;
-        if free < bytes {
-            let path = out.to_owned();
-            return Err(TransferError::NoSpace { path, needed: bytes, free, what: "the volumes" });
-        }
-        remove_leftovers(out)?;
-        let volumes =
-            notes.iter().map(|note| self.write_volume(note, out)).collect::<Result<_>>()?;
-        medium::sync_folder(out).doing("sync", out)?;
-        Ok(volumes)
-    }
-
-    /// Writes one volume under a temporary name; when it is whole and synced, it gets its final name.
-    fn write_volume(&self, note: &VolumeNote, out: &Path) -> Result<PathBuf> {
-        let path = out.join(file_name(note));
-        let file = tempfile::Builder::new()
-            .prefix(".tidegate-")
-            .suffix(".partial")
-            .tempfile_in(out)
-            .doing("write in", out)?;
-        // The lock says that this file is still being written. Not every medium can lock.
-        let _ = file.as_file().try_lock_shared();
-        let file = self.pack_into(file, note, &path)?;
-        medium::make_readable(file.path()).doing("set the permissions of", &path)?;
-        durable::rename(file, &path).doing("keep", &path)?;
-        kill::step("volume renamed");
-        Ok(path)
-    }
-
-    /// Writes the only volume to a pipe.
-    fn write_to_pipe(&self, notes: &[VolumeNote], pipe: &mut dyn Write) -> Result<Vec<PathBuf>> {
-        for note in notes {
-            self.pack_into(&mut *pipe, note, Path::new("to the standard output"))?;
-        }
-        Ok(Vec::new())
-    }
-
-    fn pack_into<W: Write>(&self, to: W, note: &VolumeNote, path: &Path) -> Result<W> {
-        let failed = |source| TransferError::Export { path: path.to_owned(), source };
-        let to = BufWriter::with_capacity(1 << 20, to);
-        let mut writer = VolumeWriter::new(to, note, self.head).map_err(failed)?;
-        for entry in &note.objects {
-            let source = open_object(self.data, self.content, entry)?;
-            let progress = self.progress;
-            writer.object(&mut ProgressReader { source, progress }).map_err(failed)?;
-        }
-        kill::step("objects packed");
-        let to = writer.finish().map_err(failed)?;
-        Ok(to.into_inner().map_err(IntoInnerError::into_error).doing("write", path)?)
-    }
-}
-
-/// Removes half-written volumes of killed exports from the folder.
-fn remove_leftovers(out: &Path) -> Result<()> {
-    for entry in fs::read_dir(out).doing("list", out)? {
-        let path = entry.doing("list", out)?.path();
-        let ours = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .is_some_and(|name| name.starts_with(".tidegate-") && name.ends_with(".partial"));
-        if !ours {
-            continue;
-        }
-        let file = fs::File::open(&path).doing("open the leftover", &path)?;
-        if file.try_lock().is_ok() {
-            fs::remove_file(&path).doing("remove the leftover", &path)?;
-        }
-    }
-    Ok(())
-}
-
-/// The file name of a volume, which sorts by site and snapshot:
-/// `tidegate-plant-7-000012-1a2b3c4d-1of1.tar`.
-fn file_name(note: &VolumeNote) -> String {
-    let set = note.set.simple().to_string();
-    format!(
-        "tidegate-{}-{:06}-{}-{}of{}.tar",
-        note.site,
-        note.snapshot,
-        set.get(..8).unwrap_or_default(),
-        note.volume,
-        note.of
-    )
-}
-
-fn open_object(
-    data: &DataDir,
-    content: &ContentStore,
-    entry: &ObjectEntry,
-) -> Result<Box<dyn Read>> {
-    let segment = data.segments().join(entry.sha256.to_string());
-    let mut file = if segment.exists() {
-        fs::File::open(&segment).doing("open the segment", &segment)?
-    } else {
-        content.read(&entry.sha256)?
-    };
-    if entry.size == 0 {
-        return Ok(Box::new(Cursor::new([])));
-    }
-    if let Some(offset) = entry.offset {
-        use std::io::{Seek as _, SeekFrom};
-        file.seek(SeekFrom::Start(offset)).doing("read", object_name(&entry.sha256))?;
-    }
-    Ok(Box::new(file.take(entry.size)))
-}
-
-fn object_name(sha256: &Sha256) -> PathBuf {
-    PathBuf::from(sha256.to_string())
-}
-
-struct ProgressReader<'a> {
-    source: Box<dyn Read>,
-    progress: &'a dyn Progress,
-}
-
-impl Read for ProgressReader<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.source.read(buf)?;
-        self.progress.advance(n as u64);
-        Ok(n)
-    }
 }

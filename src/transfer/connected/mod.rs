@@ -1,4 +1,5 @@
-//! The connected side: keys, snapshots, bundles. Knows nothing of the isolated side.
+//! The connected side: keys, snapshots, bundles. Knows nothing of the isolated side, which packs with it
+//! what it passes on.
 //!
 //! | file | what it owns | writes |
 //! |---|---|---|
@@ -10,8 +11,9 @@
 //! | `signing` | the keys sign a snapshot | nothing |
 //! | `countersign` | a second person signs it | `snapshots/` |
 //! | `compact` | small segments become one | `segments/` |
-//! | `export` | the volumes of a bundle | the medium |
+//! | `export`, `write_volumes` | the volumes of a bundle | the medium |
 //! | `selection` | what an export packs | nothing |
+//! | `relay` | what an isolated side passes on to another site | nothing |
 //! | `layout` | which object goes on which volume | nothing |
 //! | `medium` | what the file system of a medium can take | nothing |
 
@@ -22,8 +24,10 @@ pub(super) mod keys;
 mod layout;
 pub(super) mod medium;
 mod new_segments;
+mod relay;
 pub(super) mod seal;
 pub(super) mod seal_options;
 pub(super) mod sealed_policy;
 pub(super) mod selection;
 mod signing;
+mod write_volumes;
