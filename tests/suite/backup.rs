@@ -271,11 +271,14 @@ fn a_damaged_payload_is_left_out_and_told() {
     let path = site.data.content().join(&payload);
     fs::remove_file(&path).unwrap();
     fs::write(&path, bytes(77, 3000)).unwrap();
+    let fifo = site.data.root().join("strange");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let report = shelf.backup(&site.data, true);
     assert!(!report.is_complete());
     assert!(report.unreadable[0].contains(&payload), "{report:?}");
+    assert!(report.unreadable[1].contains("no plain file"), "{report:?}");
     let restored = shelf.restore().unwrap();
-    assert_eq!((restored.missing_payloads, restored.unreadable.len()), (1, 1), "{restored:?}");
+    assert_eq!((restored.missing_payloads, restored.unreadable.len()), (1, 2), "{restored:?}");
 }
 
 #[test]

@@ -110,8 +110,10 @@ fn several_volumes_one_behind_the_other() {
         assert!(verified.status.success(), "{portion}: {}", messages(&verified));
         let text = String::from_utf8_lossy(&verified.stdout).into_owned();
         assert!(text.contains("standard input, volume 2: good"), "{text}");
-        let imported = feed(site.data.root(), &["import", "-"], &stream, portion);
+        let imported = feed(site.data.root(), &["--json", "import", "-"], &stream, portion);
         assert!(imported.status.success(), "{portion}: {}", messages(&imported));
+        let said: serde_json::Value = serde_json::from_slice(&imported.stdout).unwrap();
+        assert_eq!(said["volumes"][1]["path"], "standard input, volume 2");
         nothing_is_kept(&site);
     }
 }

@@ -267,7 +267,9 @@ fn collect(
         if !is_taken(&name) {
             continue;
         }
-        let found = fs::metadata(&path);
+        // A disk may be linked in; what lies below follows no links, which may lead round.
+        let is_top = below.as_os_str().is_empty();
+        let found = if is_top { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
         if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
             collect(root, &name, files, is_taken)?;
         } else {
@@ -304,6 +306,10 @@ impl Taken<'_> {
         let File { name, path, .. } = file;
         if !is_plain(Path::new(name)) {
             return Ok(Some(format!("{name:?}: a name that no backup can hold")));
+        }
+        // Opening a pipe would wait for somebody to write to it.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Ok(Some(format!("{name}: it is no plain file")));
         }
         let to = self.folder.join(name);
         let (sha256, size) = match copy_file(path, &to, self.progress)? {

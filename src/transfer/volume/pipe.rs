@@ -74,7 +74,7 @@ impl Pipe {
         limits: &BundleLimits,
         keep: Option<File>,
     ) -> Result<Option<(PipedVolume, u64)>> {
-        let name = PathBuf::from(format!("standard input, volume {}", self.volumes + 1));
+        let name = name_of(self.volumes + 1);
         if self.stream.borrow_mut().fill_buf().doing("read the", &name)?.is_empty() {
             return Ok(None);
         }
@@ -91,6 +91,11 @@ impl Pipe {
         end.set(Some(size));
         Ok(Some((PipedVolume { name, opened }, size)))
     }
+}
+
+/// What people know a volume of a pipe by.
+pub(crate) fn name_of(number: u32) -> PathBuf {
+    format!("standard input, volume {number}").into()
 }
 
 /// The bytes of one volume of a stream.

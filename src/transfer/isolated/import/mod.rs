@@ -91,6 +91,9 @@ pub fn import(
     let imported = run_phases(&context, checked, stage);
     let cleared = stage::clear_incoming(&data.incoming());
     let mut report = imported?;
+    if let Some(received) = &received {
+        received.name_in(&mut report);
+    }
     report.add_finished(finished);
     cleared?;
     Ok(report)
@@ -108,7 +111,19 @@ pub fn ready_to_import(data: &DataDir) -> Result<(), TransferError> {
 /// The bundles, with what came through a pipe in the place of the standard input.
 struct Received {
     bundles: Vec<PathBuf>,
-    _kept: KeptVolumes,
+    kept: KeptVolumes,
+}
+
+impl Received {
+    /// The files that were kept are gone soon: they are called by where they came from.
+    fn name_in(&self, report: &mut ImportReport) {
+        for volume in &mut report.volumes {
+            let number = (1..).zip(&self.kept.paths).find(|(_, path)| **path == volume.path);
+            if let Some((number, _)) = number {
+                volume.path = pipe::name_of(number);
+            }
+        }
+    }
 }
 
 /// Takes in what a pipe brings before others have to wait for this import.
@@ -132,7 +147,7 @@ fn receive(
     let mut bundles: Vec<PathBuf> =
         bundles.iter().filter(|bundle| !is_pipe(bundle)).cloned().collect();
     bundles.extend(kept.paths.iter().cloned());
-    Ok(Some(Received { bundles, _kept: kept }))
+    Ok(Some(Received { bundles, kept }))
 }
 
 /// What is trusted with the newest root of these volumes, stored at once: whoever keeps one disc back,
