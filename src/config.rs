@@ -21,6 +21,9 @@ const LARGEST: u64 = 1 << 20;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Config {
+    /// The file that it was read from.
+    #[serde(skip)]
+    pub(crate) file: Option<PathBuf>,
     /// The data folder.
     pub(crate) data: Option<PathBuf>,
     /// `[serve]`
@@ -283,7 +286,7 @@ impl Config {
         if config.holds_credentials() && can_be_read_by_others(path) {
             tracing::warn!(?path, "other users can read the credentials of the proxy: chmod 600");
         }
-        Ok(config)
+        Ok(Self { file: Some(path.to_owned()), ..config })
     }
 
     fn holds_credentials(&self) -> bool {

@@ -1,6 +1,8 @@
 //! What the SQLite stores have in common: opening with the same durability, numbered migrations,
 //! and columns as our types.
 
+mod copy;
+
 use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -13,6 +15,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior, ffi, types::Type};
 use uuid::Uuid;
 
+pub(crate) use self::copy::{copy, hold_moment};
 use crate::update::UpdateId;
 
 /// What [`OpenError::with_cause`] says of a read-only file system.

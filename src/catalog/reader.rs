@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction};
 
 use super::{error::CatalogError, schema::STORE};
+use crate::sqlite::{copy, hold_moment};
 
 /// `catalog.sqlite`, open.
 pub struct Catalog {
@@ -44,6 +45,23 @@ impl Catalog {
     pub fn open_read_only(path: &Path) -> Result<Self, CatalogError> {
         let connection = STORE.open_read_only(path).map_err(|e| CatalogError::opening(path, e))?;
         Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// The catalogue as it is at this moment, whatever others write from now on: for a copy of it.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn at_this_moment(self) -> Result<Self, CatalogError> {
+        hold_moment(&self.connection).map_err(self.sqlite("look at one moment of it"))?;
+        Ok(self)
+    }
+
+    /// Writes what is seen here into a new file. `each` is told the bytes.
+    ///
+    /// # Errors
+    /// When SQLite fails, on either side.
+    pub fn copy_to(&self, path: &Path, each: &mut dyn FnMut(u64)) -> Result<(), CatalogError> {
+        copy(&self.connection, path, each).map_err(self.sqlite("copy it"))
     }
 
     /// The folder that it is in.

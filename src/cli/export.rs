@@ -1,6 +1,9 @@
 //! `tidegate export`
 
-use std::path::PathBuf;
+use std::{
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use tidegate::ops::{
@@ -10,6 +13,7 @@ use tidegate::ops::{
 
 use super::{
     Context, Outcome,
+    exit::usage,
     output::{count, human_bytes},
     seal::{self, Sealing},
     waiting,
@@ -21,7 +25,8 @@ pub(super) struct Args {
     /// The isolated network that it is for
     #[arg(long, value_name = "NAME", required_unless_present = "needs")]
     site: Option<String>,
-    /// Folder for the volumes
+    /// Folder for the volumes; or `-`: one volume goes to the standard output, and what there is to say
+    /// to the standard error
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Everything, whatever was packed for the site before
@@ -35,6 +40,10 @@ pub(super) struct Args {
     /// code in a file (- for the standard input). Seals nothing and needs no key
     #[arg(long, value_name = "FILE", conflicts_with_all = ["full", "since"])]
     needs: Option<PathBuf>,
+    /// On an isolated side: pass on the snapshot that is in force here, with its signatures, as far as
+    /// it is here and if it is for the site too. Needs no key
+    #[arg(long, conflicts_with = "needs")]
+    relay: bool,
     /// The site is a new one, although its name is nearly that of another
     #[arg(long)]
     new_site: bool,
@@ -56,23 +65,32 @@ impl Args {
         let asked = self.volume_size;
         let selection = self.selection()?;
         let seal = match selection {
-            ExportSelection::Needs(_) => SealOptions::default(),
+            ExportSelection::Needs(_) | ExportSelection::Relay { .. } => SealOptions::default(),
             _ => self.sealing.options(context, None)?,
         };
         let options =
             ExportOptions { selection, volume_size: self.volume_size, parity: self.parity, seal };
         let (site, new_site, out, created) = (self.site, self.new_site, self.out, self.created);
         let request = ExportRequest { site, new_site, out, created, options };
+        if request.out == Path::new("-") {
+            return to_standard_output(context, &request);
+        }
         let report = export::export(&context.ops(), &request)?;
         context
             .out
             .data(&report, || text(&report.done, asked) + &waiting::count_line(&report.waiting))?;
-        let sealed = report.done.sealed.as_ref().is_none_or(SealOutcome::is_complete);
-        Ok(Outcome::complete(sealed && report.done.unanswered.is_empty()))
+        Ok(outcome(&report.done))
     }
 
     fn selection(&self) -> anyhow::Result<ExportSelection> {
         Ok(match (&self.needs, &self.since) {
+            (None, None) if self.relay => ExportSelection::Relay { since: None },
+            (None, Some(ExportSelection::Since(since))) if self.relay => {
+                ExportSelection::Relay { since: Some(*since) }
+            }
+            (None, Some(_)) if self.relay => {
+                return Err(usage("a relay has no receipts: give --since the number of a snapshot"));
+            }
             (Some(path), _) => ExportSelection::Needs(export::read_needs(path)?),
             (None, Some(since)) => since.clone(),
             (None, None) if self.full => ExportSelection::Full,
@@ -87,6 +105,27 @@ fn parse_since(text: &str) -> Result<ExportSelection, &'static str> {
     }
     let number = text.parse().map(ExportSelection::Since);
     number.map_err(|_| "give the number of a snapshot, or `acknowledged`")
+}
+
+fn outcome(report: &ExportReport) -> Outcome {
+    let sealed = report.sealed.as_ref().is_none_or(SealOutcome::is_complete);
+    Outcome::complete(sealed && report.unanswered.is_empty())
+}
+
+/// Nothing but the volume goes there.
+fn to_standard_output(context: &Context, request: &ExportRequest) -> anyhow::Result<Outcome> {
+    let mut out = io::stdout().lock();
+    if out.is_terminal() {
+        return Err(usage("a volume is no text: send the standard output to a program or a file"));
+    }
+    if context.out.is_json() || request.options.volume_size.is_some() {
+        return Err(usage(
+            "`--out -` writes one volume and nothing else: leave out --json and --volume-size",
+        ));
+    }
+    let report = export::export_to_pipe(&context.ops(), request, &mut out)?;
+    context.out.note(text(&report.done, None).trim_end());
+    Ok(outcome(&report.done))
 }
 
 fn text(report: &ExportReport, asked: Option<u64>) -> String {

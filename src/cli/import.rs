@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use tidegate::{
-    ops::import::{self, ImportReport, ImportRequest},
+    ops::import::{self, ImportOutcome, ImportReport, ImportRequest},
     transfer::PendingReport,
 };
 
@@ -13,14 +13,15 @@ use super::{
     policy, snapshots, status,
     volumes::{self, SHOWN, capped},
     waiting,
+    watch::{self, WatchArgs},
 };
 use crate::config::OnArrival;
 
 /// Check a bundle and take it in. Killed anywhere, it can be run again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Volumes, or folders of them
-    #[arg(value_name = "BUNDLE", required = true)]
+    /// Volumes, or folders of them; `-` for volumes on the standard input, one behind the other
+    #[arg(value_name = "BUNDLE", required_unless_present = "watch")]
     bundles: Vec<PathBuf>,
     /// Check everything and show what would change
     #[arg(long)]
@@ -38,6 +39,8 @@ pub(super) struct Args {
     /// takes effect itself. Only for a disc that was sealed before the keys were replaced
     #[arg(long, value_name = "SNAPSHOT")]
     replaced_keys: Option<u64>,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 impl Args {
@@ -51,13 +54,19 @@ impl Args {
             hold_policy: self.hold_policy
                 || (config.policy == OnArrival::Hold && !self.apply_policy),
         };
+        if let Some(folder) = self.watch.watch {
+            return watch::run(context, folder, self.watch.every, request);
+        }
         let outcome = import::import(&context.ops(), &request)?;
-        context.out.data(&outcome, || {
-            let age: String = outcome.age.iter().map(status::age).collect();
-            text(&outcome.report) + &age + &waiting::summary(&outcome.waiting)
-        })?;
+        context.out.data(&outcome, || outcome_text(&outcome))?;
         Ok(Outcome::complete(outcome.is_complete()))
     }
+}
+
+/// What an import did, for people.
+pub(super) fn outcome_text(outcome: &ImportOutcome) -> String {
+    let age: String = outcome.age.iter().map(status::age).collect();
+    text(&outcome.report) + &age + &waiting::summary(&outcome.waiting)
 }
 
 fn text(report: &ImportReport) -> String {

@@ -3,6 +3,7 @@
 //! stdout is data (text, or JSON with `--json`), stderr is progress and messages.
 
 mod approve;
+mod backup;
 mod bundle;
 mod can_sync;
 mod check;
@@ -37,6 +38,7 @@ mod publish;
 mod question;
 mod receipt;
 mod removal;
+mod restore;
 mod rules;
 mod seal;
 mod serve;
@@ -52,6 +54,7 @@ mod updates;
 mod verify;
 mod volumes;
 mod waiting;
+mod watch;
 mod withdraw;
 
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
@@ -154,6 +157,10 @@ enum Command {
     Check(check::Args),
     /// What crossed and what was decided on this side, in a record that shows when it is changed
     Journal(journal::Args),
+    /// Copy the data folder, as it is at one moment, while a server runs
+    Backup(backup::Args),
+    /// Make a new data folder from a backup
+    Restore(restore::Args),
     /// Remove what belongs to past snapshots only
     Prune(prune::Args),
     /// Show the whole way across an air gap, in temporary folders
@@ -231,6 +238,8 @@ fn run(context: &Context, command: Command) -> anyhow::Result<Outcome> {
         Command::Status(args) => args.run(context),
         Command::Check(args) => args.run(context),
         Command::Journal(args) => args.run(context),
+        Command::Backup(args) => args.run(context),
+        Command::Restore(args) => args.run(context),
         Command::Prune(args) => args.run(context),
         #[cfg(all(feature = "probe", feature = "upstream"))]
         Command::Demo(args) => args.run(context),

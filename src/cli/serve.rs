@@ -131,7 +131,7 @@ fn text(serving: &Serving) -> String {
 }
 
 /// Ctrl-C, or what a service manager sends.
-async fn asked_to_stop() {
+pub(super) async fn asked_to_stop() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

@@ -21,7 +21,7 @@ pub(super) struct Args {
 /// What to check, and against what.
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
-    /// Volumes, or folders of them
+    /// Volumes, or folders of them; `-` for volumes on the standard input, one behind the other
     #[arg(value_name = "BUNDLE", required = true)]
     bundles: Vec<PathBuf>,
     /// Check against this root file instead of the data folder's trust

@@ -11,7 +11,7 @@ use super::{
     meta::{counter, set_value, value},
     schema,
 };
-use crate::sqlite::{integrity, moment};
+use crate::sqlite::{copy, hold_moment, integrity, moment};
 
 /// `fleet.sqlite`, open. One per thread or behind a mutex.
 pub struct Fleet {
@@ -143,6 +143,25 @@ impl Fleet {
             let _ = run(self, "ROLLBACK");
         }
         result
+    }
+
+    /// The fleet as it is at this moment, whatever others write from now on: for a copy of it.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn at_this_moment(self) -> Result<Self, FleetError> {
+        let held = hold_moment(&self.connection);
+        held.map_err(|e| WriteError::from(e).in_context("look at one moment of", &self.path))?;
+        Ok(self)
+    }
+
+    /// Writes what is seen here into a new file. `each` is told the bytes.
+    ///
+    /// # Errors
+    /// When SQLite fails, on either side.
+    pub fn copy_to(&self, path: &Path, each: &mut dyn FnMut(u64)) -> Result<(), FleetError> {
+        let copied = copy(&self.connection, path, each);
+        copied.map_err(|e| WriteError::from(e).in_context("copy", &self.path))
     }
 
     /// Several looks at one moment: what is written meanwhile is not seen.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -56,29 +56,59 @@ pub fn export(
     context: &Context<'_>,
     request: &ExportRequest,
 ) -> Result<WaitingOutcome<ExportReport>> {
-    let data = context.data_dir()?;
-    let ExportRequest { out, created, options, .. } = request;
-    let site = site_of(request)?;
-    announce_site(context, &data, site, request.new_site)?;
+    let out = &request.out;
     let made = !out.exists();
-    let created = seal::date(context, *created);
-    let phases = TransferPhases::new(context.observer());
-    let report = transfer::export(&data, site, out, created, options, &phases);
-    drop(phases);
-    let report = journaled(context, site, report.map_err(OpsError::from))?;
+    let outcome = export_with(context, request, |data, site, created, phases| {
+        transfer::export(data, site, out, created, &request.options, phases)
+    })?;
     if made {
         context.observer().warn(&format!(
             "{} was not there and was made: if it should be on a medium, look whether that is mounted",
             out.display()
         ));
     }
+    warn_of_earlier_volumes(context, out, &outcome.done.volumes);
+    Ok(outcome)
+}
+
+/// As [`export`], with one volume, which is written to a pipe; the folder of the request does not count.
+///
+/// # Errors
+/// As [`export`], and when nobody reads the pipe to its end.
+pub fn export_to_pipe(
+    context: &Context<'_>,
+    request: &ExportRequest,
+    pipe: &mut dyn Write,
+) -> Result<WaitingOutcome<ExportReport>> {
+    export_with(context, request, |data, site, created, phases| {
+        transfer::export_to_pipe(data, site, pipe, created, &request.options, phases)
+    })
+}
+
+fn export_with(
+    context: &Context<'_>,
+    request: &ExportRequest,
+    pack: impl FnOnce(
+        &DataDir,
+        &str,
+        Timestamp,
+        &TransferPhases<'_>,
+    ) -> std::result::Result<ExportReport, TransferError>,
+) -> Result<WaitingOutcome<ExportReport>> {
+    let data = context.data_dir()?;
+    let site = site_of(request)?;
+    announce_site(context, &data, site, request.new_site)?;
+    let created = seal::date(context, request.created);
+    let phases = TransferPhases::new(context.observer());
+    let report = pack(&data, site, created, &phases);
+    drop(phases);
+    let report = journaled(context, site, report.map_err(OpsError::from))?;
     if let Some(sealed) = &report.sealed {
         seal::warn_of_left_out(context, &sealed.left_out);
     }
     for unanswered in &report.unanswered {
         context.observer().warn(&format!("not packed: {unanswered}"));
     }
-    warn_of_earlier_volumes(context, out, &report.volumes);
     with_waiting(context, &data, report)
 }
 

@@ -23,6 +23,8 @@
 //! | `keys.rs`, `seal.rs`, `sign.rs`, `export.rs` | connected: from the mirror to a bundle |
 //! | `bundle.rs` | a finished bundle, divided anew |
 //! | `trust.rs`, `verify.rs`, `inspect.rs`, `import.rs` | isolated: from a bundle into the stores |
+//! | `trust.rs`, `verify.rs`, `import.rs`, `watch.rs` | isolated: from a bundle into the stores, or from all that appear in a folder |
+//! | `backup.rs`, `restore.rs` | a copy of a data folder, and a new one from it |
 //! | `needs.rs` | isolated: what is missing, for the connected side |
 //! | `serve.rs`, `probe.rs` | be a WSUS, or an agent of one |
 //! | `snapshots.rs`, `age.rs` | snapshots that were here, how two differ; how old the newest is |
@@ -34,6 +36,7 @@
 pub mod age;
 pub mod approve;
 pub mod bundle;
+pub mod backup;
 pub mod can_sync;
 pub mod check;
 #[cfg(feature = "upstream")]
@@ -63,6 +66,7 @@ pub mod receipt;
 pub mod removal;
 #[cfg(feature = "upstream")]
 mod replica;
+pub mod restore;
 #[cfg(feature = "upstream")]
 mod rollup;
 pub mod rules;
@@ -78,6 +82,7 @@ pub mod trust;
 pub mod updates;
 pub mod verify;
 pub mod waiting;
+pub mod watch;
 pub mod withdraw;
 mod wording;
 

@@ -8,18 +8,19 @@
 //!
 //! | folder | what lives there | knows |
 //! |---|---|---|
-//! | `upkeep/` | check, prune, rebuild | all below |
+//! | `upkeep/` | check, prune, rebuild, backup | all below |
 //! | `connected/` | keys, seal, export | `policy/`, `volume/`, `store/` |
 //! | `isolated/` | import: intake and switch | `policy/`, `volume/`, `store/` |
 //! | `policy/` | decisions ↔ the policy of a bundle | `volume/`, `store/` |
 //! | `volume/` | reading, verifying and writing volumes | `store/` |
 //! | `store/` | trust state, segments, signed beginnings of snapshots | the files below |
-//! | `error`, `progress`, `kill` | errors, progress, points at which tests kill the program | nothing |
+//! | `error`, `progress`, `kill`, `new_folder` | errors, progress, points at which tests kill the program, a folder that is there whole or not at all | nothing |
 
 mod connected;
 mod error;
 mod isolated;
 mod kill;
+mod new_folder;
 mod policy;
 mod progress;
 mod store;
@@ -29,7 +30,7 @@ mod volume;
 pub use connected::countersign::{
     countersign, countersign_volumes, inspect_for_signing, inspect_volumes_for_signing,
 };
-pub use connected::export::{ExportOptions, ExportReport, export};
+pub use connected::export::{ExportOptions, ExportReport, export, export_to_pipe};
 pub use connected::keys::{
     elsewhere::{MadeKey, RootToSign, inspect_root_to_sign, make_key_file, sign_root_file},
     files::KeyFiles,
@@ -51,6 +52,7 @@ pub use isolated::import::{
     finish::{finish_import, unfinished_import},
     import,
     options::ImportOptions,
+    ready_to_import,
     report::{ImportReport, PartsReport, PendingReport, VolumeReport},
 };
 pub use isolated::needs::needs;
@@ -70,9 +72,11 @@ pub use store::trust::{
     TrustAdded, TrustOverview, TrustReplaced, inspect_root, preview_replace, trust_add,
     trust_replace, trust_show,
 };
+pub use upkeep::backup::{BackupOptions, BackupReport, backup};
 pub use upkeep::check::{CheckReport, check};
 pub use upkeep::consistency::store_problems;
 pub use upkeep::prune::{PruneOptions, PruneReport, UnneededPayload, prune};
+pub use upkeep::restore::{RestoreReport, restore};
 pub use upkeep::seed::{SeedReport, seed};
 pub use upkeep::snapshot_diff::{DecisionChange, SnapshotDiff, snapshot_diff};
 pub use upkeep::snapshots::{SnapshotEntry, list_snapshots};
@@ -81,6 +85,7 @@ pub use volume::inspect::{
 };
 pub use volume::medium::LARGEST_ON_FAT;
 pub use volume::parity::{ParityReport, add_parity};
+pub use volume::read::{is_cut_off, is_volume_name};
 pub use volume::repack::{RepackReport, repack};
 pub use volume::repair::{DamagedVolume, RepairReport, repair};
 pub use volume::segment_diff::UpdateChanges;

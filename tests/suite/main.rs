@@ -20,6 +20,7 @@ mod agent_judge;
 mod agent_replay;
 #[cfg(all(feature = "probe", feature = "upstream"))]
 mod agent_server;
+mod backup;
 #[cfg(feature = "upstream")]
 mod cabinet;
 #[cfg(all(feature = "probe", feature = "upstream"))]
@@ -65,6 +66,7 @@ mod ops;
 mod parity;
 mod parts;
 mod people;
+mod pipes;
 mod policy_hold;
 #[cfg(unix)]
 mod privacy;
@@ -75,6 +77,7 @@ mod rebuild;
 mod receipt;
 mod refusals;
 mod repack;
+mod relay;
 #[cfg(feature = "upstream")]
 mod replica;
 mod reports;
@@ -119,6 +122,7 @@ mod upstream_partial;
 #[cfg(feature = "upstream")]
 mod upstream_replay;
 mod view;
+mod watch;
 #[cfg(feature = "upstream")]
 mod withdraw;
 #[cfg(feature = "upstream")]

@@ -7,8 +7,9 @@ use sha2::Digest as _;
 
 use super::{
     VolumeError, VolumeNote,
-    layout::{NOTE_NAME, SUMS_NAME, Sums, TAIL, header, padding},
+    layout::{BLOCK, NOTE_NAME, SUMS_NAME, Sums, TAIL, header, member_size, padding},
     note::ObjectEntry,
+    write::sums_size,
 };
 use crate::{
     digest::Sha256,
@@ -153,6 +154,15 @@ impl<R: Read> VolumeReader<R> {
     /// equals the name, so that nobody needs to hash them again.
     pub fn digest(&self) -> Option<Sha256> {
         self.digest
+    }
+
+    /// Bytes of the whole volume, as its head says: for what has no end of its own, such as a pipe. Asked
+    /// for when the head has been read.
+    pub fn volume_size(&self, note: &VolumeNote, head: &Head) -> u64 {
+        let objects = note.objects.iter().map(|object| member_size(object.size));
+        let rest = objects.fold(0_u64, u64::saturating_add);
+        let end = BLOCK + sums_size(note, head) + TAIL as u64;
+        self.position.saturating_add(rest).saturating_add(end)
     }
 
     /// Bytes of the volume read so far, for progress.

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{Cursor, Read},
+    io::{Cursor, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -14,10 +14,12 @@ use uuid::Uuid;
 
 use super::{
     receipts,
+    relay::relayed,
     seal::seal_locked,
     seal_options::{SealOptions, SealOutcome},
     selection::{Answer, ExportSelection, answer, objects_to_pack},
     signing::count_signatures,
+    write_volumes::Source,
 };
 use crate::{
     catalog::Catalog,
@@ -32,7 +34,7 @@ use crate::{
             layout::{Object, ObjectKind, lay_out},
             medium,
             parity::{ParityReport, lay_out_with_parity, write_parity},
-            write::{size_of, write_volumes},
+            write::{size_of, write_to_pipe, write_volumes},
         },
     },
 };
@@ -84,7 +86,7 @@ pub struct ExportReport {
     pub not_carried: u64,
     /// Their bytes.
     pub not_carried_bytes: u64,
-    /// What sealing did first; nothing is sealed for the needs of a site.
+    /// What sealing did first; nothing is sealed for the needs of a site, nor when it is passed on.
     pub sealed: Option<SealOutcome>,
     /// What the site asked for and cannot get.
     pub unanswered: Vec<String>,
@@ -105,14 +107,50 @@ pub fn export(
     options: &ExportOptions,
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
-    let mirror = require_connected(data)?;
+    export_to(data, site, Target::Folder(out), created, options, progress)
+}
+
+/// As [`export`], with one volume, which is written to a pipe.
+///
+/// # Errors
+/// As [`export`], and when nobody reads the pipe to its end.
+pub fn export_to_pipe(
+    data: &DataDir,
+    site: &str,
+    pipe: &mut dyn Write,
+    created: Timestamp,
+    options: &ExportOptions,
+    progress: &dyn Progress,
+) -> Result<ExportReport> {
+    if options.volume_size.is_some() || options.parity > 0 {
+        let what = "a pipe takes one volume of any size, and nothing beside it: leave the size and the parity files away".to_owned();
+        return Err(TransferError::Unfit { what });
+    }
+    export_to(data, site, Target::Pipe(pipe), created, options, progress)
+}
+
+/// Where volumes go.
+enum Target<'a> {
+    Folder(&'a Path),
+    Pipe(&'a mut dyn Write),
+}
+
+fn export_to(
+    data: &DataDir,
+    site: &str,
+    target: Target<'_>,
+    created: Timestamp,
+    options: &ExportOptions,
+    progress: &dyn Progress,
+) -> Result<ExportReport> {
     // Held until the packed objects are noted: a snapshot sealed in between would carry others.
     let _lock = trust::lock(data)?;
     let plan = match &options.selection {
-        ExportSelection::Needs(needs) => Plan::to_answer(data, mirror, needs)?,
+        ExportSelection::Needs(needs) => Plan::to_answer(data, require_connected(data)?, needs)?,
+        ExportSelection::Relay { since } => Plan::to_relay(data, site, *since)?,
         selection => Plan::to_pack(data, site, created, selection, &options.seal, progress)?,
     };
-    pack(data, site, out, plan, options, progress)
+    pack(data, site, target, plan, options, progress)
 }
 
 /// What is to be packed, of which snapshot.
@@ -124,6 +162,8 @@ struct Plan {
     objects: Vec<Object>,
     sealed: Option<SealOutcome>,
     unanswered: Vec<String>,
+    /// Whether this side remembers what it packed.
+    notes_packed: bool,
 }
 
 impl Plan {
@@ -150,8 +190,19 @@ impl Plan {
         let catalog = Catalog::open(&data.catalog())?;
         let objects = objects_to_pack(data, &catalog, site, snapshot, selection)?;
         let head = heads::load(data, snapshot)?;
-        let (sealed, unanswered) = (Some(sealed), Vec::new());
-        Ok(Self { catalog, head, snapshot, index, objects, sealed, unanswered })
+        let (sealed, unanswered, notes_packed) = (Some(sealed), Vec::new(), true);
+        Ok(Self { catalog, head, snapshot, index, objects, sealed, unanswered, notes_packed })
+    }
+
+    /// Finds what an isolated side passes on.
+    fn to_relay(data: &DataDir, site: &str, since: Option<u64>) -> Result<Self> {
+        let catalog = Catalog::open(&data.catalog())?;
+        let Answer { snapshot: row, objects, unanswered, .. } =
+            relayed(data, &catalog, site, since)?;
+        let head = heads::load(data, row.number)?;
+        let (snapshot, index) = (row.number, row.index_sha256);
+        let (sealed, notes_packed) = (None, false);
+        Ok(Self { catalog, head, snapshot, index, objects, sealed, unanswered, notes_packed })
     }
 
     /// Finds what a site asks for, in what was sealed before.
@@ -166,7 +217,8 @@ impl Plan {
         let head = heads::load(data, row.number)?;
         require_signatures(row.number, count_signatures(&head)?)?;
         let (snapshot, index) = (row.number, row.index_sha256);
-        Ok(Self { catalog, head, snapshot, index, objects, sealed: None, unanswered })
+        let (sealed, notes_packed) = (None, true);
+        Ok(Self { catalog, head, snapshot, index, objects, sealed, unanswered, notes_packed })
     }
 }
 
@@ -174,35 +226,41 @@ impl Plan {
 fn pack(
     data: &DataDir,
     site: &str,
-    out: &Path,
+    target: Target<'_>,
     plan: Plan,
     options: &ExportOptions,
     progress: &dyn Progress,
 ) -> Result<ExportReport> {
-    let Plan { mut catalog, head, snapshot, index, objects, sealed, unanswered } = plan;
-    fs::create_dir_all(out).doing("make", out)?;
+    let Plan { mut catalog, head, snapshot, index, objects, sealed, unanswered, notes_packed } =
+        plan;
+    let most = match &target {
+        Target::Folder(out) => {
+            fs::create_dir_all(out).doing("make", out)?;
+            medium::largest_file(out)
+        }
+        Target::Pipe(_) => None,
+    };
     // A stick says itself what it cannot take; a size that was given stays, when it is smaller.
-    let (volume_size, limited_by_medium) =
-        medium::volume_limit(options.volume_size, medium::largest_file(out));
+    let (volume_size, limited_by_medium) = medium::volume_limit(options.volume_size, most);
     let notes = lay_out_with_parity(&head, volume_size, options.parity, &|most| {
         lay_out(&head, index, site, snapshot, &objects, most)
     })?;
     let content = ContentStore::open(&data.content())?;
     let open = |entry: &ObjectEntry| open_object(data, &content, entry);
-    let written = write_volumes(&notes, &head, out, &open, progress)?;
-    let checksums = written.iter().map(|volume| volume.checksums).collect();
-    let volumes: Vec<PathBuf> = written.into_iter().map(|volume| volume.path).collect();
-    let parity = match options.parity {
-        0 => ParityReport::default(),
-        parity => write_parity(&volumes, out, parity, progress)?,
+    let written = match target {
+        Target::Folder(out) => write_volumes(&notes, &head, out, &open, progress)?,
+        Target::Pipe(pipe) => write_to_pipe(&notes, &head, pipe, &open, progress)?,
     };
-    let mut writer = catalog.write()?;
-    for object in &objects {
-        writer.mark_packed(site, &object.sha256, snapshot)?;
-    }
-    writer.set_exported(site, snapshot)?;
-    writer.commit()?;
-    let (not_carried, not_carried_bytes) = catalog.left_out_here()?;
+    let (volumes, checksums): (Vec<PathBuf>, Vec<Sha256>) =
+        written.into_iter().map(|volume| (volume.path, volume.checksums)).unzip();
+    let parity = match (volumes.first().and_then(|volume| volume.parent()), options.parity) {
+        (Some(out), parity) if parity > 0 => write_parity(&volumes, out, parity, progress)?,
+        _ => ParityReport::default(),
+    };
+    let left_out = match notes_packed {
+        true => note_packed(&mut catalog, site, snapshot, &objects)?,
+        false => (0, 0),
+    };
     let payloads = || objects.iter().filter(|object| object.kind == ObjectKind::Payload);
     Ok(ExportReport {
         volumes,
@@ -217,11 +275,27 @@ fn pack(
         segments: (objects.len() - payloads().count()) as u64,
         payloads: payloads().count() as u64,
         payload_bytes: payloads().map(|object| object.size).sum(),
-        not_carried,
-        not_carried_bytes,
+        not_carried: left_out.0,
+        not_carried_bytes: left_out.1,
         sealed,
         unanswered,
     })
+}
+
+/// Notes that a site was given these objects. Gives how many payloads are left out, and their bytes.
+fn note_packed(
+    catalog: &mut Catalog,
+    site: &str,
+    snapshot: u64,
+    objects: &[Object],
+) -> Result<(u64, u64)> {
+    let mut writer = catalog.write()?;
+    for object in objects {
+        writer.mark_packed(site, &object.sha256, snapshot)?;
+    }
+    writer.set_exported(site, snapshot)?;
+    writer.commit()?;
+    Ok(catalog.left_out_here()?)
 }
 
 fn require_signatures(snapshot: u64, (there, needed): (u64, u64)) -> Result<()> {

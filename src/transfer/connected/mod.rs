@@ -1,4 +1,5 @@
-//! The connected side: keys, snapshots, bundles. Knows nothing of the isolated side.
+//! The connected side: keys, snapshots, bundles. Knows nothing of the isolated side, which packs with it
+//! what it passes on.
 //!
 //! | file | what it owns | writes |
 //! |---|---|---|
@@ -14,6 +15,7 @@
 //! | `export` | the volumes of a bundle | the medium |
 //! | `selection` | what an export packs | nothing |
 //! | `receipts` | what sites have acknowledged | `receipts/` |
+//! | `relay` | what an isolated side passes on to another site | nothing |
 
 mod compact;
 pub(super) mod countersign;
@@ -21,6 +23,7 @@ pub(super) mod export;
 pub(super) mod keys;
 mod new_segments;
 pub(super) mod receipts;
+mod relay;
 pub(super) mod seal;
 pub(super) mod seal_options;
 pub(super) mod sealed_policy;

@@ -40,6 +40,11 @@ pub enum ExportSelection {
     SinceAcknowledged,
     /// Exactly what the site lacks. Nothing is sealed for it, and no key is needed.
     Needs(NeedsRequest),
+    /// On an isolated side: what it has of the snapshot in force, or what of it came after another one.
+    Relay {
+        /// A snapshot that the other site has.
+        since: Option<u64>,
+    },
 }
 
 /// The objects of the newest snapshot that a site lacks: segments in the order of the index, then
@@ -71,7 +76,7 @@ pub(super) fn objects_to_pack(
     Ok(objects)
 }
 
-fn segment_object(segment: &SegmentRef) -> Object {
+pub(super) fn segment_object(segment: &SegmentRef) -> Object {
     let kind = match segment.kind {
         SegmentKind::Payloads => ObjectKind::Table,
         _ => ObjectKind::Catalogue,
@@ -80,17 +85,17 @@ fn segment_object(segment: &SegmentRef) -> Object {
 }
 
 /// What a snapshot names.
-struct Contents {
-    segments: Vec<SegmentRef>,
+pub(super) struct Contents {
+    pub(super) segments: Vec<SegmentRef>,
     /// The payloads that it carries, with their sizes.
-    carried: BTreeMap<Sha256, u64>,
+    pub(super) carried: BTreeMap<Sha256, u64>,
     /// For each payload the table that names it last.
     tables: BTreeMap<Sha256, Sha256>,
 }
 
 impl Contents {
     /// `newest`: the last snapshot that there is.
-    fn of(data: &DataDir, catalog: &Catalog, number: u64, newest: u64) -> Result<Self> {
+    pub(super) fn of(data: &DataDir, catalog: &Catalog, number: u64, newest: u64) -> Result<Self> {
         let unfit = |what: String| Err(TransferError::Unfit { what });
         if number > newest {
             return unfit(format!("there is no snapshot {number} yet: the newest one is {newest}"));
@@ -122,7 +127,7 @@ impl Contents {
         Ok(contents)
     }
 
-    fn has(&self, name: &Sha256) -> bool {
+    pub(super) fn has(&self, name: &Sha256) -> bool {
         self.carried.contains_key(name) || self.segments.iter().any(|s| s.sha256 == *name)
     }
 }
@@ -135,7 +140,7 @@ pub(super) struct Answer {
     /// What the site asks for and cannot get, for people.
     pub(super) unanswered: Vec<String>,
     /// Nothing but what the site asks for, and all of it.
-    is_exact: bool,
+    pub(super) is_exact: bool,
 }
 
 /// Finds what a site asks for: in the snapshot that lacks it, or, if that one is of no use any more, in

@@ -11,20 +11,18 @@ use std::{
 
 use bundle_format::trust::Expectation;
 use serde::Serialize;
-use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
     catalog::Catalog,
-    data_dir::{DataDir, DataDirError, FolderLock, SYNC_LOCK, Side},
-    durable,
+    data_dir::{DataDir, DataDirError, Side},
     file_error::Doing as _,
     fleet::Fleet,
-    sidecar,
     transfer::{
         connected::sealed_policy::note_sealed_policy,
         error::TransferError,
         isolated::import::{import, options::ImportOptions},
+        new_folder::{NewFolder, refuse_used},
         policy::gather::gather,
         progress::Progress,
         store::trust::{self, trust_add},
@@ -66,17 +64,11 @@ pub fn seed(
     options: &ImportOptions,
     progress: &dyn Progress,
 ) -> Result<SeedReport> {
-    refuse_used(target)?;
+    refuse_used(target, NEW, "--data")?;
     let site = site_of(bundles, root, options)?;
-    let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).doing("make", parent)?;
-    sweep(parent).doing("clear", parent)?;
-    let folder = tempfile::Builder::new().prefix(NEW).tempdir_in(parent);
-    let folder: TempDir = folder.doing("make a folder in", parent)?;
+    let folder = NewFolder::beside(target, NEW)?;
     let made = |e: DataDirError| TransferError::Unfit { what: e.to_string() };
     let data = DataDir::init(folder.path(), Side::Isolated { site }).map_err(made)?;
-    let _in_use = data.begin_sync().map_err(made)?;
     trust_add(&data, root, fingerprint)?;
     let imported = import(&data, bundles, options, progress)?;
     let (Some(snapshot), true) = (imported.in_force, imported.pending.is_empty()) else {
@@ -90,51 +82,8 @@ pub fn seed(
         fs::remove_dir_all(trust).doing("remove", trust)?;
     }
     data.become_connected(report.mirror_id).and_then(DataDir::with_databases).map_err(made)?;
-    move_into_place(folder, target)?;
+    folder.move_to(target, "tidegate.json")?;
     Ok(report)
-}
-
-/// Removes the folders of killed runs: those whose lock nobody has any more.
-fn sweep(parent: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(parent)? {
-        let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
-        let lock = path.join(SYNC_LOCK);
-        if name.to_string_lossy().starts_with(NEW)
-            && lock.exists()
-            && FolderLock::new(&lock)?.is_some()
-        {
-            fs::remove_dir_all(&path)?;
-        }
-    }
-    Ok(())
-}
-
-/// An empty folder gives way; one in which a system keeps something of its own is filled.
-fn move_into_place(folder: TempDir, target: &Path) -> Result<()> {
-    if target.exists() && fs::remove_dir(target).is_err() {
-        return fill(folder.path(), target);
-    }
-    let kept = folder.keep();
-    Ok(fs::rename(&kept, target).doing("move the new data folder to", target)?)
-}
-
-/// Moves everything into a folder, or nothing. The file that makes it a data folder comes last.
-fn fill(from: &Path, target: &Path) -> Result<()> {
-    let mut names: Vec<_> = fs::read_dir(from)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
-        .doing("list", from)?;
-    names.sort_by_key(|name| name == "tidegate.json");
-    for (moved, name) in names.iter().enumerate() {
-        let to = target.join(name);
-        if let Err(error) = fs::rename(from.join(name), &to) {
-            for name in names.iter().take(moved) {
-                // What stays now is told by the error, and refused the next time.
-                let _ = fs::rename(target.join(name), from.join(name));
-            }
-            return Ok(Err(error).doing("move to its place", to)?);
-        }
-    }
-    Ok(durable::sync_folder(target).doing("sync", target)?)
 }
 
 /// The catalogue as the mirror had it when it sealed the snapshot.
@@ -164,19 +113,6 @@ fn become_mirror(data: &DataDir, snapshot: u64) -> Result<SeedReport> {
         payloads: counts.present,
         sites,
     })
-}
-
-fn refuse_used(target: &Path) -> Result<()> {
-    let is_free = sidecar::is_free(target).doing("look into", target)?;
-    if !is_free {
-        return Err(TransferError::Unfit {
-            what: format!(
-                "there is something in {} already: choose another folder with --data",
-                target.display()
-            ),
-        });
-    }
-    Ok(())
 }
 
 /// A site that may import the newest of the bundles; which one makes no difference.

@@ -3,6 +3,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `read` | finding volumes, checking their beginning, walking them |
+//! | `pipe` | volumes that come through a pipe |
 //! | `pump` | copying and hashing on several threads |
 //! | `payload_table` | which payloads a snapshot names |
 //! | `checked_segments` | segments that were read, kept while a command runs |
@@ -24,6 +25,7 @@ pub(super) mod medium;
 pub(super) mod missing_payloads;
 pub(super) mod parity;
 pub(super) mod payload_table;
+pub(super) mod pipe;
 pub(super) mod pump;
 pub(super) mod read;
 pub(super) mod repack;

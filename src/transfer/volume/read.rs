@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     fs::{self, File},
-    io::{BufReader, Write},
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -83,32 +83,58 @@ fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
+/// Whether a file in a folder may be a volume by its name: no file beside one, nor one that is still being
+/// copied under another name.
+pub fn is_volume_name(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| !is_sidecar(name)) && has_extension(path, "tar")
+}
+
+/// Whether a volume is shorter than its own head says, or ends within that: it is not whole. Nothing of it
+/// is checked.
+pub fn is_cut_off(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let Ok(len) = file.metadata().map(|found| found.len()) else { return false };
+    match VolumeReader::open(file, &BundleLimits::default()) {
+        Ok((reader, note, head)) => len < reader.volume_size(&note, &head),
+        Err(VolumeError::Refused { at, .. }) => at >= len,
+        Err(_) => false,
+    }
+}
+
 /// A volume whose head has been checked.
 pub(crate) struct Volume {
     pub(crate) path: PathBuf,
     pub(crate) note: VolumeNote,
     pub(crate) head: Head,
     pub(crate) verified: VerifiedHead,
-    reader: VolumeReader<BufReader<File>>,
+    reader: VolumeReader<Box<dyn Read>>,
 }
 
 /// A volume whose head was read, and nothing in it may be used yet.
 pub(crate) struct VolumeHead {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pub(super) note: VolumeNote,
     pub(super) head: Head,
-    reader: VolumeReader<BufReader<File>>,
+    reader: VolumeReader<Box<dyn Read>>,
 }
 
 /// Reads the head of a volume.
 pub(super) fn read_head(path: &Path, limits: &BundleLimits) -> Result<VolumeHead> {
     let file = File::open(path).doing("open the volume", path)?;
-    let (reader, note, head) = VolumeReader::open(BufReader::with_capacity(1 << 16, file), limits)
+    let opened = VolumeReader::open(Box::new(file) as Box<dyn Read>, limits)
         .map_err(|source| TransferError::Volume { path: path.to_owned(), source })?;
-    Ok(VolumeHead { path: path.to_owned(), note, head, reader })
+    Ok(VolumeHead::of(path, opened))
 }
 
 impl VolumeHead {
+    /// One that was read already, from a pipe.
+    pub(super) fn of(
+        path: &Path,
+        (reader, note, head): (VolumeReader<Box<dyn Read>>, VolumeNote, Head),
+    ) -> Self {
+        Self { path: path.to_owned(), note, head, reader }
+    }
+
     /// Checks the head.
     pub(super) fn check(
         self,

@@ -19,7 +19,8 @@ use super::{
     checked_segments::CheckedSegments,
     missing_payloads::{NamedPayloads, PayloadSearch, Pieces},
     payload_table::PayloadTable,
-    read::{self, Member, Volume, VolumeSink},
+    pipe::{Pipe, PipedVolume, STANDARD_INPUT},
+    read::{self, Member, Volume, VolumeHead, VolumeSink},
     transcript::Transcript,
     verify_report::{
         LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, gaps, volume_sets,
@@ -163,7 +164,14 @@ pub(super) fn check_bundle<'a>(
     let is_only = paths.len() == 1;
     transcript.trusted(&state, bundle.site());
     for path in paths {
-        match bundle.check_volume(&path, &state, progress, transcript) {
+        if path == Path::new(STANDARD_INPUT) {
+            bundle.check_pipe(&state, progress, transcript)?;
+            continue;
+        }
+        transcript.begin_volume(&path);
+        let checked = read::read_head(&path, &options.limits)
+            .and_then(|unchecked| bundle.check_volume(unchecked, &state, progress, transcript));
+        match checked {
             Ok(CheckedVolume { refusal: Some(error), .. }) | Err(error) if is_only => {
                 return Err(error);
             }
@@ -190,18 +198,43 @@ impl CheckedBundle<'_> {
         }
     }
 
+    /// Checks the volumes of a pipe. The first one that is refused ends it: where the next one begins is
+    /// not known.
+    fn check_pipe(
+        &mut self,
+        state: &TrustState,
+        progress: &dyn Progress,
+        transcript: &mut Transcript,
+    ) -> Result<()> {
+        let mut pipe = Pipe::standard_input();
+        let mut came = false;
+        while let Some(PipedVolume { name, opened }) = pipe.next(&self.options.limits)? {
+            transcript.begin_volume(&name);
+            let unchecked = VolumeHead::of(&name, opened);
+            let mut volume = self.check_volume(unchecked, state, progress, transcript)?;
+            if let Some(error) = volume.refusal.take() {
+                return Err(error);
+            }
+            self.volumes.push(volume);
+            came = true;
+        }
+        if came {
+            return Ok(());
+        }
+        let what = "nothing came on the standard input: send volumes to it".to_owned();
+        Err(TransferError::Unfit { what })
+    }
+
     fn check_volume(
         &mut self,
-        path: &Path,
+        unchecked: VolumeHead,
         state: &TrustState,
         progress: &dyn Progress,
         transcript: &mut Transcript,
     ) -> Result<CheckedVolume> {
         let VerifyOptions { now, refuse_expired, .. } = *self.options;
         let expect = Expectation { site: self.site(), now, refuse_expired };
-        transcript.begin_volume(path);
-        let unchecked = read::read_head(path, &self.options.limits)?;
-        transcript.head(path, &unchecked.note, &unchecked.head);
+        transcript.head(&unchecked.path, &unchecked.note, &unchecked.head);
         let mut volume = unchecked.check(state, &expect, &self.options.limits)?;
         transcript.signed(&volume.head, &volume.verified);
         let total = volume.note.objects.iter().map(|object| object.size).sum();
@@ -212,7 +245,7 @@ impl CheckedBundle<'_> {
         if refusal.is_none() {
             transcript.end_of_volume(&volume.note, volume.checksums());
         }
-        let key_changes = trust::changes_of_root(path, state, &volume.verified.next_state)?;
+        let key_changes = trust::changes_of_root(&volume.path, state, &volume.verified.next_state)?;
         let Volume { path, note, verified, .. } = volume;
         let CheckedSegments { good, uncheckable, .. } = self.segments;
         Ok(CheckedVolume { path, note, verified, key_changes, good, uncheckable, refusal })

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, BufWriter, IntoInnerError, Read},
+    io::{self, BufWriter, IntoInnerError, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -84,21 +84,51 @@ fn try_volume(
     progress: &dyn Progress,
 ) -> Result<WrittenVolume> {
     let path = out.join(file_name(note));
-    let failed = |source| TransferError::Export { path: path.clone(), source };
-    let file = temporary(out)?;
-    let mut writer =
-        VolumeWriter::new(BufWriter::with_capacity(1 << 20, file), note, head).map_err(failed)?;
+    let (file, checksums) = pack_into(temporary(out)?, &path, note, head, source, progress)?;
+    keep(file, &path)?;
+    kill::step("volume renamed");
+    Ok(WrittenVolume { path, checksums })
+}
+
+/// Writes the only volume to a pipe. It has no path.
+///
+/// # Errors
+/// When nobody reads the pipe to its end, or an object is not what its name says.
+pub(crate) fn write_to_pipe(
+    notes: &[VolumeNote],
+    head: &Head,
+    pipe: &mut dyn Write,
+    source: ObjectSource<'_>,
+    progress: &dyn Progress,
+) -> Result<Vec<WrittenVolume>> {
+    progress.phase("packing", Some(size_of(notes, head)));
+    let name = Path::new("to the standard output");
+    for note in notes {
+        pack_into(&mut *pipe, name, note, head, source, progress)?;
+    }
+    Ok(Vec::new())
+}
+
+/// Writes a volume; gives the digest of its checksums.
+fn pack_into<W: Write>(
+    to: W,
+    path: &Path,
+    note: &VolumeNote,
+    head: &Head,
+    source: ObjectSource<'_>,
+    progress: &dyn Progress,
+) -> Result<(W, Sha256)> {
+    let failed = |source| TransferError::Export { path: path.to_owned(), source };
+    let to = BufWriter::with_capacity(1 << 20, to);
+    let mut writer = VolumeWriter::new(to, note, head).map_err(failed)?;
     for entry in &note.objects {
         let source = source(entry)?;
         writer.object(&mut ProgressReader { source, progress }).map_err(failed)?;
     }
     kill::step("objects packed");
     let checksums = writer.checksums();
-    let file = writer.finish().map_err(failed)?;
-    let file = file.into_inner().map_err(IntoInnerError::into_error).doing("write", &path)?;
-    keep(file, &path)?;
-    kill::step("volume renamed");
-    Ok(WrittenVolume { path, checksums })
+    let to = writer.finish().map_err(failed)?;
+    Ok((to.into_inner().map_err(IntoInnerError::into_error).doing("write", path)?, checksums))
 }
 
 /// Says which size to give when the file system takes no volume as large as this one.

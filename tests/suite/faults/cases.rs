@@ -228,3 +228,20 @@ pub(super) fn prune() -> Case {
     file.set_modified(long_ago).unwrap();
     Case { piecemeal: true, ..case }
 }
+
+pub(super) fn backup() -> Case {
+    let args = ["backup", "--content", "--out", "@out/backup"];
+    let case = Case::new("backup", &args).on(&filled().data);
+    Case { already: Some("there is something in"), ..case }
+}
+
+pub(super) fn restore() -> Case {
+    let mirror = filled();
+    let site = Site::new("plant-7", &mirror.root);
+    site.import(&mirror.export("plant-7").volumes).unwrap();
+    let case = Case::new("restore", &["restore", "@in/backup"]);
+    let options = tidegate::transfer::BackupOptions::default();
+    tidegate::transfer::backup(&site.data, &case.input().join("backup"), now(), &options, &())
+        .unwrap();
+    Case { already: Some("there is something in"), ..case }
+}

@@ -117,6 +117,16 @@ fn groups_add() {
 }
 
 #[test]
+fn backup() {
+    try_all(cases::backup);
+}
+
+#[test]
+fn restore() {
+    try_all(cases::restore);
+}
+
+#[test]
 fn seal() {
     try_all(cases::seal);
 }

@@ -167,12 +167,14 @@ fn read_call(line: &str) -> Call {
 
 /// A text with a star for what is random in the names of temporary files.
 pub(super) fn starred(text: &str) -> String {
-    const BEGINS: [&str; 8] = [
+    const BEGINS: [&str; 10] = [
         ".tmp",
         "tmp.",
         ".unfinished-",
         ".tidegate-seed-",
         ".tidegate-init-",
+        ".tidegate-backup-",
+        ".tidegate-restore-",
         ".tidegate-",
         "keys.",
         "tidegate-trust-",

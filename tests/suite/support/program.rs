@@ -100,8 +100,18 @@ impl Program {
     /// As [`Program::serve`], with changes to the command.
     #[track_caller]
     pub(crate) fn serve_with(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Server {
-        let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
-        let mut command = self.command(&args);
+        self.start(&[&["serve", "--listen", "127.0.0.1:0"], args].concat(), change)
+    }
+
+    /// Starts `serve` where another server was.
+    #[track_caller]
+    pub(crate) fn serve_at(&self, address: &str) -> Server {
+        self.start(&["serve", "--listen", address], |_| ())
+    }
+
+    #[track_caller]
+    fn start(&self, args: &[&str], change: impl FnOnce(&mut Command)) -> Server {
+        let mut command = self.command(args);
         command.stderr(Stdio::null());
         change(&mut command);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();

@@ -31,9 +31,15 @@ mod site_state;
 mod summary;
 mod taken;
 
-use std::{fs::File, path::PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
-use bundle_format::{container::VolumeReader, trust::TrustState};
+use bundle_format::{
+    container::VolumeReader,
+    trust::{Expectation, TrustState},
+};
 
 use super::intake::stage::{self, Stage};
 use crate::{
@@ -42,7 +48,10 @@ use crate::{
         error::TransferError,
         progress::Progress,
         store::{side, trust},
-        volume::read::find_volumes,
+        volume::{
+            pipe::{self, KeptVolumes, Pipe},
+            read::find_volumes,
+        },
     },
 };
 use checked::{CheckedVolumes, check_volumes};
@@ -69,6 +78,8 @@ pub fn import(
     let site = side::require_isolated(data)?;
     // Before the lock, so that a site that trusts nothing is left as it is; and again under it.
     trust::load_state(data)?;
+    let received = receive(data, site, bundles, options, progress)?;
+    let bundles = received.as_ref().map_or(bundles, |received| &received.bundles);
     let _lock = trust::lock(data)?;
     let trust = trust::load_state(data)?;
     let context = ImportContext { data, site, options, trust: &trust, progress };
@@ -85,9 +96,63 @@ pub fn import(
     let cleared = stage::clear_incoming(&data.incoming());
     let mut report = imported?;
     report.key_changes.splice(0..0, key_changes);
+    if let Some(received) = &received {
+        received.name_in(&mut report);
+    }
     report.add_finished(finished);
     cleared?;
     Ok(report)
+}
+
+/// Whether this is a side that could take something in.
+///
+/// # Errors
+/// When it is none, or nothing is trusted yet.
+pub fn ready_to_import(data: &DataDir) -> Result<(), TransferError> {
+    side::require_isolated(data)?;
+    trust::load_state(data).map(drop)
+}
+
+/// The bundles, with what came through a pipe in the place of the standard input.
+struct Received {
+    bundles: Vec<PathBuf>,
+    kept: KeptVolumes,
+}
+
+impl Received {
+    /// The files that were kept are gone soon: they are called by where they came from.
+    fn name_in(&self, report: &mut ImportReport) {
+        for volume in &mut report.volumes {
+            let number = (1..).zip(&self.kept.paths).find(|(_, path)| **path == volume.path);
+            if let Some((number, _)) = number {
+                volume.path = pipe::name_of(number);
+            }
+        }
+    }
+}
+
+/// Takes in what a pipe brings before others have to wait for this import.
+fn receive(
+    data: &DataDir,
+    site: &str,
+    bundles: &[PathBuf],
+    options: &ImportOptions,
+    progress: &dyn Progress,
+) -> Result<Option<Received>, TransferError> {
+    pipe::clear(data)?;
+    let is_pipe = |bundle: &&PathBuf| bundle.as_path() == Path::new(pipe::STANDARD_INPUT);
+    if !bundles.iter().any(|bundle| is_pipe(&bundle)) {
+        return Ok(None);
+    }
+    let state = trust::load_state(data)?;
+    let (now, refuse_expired) = (options.now, options.refuse_expired);
+    let expect = Expectation { site: Some(site), now, refuse_expired };
+    let input = Pipe::standard_input();
+    let kept = pipe::keep(data, input, &state, &expect, &options.limits, progress)?;
+    let mut bundles: Vec<PathBuf> =
+        bundles.iter().filter(|bundle| !is_pipe(bundle)).cloned().collect();
+    bundles.extend(kept.paths.iter().cloned());
+    Ok(Some(Received { bundles, kept }))
 }
 
 /// What is trusted with the newest root of these volumes, stored at once: whoever keeps one disc back,
