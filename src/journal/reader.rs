@@ -46,7 +46,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Broken`] names the first line that does not fit; or the disk fails.
     pub fn verify(&self) -> Result<ChainReport> {
-        self.walk(&mut |_| Ok(()))
+        self.walk(&mut |_, _| Ok(()))
     }
 
     /// Calls `each` with every entry, from the first; checks them on the way as [`Journal::verify`].
@@ -54,7 +54,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::verify`].
     pub fn entries(&self, each: &mut dyn FnMut(JournalEntry)) -> Result<ChainReport> {
-        self.walk(&mut |(entry, _)| {
+        self.walk(&mut |entry, _| {
             each(entry);
             Ok(())
         })
@@ -69,7 +69,7 @@ impl Journal {
         let folder = folder.unwrap_or(Path::new("."));
         let file = tempfile::NamedTempFile::new_in(folder).doing("write in", folder)?;
         let mut writer = BufWriter::new(file);
-        let report = self.walk(&mut |(_, line)| {
+        let report = self.walk(&mut |_, line| {
             Ok(writer.write_all(line).doing("export the journal to", out)?)
         })?;
         let file = writer.into_inner().map_err(io::IntoInnerError::into_error);
@@ -78,10 +78,7 @@ impl Journal {
         Ok(report)
     }
 
-    fn walk(
-        &self,
-        each: &mut dyn FnMut((JournalEntry, &[u8])) -> Result<()>,
-    ) -> Result<ChainReport> {
+    fn walk(&self, each: &mut dyn FnMut(JournalEntry, &[u8]) -> Result<()>) -> Result<ChainReport> {
         let mut chain = Chain::from_start();
         let (mut entries, mut cut_off) = (0, false);
         let numbers = folder::numbers(&self.folder)?;
@@ -104,7 +101,7 @@ impl Journal {
                 let entry = chain.follow(bytes);
                 let entry = entry.map_err(|what| broken(&path, line, what))?;
                 entries += 1;
-                each((entry, bytes))
+                each(entry, bytes)
             })?;
         }
         let head = chain.last.unwrap_or(JournalHead::START);

@@ -259,10 +259,9 @@ fn payload(entry: &ObjectEntry, record: &PayloadRecord) -> Value {
 /// A file of the head: its digest, and what it says of itself.
 fn metadata(name: &str, bytes: &[u8]) -> Value {
     let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
-    let signed_by: Vec<&Value> = document["signatures"]
-        .as_array()
-        .map(|all| all.iter().map(|one| &one["keyid"]).collect())
-        .unwrap_or_default();
+    let signatures = document.get("signatures").and_then(Value::as_array);
+    let signed_by: Vec<Option<&Value>> =
+        signatures.into_iter().flatten().map(|one| one.get("keyid")).collect();
     json!({
         "name": name,
         "size": bytes.len(),
@@ -283,7 +282,9 @@ fn keys_of(role: &str, head: &Head) -> (Value, Value) {
     let targets: Value =
         targets.and_then(|(_, bytes)| serde_json::from_slice(bytes).ok()).unwrap_or_default();
     let delegated = targets.pointer("/signed/delegations/roles").and_then(Value::as_array);
-    let delegated = delegated.and_then(|roles| roles.iter().find(|one| one["name"] == role));
-    let found = of_root.or(delegated).cloned().unwrap_or_default();
-    (found["keyids"].clone(), found["threshold"].clone())
+    let delegated = delegated
+        .and_then(|roles| roles.iter().find(|one| one.get("name").is_some_and(|n| n == role)));
+    let found = of_root.or(delegated);
+    let part = |name| found.and_then(|found| found.get(name)).cloned().unwrap_or_default();
+    (part("keyids"), part("threshold"))
 }
