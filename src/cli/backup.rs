@@ -36,9 +36,13 @@ fn text(report: &BackupReport) -> String {
         Some(number) => format!(", with snapshot {number}"),
         None => String::new(),
     };
-    let content = if report.with_content { "with" } else { "without" };
+    let content = if report.with_content {
+        "with payloads."
+    } else {
+        "without payloads. Those of installers that were published here come from nowhere else: --content takes them along."
+    };
     format!(
-        "Backed up to {}: {} ({}){snapshot}, {content} payloads.\nTo bring it back: tidegate --data NEW-FOLDER restore {}\n",
+        "Backed up to {}: {} ({}){snapshot}, {content}\nTo bring it back: tidegate --data NEW-FOLDER restore {}\n",
         report.backup.display(),
         count(report.files, "file"),
         human_bytes(report.bytes),
