@@ -120,7 +120,7 @@ fn text(report: &ImportReport) -> String {
 
 /// What snapshots lack, and what brings it.
 fn incomplete(report: &ImportReport) -> String {
-    let mut text: String = report.pending.iter().map(|pending| lacks(pending)).collect();
+    let mut text: String = report.pending.iter().map(lacks).collect();
     if text.is_empty() {
         return text;
     }

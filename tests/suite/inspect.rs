@@ -154,6 +154,11 @@ fn a_damaged_disc_keeps_no_other_from_being_checked() {
     fs::write(&discs[2], "no volume").unwrap();
     let report = check_alone(&mirror, &discs);
     assert_eq!((report.refused[0].volume, &report.sets[0].missing[..]), (None, &[(3, 3)][..]));
+    // A file that cannot be read is no refusal.
+    let gone = [discs[0].clone(), discs[2].with_file_name("gone.tar")];
+    let report = check_alone(&mirror, &gone);
+    assert!(!report.refused[0].refused);
+    assert_eq!(report.refusal().unwrap().blame(), Blame::Machine);
     let alone =
         verify(&discs[2..3], VerifyAgainst::Root(&mirror.root), &VerifyOptions::new(now()), &());
     assert_eq!(alone.unwrap_err().blame(), Blame::Refused);
@@ -187,6 +192,18 @@ fn discs_that_are_missing_doubled_or_stale_are_told() {
     let stale: Vec<(u64, bool)> = report.sets.iter().map(|set| (set.snapshot, set.stale)).collect();
     assert_eq!(stale, [(1, true), (2, false)]);
     assert!(report.is_complete());
+}
+
+/// The note of a volume is signed by nobody: whatever it claims costs nothing.
+#[test]
+fn a_note_that_claims_a_world_of_discs_costs_nothing() {
+    let mirror = Mirror::new(7);
+    mirror.add(1, 100, &[bytes(1, 5000)]);
+    let volume = mirror.export("plant-7").volumes.remove(0);
+    let good = fs::read(&volume).unwrap();
+    fs::write(&volume, crate::parts::rewrite(&good, |note, _| note.of = u32::MAX)).unwrap();
+    let report = check_alone(&mirror, &[volume]);
+    assert_eq!(report.sets[0].missing, [(2, u64::from(u32::MAX))]);
 }
 
 /// Bundles that were never brought are told by number, and what is missing by file, by `verify` as by

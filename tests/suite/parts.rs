@@ -39,12 +39,22 @@ const MIRROR: u128 = 7;
 /// [`CHUNK_SIZE`], as a length of bytes in memory.
 const CHUNK: usize = 16 * 1024 * 1024;
 
-/// Takes a volume apart, lets `change` have its note and objects, and writes it anew: sums and
-/// headers fit, as somebody who changes a volume would see to.
+/// As [`rewrite`], of a volume with a part; others have no such.
 fn rewritten(
     volume: &[u8],
     change: impl FnOnce(&mut VolumeNote, &mut Vec<Vec<u8>>),
 ) -> Option<Vec<u8>> {
+    let (_, note, _) = VolumeReader::open(volume, &BundleLimits::default()).unwrap();
+    note.objects.iter().find(|object| object.offset.is_some())?;
+    Some(rewrite(volume, change))
+}
+
+/// Takes a volume apart, lets `change` have its note and objects, and writes it anew: sums and
+/// headers fit, as somebody who changes a volume would see to.
+pub(crate) fn rewrite(
+    volume: &[u8],
+    change: impl FnOnce(&mut VolumeNote, &mut Vec<Vec<u8>>),
+) -> Vec<u8> {
     let (mut reader, mut note, head) =
         VolumeReader::open(volume, &BundleLimits::default()).unwrap();
     let mut objects = Vec::new();
@@ -53,13 +63,12 @@ fn rewritten(
         reader.read_to_end(&mut body).unwrap();
         objects.push(body);
     }
-    note.objects.iter().find(|object| object.offset.is_some())?;
     change(&mut note, &mut objects);
     let mut writer = VolumeWriter::new(Vec::new(), &note, &head).unwrap();
     for object in &objects {
         writer.object(&mut object.as_slice()).unwrap();
     }
-    Some(writer.finish().unwrap())
+    writer.finish().unwrap()
 }
 
 /// A mirror whose one payload is cut over several volumes.

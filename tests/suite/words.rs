@@ -90,7 +90,7 @@ fn inspect_import_and_policy_name_updates_by_title_and_cut_long_lists() {
 
 #[test]
 fn verify_ends_with_the_code_of_what_it_found() {
-    let (sides, discs) = carried(&["--volume-size", "2M"]);
+    let (sides, discs) = carried(&["--volume-size", "1MB"]);
     let root = sides.connected.data.join("keys/1.root.json");
     assert!(discs.len() >= 3, "{discs:?}");
     let names: Vec<&str> = discs.iter().map(|disc| utf8(disc)).collect();

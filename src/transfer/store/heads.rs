@@ -68,9 +68,13 @@ fn update_files(folder: &Path, head: &Head) -> Result<()> {
 
 /// Reads a stored head. Nothing in it may be used before it is checked like one from outside.
 pub(crate) fn load(data: &DataDir, number: u64) -> Result<Head> {
+    load_parts(data, number, &PARTS)
+}
+
+fn load_parts(data: &DataDir, number: u64, parts: &[&str]) -> Result<Head> {
     let folder = data.snapshot(number);
     let mut head = Head::default();
-    for part in PARTS {
+    for part in parts {
         let path = folder.join(part);
         for name in list_names(&path).doing("list", &path)? {
             // A temporary file of a killed run is no part of it.
@@ -87,7 +91,7 @@ pub(crate) fn load(data: &DataDir, number: u64) -> Result<Head> {
 /// When the first signature of a stored head expires, as it says; `None` when it is not here. It was
 /// checked when it came, and is only shown.
 pub(in crate::transfer) fn expires(data: &DataDir, number: u64) -> Option<Timestamp> {
-    let head = load(data, number).ok()?;
+    let head = load_parts(data, number, &["metadata"]).ok()?;
     let is_root = |name: &str| name.ends_with("root.json");
     let newest_root = head.roots().pop();
     let others = head.files.iter().filter(|(name, _)| name.ends_with(".json") && !is_root(name));

@@ -126,8 +126,11 @@ fn policy_of(data: &DataDir, number: u64, now: Timestamp) -> Result<Policy> {
     Ok(checked?.policy)
 }
 
-/// The decisions of a policy: on an update for a group, or a decline.
-fn decided(policy: &Policy) -> BTreeMap<(Uuid, Option<String>), (String, Option<&PolicyApproval>)> {
+/// By update and group; without a group, a decline. The action, and the approval that says it.
+type Decisions<'a> = BTreeMap<(Uuid, Option<String>), (String, Option<&'a PolicyApproval>)>;
+
+/// The decisions of a policy.
+fn decided(policy: &Policy) -> Decisions<'_> {
     let approvals = policy.approvals.iter().map(|approval| {
         let key = (approval.update, Some(approval.group.trim().to_owned()));
         (key, (approval.action.clone(), Some(approval)))
