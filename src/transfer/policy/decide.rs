@@ -84,7 +84,7 @@ fn refuse_revoked(data: &DataDir, site: &str, snapshot: u64, now: Timestamp) -> 
     let head = heads::load(data, snapshot)?;
     check_head(&state, &head, &expect, &BundleLimits::default()).map(drop).map_err(|source| {
         let what = format!(
-            "the policy that is held came with snapshot {snapshot}, whose keys are not trusted any more: nothing of it takes effect. Import a bundle that the new keys have signed"
+            "the policy that is held came with snapshot {snapshot}, whose keys have been revoked since: nothing of it takes effect. Import a bundle that the new keys have signed"
         );
         TransferError::refused_by(&what, source)
     })
