@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{Result, context::Context};
 use crate::transfer;
-pub use crate::transfer::{RootOrigin, RootRecord, TrustAdded, TrustOverview, TrustReplaced};
-pub use bundle_format::trust::RootRoles;
+pub use crate::transfer::{TrustAdded, TrustOverview, TrustReplaced};
+pub use bundle_format::trust::{RootOrigin, RootRecord, RootRoles};
 
 /// A root that is trusted from now on.
 #[derive(Debug, Clone, Serialize)]

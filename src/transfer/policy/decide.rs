@@ -77,7 +77,7 @@ pub fn policy_accept(
 /// Refuses the policy of a snapshot that keys have signed which a root revokes that was seen since.
 fn refuse_revoked(data: &DataDir, site: &str, snapshot: u64, now: Timestamp) -> Result<()> {
     let state = trust::load_state(data)?;
-    if state.before_newest_root().is_none() && !trust::is_root_replaced(data, &state)? {
+    if state.before_newest_root().is_none() && !state.is_root_replaced() {
         return Ok(());
     }
     let expect = Expectation { site: Some(site), now, refuse_expired: false };
