@@ -120,18 +120,20 @@ impl TrustState {
         &self.records
     }
 
-    /// This state with what was noted of earlier roots, and its own root noted if it is another.
+    /// This state with what was noted of earlier roots; and its own root is noted, if it is `new`.
     ///
     /// # Errors
     /// When its root does not parse, which a state that was read or pinned rules out.
     pub fn noted(
         mut self,
         earlier: &[RootRecord],
-        since: Timestamp,
-        origin: RootOrigin,
+        new: Option<(Timestamp, RootOrigin)>,
     ) -> Result<Self, TrustError> {
         self.records = earlier.to_vec();
-        root_record::note(&mut self.records, &RootRoles::from_root(&self.root)?, since, origin);
+        if let Some((since, origin)) = new {
+            let root = RootRoles::from_root(&self.root)?;
+            root_record::note(&mut self.records, &root, since, origin);
+        }
         Ok(self)
     }
 

@@ -130,7 +130,7 @@ pub fn trust_replace(data: &DataDir, path: &Path, expected: &str) -> Result<Trus
     // Again under the lock: what is replaced is what is said.
     let replaced = preview_replace(data, path, expected)?;
     let earlier = load_state(data).map(|state| state.records().to_vec()).unwrap_or_default();
-    write_state(data, pin_root(path, &read_root(path)?)?, &earlier, RootOrigin::Replaced)?;
+    write_state(data, pin_root(path, &read_root(path)?)?, &earlier, Some(RootOrigin::Replaced))?;
     Ok(replaced)
 }
 
@@ -177,7 +177,7 @@ pub fn trust_add(data: &DataDir, path: &Path, expected: Option<&str>) -> Result<
             });
         }
     }
-    write_state(data, state, &[], RootOrigin::Added)?;
+    write_state(data, state, &[], Some(RootOrigin::Added))?;
     Ok(TrustAdded::Added)
 }
 
@@ -204,7 +204,9 @@ pub(crate) fn store_state(data: &DataDir, state: &TrustState) -> Result<()> {
         return Err(TransferError::State { path, source: TrustError::State { what } });
     }
     let earlier = stored.as_ref().map(TrustState::records).unwrap_or_default();
-    write_state(data, state.clone(), earlier, RootOrigin::Bundle)
+    // Since when a root is trusted that stays, nobody knows if it was never noted.
+    let is_new = stored.as_ref().is_none_or(|stored| stored.root() != state.root());
+    write_state(data, state.clone(), earlier, is_new.then_some(RootOrigin::Bundle))
 }
 
 /// Writes the record, with what was noted of `earlier` roots.
@@ -212,11 +214,11 @@ fn write_state(
     data: &DataDir,
     state: TrustState,
     earlier: &[RootRecord],
-    origin: RootOrigin,
+    new: Option<RootOrigin>,
 ) -> Result<()> {
     let path = data.trust_state();
     let state = state
-        .noted(earlier, Timestamp::now(), origin)
+        .noted(earlier, new.map(|origin| (Timestamp::now(), origin)))
         .map_err(|source| TransferError::Trust { path: path.clone(), source })?;
     kill::step("before the trust state");
     durable::write(&path, &state.to_bytes()).doing("write", path)?;
