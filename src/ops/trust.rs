@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Result, context::Context, error::OpsError};
+pub use crate::transfer::{TrustAdded, TrustOverview, TrustReplaced};
 use crate::{journal::EntryKind, transfer};
-pub use crate::transfer::{RootOrigin, RootRecord, TrustAdded, TrustOverview, TrustReplaced};
-pub use bundle_format::trust::RootRoles;
+pub use bundle_format::trust::{RootOrigin, RootRecord, RootRoles};
 
 /// A root that is trusted from now on.
 #[derive(Debug, Clone, Serialize)]

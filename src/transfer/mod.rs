@@ -67,7 +67,6 @@ pub use policy::{
     unneeded::{UnneededReason, restore_needed},
 };
 pub use progress::Progress;
-pub use store::root_record::{RootOrigin, RootRecord};
 pub use store::trust::{
     TrustAdded, TrustOverview, TrustReplaced, inspect_root, preview_replace, trust_add,
     trust_replace, trust_show,

@@ -305,7 +305,7 @@ fn next_state(index: &Index, head: &Head, loaded: &Loaded) -> Result<TrustState,
     )
     .map_err(TrustError::refused)?;
     let root = document::to_bytes(&loaded.root)?.into();
-    Ok(TrustState { root, accepted: Some(accepted), before: None })
+    Ok(TrustState { root, accepted: Some(accepted), before: None, records: Vec::new() })
 }
 
 /// The key ids with a valid signature, by role.

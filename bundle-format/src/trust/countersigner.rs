@@ -70,7 +70,7 @@ pub fn inspect_for_signing(head: &Head, limits: &BundleLimits) -> Result<SealSum
     let loaded = load_by_hand(root, head)?;
     check_shape(head, &loaded)?;
     let newest = head_roots.last().cloned().unwrap_or_default();
-    let state = TrustState { root: newest, accepted: None, before: None };
+    let state = TrustState { root: newest, accepted: None, before: None, records: Vec::new() };
     let expect = Expectation { site: None, now: Timestamp::UNIX_EPOCH, refuse_expired: false };
     let (index, index_digest) = open_index(&state, &loaded, &expect, limits)?;
     let policy = Policy::from_zst(&loaded.policy_file, limits)

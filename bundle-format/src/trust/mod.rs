@@ -5,6 +5,7 @@
 //! | `head.rs` | which files a head holds, in which order |
 //! | `root.rs`, `words.rs` | roots, and their fingerprints to compare by voice |
 //! | `roles.rs` | who holds which role in a root, and what another root changes about it |
+//! | `root_record.rs` | since when each root is trusted at a site |
 //! | `root_signatures.rs` | signatures on a root, one by one |
 //! | `sign.rs` | the connected side: sealing and countersigning |
 //! | `check.rs`, `load.rs` | the isolated side: checking a head, with the TUF client |
@@ -24,6 +25,7 @@ mod head;
 mod load;
 mod roles;
 mod root;
+mod root_record;
 mod root_signatures;
 mod scratch;
 mod shape;
@@ -42,6 +44,7 @@ pub(crate) use head::Part;
 pub use head::{Head, INDEX_TARGET, POLICY_ROLE, POLICY_TARGET};
 pub use roles::{RoleKey, RootRoles};
 pub use root::{Fingerprint, RootSpec, make_root};
+pub use root_record::{RootOrigin, RootRecord};
 pub use root_signatures::{RootSignatures, gather_signatures, sign_root};
 pub use sign::{Seal, countersign, seal};
 pub use state::TrustState;

@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tough::schema::{self, RoleType, Root, Signed, Snapshot};
 use uuid::Uuid;
@@ -9,7 +10,9 @@ use uuid::Uuid;
 use super::{
     TrustError, document,
     head::POLICY_ROLE,
+    roles::RootRoles,
     root::{Fingerprint, check_chain, parse_root, same_mirror},
+    root_record::{self, RootOrigin, RootRecord},
 };
 use crate::digest::Sha256;
 
@@ -26,6 +29,8 @@ pub struct TrustState {
     /// The root before a newer one was seen, as long as no snapshot of the newer one has taken
     /// effect. The counters were counted under it.
     pub(super) before: Option<Bytes>,
+    /// Since when which root is trusted, oldest first.
+    pub(super) records: Vec<RootRecord>,
 }
 
 /// The metadata of the newest accepted snapshot, byte for byte.
@@ -49,6 +54,8 @@ struct Record {
     accepted: Option<AcceptedRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roots: Vec<RootRecord>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,7 +74,8 @@ impl TrustState {
     pub fn pin(root: &[u8]) -> Result<Self, TrustError> {
         let root = parse_root(root)
             .map_err(|what| TrustError::refused(format!("the root cannot be pinned: it {what}")))?;
-        Ok(Self { root: document::to_bytes(&root)?.into(), accepted: None, before: None })
+        let root = document::to_bytes(&root)?.into();
+        Ok(Self { root, accepted: None, before: None, records: Vec::new() })
     }
 
     /// The state with the newest of these root files of a volume (from version 1 on), which counts
@@ -89,6 +97,7 @@ impl TrustState {
             root: document::to_bytes(newest)?.into(),
             accepted: self.accepted.clone(),
             before: Some(self.before.clone().unwrap_or_else(|| self.root.clone())),
+            records: self.records.clone(),
         })
     }
 
@@ -96,12 +105,44 @@ impl TrustState {
     /// awaited. Only to look for objects that such a snapshot lacks.
     pub fn before_newest_root(&self) -> Option<Self> {
         let root = self.before.clone()?;
-        Some(Self { root, accepted: self.accepted.clone(), before: None })
+        let (accepted, records) = (self.accepted.clone(), self.records.clone());
+        Some(Self { root, accepted, before: None, records })
     }
 
     /// This state under the newest root of another one, which was seen since.
     pub fn under_root_of(self, newer: &Self) -> Self {
-        Self { root: newer.root.clone(), accepted: self.accepted, before: Some(self.root) }
+        let records = newer.records.clone();
+        Self { root: newer.root.clone(), accepted: self.accepted, before: Some(self.root), records }
+    }
+
+    /// Since when which root is trusted, oldest first.
+    pub fn records(&self) -> &[RootRecord] {
+        &self.records
+    }
+
+    /// This state with what was noted of earlier roots; and its own root is noted, if it is `new`.
+    ///
+    /// # Errors
+    /// When its root does not parse, which a state that was read or pinned rules out.
+    pub fn noted(
+        mut self,
+        earlier: &[RootRecord],
+        new: Option<(Timestamp, RootOrigin)>,
+    ) -> Result<Self, TrustError> {
+        self.records = earlier.to_vec();
+        if let Some((since, origin)) = new {
+            let root = RootRoles::from_root(&self.root)?;
+            root_record::note(&mut self.records, &root, since, origin);
+        }
+        Ok(self)
+    }
+
+    /// Whether a person put a root in the place of a lost one, and no snapshot of the new one has taken
+    /// effect yet.
+    pub fn is_root_replaced(&self) -> bool {
+        // Newer roots of the same chain may have come with bundles since.
+        let last = self.records.iter().rfind(|record| record.origin != RootOrigin::Bundle);
+        self.accepted.is_none() && last.is_some_and(|last| last.origin == RootOrigin::Replaced)
     }
 
     /// The root under which the counters were counted.
@@ -148,6 +189,7 @@ impl TrustState {
                 snapshot: STANDARD.encode(&accepted.snapshot),
             }),
             before: self.before.as_ref().map(|root| STANDARD.encode(root)),
+            roots: self.records.clone(),
         };
         // Strings and an id: this cannot fail, and an empty record would be refused as damaged.
         let json = serde_json::to_string(&record).unwrap_or_default();
@@ -201,7 +243,7 @@ impl TrustState {
         if let Some(before) = &before {
             parse_root(before).map_err(|what| format!("the root before it {what}"))?;
         }
-        Ok(Self { root, accepted, before })
+        Ok(Self { root, accepted, before, records: record.roots.clone() })
     }
 }
 

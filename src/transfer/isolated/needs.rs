@@ -79,7 +79,7 @@ pub fn needs(data: &DataDir, now: Timestamp, documents: &DocumentLimits) -> Resu
 fn mirror_of(data: &DataDir, snapshot: u64, now: Timestamp) -> Result<Uuid> {
     let (state, head) = (trust::load_state(data)?, heads::load(data, snapshot)?);
     // What is here was signed under the root before, by the mirror that the catalogue names.
-    if trust::is_root_replaced(data, &state)?
+    if state.is_root_replaced()
         && let Some(mirror) = Catalog::open_read_only(&data.catalog())?.mirror_id()?
     {
         return Ok(mirror);

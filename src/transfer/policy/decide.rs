@@ -77,14 +77,14 @@ pub fn policy_accept(
 /// Refuses the policy of a snapshot that keys have signed which a root revokes that was seen since.
 fn refuse_revoked(data: &DataDir, site: &str, snapshot: u64, now: Timestamp) -> Result<()> {
     let state = trust::load_state(data)?;
-    if state.before_newest_root().is_none() && !trust::is_root_replaced(data, &state)? {
+    if state.before_newest_root().is_none() && !state.is_root_replaced() {
         return Ok(());
     }
     let expect = Expectation { site: Some(site), now, refuse_expired: false };
     let head = heads::load(data, snapshot)?;
     check_head(&state, &head, &expect, &BundleLimits::default()).map(drop).map_err(|source| {
         let what = format!(
-            "the policy that is held came with snapshot {snapshot}, whose keys are not trusted any more: nothing of it takes effect. Import a bundle that the new keys have signed"
+            "the policy that is held came with snapshot {snapshot}, whose keys have been revoked since: nothing of it takes effect. Import a bundle that the new keys have signed"
         );
         TransferError::refused_by(&what, source)
     })

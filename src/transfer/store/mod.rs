@@ -4,12 +4,10 @@
 //! |---|---|---|
 //! | `side` | which side a data folder is | nothing |
 //! | `trust` | newest root and rollback counters, and their lock | `trust/` |
-//! | `root_record` | since when each root is trusted | `trust/roots.json` |
 //! | `segments` | segments by SHA-256 | `segments/` |
 //! | `heads` | the signed beginnings of snapshots | `snapshots/` |
 
 pub(super) mod heads;
-pub(super) mod root_record;
 pub(super) mod segments;
 pub(super) mod side;
 pub(super) mod trust;

@@ -9,15 +9,13 @@ use std::{
 
 use bundle_format::{
     limits::BundleLimits,
-    trust::{Fingerprint, RootRoles, TrustError, TrustState},
+    trust::{Fingerprint, RootOrigin, RootRecord, RootRoles, TrustError, TrustState},
 };
+use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{
-    root_record::{self, RootOrigin, RootRecord},
-    side,
-};
+use super::side;
 use crate::{
     data_dir::{DataDir, FolderLock},
     durable,
@@ -87,7 +85,7 @@ pub fn trust_show(data: &DataDir) -> Result<TrustOverview> {
     side::require_isolated(data)?;
     let state = load_state(data)?;
     let root = roles(&data.trust_state(), state.root())?;
-    let mut before = root_record::load(data)?;
+    let mut before = state.records().to_vec();
     let since = before.pop_if(|last| last.fingerprint == root.fingerprint);
     Ok(TrustOverview {
         root,
@@ -136,10 +134,8 @@ pub fn trust_replace(data: &DataDir, path: &Path, expected: &str) -> Result<Trus
     let _lock = lock(data)?;
     // Again under the lock: what is replaced is what is said.
     let replaced = preview_replace(data, path, expected)?;
-    let state = pin_root(path, &read_root(path)?)?;
-    // First what a person did: the state alone would look like a loss.
-    root_record::note(data, &replaced.root, RootOrigin::Replaced)?;
-    write_state(data, &state)?;
+    let earlier = load_state(data).map(|state| state.records().to_vec()).unwrap_or_default();
+    write_state(data, pin_root(path, &read_root(path)?)?, &earlier, Some(RootOrigin::Replaced))?;
     Ok(replaced)
 }
 
@@ -150,17 +146,6 @@ pub(crate) fn changes_of_root(
     now: &TrustState,
 ) -> Result<Vec<String>> {
     Ok(roles(path, before.root())?.changes(&roles(path, now.root())?))
-}
-
-/// Whether the root was replaced by hand, and no snapshot of the new one has taken effect yet.
-pub(crate) fn is_root_replaced(data: &DataDir, state: &TrustState) -> Result<bool> {
-    if state.snapshot().is_some() {
-        return Ok(false);
-    }
-    // Newer roots of the same chain may have come with bundles since.
-    let records = root_record::load(data)?;
-    let last = records.iter().rfind(|record| record.origin != RootOrigin::Bundle);
-    Ok(last.is_some_and(|last| last.origin == RootOrigin::Replaced))
 }
 
 /// Trusts a root from now on. `expected` is the fingerprint that the connected side gave (words or
@@ -197,8 +182,7 @@ pub fn trust_add(data: &DataDir, path: &Path, expected: Option<&str>) -> Result<
             });
         }
     }
-    write_state(data, &state)?;
-    root_record::note(data, &roles(path, state.root())?, RootOrigin::Added)?;
+    write_state(data, state, &[], Some(RootOrigin::Added))?;
     Ok(TrustAdded::Added)
 }
 
@@ -216,19 +200,31 @@ pub(crate) fn load_state(data: &DataDir) -> Result<TrustState> {
 /// Stores what is trusted from now on. A root that was seen stays: it may have revoked keys.
 pub(crate) fn store_state(data: &DataDir, state: &TrustState) -> Result<()> {
     let path = data.trust_state();
-    if let Ok(stored) = load_state(data)
+    let stored = load_state(data).ok();
+    if let Some(stored) = &stored
         && stored.root_version() > state.root_version()
     {
         let (stored, older) = (stored.root_version(), state.root_version());
         let what = format!("it trusts root {stored}, and root {older} must not take its place");
         return Err(TransferError::State { path, source: TrustError::State { what } });
     }
-    write_state(data, state)?;
-    root_record::note(data, &roles(&path, state.root())?, RootOrigin::Bundle)
+    let earlier = stored.as_ref().map(TrustState::records).unwrap_or_default();
+    // Since when a root is trusted that stays, nobody knows if it was never noted.
+    let is_new = stored.as_ref().is_none_or(|stored| stored.root() != state.root());
+    write_state(data, state.clone(), earlier, is_new.then_some(RootOrigin::Bundle))
 }
 
-fn write_state(data: &DataDir, state: &TrustState) -> Result<()> {
+/// Writes the record, with what was noted of `earlier` roots.
+fn write_state(
+    data: &DataDir,
+    state: TrustState,
+    earlier: &[RootRecord],
+    new: Option<RootOrigin>,
+) -> Result<()> {
     let path = data.trust_state();
+    let state = state
+        .noted(earlier, new.map(|origin| (Timestamp::now(), origin)))
+        .map_err(|source| TransferError::Trust { path: path.clone(), source })?;
     kill::step("before the trust state");
     durable::write(&path, &state.to_bytes()).doing("write", path)?;
     kill::step("after the trust state");

@@ -329,7 +329,7 @@ fn check_snapshots(
         return Ok(());
     };
     // Signed under the root before; that this waits for a bundle was said before.
-    if trust::is_root_replaced(data, &state)? {
+    if state.is_root_replaced() {
         return Ok(());
     }
     let expect = Expectation { site: Some(site), now, refuse_expired: false };

@@ -151,7 +151,7 @@ impl Stores<'_> {
         let is_finished = catalog.awaits_policy()?.is_none();
         let state = trust::load_state(data);
         if let (Ok(state), Some(in_force)) = (&state, in_force)
-            && trust::is_root_replaced(data, state)?
+            && state.is_root_replaced()
         {
             problems.push(format!(
                 "the root was replaced, and snapshot {in_force}, which is served, was signed under the one before: import a bundle that was exported with --full under the new root"

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use serde::Serialize;
 use serde_json::Value;
-use tidegate::ops::{Context, approve, groups, status, updates};
+use tidegate::ops::{Context, approve, groups, status, trust, updates};
 
 use super::preload::starred;
 use crate::support::sides::tree;
@@ -13,8 +13,17 @@ use crate::support::sides::tree;
 pub(super) type State = BTreeSet<String>;
 
 /// Times, counters of changes, and ids that are random.
-const VARIES: [&str; 8] =
-    ["arrived", "switched", "changed", "change", "created", "group", "bundle-set", "parent"];
+const VARIES: [&str; 9] = [
+    "arrived",
+    "switched",
+    "changed",
+    "change",
+    "created",
+    "group",
+    "bundle-set",
+    "parent",
+    "since",
+];
 
 /// What users of the program see: its answers, who is trusted, the keys, the volumes on the medium.
 /// Files that the databases do not name yet are no part of it.
@@ -27,6 +36,7 @@ pub(super) fn visible(root: &Path) -> State {
     }
     let context = Context::new(&data, &());
     add(&mut state, root, "status", status::status(&context));
+    add(&mut state, root, "trust", trust::show(&context));
     add(&mut state, root, "updates", updates::list(&context, updates::UpdatesQuery::default()));
     add(&mut state, root, "approvals", approve::list(&context));
     let names = groups::list(&context)
@@ -61,15 +71,16 @@ fn files(root: &Path) -> State {
         for (name, digest) in tree(&root.join(folder)) {
             let file = name.rsplit('/').next().unwrap_or_default();
             let lock = ["lock", ".lock", "sync.lock"].contains(&file);
-            // Databases are compared by what they answer; keys are random; what is in the journal has a
-            // time, and `check` looks whether it is whole.
+            // Databases are compared by what they answer, and so is what is trusted, which says since
+            // when; keys are random; what is in the journal has a time, and `check` looks whether it
+            // is whole.
             let journal = name.starts_with("journal/");
             if lock || journal || file.contains(".sqlite") || is_left_over(&name) {
                 continue;
             }
             // What a backup says of itself has its date.
             let of_backup = ["BACKUP.json", "README.txt", "SHA256SUMS"].contains(&file);
-            let varies = name.starts_with("keys/") || of_backup;
+            let varies = name.starts_with("keys/") || name == "trust/state" || of_backup;
             let digest = if varies { String::new() } else { digest.to_string() };
             state.insert(format!("{folder}/{name} {digest}"));
         }

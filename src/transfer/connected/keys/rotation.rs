@@ -154,8 +154,8 @@ impl<'a> KeyChange<'a> {
             let role = KeyRole::Countersigner;
             let count = brought.countersigner.len();
             let (names, keys) = self.keys(role, &brought.countersigner, count)?;
-            self.files.timestamp = [&[self.files.content.clone()], &names[..]].concat();
-            self.spec.timestamp = [&[self.spec.content.clone()], &keys[..]].concat();
+            self.files.timestamp = [std::slice::from_ref(&self.files.content), &names[..]].concat();
+            self.spec.timestamp = [std::slice::from_ref(&self.spec.content), &keys[..]].concat();
         }
         if which.content || brought.content.is_some() {
             let (names, keys) = self.keys(KeyRole::Content, brought.content.as_slice(), 1)?;

@@ -10,7 +10,6 @@ use crate::{
     error_chain::chain,
     transfer::{
         error::{Blame, TransferError},
-        store::trust::is_root_replaced,
         volume::read::{self, Volume},
     },
 };
@@ -59,7 +58,7 @@ pub(super) fn check_volumes(
             Err(e) if e.blame() == Blame::Refused => Some(chain(&e)),
             _ => None,
         })?;
-    site.root_replaced = is_root_replaced(context.data, context.trust)?;
+    site.root_replaced = context.trust.is_root_replaced();
     site.ask_for_gaps_of(&volumes);
     site.check_admission(&volumes, catalog.as_ref())?;
     Ok(CheckedVolumes { volumes, site, catalog })
