@@ -146,6 +146,11 @@ impl SigningKey {
         Ok(PublicKey { role, name, bytes })
     }
 
+    /// The public key, 32 bytes in hexadecimal, as TUF metadata hold it.
+    pub fn public(&self) -> String {
+        hex::encode(self.pair.public_key().as_ref())
+    }
+
     /// The public key as TUF writes it.
     pub(crate) fn tuf_key(&self) -> tough::schema::key::Key {
         self.pair.tuf_key()
