@@ -38,6 +38,7 @@ pub use connected::keys::{
     list::{KeysOverview, ListedKey, WaitingRoot, keys_list},
     next_root::{KeysReport, keys_take_root},
     rotation::{KeyRotation, keys_rotate},
+};
 pub use connected::receipts::{
     AcknowledgedSnapshot, KeyCheck, ReceiptAdded, acknowledged, add_receipt, inspect_receipt,
 };
