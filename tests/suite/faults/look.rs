@@ -12,9 +12,19 @@ use crate::support::sides::tree;
 /// A state: lines without order.
 pub(super) type State = BTreeSet<String>;
 
-/// Times, counters of changes, and ids that are random.
-const VARIES: [&str; 8] =
-    ["arrived", "switched", "changed", "change", "created", "group", "bundle-set", "parent"];
+/// Times, counters of changes, and ids that are random; and which snapshot was packed, which is noted when
+/// all volumes have their names.
+const VARIES: [&str; 9] = [
+    "arrived",
+    "switched",
+    "changed",
+    "change",
+    "created",
+    "group",
+    "bundle-set",
+    "parent",
+    "exported",
+];
 
 /// What users of the program see: its answers, who is trusted, the keys, the volumes on the medium.
 /// Files that the databases do not name yet are no part of it.
