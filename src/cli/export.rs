@@ -89,7 +89,9 @@ impl Args {
                 ExportSelection::Relay { since: Some(*since) }
             }
             (None, Some(_)) if self.relay => {
-                return Err(usage("a relay has no receipts: give --since the number of a snapshot"));
+                return Err(usage(
+                    "a relay has no receipts: give --since the number of a snapshot",
+                ));
             }
             (Some(path), _) => ExportSelection::Needs(export::read_needs(path)?),
             (None, Some(since)) => since.clone(),

@@ -7,12 +7,12 @@ pub use bundle_format::keys::{KeyName, KeyRole};
 use serde_json::{Value, json};
 
 use super::{Result, context::Context, error::OpsError};
+pub use crate::transfer::{
+    BroughtKeys, KeyRotation, KeysOverview, KeysReport, ListedKey, MadeKey, RootToSign, WaitingRoot,
+};
 use crate::{
     journal::EntryKind,
     transfer::{self, KeysOptions, TransferError},
-};
-pub use crate::transfer::{
-    BroughtKeys, KeyRotation, KeysOverview, KeysReport, ListedKey, MadeKey, RootToSign, WaitingRoot,
 };
 
 /// Which keys to make.
@@ -110,10 +110,10 @@ pub fn rotate(
             "say what to replace: --root, --content, --policy, or the public part of a new key such as --countersigner-key",
         ));
     }
+    let roles = [(which.root, "root"), (which.content, "content"), (which.policy, "policy")];
+    let roles: Vec<&str> = roles.iter().filter(|(is, _)| *is).map(|(_, role)| *role).collect();
     let made = transfer::keys_rotate(&data, which, passphrase, context.now());
     context.journaled(EntryKind::Keys, "keys rotate", made.map_err(OpsError::from), |report| {
-        let roles = [(which.root, "root"), (which.content, "content"), (which.policy, "policy")];
-        let roles: Vec<&str> = roles.iter().filter(|(is, _)| *is).map(|(_, role)| *role).collect();
         Some((format!("keys were replaced: {}", roles.join(", ")), entry(report)))
     })
 }

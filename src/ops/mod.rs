@@ -35,8 +35,8 @@
 
 pub mod age;
 pub mod approve;
-pub mod bundle;
 pub mod backup;
+pub mod bundle;
 pub mod can_sync;
 pub mod check;
 #[cfg(feature = "upstream")]

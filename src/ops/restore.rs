@@ -13,7 +13,7 @@ use crate::{data_dir::Side, transfer};
 /// Nothing is left of an attempt that fails.
 pub fn restore(context: &Context<'_>, backup: &Path) -> Result<RestoreReport> {
     let phases = TransferPhases::new(context.observer());
-    let report = transfer::restore(backup, context.folder(), &phases)?;
+    let report = transfer::restore(backup, context.folder(), context.now(), &phases)?;
     drop(phases);
     for unreadable in &report.unreadable {
         context.observer().warn(&format!("it was not in the backup: {unreadable}"));

@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Result, context::Context, error::OpsError};
-use crate::{journal::EntryKind, transfer};
 pub use crate::transfer::{
     DecisionToSign, DecisionToSignKind, ListToSign, SnapshotToSign, UpdateToSign,
 };
+use crate::{journal::EntryKind, transfer};
 
 /// What is signed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,9 +62,14 @@ pub fn countersign(
             SignOutcome { snapshot, signatures, needed, volumes: Vec::new() }
         });
         let asked = format!("sign with {}", key.display());
-        return context.journaled(EntryKind::Sign, &asked, signed.map_err(OpsError::from), |signed| {
-            Some((format!("snapshot {} was countersigned", signed.snapshot), json!(signed)))
-        });
+        return context.journaled(
+            EntryKind::Sign,
+            &asked,
+            signed.map_err(OpsError::from),
+            |signed| {
+                Some((format!("snapshot {} was countersigned", signed.snapshot), json!(signed)))
+            },
+        );
     }
     transfer::countersign_volumes(&shown.volumes, key, passphrase)?;
     let after = transfer::inspect_volumes_for_signing(&shown.volumes)?;

@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{Result, context::Context, error::OpsError, progress::TransferPhases};
+pub use crate::transfer::{LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet};
 use crate::{
     durable,
     file_error::Doing as _,
     transfer::{self, Transcript, TransferError, VerifyAgainst, VerifyOptions},
 };
-pub use crate::transfer::{LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet};
 
 /// What to check, and against what.
 #[derive(Debug, Clone)]

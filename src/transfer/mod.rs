@@ -89,8 +89,8 @@ pub use volume::read::{is_cut_off, is_volume_name};
 pub use volume::repack::{RepackReport, repack};
 pub use volume::repair::{DamagedVolume, RepairReport, repair};
 pub use volume::segment_diff::UpdateChanges;
-pub use volume::update_summary::UpdateSummary;
 pub use volume::transcript::{CheckRecord, CheckVerdict, Transcript};
+pub use volume::update_summary::UpdateSummary;
 pub use volume::verify::{VerifyAgainst, VerifyOptions, verify, verify_with_transcript};
 pub use volume::verify_report::{
     LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, VolumeSet,

@@ -42,7 +42,7 @@ impl Shelf {
     }
 
     fn restore(&self) -> Result<RestoreReport, TransferError> {
-        restore(&self.at("backup"), &self.at("data"), &())
+        restore(&self.at("backup"), &self.at("data"), now(), &())
     }
 
     fn data(&self) -> DataDir {
@@ -298,7 +298,7 @@ fn neither_goes_where_something_is() {
     shelf.restore().unwrap();
     let again = shelf.restore().unwrap_err().to_string();
     assert!(again.contains("there is something in"), "{again}");
-    let none = restore(&shelf.at("data"), &shelf.at("other"), &()).unwrap_err().to_string();
+    let none = restore(&shelf.at("data"), &shelf.at("other"), now(), &()).unwrap_err().to_string();
     assert!(none.contains("is no backup"), "{none}");
     shelf.holds_only(&["backup", "data"]);
 }
@@ -358,7 +358,7 @@ fn killed_at_every_step() {
                 shelf.holds_only(&[made]);
                 if made == "backup" {
                     assert_eq!(sums(&shelf.at(made)), sums(&whole.at("backup")), "{at}");
-                    restore(&shelf.at(made), &shelf.at("data"), &()).unwrap();
+                    restore(&shelf.at(made), &shelf.at("data"), now(), &()).unwrap();
                 } else {
                     assert_eq!(served(&shelf.at(made)), site.served(), "{at}");
                 }

@@ -76,8 +76,8 @@ mod rebuild;
 #[cfg(feature = "upstream")]
 mod receipt;
 mod refusals;
-mod repack;
 mod relay;
+mod repack;
 #[cfg(feature = "upstream")]
 mod replica;
 mod reports;

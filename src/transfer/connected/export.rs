@@ -19,7 +19,6 @@ use super::{
     seal_options::{SealOptions, SealOutcome},
     selection::{Answer, ExportSelection, answer, objects_to_pack},
     signing::count_signatures,
-    write_volumes::Source,
 };
 use crate::{
     catalog::Catalog,

@@ -80,7 +80,12 @@ impl RestoreReport {
 /// # Errors
 /// When there is something at `target`, the backup is damaged or not whole, or there is no room. Nothing is
 /// there then.
-pub fn restore(backup: &Path, target: &Path, progress: &dyn Progress) -> Result<RestoreReport> {
+pub fn restore(
+    backup: &Path,
+    target: &Path,
+    now: Timestamp,
+    progress: &dyn Progress,
+) -> Result<RestoreReport> {
     refuse_used(target, NEW, "--data")?;
     if !backup.join(NOTE).is_file() {
         let what = format!(
@@ -106,7 +111,7 @@ pub fn restore(backup: &Path, target: &Path, progress: &dyn Progress) -> Result<
         what: format!("what is in the backup is no data folder: {error}"),
     };
     let data = DataDir::open(folder.path()).map_err(|error| opened(&error))?;
-    let (missing, problems) = look_into(&data)?;
+    let (missing, problems) = look_into(&data, now)?;
     let report = RestoreReport {
         data: target.to_owned(),
         side: data.side().clone(),
@@ -209,7 +214,7 @@ fn copy_checked(
 type MissingPayloads = Vec<(Sha256, u64)>;
 
 /// Opens the stores, and notes which payloads are not here.
-fn look_into(data: &DataDir) -> Result<(MissingPayloads, Vec<String>)> {
+fn look_into(data: &DataDir, now: Timestamp) -> Result<(MissingPayloads, Vec<String>)> {
     if !data.catalog().exists() {
         return Ok(Default::default());
     }
@@ -217,7 +222,7 @@ fn look_into(data: &DataDir) -> Result<(MissingPayloads, Vec<String>)> {
     let mut catalog = Catalog::open(&data.catalog())?;
     let mut problems = catalog.integrity()?;
     problems.extend(fleet.integrity()?);
-    problems.extend(store_problems(data, &catalog, Some(&fleet))?);
+    problems.extend(store_problems(data, &catalog, Some(&fleet), now)?);
     let content = ContentStore::for_reading(&data.content());
     let (mut named, mut missing) = (Vec::new(), Vec::new());
     catalog.payloads(&mut |row| {

@@ -20,8 +20,8 @@ use super::{
     checked_segments::Records,
     missing_payloads::{NamedPayload, NamedPayloads, name_files, nameless},
     payload_table::expect_payload,
-    update_summary::UpdateSummary,
     transcript::Transcript,
+    update_summary::UpdateSummary,
     verify::{CheckedBundle, VerifyAgainst, VerifyOptions, check_bundle},
     verify_report::VerifyReport,
 };

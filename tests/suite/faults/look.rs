@@ -12,8 +12,9 @@ use crate::support::sides::tree;
 /// A state: lines without order.
 pub(super) type State = BTreeSet<String>;
 
-/// Times, counters of changes, and ids that are random.
-const VARIES: [&str; 9] = [
+/// Times, counters of changes, and ids that are random; and which snapshot was packed, which is noted when
+/// all volumes have their names.
+const VARIES: [&str; 10] = [
     "arrived",
     "switched",
     "changed",
@@ -23,6 +24,7 @@ const VARIES: [&str; 9] = [
     "bundle-set",
     "parent",
     "since",
+    "exported",
 ];
 
 /// What users of the program see: its answers, who is trusted, the keys, the volumes on the medium.
