@@ -1,4 +1,5 @@
 //! `tidegate.toml`: what an administrator sets once. Flags and environment win over it.
+mod mistake;
 
 use std::{
     fmt,
@@ -113,10 +114,9 @@ impl FromStr for Listen {
         if text == "none" {
             return Ok(Self(None));
         }
-        let address = text.parse();
-        address.map(|address| Self(Some(address))).map_err(|_| {
-            format!("{text:?} is no address with a port, such as 0.0.0.0:8530, and not `none`")
-        })
+        let wrong = "is no address with a port, such as 0.0.0.0:8530, and not `none`";
+        let address = text.parse().map_err(|_| format!("{text:?} {wrong}"));
+        address.map(|address| Self(Some(address)))
     }
 }
 
@@ -318,58 +318,8 @@ fn mistake(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let at = error.span().map_or(0, |span| span.start);
     let before = text.as_bytes().iter().take(at);
     let line = 1 + before.filter(|byte| **byte == b'\n').count();
-    let key = text.lines().nth(line - 1).and_then(key_of).unwrap_or_default();
-    ConfigError::Mistake { path: path.to_owned(), line, what: in_words(key, error.message()) }
-}
-
-/// The key of a line.
-fn key_of(line: &str) -> Option<&str> {
-    let key = line.split_once('=')?.0.trim();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    (!key.is_empty() && key.chars().all(plain)).then_some(key)
-}
-
-/// What the parser says, without the value, which may be a secret.
-fn in_words(key: &str, message: &str) -> String {
-    let quoted = |text: &str| -> Vec<String> {
-        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    };
-    if let Some(rest) = message.strip_prefix("unknown field `") {
-        let mut names = quoted(&format!("`{rest}")).into_iter();
-        let (unknown, there_are) = (names.next().unwrap_or_default(), names.collect::<Vec<_>>());
-        return format!("there is no setting {unknown:?} here; there are {}", there_are.join(", "));
-    }
-    let Some((what, expected)) = message.rsplit_once("expected ") else {
-        let of_ours = message.contains("is no address with a port");
-        return match message {
-            message if of_ours => message.to_owned(),
-            message if message.contains("UUID") => {
-                format!("{key} must be a list of ids of servers, as `tidegate servers` shows them")
-            }
-            message if message.contains("socket address") => {
-                format!("{key} must be an address with a port, such as 0.0.0.0:8531")
-            }
-            message if message.starts_with("duplicate") => format!("{key} stands there twice"),
-            _ => "the line is not of the form `key = value` (text in quotation marks)".to_owned(),
-        };
-    };
-    let kind = match expected {
-        _ if what.starts_with("unknown variant") => quoted(expected).join(" or "),
-        expected if expected.starts_with("a nonzero") => "a whole number from 1".to_owned(),
-        "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
-        "a string" | "path string" => "a text in quotation marks".to_owned(),
-        "a boolean" => "true or false".to_owned(),
-        "a sequence" => "a list in brackets".to_owned(),
-        expected if expected.starts_with("struct") => "a section, `[name]`".to_owned(),
-        _ => {
-            return "the line is not of the form `key = value` (text in quotation marks)"
-                .to_owned();
-        }
-    };
-    match key {
-        "" => format!("there must be {kind}"),
-        key => format!("{key} must be {kind}"),
-    }
+    let what = mistake::what(text.lines().nth(line - 1).unwrap_or_default(), error.message());
+    ConfigError::Mistake { path: path.to_owned(), line, what }
 }
 
 #[cfg(test)]

@@ -239,17 +239,13 @@ pub(crate) fn from_zst<T: DeserializeOwned>(
 
     let malformed = |what: String| DocumentError::Malformed { document, what };
     if bytes.len() as u64 > limits.index_bytes {
-        return Err(malformed(format!(
-            "it has {} bytes; the limit is {}",
-            bytes.len(),
-            limits.index_bytes
-        )));
+        let (has, most) = (bytes.len(), limits.index_bytes);
+        return Err(malformed(format!("it has {has} bytes; the limit is {most}")));
     }
     let json = packed::unpack(bytes, limits.index_unpacked_bytes).map_err(malformed)?;
-    let parse = |e: serde_json::Error| {
-        let is_twice = e.to_string().contains("duplicate field");
-        let twice = if is_twice { ": a field stands twice" } else { "" };
-        malformed(format!("its JSON is not as it must be, at byte {}{twice}", e.column()))
+    let parse = |e: serde_json::Error| match e.to_string().contains("duplicate field") {
+        true => malformed("a field stands twice".to_owned()),
+        false => malformed(format!("its JSON is not as it must be, at byte {}", e.column())),
     };
     let preamble: Preamble = serde_json::from_slice(&json).map_err(parse)?;
     check_version(document, preamble.format_version)?;

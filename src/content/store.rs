@@ -170,7 +170,9 @@ impl ContentStore {
     /// # Errors
     /// When the system does not say.
     pub fn free_space(&self) -> Result<u64, ContentError> {
-        Ok(fs4::available_space(&self.root).doing("ask for the free space of", &self.root)?)
+        // It may not be made yet.
+        let there = self.root.ancestors().find(|folder| folder.exists()).unwrap_or(&self.root);
+        Ok(fs4::available_space(there).doing("ask for the free space of", there)?)
     }
 
     /// Stores finished files under their names: syncs all, renames all, syncs the folders. What is

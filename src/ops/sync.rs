@@ -123,7 +123,8 @@ impl SyncOutcome {
 pub fn sync(context: &Context<'_>, options: SyncOptions) -> Result<SyncOutcome> {
     let (data, mirror_id) = context.connected_side(NO_SOURCES)?;
     let source = Source::detect(&options.from)?;
-    if source.server(&options.upstream.connection).is_none() {
+    let has_server = source.server(&options.upstream.connection).is_some();
+    if !has_server {
         refuse_choices(&options.upstream.selection)?;
         refuse_strange_languages(&options.upstream.selection)?;
     }
@@ -142,9 +143,7 @@ pub fn sync(context: &Context<'_>, options: SyncOptions) -> Result<SyncOutcome> 
         upstream: options.upstream,
         ..upstream::SyncOptions::new(context.now())
     };
-    let synced = fetch(context, &data, &source, &mut catalog, &upstream_options)?;
-    // A server may not have one of them, and then nothing is chosen.
-    carry_languages(&mut catalog, &upstream_options)?;
+    let synced = fetch(context, &data, &source, &mut catalog, &upstream_options, has_server)?;
     let synced = context.journaled(EntryKind::Sync, "sync", Ok(synced), |synced| {
         let new = count(synced.new_revisions, "new revision");
         Some((format!("synchronized from {}: {new}", options.from), entry(synced)))
@@ -248,7 +247,11 @@ fn fetch(
     source: &Source,
     catalog: &mut Catalog,
     options: &upstream::SyncOptions,
+    has_server: bool,
 ) -> Result<SyncReport> {
+    if !has_server {
+        carry_languages(catalog, options)?;
+    }
     let content = ContentStore::open(&data.content())?;
     content.sweep()?;
     let observer = context.observer();
@@ -268,6 +271,10 @@ fn fetch(
             }
         })?;
     observer.end();
+    if has_server {
+        // A server may not have one of them, and then nothing is chosen.
+        carry_languages(catalog, options)?;
+    }
     tell_notes(observer, &report.notes);
     for problem in &report.problems {
         observer.warn(&format!("{}: {}", problem.at, problem.what));

@@ -109,7 +109,7 @@ fn several_volumes_one_behind_the_other() {
         let verified = feed(site.data.root(), &["verify", "-", "--root", root], &stream, portion);
         assert!(verified.status.success(), "{portion}: {}", messages(&verified));
         let text = String::from_utf8_lossy(&verified.stdout).into_owned();
-        assert!(text.contains("standard input, volume 2: good"), "{text}");
+        assert!(text.contains("(standard input, volume 2): good"), "{text}");
         let imported = feed(site.data.root(), &["--json", "import", "-"], &stream, portion);
         assert!(imported.status.success(), "{portion}: {}", messages(&imported));
         let said: serde_json::Value = serde_json::from_slice(&imported.stdout).unwrap();
@@ -125,7 +125,13 @@ fn what_is_cut_or_strange_is_refused_and_leaves_nothing() {
     let stream = two_volumes(&mirror);
     let site = Site::new("plant-7", &mirror.root);
     feed(site.data.root(), &["import", "-"], &[], 1);
-    let before = site.tree();
+    // What was refused is in the journal.
+    let tree = || {
+        let mut tree = site.tree();
+        tree.retain(|name, _| !name.starts_with("journal/"));
+        tree
+    };
+    let before = tree();
     let len = stream.len();
     let cuts = [1, 300, 512, 1024, 4097, 9000, 100_000, len / 2, len - 9000, len - 1024, len - 1];
     let mut streams: Vec<Vec<u8>> = cuts.iter().map(|cut| stream[..*cut].to_vec()).collect();
@@ -138,7 +144,7 @@ fn what_is_cut_or_strange_is_refused_and_leaves_nothing() {
         for command in [&["import", "-"][..], &["verify", "-"], &["import", "--dry-run", "-"]] {
             let refused = feed(site.data.root(), command, stream, 65_536);
             assert_eq!(refused.status.code(), Some(3), "{at}, {command:?}: {}", messages(&refused));
-            assert_eq!(site.tree(), before, "{at}: {command:?}");
+            assert_eq!(tree(), before, "{at}: {command:?}");
             nothing_is_kept(&site);
         }
     }

@@ -27,7 +27,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    body::blocking_body, call::Peer, state::server_state::ServerState, view::generation::ViewFile,
+    body::blocking_body,
+    call::{ClientAddress, Peer},
+    state::server_state::ServerState,
+    view::generation::ViewFile,
 };
 use crate::protocol::content_path;
 use conditions::{Condition, Version};
@@ -46,7 +49,7 @@ pub(super) async fn serve(
     };
     let (method, headers) = (request.method().clone(), request.headers().clone());
     let client = request.extensions().get::<Peer>().map(|peer| peer.address.ip().into());
-    let work = move || match open(&state, &sha1) {
+    let work = move || match open(&state, &sha1, client) {
         Ok(Some((file, metadata, etag))) => respond(file, &metadata, &etag, &method, &headers),
         Ok(None) => {
             if state.log_lines.allows(client) {
@@ -55,7 +58,9 @@ pub(super) async fn serve(
             StatusCode::NOT_FOUND.into_response()
         }
         Err(error) => {
-            tracing::error!(%sha1, %error, "cannot read a file that should be here");
+            if state.log_lines.allows(client) {
+                tracing::error!(%sha1, %error, "cannot read a file that should be here");
+            }
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     };
@@ -64,13 +69,19 @@ pub(super) async fn serve(
 }
 
 /// Opens a file and gives its strong entity tag. Blocking.
-fn open(state: &ServerState, sha1: &Sha1) -> io::Result<Option<(File, Metadata, String)>> {
+fn open(
+    state: &ServerState,
+    sha1: &Sha1,
+    client: Option<ClientAddress>,
+) -> io::Result<Option<(File, Metadata, String)>> {
     let Some((sha256, size)) = find(state, sha1)? else { return Ok(None) };
     let path = state.stores.content().path(&sha256);
     let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            tracing::error!(%sha1, %sha256, "a payload is gone: run `tidegate check`");
+            if state.log_lines.allows(client) {
+                tracing::error!(%sha1, %sha256, "a payload is gone: run `tidegate check`");
+            }
             // Not where its folder is gone too: then a disk may be missing.
             if path.parent().is_some_and(Path::is_dir) {
                 state.serving.note_missing(sha1);
@@ -82,7 +93,9 @@ fn open(state: &ServerState, sha1: &Sha1) -> io::Result<Option<(File, Metadata, 
     let metadata = file.metadata()?;
     // Agents download what the document says, not what is there.
     if metadata.len() != size {
-        tracing::error!(%sha1, %sha256, "a payload has another size: run `tidegate check`");
+        if state.log_lines.allows(client) {
+            tracing::error!(%sha1, %sha256, "a payload has another size: run `tidegate check`");
+        }
         return Ok(None);
     }
     Ok(Some((file, metadata, format!("\"{sha256}\""))))

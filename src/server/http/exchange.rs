@@ -39,7 +39,7 @@ pub(crate) async fn exchange(
         return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     let permits = state.permits.of(call.client());
-    let (bytes, body_permits) = match receive(&permits, service, request).await {
+    let (bytes, body_permits) = match receive(&permits, &state.body_bytes, service, request).await {
         Ok(received) => received,
         Err(status) => return refused(status),
     };

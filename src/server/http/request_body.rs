@@ -1,6 +1,6 @@
 //! The body of a request: bounded in size, in places for large ones, and in slowness.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -13,7 +13,10 @@ use tokio::time::Instant;
 use crate::{
     server::{
         call::Service,
-        state::permits::{ClientPermits, Permit},
+        state::{
+            body_bytes::{BodyBytes, BodyShare},
+            permits::{ClientPermits, Permit},
+        },
     },
     soap::MessageLimits,
 };
@@ -26,6 +29,9 @@ const BODY_TIME: Duration = Duration::from_secs(60);
 /// and stops must not keep a place that others wait for.
 const PACE_TIME: Duration = Duration::from_secs(10);
 const LEAST: usize = 16 * 1024;
+
+/// What goes with a body as long as it is here.
+pub(super) type BodyPermits = ([Option<Permit>; 2], BodyShare);
 
 /// How fast a body arrives.
 struct Pace {
@@ -62,9 +68,10 @@ impl Pace {
 /// Reads the body. Only so many large ones are here at one time: their permits come with them.
 pub(super) async fn receive(
     permits: &ClientPermits,
+    all: &Arc<BodyBytes>,
     service: Service,
     request: Request,
-) -> Result<(Bytes, [Option<Permit>; 2]), StatusCode> {
+) -> Result<(Bytes, BodyPermits), StatusCode> {
     let (usual, most) = (MessageLimits::default().bytes, service.limits().bytes);
     let stated = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let stated: Option<usize> = stated.and_then(|value| value.parse().ok());
@@ -72,7 +79,8 @@ pub(super) async fn receive(
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     let (mut large, mut largest) = (None, None);
-    let mut received = Vec::with_capacity(stated.unwrap_or_default().min(SMALL_BODY));
+    let mut counted = BodyShare::new(all);
+    let mut received = Vec::new();
     let mut body = request.into_body().into_data_stream();
     let mut pace = Pace::new(Instant::now());
     loop {
@@ -85,7 +93,8 @@ pub(super) async fn receive(
         let now = Instant::now();
         pace.arrived(data.len(), now);
         let length = data.len() + received.len();
-        if large.is_none() && length > SMALL_BODY {
+        counted.add(data.len());
+        if large.is_none() && (length > SMALL_BODY || counted.is_crowded()) {
             let permit = permits.large_body().await;
             large = Some(permit.ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
         }
@@ -94,9 +103,13 @@ pub(super) async fn receive(
             largest = Some(permit.ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
         }
         pace.waited(now, Instant::now());
+        if received.len() + data.len() > received.capacity() {
+            // What is stated and not sent takes no memory; by doubling, a body would take twice its size.
+            received.reserve_exact(data.len().max(received.len() / 4));
+        }
         received.extend_from_slice(&data);
     }
-    Ok((received.into(), [large, largest]))
+    Ok((received.into(), ([large, largest], counted)))
 }
 
 #[cfg(test)]

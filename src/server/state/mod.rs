@@ -9,6 +9,7 @@
 //! | `serving` | what is served now, and how it is swapped |
 //! | `watcher` | looks whether the stores have changed |
 //! | `permits` | how much is held and worked on at one time |
+//! | `body_bytes` | how many bytes of requests are on their way |
 //! | `log_lines` | how many log lines one client may cause |
 //! | `turned_away` | clients that are turned away, for the operator |
 //! | `contacts` | when computers were here |
@@ -16,6 +17,7 @@
 //! | `downstream`, `newer_protocols` | what belongs to the answers to downstream servers |
 
 mod agent_config;
+pub(super) mod body_bytes;
 pub(super) mod contacts;
 pub(super) mod downstream;
 pub(super) mod log_lines;

@@ -1,9 +1,11 @@
 //! The state of a running server.
 
+use std::sync::Arc;
+
 use super::{
-    agent_config, contacts::ContactNotes, downstream::DownstreamState, log_lines::LogLines,
-    permits::Permits, secrets::SiteSecrets, serving::CurrentServing, settings::Settings,
-    stores::Stores, turned_away::TurnedAwayNotes,
+    agent_config, body_bytes::BodyBytes, contacts::ContactNotes, downstream::DownstreamState,
+    log_lines::LogLines, permits::Permits, secrets::SiteSecrets, serving::CurrentServing,
+    settings::Settings, stores::Stores, turned_away::TurnedAwayNotes,
 };
 use crate::{
     data_dir::DataDir,
@@ -26,6 +28,7 @@ pub(crate) struct ServerState {
     pub(crate) contacts: ContactNotes,
     pub(crate) downstream: DownstreamState,
     pub(crate) permits: Permits,
+    pub(crate) body_bytes: Arc<BodyBytes>,
     /// Of answers that clients have not taken yet.
     pub(crate) answer_memory: AnswerMemory,
     pub(crate) log_lines: LogLines,
@@ -53,6 +56,7 @@ impl ServerState {
             contacts: ContactNotes::default(),
             downstream: DownstreamState::default(),
             permits: Permits::default(),
+            body_bytes: Arc::default(),
             answer_memory: AnswerMemory::default(),
             log_lines: LogLines::default(),
             turned_away: TurnedAwayNotes::default(),

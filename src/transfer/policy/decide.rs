@@ -58,7 +58,7 @@ pub fn policy_accept(
     fleet.at_once(|fleet| {
         let held = fleet.policy(PolicyState::Held)?;
         if let Some(held) = &held {
-            refuse_revoked(data, site, held.snapshot, now)?;
+            refuse_revoked(data, site, held, now)?;
         }
         // Lapsed approvals can be taken back when nothing is held, too.
         let stored = match (held, choice.take_back) {
@@ -75,19 +75,21 @@ pub fn policy_accept(
 }
 
 /// Refuses the policy of a snapshot that keys have signed which a root revokes that was seen since.
-fn refuse_revoked(data: &DataDir, site: &str, snapshot: u64, now: Timestamp) -> Result<()> {
+fn refuse_revoked(data: &DataDir, site: &str, held: &StoredPolicy, now: Timestamp) -> Result<()> {
+    let snapshot = held.snapshot;
     let state = trust::load_state(data)?;
     if state.before_newest_root().is_none() && !state.is_root_replaced() {
         return Ok(());
     }
     let expect = Expectation { site: Some(site), now, refuse_expired: false };
     let head = heads::load(data, snapshot)?;
-    check_head(&state, &head, &expect, &BundleLimits::default()).map(drop).map_err(|source| {
-        let what = format!(
-            "the policy that is held came with snapshot {snapshot}, whose keys have been revoked since: nothing of it takes effect. Import a bundle that the new keys have signed"
-        );
-        TransferError::refused_by(&what, source)
-    })
+    let what = format!(
+        "the policy that is held came with snapshot {snapshot}, whose keys have been revoked since: nothing of it takes effect. Import a bundle that the new keys have signed"
+    );
+    let verified = check_head(&state, &head, &expect, &BundleLimits::default())
+        .map_err(|source| TransferError::refused_by(&what, source))?;
+    // Another snapshot of this number may have come since: its signatures say nothing of this policy.
+    if verified.policy == parse(held)? { Ok(()) } else { Err(TransferError::refused(what)) }
 }
 
 /// Refuses a held policy; or decides for the chosen part of it that things stay as they are, which

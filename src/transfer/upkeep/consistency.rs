@@ -97,7 +97,7 @@ fn signature_problem(data: &DataDir, row: &SnapshotRow) -> Option<String> {
         Ok(head) => head,
         Err(e) => {
             return Some(format!(
-                "{signatures} are gone or cannot be read: bring the folder back from a backup ({})",
+                "{signatures} are gone or cannot be read: if an import was broken off, run it again; else bring the folder back from a backup ({})",
                 chain(&e)
             ));
         }
@@ -106,7 +106,7 @@ fn signature_problem(data: &DataDir, row: &SnapshotRow) -> Option<String> {
         Ok(found) => found.index_digest,
         Err(e) => {
             return Some(format!(
-                "{signatures} are damaged: bring the folder back from a backup ({})",
+                "{signatures} are damaged: if an import was broken off, run it again; else bring the folder back from a backup ({})",
                 chain(&e)
             ));
         }

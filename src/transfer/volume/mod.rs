@@ -16,13 +16,14 @@
 //! | `parity`, `repair` | parity files beside volumes; what they restore |
 //! | `source` | the volumes of a finished bundle, all of them |
 //! | `repack` | a finished bundle in volumes of another size |
-//! | `transcript` | every check that was made, for somebody else to make again |
+//! | `transcript`, `noted_segments` | every check that was made, for somebody else to make again |
 
 pub(super) mod checked_segments;
 pub(super) mod inspect;
 pub(super) mod layout;
 pub(super) mod medium;
 pub(super) mod missing_payloads;
+mod noted_segments;
 pub(super) mod parity;
 pub(super) mod payload_table;
 pub(super) mod pipe;

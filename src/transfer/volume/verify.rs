@@ -2,14 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    io::Write,
     path::{Path, PathBuf},
 };
 
 use bundle_format::{
     container::{ObjectEntry, VolumeNote},
     digest::Sha256,
-    index::{SegmentKind, SegmentRef},
+    index::SegmentRef,
     limits::BundleLimits,
     trust::{Expectation, Freshness, TrustState, VerifiedHead},
 };
@@ -18,9 +17,9 @@ use jiff::Timestamp;
 use super::{
     checked_segments::CheckedSegments,
     missing_payloads::{NamedPayloads, PayloadSearch, Pieces},
-    payload_table::PayloadTable,
+    noted_segments::NotedSegments,
     pipe::{Pipe, PipedVolume, STANDARD_INPUT},
-    read::{self, Member, Volume, VolumeHead, VolumeSink},
+    read::{self, Volume, VolumeHead},
     transcript::Transcript,
     verify_report::{
         LackingObjects, RefusedVolume, VerifiedVolume, VerifyReport, gaps, volume_sets,
@@ -88,6 +87,14 @@ pub(super) struct CheckedVolume {
 }
 
 impl CheckedVolume {
+    fn describe(&self) -> VerifiedVolume {
+        let Self { path, note, verified, key_changes, uncheckable, .. } = self;
+        VerifiedVolume {
+            key_changes: key_changes.clone(),
+            ..VerifiedVolume::of(path, note, verified, *uncheckable)
+        }
+    }
+
     /// The objects on it that are what they must be.
     pub(super) fn objects(&self) -> &[ObjectEntry] {
         self.note.objects.get(..self.good).unwrap_or_default()
@@ -257,7 +264,7 @@ impl CheckedBundle<'_> {
             VerifyReport { refused: self.strangers.clone(), ..VerifyReport::default() };
         for volume in &self.volumes {
             match &volume.refusal {
-                None => report.volumes.push(describe_volume(volume)),
+                None => report.volumes.push(volume.describe()),
                 Some(error) => report.refused.push(self.describe_damage(volume, error)?),
             }
         }
@@ -378,73 +385,5 @@ impl CheckedBundle<'_> {
         there.extend(stored.iter().map(|row| row.number));
         let first = stored.first().map_or(snapshot, |row| row.number);
         Ok(gaps(first, snapshot, &there))
-    }
-}
-
-fn describe_volume(volume: &CheckedVolume) -> VerifiedVolume {
-    let CheckedVolume { note, verified, uncheckable, .. } = volume;
-    let index = &verified.index;
-    let segments: HashSet<Sha256> = index.segments.iter().map(|s| s.sha256).collect();
-    let records = |kind| index.segments.iter().filter(|s| s.kind == kind).map(|s| s.records).sum();
-    let count = |test: &dyn Fn(&ObjectEntry) -> bool| {
-        note.objects.iter().filter(|object| test(object)).count() as u64
-    };
-    let mut warnings = verified.warnings.clone();
-    if *uncheckable > 0 {
-        warnings.push(format!(
-            "{uncheckable} files or parts of files on {} may be named by lists that are on other discs: whether the snapshot names them, and the bytes of parts, could not be checked. Verify the discs of a set together, or on the site without --root; an import checks them in any case",
-            volume.path.display()
-        ));
-    }
-    VerifiedVolume {
-        path: volume.path.clone(),
-        set: note.set,
-        volume: (note.volume, note.of),
-        mirror_id: index.mirror_id,
-        snapshot: index.snapshot,
-        created: index.created,
-        expires: verified.expires,
-        sites: index.sites.clone(),
-        freshness: verified.freshness,
-        catalogue_records: records(SegmentKind::Catalogue),
-        payload_records: records(SegmentKind::Payloads),
-        segments: index.segments.len() as u64,
-        segments_here: count(&|object| segments.contains(&object.sha256)),
-        payloads_here: count(&|o| !segments.contains(&o.sha256) && o.offset.is_none()),
-        parts_here: count(&|o| !segments.contains(&o.sha256) && o.offset.is_some()),
-        bytes: note.objects.iter().map(|object| object.size).sum(),
-        approvals: verified.policy.approvals.len() as u64,
-        declined: verified.policy.declined.len() as u64,
-        uncheckable: *uncheckable,
-        signers: verified.signers.clone(),
-        signed_by: verified.signed_by(),
-        key_changes: volume.key_changes.clone(),
-        warnings,
-    }
-}
-
-/// Keeps segments, and notes what was read.
-struct NotedSegments<'a, 'b> {
-    segments: &'a mut CheckedSegments<'b>,
-    transcript: &'a mut Transcript,
-}
-
-impl VolumeSink for NotedSegments<'_, '_> {
-    fn begin_member(&mut self, member: &Member<'_>) -> Result<Option<Box<dyn Write + Send>>> {
-        self.transcript.begin_object(member);
-        self.segments.begin_member(member)
-    }
-
-    fn end_member(&mut self, member: &Member<'_>) -> Result<()> {
-        self.transcript.object(member);
-        self.segments.end_member(member)
-    }
-
-    fn payload_table(
-        &mut self,
-        verified: &VerifiedHead,
-        note: &VolumeNote,
-    ) -> Result<PayloadTable> {
-        self.segments.payload_table(verified, note)
     }
 }

@@ -1,11 +1,17 @@
 //! What a verification says: of each volume, of the sets that they make, and of what is not there.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::{Path, PathBuf},
 };
 
-use bundle_format::{needs::MissingPayload, trust::Freshness};
+use bundle_format::{
+    container::{ObjectEntry, VolumeNote},
+    digest::Sha256,
+    index::SegmentKind,
+    needs::MissingPayload,
+    trust::{Freshness, VerifiedHead},
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -77,6 +83,56 @@ pub struct VerifiedVolume {
     pub key_changes: Vec<String>,
     /// What a person should know.
     pub warnings: Vec<String>,
+}
+
+impl VerifiedVolume {
+    /// What is to be said of a volume that is good.
+    pub(super) fn of(
+        path: &Path,
+        note: &VolumeNote,
+        verified: &VerifiedHead,
+        uncheckable: u64,
+    ) -> Self {
+        let index = &verified.index;
+        let segments: HashSet<Sha256> = index.segments.iter().map(|s| s.sha256).collect();
+        let records =
+            |kind| index.segments.iter().filter(|s| s.kind == kind).map(|s| s.records).sum();
+        let count = |test: &dyn Fn(&ObjectEntry) -> bool| {
+            note.objects.iter().filter(|object| test(object)).count() as u64
+        };
+        let mut warnings = verified.warnings.clone();
+        if uncheckable > 0 {
+            warnings.push(format!(
+            "{uncheckable} files or parts of files on {} may be named by lists that are on other discs: whether the snapshot names them, and the bytes of parts, could not be checked. Verify the discs of a set together, or on the site without --root; an import checks them in any case",
+            path.display()
+        ));
+        }
+        Self {
+            path: path.to_owned(),
+            set: note.set,
+            volume: (note.volume, note.of),
+            mirror_id: index.mirror_id,
+            snapshot: index.snapshot,
+            created: index.created,
+            expires: verified.expires,
+            sites: index.sites.clone(),
+            freshness: verified.freshness,
+            catalogue_records: records(SegmentKind::Catalogue),
+            payload_records: records(SegmentKind::Payloads),
+            segments: index.segments.len() as u64,
+            segments_here: count(&|object| segments.contains(&object.sha256)),
+            payloads_here: count(&|o| !segments.contains(&o.sha256) && o.offset.is_none()),
+            parts_here: count(&|o| !segments.contains(&o.sha256) && o.offset.is_some()),
+            bytes: note.objects.iter().map(|object| object.size).sum(),
+            approvals: verified.policy.approvals.len() as u64,
+            declined: verified.policy.declined.len() as u64,
+            uncheckable,
+            signers: verified.signers.clone(),
+            signed_by: verified.signed_by(),
+            key_changes: Vec::new(),
+            warnings,
+        }
+    }
 }
 
 /// A volume that is refused, or could not be read.

@@ -38,7 +38,8 @@ pub(super) fn update_data(
     let request = GetUpdateData::read(operation)?;
     DownstreamSession::open(state, call, request.cookie.as_ref())?;
     let catalog = state.stores.catalog_with_policy()?;
-    let found = find(&catalog, request.updates)?;
+    let may_log = || state.log_lines.allows(call.client());
+    let found = find(&catalog, request.updates, &may_log)?;
     let (mut urls, mut seen) = (Vec::new(), HashSet::new());
     let mut spool = AnswerSpool::new(state.stores.data().root(), call.encoding);
     for (identity, id, size) in found {
@@ -81,6 +82,7 @@ pub(super) fn update_data(
 fn find(
     catalog: &Catalog,
     updates: Vec<UpdateIdentity>,
+    may_log: &dyn Fn() -> bool,
 ) -> Result<Vec<(UpdateIdentity, RevisionId, u64)>, Failure> {
     let (mut found, mut total) = (Vec::with_capacity(updates.len()), 0_u64);
     for identity in updates {
@@ -89,12 +91,16 @@ fn find(
             None => None,
         };
         let Some((id, size)) = size else {
-            tracing::warn!(%identity, "a downstream server asks for a revision that is not here");
+            if may_log() {
+                tracing::warn!(%identity, "a downstream server asks for a revision that is not here");
+            }
             return Err(GetUpdateData::unknown().into());
         };
         total = total.saturating_add(size);
         if total > MOST && !found.is_empty() {
-            tracing::warn!(total, "a downstream server asks for too much at once");
+            if may_log() {
+                tracing::warn!(total, "a downstream server asks for too much at once");
+            }
             return Err(ProtocolFault::invalid("updateIds").into());
         }
         found.push((identity, id, size));

@@ -191,6 +191,11 @@ fn switch_to_newest(
                 break;
             }
             SwitchAttempt::Incomplete(missing) => {
+                if site.is_of_another(&candidate.verified) {
+                    search.warnings.push(format!(
+                        "snapshot {snapshot}, which is not complete, has the number of the one that is served and that replaced keys have signed: give all its discs to one import"
+                    ));
+                }
                 search.pending.push(PendingReport { snapshot, missing });
             }
         }
@@ -212,6 +217,11 @@ fn put_snapshots(
         candidates.iter().filter(|candidate| Some(candidate.number()) >= switched);
     for candidate in served_or_pending {
         let index = &candidate.verified.index;
+        if switched != Some(index.snapshot) && site.is_of_another(&candidate.verified) {
+            // Two snapshots of one number: the one that is served keeps its signatures until the other one
+            // takes its place.
+            continue;
+        }
         // Where there are snapshots, there are both databases: one that is not there is lost.
         Fleet::open(&context.data.fleet())?;
         heads::store(context.data, index.snapshot, &candidate.head)?;

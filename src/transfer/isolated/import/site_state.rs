@@ -130,6 +130,15 @@ impl SiteState {
         )))
     }
 
+    /// Whether another snapshot than this one is served under its number: keys were replaced, and the count
+    /// began anew.
+    pub(super) fn is_of_another(&self, verified: &VerifiedHead) -> bool {
+        let served = self.snapshots.iter().find(|row| Some(row.number) == self.in_force);
+        served.is_some_and(|row| {
+            row.number == verified.index.snapshot && row.index_sha256 != verified.index_digest
+        })
+    }
+
     /// Whether a snapshot is newer than the one that is served.
     pub(super) fn is_news(&self, verified: &VerifiedHead) -> bool {
         let number = verified.index.snapshot;
