@@ -37,8 +37,8 @@ impl Contradiction {
     /// What becomes of the revision on the connected side, and what to do.
     pub fn notice(&self) -> String {
         format!(
-            "left out of snapshots: {self}. Its publisher has to correct it; `tidegate withdraw {}` takes it out for good",
-            self.identity.id
+            "left out of snapshots: {self}. Its publisher has to correct it; `tidegate withdraw {} --revision {}` takes it out for good",
+            self.identity.id, self.identity.revision
         )
     }
 }

@@ -12,8 +12,11 @@ pub(super) fn text(entries: &[DownstreamEntry]) -> String {
     let late = entries.iter().filter(|entry| entry.late).count() as u64;
     let all = count(entries.len() as u64, "downstream server");
     let late = if late == 0 { String::new() } else { format!(", {late} late") };
-    let named = |name: &str| entries.iter().filter(|entry| entry.server.name == name).count();
-    let lines = entries.iter().map(|entry| line(entry, named(&entry.server.name) > 1));
+    let is_doubled = |one: &DownstreamEntry| {
+        let (name, id) = (&one.server.name, one.server.id);
+        entries.iter().any(|other| other.server.name == *name && other.server.id != id)
+    };
+    let lines = entries.iter().map(|entry| line(entry, is_doubled(entry)));
     format!("Hierarchy: {all}{late}\n{}", lines.collect::<String>())
 }
 

@@ -345,3 +345,24 @@ fn a_date_that_is_to_come_is_said_by_check_and_status() {
         }
     }
 }
+
+/// A disk of payloads that is not mounted is one problem, and nothing is put aside for it.
+#[test]
+fn a_content_disk_that_is_not_mounted_is_asked_for_and_damages_nothing() {
+    let sides = Sides::new();
+    for root in [sides.mirror.data.root(), sides.site.data.root()] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        copy_folder(root, &data);
+        fs::rename(data.join("content"), data.join("elsewhere")).unwrap();
+        fs::create_dir(data.join("content")).unwrap();
+        for said in [problems(&data), status(&data)] {
+            assert!(said.len() == 1 && said[0].contains("mount that"), "{said:?}");
+        }
+        let output = run(&data, &["check", "--put-aside"]);
+        assert_eq!(output.status.code(), Some(1), "{}", messages(&output));
+        fs::remove_dir_all(data.join("content")).unwrap();
+        fs::rename(data.join("elsewhere"), data.join("content")).unwrap();
+        assert_eq!(problems(&data), Vec::<String>::new());
+    }
+}

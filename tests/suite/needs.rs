@@ -234,3 +234,26 @@ fn needs_of_others_are_refused_and_what_cannot_come_is_named() {
     assert_eq!((report.payloads, report.unanswered.len()), (1, 1));
     assert!(report.unanswered[0].contains("Update 1"), "{:?}", report.unanswered);
 }
+
+/// A payload that the mirror has lost keeps back no other: the rest is packed, and it is named.
+#[test]
+fn a_lost_payload_does_not_stop_an_export() {
+    let mirror = Mirror::new(7);
+    mirror.add(1, 100, &[bytes(1, 5000), bytes(2, 6000)]);
+    mirror.add(2, 100, &[bytes(3, 7000)]);
+    let lost = Sha256::hash(&bytes(1, 5000));
+    let path = ContentStore::for_reading(&mirror.data.content()).path(&lost);
+    let whole = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let report = mirror.export("plant-7");
+    assert_eq!((report.payloads, report.unanswered.len()), (2, 1));
+    assert!(report.unanswered[0].contains("Update 1"), "{:?}", report.unanswered);
+    let site = Site::new("plant-7", &mirror.root);
+    assert!(!site.import(&report.volumes).unwrap().is_complete());
+    // Found again, it comes with the next export by itself.
+    fs::write(&path, whole).unwrap();
+    let report = mirror.export("plant-7");
+    assert_eq!((objects(&report.volumes), report.unanswered.len()), (BTreeSet::from([lost]), 0));
+    assert!(site.import(&report.volumes).unwrap().is_complete());
+    assert_whole(&site, 1);
+}

@@ -22,6 +22,9 @@ use crate::{
     update::{DocumentLimits, UpdateId, UpdateIdentity, fragments},
 };
 
+/// Prerequisites of prerequisites are followed so far up; real ones have four levels.
+const LEVELS: u32 = 32;
+
 /// The updates that are approved to be installed or removed and that nobody is offered, sorted.
 ///
 /// # Errors
@@ -276,14 +279,57 @@ impl<'a> Approved<'a> {
         for clause in &node.prerequisites {
             if clause.any_of.is_empty() {
                 reasons.push(WaitingReason::UnfitClause.into());
-            } else if clause.any_of.iter().all(|update| self.graph.newest(*update).is_none()) {
-                let updates = self.named(clause.any_of.iter().copied())?;
-                let reason = WaitingReason::PrerequisiteNotHere;
-                reasons.extend(ReasonDetails::of_updates(reason, updates));
+                continue;
+            }
+            let mut seen = HashMap::new();
+            let absent = self.absent_of(&clause.any_of, &mut seen, LEVELS);
+            if let Some(absent) = absent {
+                let updates = self.named(absent.into_iter())?;
+                let reason = match updates.is_empty() {
+                    true => Some(WaitingReason::UnfitClause.into()),
+                    false => ReasonDetails::of_updates(WaitingReason::PrerequisiteNotHere, updates),
+                };
+                reasons.extend(reason);
             }
         }
         reasons.extend(self.members_not_here(update, true)?);
         Ok(reasons)
+    }
+
+    /// What keeps every alternative of a clause from ever being installed, on whatever level: updates that
+    /// are not here (none of them, where a clause further up is empty). `None` if one can be.
+    fn absent_of(
+        &self,
+        alternatives: &[UpdateId],
+        seen: &mut HashMap<UpdateId, Option<BTreeSet<UpdateId>>>,
+        levels: u32,
+    ) -> Option<BTreeSet<UpdateId>> {
+        let mut absent = BTreeSet::new();
+        for update in alternatives {
+            absent.extend(self.absent_for(*update, seen, levels)?);
+        }
+        Some(absent)
+    }
+
+    fn absent_for(
+        &self,
+        update: UpdateId,
+        seen: &mut HashMap<UpdateId, Option<BTreeSet<UpdateId>>>,
+        levels: u32,
+    ) -> Option<BTreeSet<UpdateId>> {
+        let Some(node) = self.newest(update) else { return Some(BTreeSet::from([update])) };
+        if let Some(known) = seen.get(&update) {
+            return known.clone();
+        }
+        // What is being looked at, or is too far up, counts as one that can be installed.
+        seen.insert(update, None);
+        let levels = levels.checked_sub(1)?;
+        let found = node.prerequisites.iter().find_map(|clause| match clause.any_of.as_slice() {
+            [] => Some(BTreeSet::new()),
+            any_of => self.absent_of(any_of, seen, levels),
+        });
+        seen.insert(update, found.clone());
+        found
     }
 
     /// Whether an agent can be given the documents of an update and its members. What the server has

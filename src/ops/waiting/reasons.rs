@@ -58,12 +58,14 @@ impl WaitingReason {
                 "if computers need them, the connected side takes them too (`tidegate sync --languages`, `tidegate download`) and exports again"
             }
             (Self::ContradictingDigest, false) => {
-                "its publisher has to correct it; `tidegate withdraw UPDATE` takes it out for good"
+                "its publisher has to correct it; `tidegate withdraw UPDATE --revision N` takes this revision out for good"
             }
             (Self::ContradictingDigest, true) => {
                 "its publisher has to correct it; the connected side takes in what is corrected (`tidegate sync`), and exports again"
             }
-            (Self::LicenceNotAccepted, _) => "`tidegate approve UPDATE --accept-eula` accepts it",
+            (Self::LicenceNotAccepted, _) => {
+                "`tidegate approve UPDATE --group GROUP --accept-eula` accepts it"
+            }
             (Self::SupersededRing, _) => {
                 "take back the approvals of all of them but one (`tidegate approve --remove`)"
             }
@@ -71,7 +73,7 @@ impl WaitingReason {
                 "its publisher has to correct it; until then take the approval back (`tidegate approve --remove`)"
             }
             (Self::PrerequisiteNotHere | Self::MemberNotHere | Self::NotInCatalogue, false) => {
-                "`tidegate sync` from a source that has them (of a server: with their products and classifications), or take the approval back (`tidegate approve --remove`)"
+                "`tidegate sync` from a source that has them (of a server: with their products and classifications); `tidegate withdraw --undo` if they were withdrawn here; or take the approval back (`tidegate approve --remove`)"
             }
             (Self::PrerequisiteNotHere | Self::MemberNotHere | Self::NotInCatalogue, true) => {
                 "the connected side has to take them in (`tidegate sync`) and export again; or take the approval back (`tidegate approve --remove`)"

@@ -17,7 +17,7 @@ use super::{
     relay::relayed,
     seal::seal_locked,
     seal_options::{SealOptions, SealOutcome},
-    selection::{Answer, ExportSelection, answer, objects_to_pack},
+    selection::{Answer, ExportSelection, answer, objects_to_pack, without_lost},
     signing::count_signatures,
 };
 use crate::{
@@ -188,8 +188,9 @@ impl Plan {
         require_signatures(snapshot, sealed.signatures)?;
         let catalog = Catalog::open(&data.catalog())?;
         let objects = objects_to_pack(data, &catalog, site, snapshot, selection)?;
+        let (objects, unanswered) = without_lost(data, &catalog, objects)?;
         let head = heads::load(data, snapshot)?;
-        let (sealed, unanswered, notes_packed) = (Some(sealed), Vec::new(), true);
+        let (sealed, notes_packed) = (Some(sealed), true);
         Ok(Self { catalog, head, snapshot, index, objects, sealed, unanswered, notes_packed })
     }
 

@@ -291,6 +291,24 @@ fn matching(carried: &BTreeMap<Sha256, u64>, prefix: &ObjectPrefix) -> Vec<(Sha2
     carried.range(prefix.range()).map(|(name, size)| (*name, *size)).collect()
 }
 
+/// Takes out the payloads whose bytes are not here, and names them: one that is lost keeps back no other.
+pub(super) fn without_lost(
+    data: &DataDir,
+    catalog: &Catalog,
+    objects: Vec<Object>,
+) -> Result<(Vec<Object>, Vec<String>)> {
+    let content = ContentStore::for_reading(&data.content());
+    let (mut here, mut unanswered) = (Vec::new(), Vec::new());
+    for object in objects {
+        if object.kind != ObjectKind::Payload || content.contains(&object.sha256, object.size)? {
+            here.push(object);
+        } else {
+            unanswered.push(lost(catalog, &object.sha256)?);
+        }
+    }
+    Ok((here, unanswered))
+}
+
 fn lost(catalog: &Catalog, sha256: &Sha256) -> Result<String> {
     let names = catalog.names_of_payload(sha256)?;
     let name = names.first().map_or_else(|| sha256.to_string(), ToString::to_string);

@@ -48,6 +48,7 @@ pub fn store_problems(
         problems.extend(signature_problem(data, &row));
     }
     let content = ContentStore::for_reading(&data.content());
+    problems.extend(content_problem(&content, data, catalog)?);
     problems.extend(content.free_space().ok().and_then(|free| space_problem(data, free)));
     let stores = Stores { data, catalog, fleet, newest };
     match data.side() {
@@ -55,6 +56,22 @@ pub fn store_problems(
         Side::Isolated { .. } => stores.isolated_problems(&mut problems)?,
     }
     Ok(problems)
+}
+
+/// A folder of payloads without any is most likely a disk that is not mounted.
+fn content_problem(
+    content: &ContentStore,
+    data: &DataDir,
+    catalog: &Catalog,
+) -> Result<Option<String>> {
+    let present = catalog.counts()?.present;
+    let is_gone = present > 0 && content.names()?.is_none();
+    Ok(is_gone.then(|| {
+        format!(
+            "{} holds no payload at all, and {present} should be there: if it is on a disk of its own, mount that. Nothing of it is put aside",
+            data.content().display()
+        )
+    }))
 }
 
 /// A disk that is nearly full keeps things back.
