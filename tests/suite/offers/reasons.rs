@@ -262,3 +262,51 @@ fn no_more_than_twenty_notes_are_told() {
     assert_eq!(said.matches("requires one of no updates").count(), 20, "{said}");
     assert!(said.contains("and 5 more notes"), "{said}");
 }
+
+/// However far up it is missing: nobody can install what needs it, and it is named, also before it goes.
+#[test]
+fn what_a_prerequisite_needs_in_its_turn_is_a_reason_too() {
+    let sides = TwoSides::new();
+    let mut unfit = Document::new(34).file("z.cab", "here");
+    unfit.prerequisites += "<AtLeastOne />";
+    let documents = [
+        Document::new(31).file("a.cab", "here").needs(&[32]),
+        Document::new(32).file("b.cab", "here").needs(&[33]),
+        Document::new(33).file("c.cab", "here").needs(&[99]),
+        unfit,
+        Document::new(35).file("d.cab", "here").needs(&[34]),
+        // One of two ways is enough.
+        Document::new(36).file("e.cab", "here").needs(&[33, 37]),
+        Document::new(37).file("f.cab", "here"),
+        Document::new(38).file("g.cab", "here").needs(&[37]),
+        Document::new(39).file("h.cab", "here").needs(&[38]),
+    ];
+    let documents: Vec<Document> =
+        documents.into_iter().map(|document| Document { member: false, ..document }).collect();
+    put(&sides, &documents, &["here"]);
+    sides.sync(&[], 0);
+    let all = ["approve", "--all", "--group", "All Computers"];
+    sides.connected.run(&all);
+    let side = &sides.connected;
+    for (update, expected) in [
+        (31, vec!["prerequisite-not-here"]),
+        (32, vec!["prerequisite-not-here"]),
+        (33, vec!["prerequisite-not-here"]),
+        (35, vec!["unfit-clause"]),
+        (36, vec![]),
+        (39, vec![]),
+    ] {
+        assert_eq!(names(side, update), expected, "{update}");
+    }
+    assert_eq!(waiting(side, 31)[0]["updates"][0]["update"], numbered(99).to_string());
+    let would = side.run(&["withdraw", &numbered(37).to_string(), "--dry-run"]);
+    let named: Vec<&str> = would["no-longer-offered"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["update"].as_str().unwrap())
+        .collect();
+    for lost in [36, 38, 39] {
+        assert!(named.contains(&numbered(lost).to_string().as_str()), "{lost}: {named:?}");
+    }
+}
