@@ -222,7 +222,6 @@ fn look_into(data: &DataDir, now: Timestamp) -> Result<(MissingPayloads, Vec<Str
     let mut catalog = Catalog::open(&data.catalog())?;
     let mut problems = catalog.integrity()?;
     problems.extend(fleet.integrity()?);
-    problems.extend(store_problems(data, &catalog, Some(&fleet), now)?);
     let content = ContentStore::for_reading(&data.content());
     let (mut named, mut missing) = (Vec::new(), Vec::new());
     catalog.payloads(&mut |row| {
@@ -241,5 +240,7 @@ fn look_into(data: &DataDir, now: Timestamp) -> Result<(MissingPayloads, Vec<Str
     }
     writer.commit()?;
     kill::step("missing payloads noted");
+    // What is known to be missing is no problem any more.
+    problems.extend(store_problems(data, &catalog, Some(&fleet), now)?);
     Ok((missing, problems))
 }
