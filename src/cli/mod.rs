@@ -22,6 +22,7 @@ mod export;
 mod groups;
 mod hierarchy;
 mod import;
+mod import_text;
 mod init;
 mod inspect;
 mod journal;

@@ -8,7 +8,7 @@ use tidegate::ops::{
     watch::{self, Watch, WatchEvent},
 };
 
-use super::{Context, Outcome, import::outcome_text, serve::asked_to_stop};
+use super::{Context, Outcome, import_text::outcome_text, serve::asked_to_stop};
 
 /// Of the command line.
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tough::schema::key::{Ed25519Key, Ed25519Scheme, Key};
 
-use super::secret::{KeyError, io_error};
+use super::error::{KeyError, io_error};
 use crate::{digest::Sha256, trust::spoken};
 
 /// The version of the file format.

@@ -20,7 +20,10 @@ use pkcs8::{
 };
 use tough::sign::Sign as _;
 
-use super::public::{KeyName, KeyRole, PublicKey};
+use super::{
+    error::{KeyError, io_error},
+    public::{KeyName, KeyRole, PublicKey},
+};
 
 /// What a guess of a passphrase costs, as scrypt's parameters: N = 2^17 and r = 8 take 128 MiB and about
 /// half a second. Each file carries its own, so files with others are read too.
@@ -32,28 +35,6 @@ const P: u32 = 1;
 const FILE_LIMIT: u64 = 16 * 1024;
 const PLAIN: &str = "PRIVATE KEY";
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
-
-/// What went wrong with a key file.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// The file could not be read or written.
-    #[error("cannot read or write the key file {path}")]
-    Io {
-        /// The file.
-        path: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// It is no key file, or the passphrase is missing or wrong.
-    #[error("cannot use the key file {path}: {what}")]
-    Unusable {
-        /// The file.
-        path: String,
-        /// What is wrong, and what to do.
-        what: String,
-    },
-}
 
 /// A secret ed25519 key.
 pub struct SigningKey {
@@ -187,10 +168,6 @@ pub fn is_encrypted(path: &Path) -> Result<bool, KeyError> {
         .and_then(|file| file.take(FILE_LIMIT).read_to_string(&mut pem))
         .map_err(|source| io_error(path, source))?;
     Ok(pem.trim_start().starts_with(&format!("-----BEGIN {ENCRYPTED}-----")))
-}
-
-pub(super) fn io_error(path: &Path, source: io::Error) -> KeyError {
-    KeyError::Io { path: path.display().to_string(), source }
 }
 
 /// Creates a file that must not exist yet and that only its owner may read.

@@ -1,20 +1,16 @@
 //! Who holds which role in a root, and what another root changes about it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use tough::schema::{RoleType, Root, key::Key};
 
-use super::{
-    TrustError, document,
-    head::POLICY_ROLE,
-    root::{Fingerprint, RootSpec},
-};
-use crate::keys::{KeyName, KeyRole, PublicKey};
+use super::{TrustError, document, fingerprint::Fingerprint, head::POLICY_ROLE};
+use crate::keys::{KeyName, KeyRole};
 
 /// The field of a root with what people call the keys, by key id. For people only: trust is by key id.
-const NAMES: &str = "x-tidegate-key-names";
+pub(super) const NAMES: &str = "x-tidegate-key-names";
 
 /// Who may sign what, by a root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -177,55 +173,6 @@ fn missing_in<'a>(of: &'a RootRoles, other: &RootRoles, role: KeyRole) -> Vec<&'
     of.of(role).filter(|key| !other.of(role).any(|o| o.key_id == key.key_id)).collect()
 }
 
-impl RootSpec {
-    /// Who may sign what by a root that was made here, to make the next one of it.
-    ///
-    /// # Errors
-    /// When it is no root, or not one as we make them.
-    pub fn from_root(root: &[u8]) -> Result<Self, TrustError> {
-        let roles = RootRoles::from_root(root)?;
-        let root = parse(root)?;
-        let public = |key: &RoleKey| -> Result<PublicKey, TrustError> {
-            let found = root.keys.values().find(|k| key_id(k).is_ok_and(|id| id == key.key_id));
-            let bytes = found.and_then(|found| document::public(found).try_into().ok());
-            let bytes = bytes.ok_or_else(|| {
-                TrustError::refused(format!("the root holds no ed25519 key {}", key.key_id))
-            })?;
-            Ok(PublicKey { role: key.role, name: key.name.clone(), bytes })
-        };
-        let of = |role| roles.of(role).map(public).collect::<Result<Vec<_>, _>>();
-        let mut content = of(KeyRole::Content)?;
-        let (Some(content), true) = (content.pop(), content.is_empty()) else {
-            return Err(TrustError::refused("the root has more than one content key"));
-        };
-        let mut timestamp = of(KeyRole::Countersigner)?;
-        let signs = document::role(&root, RoleType::Timestamp).map_err(TrustError::refused)?;
-        if signs.keyids.iter().any(|id| hex::encode(id.as_ref()) == content.key_id()) {
-            timestamp.insert(0, content.clone());
-        }
-        Ok(Self {
-            root: of(KeyRole::Root)?,
-            root_threshold: roles.root_threshold,
-            content,
-            timestamp,
-            timestamp_threshold: roles.snapshot_threshold,
-            policy: None,
-            expires: roles.expires,
-        })
-    }
-}
-
-/// What people call the keys, as a field of the root. Without names there is no such field.
-pub(super) fn names_for_people(spec: &RootSpec) -> HashMap<String, serde_json::Value> {
-    let keys = spec.root.iter().chain(&spec.timestamp).chain([&spec.content]).chain(&spec.policy);
-    let names: serde_json::Map<String, serde_json::Value> =
-        keys.filter_map(|key| Some((key.key_id(), key.name.as_ref()?.as_str().into()))).collect();
-    match names.is_empty() {
-        true => HashMap::new(),
-        false => HashMap::from([(NAMES.to_owned(), names.into())]),
-    }
-}
-
 /// Names that are not as we write them are left out.
 fn names(root: &Root) -> BTreeMap<String, KeyName> {
     let names = root._extra.get(NAMES).and_then(serde_json::Value::as_object);
@@ -247,11 +194,11 @@ fn role_keys(root: &Root) -> Vec<(KeyRole, &Key)> {
     keys
 }
 
-fn key_id(key: &Key) -> Result<String, TrustError> {
+pub(super) fn key_id(key: &Key) -> Result<String, TrustError> {
     key.key_id().map(|id| hex::encode(id.into_vec())).map_err(document::broken)
 }
 
-fn parse(root: &[u8]) -> Result<Root, TrustError> {
+pub(super) fn parse(root: &[u8]) -> Result<Root, TrustError> {
     let refused = |what: String| TrustError::refused(format!("the root file {what}"));
     let root = document::parse::<Root>(root).map_err(refused)?.signed;
     document::check_root(&root).map_err(refused)?;

@@ -4,39 +4,17 @@ use std::num::NonZeroU64;
 
 use bytes::Bytes;
 use jiff::{Timestamp, Unit};
-use tough::schema::{Role as _, RoleKeys, RoleType, Root, Signed};
+use tough::schema::{RoleKeys, RoleType, Root, Signed};
 
 use super::{
     TrustError,
     document::{self, broken},
     error::DAMAGED,
-    roles,
+    fingerprint::Fingerprint,
+    root_spec::{RootSpec, names_for_people},
     signers::invalid_signatures,
-    words,
 };
-use crate::{
-    digest::Sha256,
-    keys::{PublicKey, SigningKey},
-};
-
-/// Who may sign what; becomes a root.
-#[derive(Debug, Clone)]
-pub struct RootSpec {
-    /// Root keys.
-    pub root: Vec<PublicKey>,
-    /// How many of them a root needs.
-    pub root_threshold: u64,
-    /// Signs targets and snapshot.
-    pub content: PublicKey,
-    /// Sign the timestamp: the countersignature.
-    pub timestamp: Vec<PublicKey>,
-    /// How many of them it needs.
-    pub timestamp_threshold: u64,
-    /// The policy key. Targets names it; the root holds only what people call it.
-    pub policy: Option<PublicKey>,
-    /// When the root expires. Whole seconds; fractions are dropped.
-    pub expires: Timestamp,
-}
+use crate::keys::SigningKey;
 
 /// Makes a root and signs it with `signers`. `version` 1 starts a chain; a later one needs signatures of
 /// the keys of the root before it too. Signatures that are missing can be added by [`sign_root`].
@@ -62,7 +40,7 @@ pub fn make_root(
         expires: whole_seconds(spec.expires)?,
         keys: Default::default(),
         roles: Default::default(),
-        _extra: roles::names_for_people(spec),
+        _extra: names_for_people(spec),
     };
     for (role, keys, threshold) in roles {
         let threshold = NonZeroU64::new(threshold)
@@ -156,51 +134,4 @@ pub(super) fn same_mirror(pinned: &Root, roots: &[Bytes]) -> Result<(), TrustErr
          fingerprint with it by voice and use `tidegate trust replace`",
         pinned.version
     )))
-}
-
-/// Fingerprint of a root, to compare by voice: of its canonical signed part.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fingerprint(pub Sha256);
-
-impl Fingerprint {
-    /// Of a root file.
-    ///
-    /// # Errors
-    /// When it is no root.
-    pub fn from_root(root: &[u8]) -> Result<Self, TrustError> {
-        let root: Signed<Root> = document::parse(root)
-            .map_err(|what| TrustError::refused(format!("the root file {what}")))?;
-        Self::from_parsed(&root.signed)
-    }
-
-    /// Of a parsed root. Signatures do not count, so that adding one changes nothing.
-    pub(super) fn from_parsed(root: &Root) -> Result<Self, TrustError> {
-        root.canonical_form().map(|form| Self(Sha256::hash(&form))).map_err(broken)
-    }
-
-    /// As words: sixteen, for the first 128 bits.
-    pub fn words(&self) -> String {
-        words::spoken(self.0.as_bytes())
-    }
-
-    /// Whether `text` (words or hexadecimal, in any case and spacing) is this fingerprint.
-    pub fn matches(&self, text: &str) -> bool {
-        let hexadecimal: String =
-            text.chars().filter(|c| !c.is_whitespace() && !matches!(c, ':' | '-')).collect();
-        if hexadecimal.parse() == Ok(self.0) {
-            return true;
-        }
-        let said: Vec<String> = text
-            .split(|c: char| !c.is_alphabetic())
-            .filter(|word| !word.is_empty())
-            .map(str::to_lowercase)
-            .collect();
-        said.join(" ") == self.words()
-    }
-}
-
-impl std::fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.words(), self.0)
-    }
 }

@@ -4,7 +4,7 @@ use tough::schema::{RoleType, Root, Signed};
 
 use super::{
     TrustError, document,
-    root::Fingerprint,
+    fingerprint::Fingerprint,
     signers::{invalid_signatures, valid_signers},
 };
 use crate::keys::SigningKey;

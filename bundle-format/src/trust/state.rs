@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use super::{
     TrustError, document,
+    fingerprint::Fingerprint,
     head::POLICY_ROLE,
     roles::RootRoles,
-    root::{Fingerprint, check_chain, parse_root, same_mirror},
+    root::{check_chain, parse_root, same_mirror},
     root_record::{self, RootOrigin, RootRecord},
 };
 use crate::digest::Sha256;

@@ -5,10 +5,9 @@ use bundle_format::{
     digest::Sha256, index::SegmentRef, limits::BundleLimits, trust::inspect_for_signing,
 };
 
-use super::selection::{Answer, Contents, segment_object};
+use super::selection::{Answer, Contents, segment_object, without_lost};
 use crate::{
     catalog::{Catalog, SnapshotRow, SnapshotState},
-    content::ContentStore,
     data_dir::DataDir,
     transfer::{
         error::TransferError,
@@ -18,9 +17,6 @@ use crate::{
 };
 
 type Result<T> = std::result::Result<T, TransferError>;
-
-/// So many files that are not here are named.
-const NAMED: usize = 10;
 
 /// What is passed on to `site`: all that the snapshot in force names, or what came after the snapshot
 /// `since`, as far as it is here.
@@ -49,21 +45,15 @@ pub(super) fn relayed(
     let lacks = |name: &Sha256| there.as_ref().is_none_or(|there| !there.has(name));
     let segments = contents.segments.iter().filter(|segment| lacks(&segment.sha256));
     let mut objects: Vec<Object> = segments.map(segment_object).collect();
-    let content = ContentStore::for_reading(&data.content());
-    let mut absent = Vec::new();
-    for (sha256, size) in &contents.carried {
-        let (sha256, size) = (*sha256, *size);
-        if !lacks(&sha256) {
-            continue;
-        }
-        if content.contains(&sha256, size)? {
-            objects.push(Object { sha256, size, kind: ObjectKind::Payload });
-        } else {
-            absent.push(sha256);
-        }
-    }
+    let payloads = contents.carried.iter().filter(|(sha256, _)| lacks(sha256));
+    objects.extend(payloads.map(|(sha256, size)| Object {
+        sha256: *sha256,
+        size: *size,
+        kind: ObjectKind::Payload,
+    }));
     refuse_lost(data, &contents.segments)?;
-    Ok(Answer { snapshot, objects, unanswered: told(catalog, &absent)?, is_exact: true })
+    let (objects, unanswered) = without_lost(data, catalog, objects)?;
+    Ok(Answer { snapshot, objects, unanswered, is_exact: true })
 }
 
 /// The mirror has signed for whom a snapshot is.
@@ -98,17 +88,4 @@ fn refuse_lost(data: &DataDir, segments: &[SegmentRef]) -> Result<()> {
             ),
         }),
     }
-}
-
-/// Payloads that are not here, for people.
-fn told(catalog: &Catalog, absent: &[Sha256]) -> Result<Vec<String>> {
-    let mut told = Vec::new();
-    for sha256 in absent.iter().take(NAMED) {
-        let name = catalog.names_of_payload(sha256)?.first().map(ToString::to_string);
-        told.push(format!("{} is not here", name.unwrap_or_else(|| sha256.to_string())));
-    }
-    if let Some(more) = absent.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        told.push(format!("{more} further files are not here"));
-    }
-    Ok(told)
 }

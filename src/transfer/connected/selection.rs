@@ -291,6 +291,9 @@ fn matching(carried: &BTreeMap<Sha256, u64>, prefix: &ObjectPrefix) -> Vec<(Sha2
     carried.range(prefix.range()).map(|(name, size)| (*name, *size)).collect()
 }
 
+/// So many lost files are named.
+const NAMED: usize = 10;
+
 /// Takes out the payloads whose bytes are not here, and names them: one that is lost keeps back no other.
 pub(super) fn without_lost(
     data: &DataDir,
@@ -298,13 +301,18 @@ pub(super) fn without_lost(
     objects: Vec<Object>,
 ) -> Result<(Vec<Object>, Vec<String>)> {
     let content = ContentStore::for_reading(&data.content());
-    let (mut here, mut unanswered) = (Vec::new(), Vec::new());
+    let (mut here, mut lost_files) = (Vec::new(), Vec::new());
     for object in objects {
         if object.kind != ObjectKind::Payload || content.contains(&object.sha256, object.size)? {
             here.push(object);
         } else {
-            unanswered.push(lost(catalog, &object.sha256)?);
+            lost_files.push(object.sha256);
         }
+    }
+    let named = lost_files.iter().take(NAMED).map(|sha256| lost(catalog, sha256));
+    let mut unanswered = named.collect::<Result<Vec<_>>>()?;
+    if lost_files.len() > NAMED {
+        unanswered.push(format!("nor are those of {} further files", lost_files.len() - NAMED));
     }
     Ok((here, unanswered))
 }

@@ -78,12 +78,6 @@ pub fn needs(data: &DataDir, now: Timestamp, documents: &DocumentLimits) -> Resu
 /// The mirror that has signed a snapshot, which is the first one that came here.
 fn mirror_of(data: &DataDir, snapshot: u64, now: Timestamp) -> Result<Uuid> {
     let (state, head) = (trust::load_state(data)?, heads::load(data, snapshot)?);
-    // What is here was signed under the root before, by the mirror that the catalogue names.
-    if state.is_root_replaced()
-        && let Some(mirror) = Catalog::open_read_only(&data.catalog())?.mirror_id()?
-    {
-        return Ok(mirror);
-    }
     let expect = Expectation { site: None, now, refuse_expired: false };
     let verified = check_head(&state, &head, &expect, &BundleLimits::default())
         .map_err(|source| TransferError::Trust { path: data.snapshot(snapshot), source })?;
