@@ -254,7 +254,7 @@ fn sign_root(
         )?;
     }
     let passphrase = passphrase.open(context, || Ok(vec![key.clone()]))?;
-    let signed = keys::sign_root(root, &key, passphrase.as_deref())?;
+    let signed = keys::sign_root(shown, &key, passphrase.as_deref())?;
     context.out.data(&signed, || {
         let note = match signed.names_key {
             true => "",

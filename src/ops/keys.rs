@@ -131,13 +131,13 @@ pub fn inspect_root(root: &Path) -> Result<RootToSign> {
     Ok(transfer::inspect_root_to_sign(root)?)
 }
 
-/// Signs a root in its file, on any machine.
+/// Signs the root that was shown in its file, on any machine.
 ///
 /// # Errors
-/// When it is no root, the key does not open or has signed it already, or the disk fails.
-pub fn sign_root(root: &Path, key: &Path, passphrase: Option<&str>) -> Result<SignedRoot> {
-    let names_key = transfer::sign_root_file(root, key, passphrase)?;
-    Ok(SignedRoot { root: inspect_root(root)?, names_key })
+/// When it is not what was shown any more, the key does not open or has signed it already, or the disk fails.
+pub fn sign_root(shown: RootToSign, key: &Path, passphrase: Option<&str>) -> Result<SignedRoot> {
+    let names_key = transfer::sign_root_file(&shown, key, passphrase)?;
+    Ok(SignedRoot { root: shown, names_key })
 }
 
 /// Uses the root that waits from now on, if it has enough signatures with those of the copies given.

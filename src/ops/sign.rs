@@ -47,7 +47,7 @@ pub fn inspect(context: &Context<'_>, request: &SignRequest) -> Result<SnapshotT
 /// stays as it is.
 ///
 /// # Errors
-/// When the key does not open, may not sign or has signed the snapshot of the data folder already, or the
+/// When it is not what was shown any more, the key does not open, may not sign or has signed the snapshot of the data folder already, or the
 /// disk fails.
 pub fn countersign(
     context: &Context<'_>,
@@ -56,11 +56,12 @@ pub fn countersign(
     passphrase: Option<&str>,
 ) -> Result<SignOutcome> {
     if shown.volumes.is_empty() {
-        let signed = transfer::countersign(&context.data_dir()?, key, passphrase).map(|summary| {
-            let (signatures, needed) = summary.signatures;
-            let snapshot = summary.index.snapshot;
-            SignOutcome { snapshot, signatures, needed, volumes: Vec::new() }
-        });
+        let signed =
+            transfer::countersign(&context.data_dir()?, shown, key, passphrase).map(|summary| {
+                let (signatures, needed) = summary.signatures;
+                let snapshot = summary.index.snapshot;
+                SignOutcome { snapshot, signatures, needed, volumes: Vec::new() }
+            });
         let asked = format!("sign with {}", key.display());
         return context.journaled(
             EntryKind::Sign,
@@ -71,7 +72,7 @@ pub fn countersign(
             },
         );
     }
-    transfer::countersign_volumes(&shown.volumes, key, passphrase)?;
+    transfer::countersign_volumes(shown, key, passphrase)?;
     let after = transfer::inspect_volumes_for_signing(&shown.volumes)?;
     Ok(SignOutcome {
         snapshot: after.snapshot,

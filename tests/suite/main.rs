@@ -41,6 +41,7 @@ mod compat;
 mod content;
 #[cfg(feature = "upstream")]
 mod contradiction;
+mod countersign;
 #[cfg(feature = "upstream")]
 mod download;
 #[cfg(feature = "upstream")]

@@ -15,7 +15,8 @@ use tidegate::{
     transfer::{
         Blame, ExportOptions, ImportOptions, KeyRotation, KeysOptions, PolicyChangeKind,
         SealOptions, SealOutcome, TransferError, TrustAdded, VerifyAgainst, VerifyOptions, check,
-        countersign, export, import, inspect_root, keys_init, keys_rotate, seal, trust_add, verify,
+        countersign, export, import, inspect_for_signing, inspect_root, keys_init, keys_rotate,
+        seal, trust_add, verify,
     },
     update::{RevisionId, UpdateIdentity},
 };
@@ -424,7 +425,8 @@ fn a_second_signature_is_needed_where_the_root_says_so() {
     let error = mirror.export_with("plant-7", &ExportOptions::default()).unwrap_err();
     assert!(error.to_string().contains("countersigned"), "{error}");
     let key = mirror.data.keys().join("countersigner-1.pem");
-    let summary = countersign(&mirror.data, &key, None).unwrap();
+    let summary =
+        countersign(&mirror.data, &inspect_for_signing(&mirror.data).unwrap(), &key, None).unwrap();
     assert_eq!(summary.signatures, (2, 2));
     let exported = mirror.export("plant-7");
     let site = Site::new("plant-7", &mirror.root);

@@ -27,22 +27,23 @@ pub enum CountersignError {
 }
 
 /// Adds a signature to a finished volume: changes the timestamp in its slot and its line in
-/// `SHA256SUMS`, and no other byte. Show what is signed with
-/// [`inspect_for_signing`](crate::trust::inspect_for_signing) before. Objects are not read.
+/// `SHA256SUMS`, and no other byte. `shown` is the timestamp's digest by
+/// [`inspect_for_signing`](crate::trust::inspect_for_signing). Objects are not read.
 ///
 /// # Errors
-/// When the volume or its timestamp is not as it must be, the key is not one of the role's or has
+/// When the volume or its timestamp is not as it must be, it is another one than was shown, the key is not one of the role's or has
 /// signed already, or the medium cannot be written.
 pub fn countersign_volume<F: Read + Write + Seek>(
     mut file: F,
     key: &SigningKey,
+    shown: &Sha256,
     limits: &BundleLimits,
 ) -> Result<Head, CountersignError> {
     file.rewind().map_err(VolumeError::from)?;
     let (_, note, mut head) = VolumeReader::open(&mut file, limits)?;
     let name = Part::Timestamp.name();
     let before = head.get(Part::Timestamp).cloned().unwrap_or_default();
-    countersign(&mut head, key)?;
+    countersign(&mut head, key, shown)?;
     let after = head.get(Part::Timestamp).cloned().unwrap_or_default();
 
     let note_size = note.to_bytes().map_or(0, |bytes| bytes.len() as u64);

@@ -24,6 +24,8 @@ pub struct SealSummary {
     pub index: Index,
     /// SHA-256 of the compressed index, as targets names it.
     pub index_digest: Sha256,
+    /// SHA-256 of what a countersignature covers: the timestamp without its signatures.
+    pub timestamp_digest: Sha256,
     /// Valid timestamp signatures now, and how many are needed.
     pub signatures: (u64, u64),
     /// Key ids of the valid timestamp signatures.
@@ -86,6 +88,7 @@ pub fn inspect_for_signing(head: &Head, limits: &BundleLimits) -> Result<SealSum
     Ok(SealSummary {
         index,
         index_digest,
+        timestamp_digest: document::digest(&loaded.timestamp.signed)?,
         signatures,
         signers,
         signed_by,

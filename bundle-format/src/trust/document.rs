@@ -30,6 +30,11 @@ pub(super) fn sign<T: Role>(document: &mut Signed<T>, key: &SigningKey) -> Resul
     Ok(())
 }
 
+/// SHA-256 of what signatures of a document cover: the document without them.
+pub(super) fn digest<T: Role>(signed: &T) -> Result<Sha256, TrustError> {
+    signed.canonical_form().map(|form| Sha256::hash(&form)).map_err(broken)
+}
+
 /// The one form of a document: pretty JSON with sorted keys.
 pub(super) fn to_bytes<T: Serialize>(document: &Signed<T>) -> Result<Vec<u8>, TrustError> {
     // By way of a `Value`, whose maps are sorted; the schema's own are hash maps.

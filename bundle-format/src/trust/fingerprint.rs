@@ -1,12 +1,8 @@
 //! Fingerprints of roots, to compare by voice.
 
-use tough::schema::{Role as _, Root, Signed};
+use tough::schema::{Root, Signed};
 
-use super::{
-    TrustError,
-    document::{self, broken},
-    words,
-};
+use super::{TrustError, document, words};
 use crate::digest::Sha256;
 
 /// Fingerprint of a root, to compare by voice: of its canonical signed part.
@@ -26,7 +22,7 @@ impl Fingerprint {
 
     /// Of a parsed root. Signatures do not count, so that adding one changes nothing.
     pub(super) fn from_parsed(root: &Root) -> Result<Self, TrustError> {
-        root.canonical_form().map(|form| Self(Sha256::hash(&form))).map_err(broken)
+        document::digest(root).map(Self)
     }
 
     /// As words: sixteen, for the first 128 bits.

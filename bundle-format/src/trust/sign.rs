@@ -112,11 +112,11 @@ pub fn seal(seal: &Seal<'_>) -> Result<Head, TrustError> {
 }
 
 /// Adds a signature to the timestamp in its fixed slot: no other byte of the head changes, and the
-/// length of none.
+/// length of none. `shown` is the timestamp's digest by [`inspect_for_signing`](super::inspect_for_signing).
 ///
 /// # Errors
-/// When the key is not one of the role's, or has signed already.
-pub fn countersign(head: &mut Head, key: &SigningKey) -> Result<(), TrustError> {
+/// When it is another timestamp than was shown, the key is not one of the role's, or has signed already.
+pub fn countersign(head: &mut Head, key: &SigningKey, shown: &Sha256) -> Result<(), TrustError> {
     let roots = head.roots();
     let newest = roots.last().ok_or_else(|| TrustError::refused("the head holds no root"))?;
     let root = parse_root(newest)
@@ -127,6 +127,11 @@ pub fn countersign(head: &mut Head, key: &SigningKey) -> Result<(), TrustError> 
         .ok_or_else(|| TrustError::refused("the head holds no timestamp"))?;
     let mut timestamp: Signed<schema::Timestamp> = document::parse_slot(before)
         .map_err(|what| TrustError::refused(format!("timestamp.json {what}")))?;
+    if document::digest(&timestamp.signed)? != *shown {
+        return Err(TrustError::refused(
+            "it is another snapshot than the one that was shown: look at it, then sign it",
+        ));
+    }
     document::sign(&mut timestamp, key)?;
     let length = before.len();
     let mut bytes = document::to_bytes(&timestamp)?;

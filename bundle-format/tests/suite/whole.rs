@@ -4,6 +4,7 @@ use std::{io::Cursor, sync::OnceLock};
 
 use bundle_format::{
     container::{CountersignError, VolumeReader, countersign_volume},
+    digest::Sha256,
     limits::BundleLimits,
     trust::{Expectation, Freshness, check_head, inspect_for_signing},
 };
@@ -44,20 +45,30 @@ fn countersigned_in_place() {
     let refused = whole_check(&before, &mirror.pin(), &expect()).unwrap_err();
     assert!(refused.what.contains("countersignature is missing"), "{refused:?}");
 
+    let shown = inspect_for_signing(&mirror.seal(&index, 3, 1), &BundleLimits::default()).unwrap();
+    let shown = &shown.timestamp_digest;
     let mut file = Cursor::new(before.clone());
     for stranger in [key(3), key(4)] {
-        let error = countersign_volume(&mut file, &stranger, &BundleLimits::default()).unwrap_err();
+        let error =
+            countersign_volume(&mut file, &stranger, shown, &BundleLimits::default()).unwrap_err();
         assert!(matches!(error, CountersignError::Trust(_)), "{error:?}");
         assert_eq!(file.get_ref(), &before, "a refusal changes nothing");
     }
-    let head = countersign_volume(&mut file, &key(13), &BundleLimits::default()).unwrap();
+    let other = &Sha256::hash(b"another snapshot");
+    assert!(
+        countersign_volume(&mut file, &key(13), other, &BundleLimits::default()).is_err(),
+        "it is not what was shown"
+    );
+    assert_eq!(file.get_ref(), &before, "a refusal changes nothing");
+    let head = countersign_volume(&mut file, &key(13), shown, &BundleLimits::default()).unwrap();
     assert_eq!(inspect_for_signing(&head, &BundleLimits::default()).unwrap().signatures, (2, 2));
     let after = file.into_inner();
     whole_check(&after, &mirror.pin(), &expect()).unwrap();
     assert_eq!(after, mirror.volume(&mirror.seal(&index, 3, 2), 3), "as if signed at once");
     let cut = &after[..after.len() - 4000];
     assert!(
-        countersign_volume(Cursor::new(cut.to_vec()), &key(13), &BundleLimits::default()).is_err()
+        countersign_volume(Cursor::new(cut.to_vec()), &key(13), shown, &BundleLimits::default())
+            .is_err()
     );
 }
 

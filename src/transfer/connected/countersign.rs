@@ -82,16 +82,21 @@ pub fn inspect_for_signing(data: &DataDir) -> Result<SnapshotToSign> {
     })
 }
 
-/// Adds the signature of a second person to the newest snapshot.
+/// Adds the signature of a second person to the newest snapshot, which must be the one that was shown.
 ///
 /// # Errors
-/// When the key may not sign it or has done so, or the disk fails.
-pub fn countersign(data: &DataDir, key: &Path, passphrase: Option<&str>) -> Result<SealSummary> {
+/// When another one was sealed since, the key may not sign it or has done so, or the disk fails.
+pub fn countersign(
+    data: &DataDir,
+    shown: &SnapshotToSign,
+    key: &Path,
+    passphrase: Option<&str>,
+) -> Result<SealSummary> {
     require_connected(data)?;
     let _lock = trust_state::lock(data)?;
     let (_, mut head) = newest_snapshot(data)?;
     let key = SigningKey::load(key, passphrase)?;
-    trust::countersign(&mut head, &key)
+    trust::countersign(&mut head, &key, &shown.timestamp_sha256)
         .map_err(|source| TransferError::Sign { doing: "countersign the snapshot", source })?;
     let summary = summarize(&head)?;
     heads::store(data, summary.index.snapshot, &head)?;
@@ -120,7 +125,7 @@ pub fn inspect_volumes_for_signing(bundles: &[PathBuf]) -> Result<SnapshotToSign
             let decided = decisions(None, &summary.policy);
             (summary.clone(), ContentsToSign::new(&decided.first))
         });
-        if shown.index_digest != summary.index_digest {
+        if shown.timestamp_digest != summary.timestamp_digest {
             return Err(TransferError::Unfit {
                 what: format!(
                     "{} is of snapshot {}, and {} of snapshot {}: sign one snapshot at a time",
@@ -145,19 +150,19 @@ pub fn inspect_volumes_for_signing(bundles: &[PathBuf]) -> Result<SnapshotToSign
     Ok(SnapshotToSign { unread_segments: unread as u64, volumes: paths, ..shown })
 }
 
-/// Adds the signature of a second person to finished volumes, in place. A volume that the key has signed
-/// already stays as it is. Gives how many were signed now.
+/// Adds the signature of a second person to the volumes that were shown, in place. One that the key has
+/// signed already stays as it is. Gives how many were signed now.
 ///
 /// # Errors
-/// When the key may not sign one, or the medium cannot be written; volumes before it are signed then.
+/// When a volume is another one than was shown, the key may not sign one, or the medium cannot be written; volumes before it are signed then.
 pub fn countersign_volumes(
-    volumes: &[PathBuf],
+    shown: &SnapshotToSign,
     key: &Path,
     passphrase: Option<&str>,
 ) -> Result<u64> {
     let key = SigningKey::load(key, passphrase)?;
     let mut signed = 0;
-    for path in volumes {
+    for path in &shown.volumes {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -170,8 +175,8 @@ pub fn countersign_volumes(
         if summary.signers.contains(&key.key_id()) {
             continue;
         }
-        countersign_volume(&mut file, &key, &BundleLimits::default()).map_err(
-            |error| match error {
+        countersign_volume(&mut file, &key, &shown.timestamp_sha256, &BundleLimits::default())
+            .map_err(|error| match error {
                 CountersignError::Trust(source) => {
                     TransferError::Trust { path: path.clone(), source }
                 }
@@ -179,8 +184,7 @@ pub fn countersign_volumes(
                     TransferError::Volume { path: path.clone(), source }
                 }
                 _ => TransferError::Unfit { what: format!("cannot sign {}", path.display()) },
-            },
-        )?;
+            })?;
         file.sync_all().doing("sync", path)?;
         signed += 1;
     }

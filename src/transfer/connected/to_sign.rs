@@ -6,6 +6,7 @@ use std::{
 };
 
 use bundle_format::{
+    digest::Sha256,
     policy::{Policy, PolicyApproval},
     segment::{Record, RevisionRecord, SegmentError},
     trust::{RootRoles, SealSummary},
@@ -32,6 +33,8 @@ pub struct SnapshotToSign {
     pub snapshot: u64,
     /// The mirror.
     pub mirror_id: Uuid,
+    /// SHA-256 of what the signature covers: it says exactly what was shown.
+    pub timestamp_sha256: Sha256,
     /// When it was sealed.
     pub created: Timestamp,
     /// The sites that it is for.
@@ -215,10 +218,18 @@ impl ContentsToSign {
         for decision in &mut decisions.first {
             decision.title = title(decision.update)?;
         }
-        let SealSummary { index, signatures: (signatures, needed), roles, signed_by, .. } = summary;
+        let SealSummary {
+            index,
+            timestamp_digest,
+            signatures: (signatures, needed),
+            roles,
+            signed_by,
+            ..
+        } = summary;
         Ok(SnapshotToSign {
             snapshot: index.snapshot,
             mirror_id: index.mirror_id,
+            timestamp_sha256: timestamp_digest,
             created: index.created,
             sites: index.sites,
             root: roles,

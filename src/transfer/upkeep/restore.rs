@@ -29,6 +29,7 @@ use crate::{
         kill,
         new_folder::{NewFolder, refuse_used},
         progress::Progress,
+        store::segments,
     },
 };
 
@@ -97,7 +98,7 @@ pub fn restore(
     let (sums, note) = (read_list(backup)?, BackupNote::read(backup)?);
     let sizes = check_names(backup, &sums, &note)?;
     let folder = NewFolder::beside(target, NEW)?;
-    let bytes: u64 = sizes.values().sum();
+    let bytes = sizes.values().copied().fold(0, u64::saturating_add);
     let free =
         fs4::available_space(folder.path()).doing("ask for the free space of", folder.path())?;
     let needed = bytes.saturating_add(MARGIN);
@@ -142,7 +143,7 @@ fn check_names(
     let strange = there.keys().filter(|name| !sums.contains_key(*name));
     let mut wrong: Vec<String> = gone.map(|name| format!("{name} is not there")).collect();
     wrong.extend(strange.map(|name| format!("{name} does not belong to it")));
-    if sums.len() as u64 != note.files + 2 {
+    if sums.len() as u64 != note.files.saturating_add(2) {
         wrong.push(format!("{SUMS} does not list all files"));
     }
     refuse(backup, &wrong)?;
@@ -201,9 +202,8 @@ fn copy_checked(
         }
     }
     for name in [NOTE, PAGE] {
-        let path = backup.join(name);
-        let bytes = fs::read(&path).doing("read", &path)?;
-        if sums.get(name) != Some(&Sha256::hash(&bytes)) {
+        let (found, _) = segments::hash(&backup.join(name))?;
+        if sums.get(name) != Some(&found) {
             wrong.push(format!("{name} has other bytes than {SUMS} says"));
         }
     }

@@ -130,7 +130,7 @@ fn policy_of(data: &DataDir, number: u64, now: Timestamp) -> Result<Policy> {
 type Decisions<'a> = BTreeMap<(Uuid, Option<String>), (String, Option<&'a PolicyApproval>)>;
 
 /// The decisions of a policy.
-fn decided(policy: &Policy) -> Decisions<'_> {
+fn by_update(policy: &Policy) -> Decisions<'_> {
     let approvals = policy.approvals.iter().map(|approval| {
         let key = (approval.update, Some(approval.group.trim().to_owned()));
         (key, (approval.action.clone(), Some(approval)))
@@ -140,7 +140,7 @@ fn decided(policy: &Policy) -> Decisions<'_> {
 }
 
 fn decisions(catalog: &Catalog, from: &Policy, to: &Policy) -> Result<Vec<DecisionChange>> {
-    let (before, after) = (decided(from), decided(to));
+    let (before, after) = (by_update(from), by_update(to));
     let mut keys: Vec<&(Uuid, Option<String>)> = before.keys().chain(after.keys()).collect();
     keys.sort();
     keys.dedup();

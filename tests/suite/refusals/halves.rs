@@ -7,7 +7,9 @@ use tidegate::{
     catalog::Catalog,
     content::ContentStore,
     fleet::Fleet,
-    transfer::{KeysOptions, PolicyChangeKind, SealOptions, check, countersign, seal},
+    transfer::{
+        KeysOptions, PolicyChangeKind, SealOptions, check, countersign, inspect_for_signing, seal,
+    },
 };
 
 use super::{
@@ -146,7 +148,8 @@ fn a_sealed_head_survives_a_kill_while_it_is_replaced() {
     fs::write(&left, "half").unwrap();
     seal(&mirror.data, now(), &SealOptions::default(), &()).unwrap();
     let key = mirror.data.keys().join("countersigner-1.pem");
-    let summary = countersign(&mirror.data, &key, None).unwrap();
+    let summary =
+        countersign(&mirror.data, &inspect_for_signing(&mirror.data).unwrap(), &key, None).unwrap();
     assert_eq!(summary.signatures, (2, 2));
     assert!(!left.exists());
 }

@@ -2,16 +2,34 @@
 
 use super::*;
 
+/// Countersigns what a countersigner is shown.
+fn add_signature(head: &mut Head, key: &SigningKey) -> Result<(), TrustError> {
+    let shown = inspect_for_signing(head, &BundleLimits::default()).unwrap();
+    countersign(head, key, &shown.timestamp_digest)
+}
+
+#[test]
+fn only_what_was_shown_is_countersigned() {
+    let mirror = Mirror::new(2, 2);
+    let shown = mirror.seal_with(&mirror.index(3), 3, 1);
+    let shown = inspect_for_signing(&shown, &BundleLimits::default()).unwrap().timestamp_digest;
+    let mut other = mirror.seal_with(&mirror.index(4), 3, 1);
+    let before = other.clone();
+    let error = countersign(&mut other, &mirror.timestamp[1], &shown).unwrap_err();
+    assert!(error.to_string().contains("another snapshot"), "{error}");
+    assert_eq!(other, before);
+}
+
 #[test]
 fn the_same_input_gives_the_same_bytes() {
     let mirror = Mirror::new(2, 2);
     assert_eq!(mirror.seal(3), mirror.seal(3));
     // Signed in whatever order, and before or after.
     let mut later = mirror.seal_with(&mirror.index(3), 3, 1);
-    countersign(&mut later, &mirror.timestamp[1]).unwrap();
+    add_signature(&mut later, &mirror.timestamp[1]).unwrap();
     let mut other = mirror.seal_with(&mirror.index(3), 3, 0);
-    countersign(&mut other, &mirror.timestamp[1]).unwrap();
-    countersign(&mut other, &mirror.timestamp[0]).unwrap();
+    add_signature(&mut other, &mirror.timestamp[1]).unwrap();
+    add_signature(&mut other, &mirror.timestamp[0]).unwrap();
     assert_eq!(later, mirror.seal(3));
     assert_eq!(other, mirror.seal(3));
     // Sorted keys: `preserve_order` of serde_json, turned on anywhere in the tree, would break it.
@@ -34,10 +52,10 @@ fn nothing_but_the_timestamp_changes_by_countersigning() {
     let summary = inspect_for_signing(&head, &BundleLimits::default()).unwrap();
     assert_eq!((summary.index, summary.signatures), (mirror.index(1), (1, 2)));
 
-    assert!(countersign(&mut head, &mirror.timestamp[0]).is_err(), "has signed already");
-    assert!(countersign(&mut head, &mirror.content).is_err(), "is not a key of the role");
+    assert!(add_signature(&mut head, &mirror.timestamp[0]).is_err(), "has signed already");
+    assert!(add_signature(&mut head, &mirror.content).is_err(), "is not a key of the role");
     assert_eq!(head, before);
-    countersign(&mut head, &mirror.timestamp[1]).unwrap();
+    add_signature(&mut head, &mirror.timestamp[1]).unwrap();
     for (name, bytes) in &head.files {
         assert_eq!(bytes.len(), before.files[name].len());
         assert_eq!(*bytes == before.files[name], name != "metadata/timestamp.json", "{name}");
@@ -52,7 +70,7 @@ fn many_signers_get_a_longer_slot() {
     let mut head = mirror.seal_with(&mirror.index(1), 1, 1);
     assert_eq!(head.files["metadata/timestamp.json"].len() % 2048, 0);
     for key in &mirror.timestamp[1..] {
-        countersign(&mut head, key).unwrap();
+        add_signature(&mut head, key).unwrap();
     }
     check(&mirror.pin(), &head).unwrap();
 }

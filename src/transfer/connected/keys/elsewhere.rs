@@ -1,12 +1,14 @@
 //! Keys and signatures on any machine, without a data folder: for people who keep their key themselves.
 
 use std::{
-    fs,
+    fs::File,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
 use bundle_format::{
     keys::{KeyName, KeyRole, PublicKey, SigningKey},
+    limits::BundleLimits,
     trust::{RootRoles, sign_root},
 };
 use serde::Serialize;
@@ -80,25 +82,44 @@ pub struct RootToSign {
 /// # Errors
 /// When it cannot be read or is no root.
 pub fn inspect_root_to_sign(path: &Path) -> Result<RootToSign> {
-    let root = fs::read(path).doing("read the root", path)?;
+    let root = read_root(path)?;
     let roles = RootRoles::from_root(&root)
         .map_err(|source| TransferError::Trust { path: path.to_owned(), source })?;
     Ok(RootToSign { path: path.to_owned(), roles })
 }
 
-/// Signs a root in its file. True: the root names the key; false: the signature can count only as one of
+/// Signs the root that was shown in its file. True: the root names the key; false: the signature can count only as one of
 /// the root before.
 ///
 /// # Errors
-/// When the file is no root, the key does not open or has signed already, or the disk fails.
-pub fn sign_root_file(path: &Path, key: &Path, passphrase: Option<&str>) -> Result<bool> {
+/// When the file is another root by now, the key does not open or has signed already, or the disk fails.
+pub fn sign_root_file(shown: &RootToSign, key: &Path, passphrase: Option<&str>) -> Result<bool> {
     let key = SigningKey::load(key, passphrase)?;
-    let root = fs::read(path).doing("read the root", path)?;
+    let path = shown.path.as_path();
+    let root = read_root(path)?;
+    let found = RootRoles::from_root(&root)
+        .map_err(|source| TransferError::Trust { path: path.to_owned(), source })?;
+    if found.fingerprint != shown.roles.fingerprint {
+        return Err(TransferError::Unfit {
+            what: format!(
+                "{} is another root than the one that was shown: look at it, then sign it",
+                path.display()
+            ),
+        });
+    }
     let signed = sign_root(&root, &key)
         .map_err(|source| TransferError::Trust { path: path.to_owned(), source })?;
     write_file(path, &signed)?;
     let id = key.key_id();
-    Ok(inspect_root_to_sign(path)?.roles.of(KeyRole::Root).any(|key| key.key_id == id))
+    Ok(found.of(KeyRole::Root).any(|key| key.key_id == id))
+}
+
+fn read_root(path: &Path) -> Result<Vec<u8>> {
+    let mut root = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(BundleLimits::default().metadata_bytes).read_to_end(&mut root))
+        .doing("read the root", path)?;
+    Ok(root)
 }
 
 /// Reads a public part that must have been made for `role`.
