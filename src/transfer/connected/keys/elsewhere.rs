@@ -1,20 +1,15 @@
 //! Keys and signatures on any machine, without a data folder: for people who keep their key themselves.
 
-use std::{
-    fs::File,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use bundle_format::{
     keys::{KeyName, KeyRole, PublicKey, SigningKey},
-    limits::BundleLimits,
     trust::{RootRoles, sign_root},
 };
 use serde::Serialize;
 
-use super::files::{make_key, write_file};
-use crate::{file_error::Doing as _, transfer::error::TransferError};
+use super::files::{make_key, read_root, write_file};
+use crate::transfer::error::TransferError;
 
 type Result<T> = std::result::Result<T, TransferError>;
 
@@ -112,14 +107,6 @@ pub fn sign_root_file(shown: &RootToSign, key: &Path, passphrase: Option<&str>) 
     write_file(path, &signed)?;
     let id = key.key_id();
     Ok(found.of(KeyRole::Root).any(|key| key.key_id == id))
-}
-
-fn read_root(path: &Path) -> Result<Vec<u8>> {
-    let mut root = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(BundleLimits::default().metadata_bytes).read_to_end(&mut root))
-        .doing("read the root", path)?;
-    Ok(root)
 }
 
 /// Reads a public part that must have been made for `role`.

@@ -3,11 +3,15 @@
 
 use std::{
     fs,
+    io::Read as _,
     num::NonZeroU64,
     path::{Path, PathBuf},
 };
 
-use bundle_format::keys::{KeyName, KeyRole, PublicKey, SigningKey, is_encrypted};
+use bundle_format::{
+    keys::{KeyName, KeyRole, PublicKey, SigningKey, is_encrypted},
+    limits::BundleLimits,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -220,6 +224,15 @@ pub(super) fn lock_and_sweep(data: &DataDir) -> Result<FolderLock> {
         durable::sweep(&data.keys(), TEMPORARY).doing("clear", data.keys())?;
     }
     Ok(lock)
+}
+
+/// Reads a root that comes from anywhere: of one that is longer than a root may be comes its beginning.
+pub(super) fn read_root(path: &Path) -> Result<Vec<u8>> {
+    let mut root = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(BundleLimits::default().metadata_bytes).read_to_end(&mut root))
+        .doing("read the root", path)?;
+    Ok(root)
 }
 
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> std::result::Result<(), FileError> {

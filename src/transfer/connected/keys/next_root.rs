@@ -12,7 +12,7 @@ use bundle_format::{
 };
 use serde::Serialize;
 
-use super::files::{IN_USE, KeyFiles, WAITING, lock_and_sweep, write_file};
+use super::files::{IN_USE, KeyFiles, WAITING, lock_and_sweep, read_root, write_file};
 use crate::{
     data_dir::DataDir,
     durable,
@@ -129,10 +129,7 @@ pub fn keys_take_root(data: &DataDir, copies: &[PathBuf]) -> Result<KeysReport> 
     let next = NextRoot::load(&folder)?.ok_or_else(|| TransferError::Unfit {
         what: "no root waits for signatures: see `tidegate keys list`".to_owned(),
     })?;
-    let copies = copies
-        .iter()
-        .map(|path| Ok(fs::read(path).doing("read the root", path)?))
-        .collect::<Result<Vec<_>>>()?;
+    let copies = copies.iter().map(|path| read_root(path)).collect::<Result<Vec<_>>>()?;
     next.settle(&folder, &copies)
 }
 
